@@ -1,0 +1,11 @@
+/**
+ * What every room may use: errors, bounded queues, time bases and loggers. Nothing here knows of
+ * media, HTTP or processes.
+ *
+ * @module
+ */
+
+export * from "./bounded_queue.ts";
+export * from "./errors.ts";
+export * from "./log.ts";
+export * from "./rational.ts";

@@ -1,0 +1,72 @@
+/**
+ * What flows between the containers and the codec engine: elementary streams and their packets.
+ *
+ * @module
+ */
+
+import type { Rational } from "../base/rational.ts";
+
+/** Compressed video formats that Runnel reads; it writes `h264`. */
+export type VideoCodec = "h264" | "hevc";
+
+/** Compressed audio formats that Runnel reads; it writes `opus` and `aac`. */
+export type AudioCodec = "aac" | "opus" | "mp3" | "ac3";
+
+/** Layouts of raw pictures that pass between ffmpeg and Runnel. `i420` is planar YUV 4:2:0, 8 bits. */
+export type PixelFormat = "i420" | "rgb24" | "rgba";
+
+/** How the YUV values of a picture are meant: from the sequence parameter set's VUI. */
+export interface ColorInfo {
+  /** `matrix_coefficients`, reduced to what converts differently. */
+  readonly matrix: "bt601" | "bt709";
+  /** `video_full_range_flag`: 0–255 instead of 16–235. */
+  readonly fullRange: boolean;
+}
+
+/** A compressed video stream as the container and its parameter sets describe it. */
+export interface VideoStreamInfo {
+  readonly kind: "video";
+  readonly codec: VideoCodec;
+  /** Picture width in pixels after cropping; 0 until a parameter set was seen. */
+  readonly width: number;
+  /** Picture height in pixels after cropping; 0 until a parameter set was seen. */
+  readonly height: number;
+  /** The most pictures that a decoder must hold back to put them in display order (B-frames). */
+  readonly reorderDepth: number;
+  readonly color: ColorInfo;
+}
+
+/** A compressed audio stream. */
+export interface AudioStreamInfo {
+  readonly kind: "audio";
+  readonly codec: AudioCodec;
+  /** Samples per second and channel. */
+  readonly sampleRate: number;
+  readonly channels: number;
+  /** Codec configuration: AudioSpecificConfig for `aac`, OpusHead for `opus`; empty when in-band. */
+  readonly extradata: Uint8Array;
+}
+
+/** One elementary stream. */
+export type StreamInfo = VideoStreamInfo | AudioStreamInfo;
+
+/**
+ * One access unit: an encoded picture, or one frame of audio. H.264 and HEVC are Annex B byte streams;
+ * AAC is raw (no ADTS header; the configuration is in {@linkcode AudioStreamInfo.extradata}); Opus is
+ * one Opus packet without control header.
+ */
+export interface Packet {
+  readonly kind: "video" | "audio";
+  /** Presentation time in ticks of the stream's time base, unwrapped: it only jumps where the source does. */
+  readonly ptsTicks: number;
+  /** Decoding time in the same ticks; equals `ptsTicks` without B-frames. */
+  readonly dtsTicks: number;
+  /** Whether decoding can start here. */
+  readonly keyframe: boolean;
+  readonly data: Uint8Array;
+}
+
+/** A packet together with the time base its ticks count in. */
+export interface TimedPacket extends Packet {
+  readonly timeBase: Rational;
+}
