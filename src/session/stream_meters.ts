@@ -1,0 +1,175 @@
+/**
+ * Everything that is counted and timed in one stream.
+ *
+ * @module
+ */
+
+import { LatencyMeter, RateMeter } from "./figures.ts";
+import type { DropReason, SessionMetrics } from "./types.ts";
+
+/** Frames whose times are kept while they are on their way; the oldest make room. */
+const MAX_TRACKED_FRAMES = 512;
+
+/** When a frame reached each point of its way, in milliseconds of `performance.now()`. */
+interface FrameTimes {
+  readonly arrived: number;
+  decoded?: number;
+  processing?: number;
+  processed?: number;
+}
+
+/** Points of a frame's way after its arrival. */
+export type FrameMark = "decoded" | "processing" | "processed";
+
+/**
+ * Counters and latency meters of one stream. A frame is known by its presentation time, which does not
+ * change on its way.
+ */
+export class StreamMeters {
+  readonly #now: () => number;
+  readonly #startedAtMs: number;
+  readonly #frames = new Map<number, FrameTimes>();
+  readonly #dropped = new Map<DropReason, number>();
+  readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
+  readonly #latency = {
+    total: new LatencyMeter(),
+    decode: new LatencyMeter(),
+    queue: new LatencyMeter(),
+    process: new LatencyMeter(),
+    encode: new LatencyMeter(),
+  };
+  #firstOutputMs: number | undefined;
+
+  /** Frames that arrived. */
+  framesIn = 0;
+  /** Frames that the processor returned. */
+  framesProcessed = 0;
+  /** Frames that were written. */
+  framesOut = 0;
+  /** Audio packets that were dropped. */
+  audioPacketsDropped = 0;
+  /** Errors of the processor, the children and the output. */
+  errors = 0;
+  /** Input segments that were missing in the sequence. */
+  segmentsSkipped = 0;
+  /** Segments that were begun at the output. */
+  segmentsOut = 0;
+  /** Bytes that were written to the output. */
+  outputBytes = 0;
+  /** Children that were started again after they died. */
+  codecRestarts = 0;
+
+  /** Creates meters that start now. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#startedAtMs = now();
+    this.#rates = {
+      videoIn: new RateMeter(now),
+      audioIn: new RateMeter(now),
+      videoOut: new RateMeter(now),
+      audioOut: new RateMeter(now),
+    };
+  }
+
+  /** Notes that the last byte of an access unit arrived. */
+  frameArrived(ptsTicks: number): void {
+    this.framesIn++;
+    this.#rates.videoIn.mark();
+    if (this.#frames.size >= MAX_TRACKED_FRAMES) {
+      for (const oldest of this.#frames.keys()) {
+        this.#frames.delete(oldest);
+        break;
+      }
+    }
+    this.#frames.set(ptsTicks, { arrived: this.#now() });
+  }
+
+  /** Notes that a frame reached a point of its way. */
+  frameReached(mark: FrameMark, ptsTicks: number): void {
+    const times = this.#frames.get(ptsTicks);
+    if (times !== undefined) times[mark] = this.#now();
+    if (mark === "processed") this.framesProcessed++;
+  }
+
+  /** Notes that the last byte of a frame was written, and closes its account. */
+  frameWritten(ptsTicks: number): void {
+    this.framesOut++;
+    this.#rates.videoOut.mark();
+    const times = this.#frames.get(ptsTicks);
+    if (times === undefined) return;
+    this.#frames.delete(ptsTicks);
+    const now = this.#now();
+    this.#latency.total.add(now - times.arrived);
+    if (times.decoded === undefined) return;
+    this.#latency.decode.add(times.decoded - times.arrived);
+    if (times.processing === undefined || times.processed === undefined) return;
+    this.#latency.queue.add(times.processing - times.decoded);
+    this.#latency.process.add(times.processed - times.processing);
+    this.#latency.encode.add(now - times.processed);
+  }
+
+  /** Counts dropped frames. */
+  framesDropped(reason: DropReason, count = 1): void {
+    if (count > 0) this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+  }
+
+  /** All frames dropped so far. */
+  get totalDropped(): number {
+    let total = 0;
+    for (const count of this.#dropped.values()) total += count;
+    return total;
+  }
+
+  /** Counts an audio packet that arrived. */
+  audioArrived(): void {
+    this.#rates.audioIn.mark();
+  }
+
+  /** Counts an audio packet that was written. */
+  audioWritten(): void {
+    this.#rates.audioOut.mark();
+  }
+
+  /** Counts bytes written to the output. */
+  bytesWritten(count: number): void {
+    this.#firstOutputMs ??= this.#now() - this.#startedAtMs;
+    this.outputBytes += count;
+  }
+
+  /** The figures now; `processor` is what its `getMetrics()` returned. */
+  snapshot(processor: Readonly<Record<string, unknown>>): SessionMetrics {
+    const { total, decode, queue, process, encode } = this.#latency;
+    return {
+      fps: {
+        ingress_video_fps: this.#rates.videoIn.perSecond,
+        ingress_audio_fps: this.#rates.audioIn.perSecond,
+        egress_video_fps: this.#rates.videoOut.perSecond,
+        egress_audio_fps: this.#rates.audioOut.perSecond,
+      },
+      latency_ms: {
+        ...total.figures(),
+        stages: {
+          decode: decode.figures(),
+          queue: queue.figures(),
+          process: process.figures(),
+          encode: encode.figures(),
+        },
+      },
+      frames_in: this.framesIn,
+      frames_processed: this.framesProcessed,
+      frames_out: this.framesOut,
+      frames_dropped: this.totalDropped,
+      frames_dropped_by_reason: Object.fromEntries(this.#dropped),
+      audio_packets_dropped: this.audioPacketsDropped,
+      error_count: this.errors,
+      segments_skipped: this.segmentsSkipped,
+      segments_out: this.segmentsOut,
+      output_bytes: this.outputBytes,
+      codec_restarts: this.codecRestarts,
+      time_to_first_frame_ms: this.#firstOutputMs === undefined
+        ? null
+        : Math.round(this.#firstOutputMs * 10) / 10,
+      processor,
+    };
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The options, states and figures of a session.
+ *
+ * @module
+ */
+
+import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
+import type { FrameProcessor } from "../processor/mod.ts";
+
+/** Audio codec of the output: `source` copies what comes in where MPEG-TS can carry it. */
+export type OutputAudioCodec = "opus" | "aac" | "source";
+
+/** Parameters of a stream that the session itself understands; a processor sees them too. */
+export interface StreamParams {
+  /** Width in pixels that frames are scaled to (cover, then centre crop); goes with `height`. */
+  readonly width?: number | undefined;
+  /** Height in pixels that frames are scaled to; goes with `width`. */
+  readonly height?: number | undefined;
+  /** Most frames per second that reach the processor, 1–60. */
+  readonly max_framerate?: number | undefined;
+  /** Whether the output takes the size of the processor's frames (true) or the input's (false). */
+  readonly detect_out_resolution?: boolean | undefined;
+  /** Parameters of the application. */
+  readonly [name: string]: unknown;
+}
+
+/** How a {@linkcode Session} is set up. */
+export interface SessionOptions {
+  /** Name of the stream in logs and events. */
+  readonly id: string;
+  /** The processor that every frame goes through. Owned by the caller; one session at a time. */
+  readonly processor: FrameProcessor;
+  /** Where MPEG-TS segments come from. Owned by the session from then on. */
+  readonly source?: SegmentSource | undefined;
+  /** Where MPEG-TS segments go. Owned by the session from then on. */
+  readonly sink?: SegmentSink | undefined;
+  /** Parameters at the start. @default {} */
+  readonly params?: StreamParams;
+  /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default 24 */
+  readonly targetFps?: number;
+  /** Frames that may wait for the processor; past that the oldest are dropped. @default 30 */
+  readonly maxQueueSize?: number;
+  /**
+   * `live` drops the oldest frame when the processor falls behind; `complete` slows the input down
+   * instead and drops nothing (files). @default "live"
+   */
+  readonly pace?: "live" | "complete";
+  /** Codec of the output's audio. @default "opus" */
+  readonly audioCodec?: OutputAudioCodec;
+  /** Seconds between keyframes, which is also the length of an output segment. @default 2 */
+  readonly gopSeconds?: number;
+  /** Longest time that a stop may take to flush what is in flight, in milliseconds. @default 2000 */
+  readonly stopTimeoutMs?: number;
+  /** Takes lines that the processor publishes with `sendData`. @default dropped and counted */
+  readonly onData?: (text: string) => void;
+  /** Takes what happens to the stream. */
+  readonly onEvent?: (event: SessionEvent) => void;
+}
+
+/** Where a session is in its life: it only moves to the right. */
+export type SessionState = "starting" | "running" | "stopping" | "ended";
+
+/** Why a session ended. */
+export type SessionEnd =
+  /** The input ended or its channel was closed or is gone. */
+  | { readonly reason: "input-ended"; readonly found: boolean }
+  /** `stop()` was called. */
+  | { readonly reason: "stopped" }
+  /** The output channel was closed by somebody else. */
+  | { readonly reason: "output-closed" }
+  /** The session could not go on. */
+  | { readonly reason: "failed"; readonly error: Error };
+
+/** What a session reports while it runs. */
+export type SessionEvent =
+  | { readonly type: "state"; readonly state: SessionState }
+  | { readonly type: "first-input-segment" }
+  | { readonly type: "first-output-segment" }
+  | { readonly type: "params-updated"; readonly params: StreamParams }
+  | { readonly type: "error"; readonly error: Error; readonly stage: Stage }
+  | { readonly type: "application"; readonly event: unknown; readonly name: string }
+  | { readonly type: "ended"; readonly end: SessionEnd };
+
+/** The steps a video frame takes, for errors and latency figures. */
+export type Stage = "input" | "decode" | "queue" | "process" | "encode" | "output";
+
+/** Why frames were dropped. */
+export type DropReason =
+  /** Faster than `max_framerate`. */
+  | "rate"
+  /** The processor fell behind and the queue was full. */
+  | "queue"
+  /** The processor returned null. */
+  | "processor"
+  /** The processor threw, hung or returned what cannot be used. */
+  | "error"
+  /** Video was more than two seconds behind audio. */
+  | "late"
+  /** Lost in a decoder that died, or undecodable before the first keyframe. */
+  | "decoder"
+  /** Lost in an encoder that died. */
+  | "encoder"
+  /** Segment could not be published. */
+  | "output"
+  /** Still in flight when a stop ran out of time. */
+  | "stop";
+
+/** Percentiles of a duration over the last frames, in milliseconds; null before the first frame. */
+export interface LatencyFigures {
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly max: number | null;
+}
+
+/** The figures of a session, as `/stream/status` shows them under `metrics`. */
+export interface SessionMetrics {
+  /** Frames per second over the last seconds. */
+  readonly fps: {
+    readonly ingress_video_fps: number;
+    readonly ingress_audio_fps: number;
+    readonly egress_video_fps: number;
+    readonly egress_audio_fps: number;
+  };
+  /** From a frame's last input byte to its last output byte, in total and per stage. */
+  readonly latency_ms: LatencyFigures & {
+    readonly stages: Readonly<Record<"decode" | "queue" | "process" | "encode", LatencyFigures>>;
+  };
+  /** Frames that entered: decoded access units and published ones. */
+  readonly frames_in: number;
+  readonly frames_processed: number;
+  readonly frames_out: number;
+  /** All dropped frames. */
+  readonly frames_dropped: number;
+  readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
+  /** Audio packets that were dropped while they waited for the first video frame, or in a dead child. */
+  readonly audio_packets_dropped: number;
+  readonly error_count: number;
+  /** Input segments that were missing in the sequence. */
+  readonly segments_skipped: number;
+  readonly segments_out: number;
+  readonly output_bytes: number;
+  /** Children that died and were started again. */
+  readonly codec_restarts: number;
+  /** From the start to the first output byte, in milliseconds; null before it. */
+  readonly time_to_first_frame_ms: number | null;
+  /** What the processor's `getMetrics()` returned. */
+  readonly processor: Readonly<Record<string, unknown>>;
+}
