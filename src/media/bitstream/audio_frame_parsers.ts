@@ -1,0 +1,14 @@
+import type { AudioCodec } from "../types.ts";
+import { parseAc3Header } from "./ac3.ts";
+import { parseAdtsHeader } from "./adts.ts";
+import type { AudioFrameParser } from "./audio_frame.ts";
+import { parseMpegAudioHeader } from "./mpeg_audio.ts";
+import { parseOpusTsFrame } from "./opus_ts.ts";
+
+/** The frame parser of each codec as MPEG-TS carries it. */
+export const AUDIO_FRAME_PARSERS: Readonly<Record<AudioCodec, AudioFrameParser>> = {
+  aac: parseAdtsHeader,
+  opus: parseOpusTsFrame,
+  mp3: parseMpegAudioHeader,
+  ac3: parseAc3Header,
+};

@@ -1,0 +1,22 @@
+/**
+ * Bit streams of the codecs: what containers must know of a coded picture or an audio frame to carry
+ * it. Bytes in, small records out; everything is pure, checks its bounds and decodes nothing.
+ *
+ * @module
+ */
+
+export * from "./aac_config.ts";
+export * from "./ac3.ts";
+export * from "./access_unit.ts";
+export * from "./adts.ts";
+export * from "./annexb.ts";
+export * from "./audio_frame.ts";
+export * from "./audio_frame_parsers.ts";
+export * from "./bit_reader.ts";
+export * from "./byte_cursor.ts";
+export * from "./h264.ts";
+export * from "./hevc.ts";
+export * from "./mpeg_audio.ts";
+export * from "./opus.ts";
+export * from "./opus_ts.ts";
+export * from "./vui.ts";

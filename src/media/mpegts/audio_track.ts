@@ -1,0 +1,149 @@
+import { writeAacConfig } from "../bitstream/aac_config.ts";
+import type { AdtsHeader } from "../bitstream/adts.ts";
+import type { AudioFrameHeader, AudioFrameParser } from "../bitstream/audio_frame.ts";
+import { AUDIO_FRAME_PARSERS } from "../bitstream/audio_frame_parsers.ts";
+import type { AudioStreamInfo } from "../types.ts";
+import type { PesUnit } from "./pes_assembler.ts";
+import type { DemuxCounters } from "./stats.ts";
+import type { AudioEntry } from "./streams.ts";
+import type { Track, TrackHost } from "./track.ts";
+
+const TICKS_PER_SECOND = 90_000;
+
+/** The most bytes kept for a frame that goes on in the next PES: above the largest frame. */
+const MAX_KEPT_BYTES = 131_072;
+
+/**
+ * Frames of coded audio. A PES may hold several: the first that begins in it has its time, the others
+ * follow by their durations. A frame that is split over two PES packets is put together.
+ */
+export class AudioTrack implements Track {
+  readonly #entry: AudioEntry;
+  readonly #host: TrackHost;
+  readonly #counters: DemuxCounters;
+  readonly #parse: AudioFrameParser;
+  #info: AudioStreamInfo;
+  #header: AudioFrameHeader | undefined;
+  #kept: Uint8Array = new Uint8Array(0);
+  #synced = false;
+  /** The time that the next frame's is counted from, and seconds since. */
+  #anchorTicks: number | undefined;
+  #sinceSeconds = 0;
+
+  /** Creates a track; what its frames' headers say is not known yet. */
+  constructor(entry: AudioEntry, options: { host: TrackHost; counters: DemuxCounters }) {
+    this.#entry = entry;
+    this.#host = options.host;
+    this.#counters = options.counters;
+    this.#parse = AUDIO_FRAME_PARSERS[entry.codec];
+    const { codec, channels, extradata } = entry;
+    const sampleRate = codec === "opus" ? 48_000 : 0;
+    this.#info = { kind: "audio", codec, sampleRate, channels, extradata };
+  }
+
+  /** The stream as the latest frame describes it. */
+  get info(): AudioStreamInfo {
+    return this.#info;
+  }
+
+  /** Whether sample rate and channels are known. */
+  get known(): boolean {
+    return this.#info.sampleRate > 0;
+  }
+
+  /** Takes the next PES packet. */
+  pes(unit: PesUnit): void {
+    const kept = this.#kept.length;
+    const data = kept === 0 ? unit.payload : concat(this.#kept, unit.payload);
+    this.#kept = new Uint8Array(0);
+    let pendingDts = unit.dts;
+    let at = 0;
+    while (at < data.length) {
+      const frame = this.#parse(data, at);
+      if (frame === "more" || frame !== "invalid" && at + frame.frameBytes > data.length) {
+        this.#keep(data.subarray(at));
+        return;
+      }
+      if (frame === "invalid" || !this.#confirm(data, at, frame)) {
+        at = this.#skip(at);
+        continue;
+      }
+      this.#synced = true;
+      if (pendingDts !== undefined && at >= kept) {
+        this.#anchorTicks = this.#host.advance("audio", pendingDts);
+        this.#sinceSeconds = 0;
+        pendingDts = undefined;
+      }
+      this.#deliver(data.subarray(at + frame.payloadOffset, at + frame.frameBytes), frame);
+      at += frame.frameBytes;
+    }
+  }
+
+  /** What was kept does not go on. */
+  lost(): void {
+    this.#counters.audioSkippedBytes += this.#kept.length;
+    this.#kept = new Uint8Array(0);
+    this.#synced = false;
+  }
+
+  /** A frame that is not whole at the end is dropped. */
+  finish(): void {
+    this.lost();
+  }
+
+  #keep(rest: Uint8Array): void {
+    if (rest.length <= MAX_KEPT_BYTES) this.#kept = rest;
+    else this.#counters.audioSkippedBytes += rest.length;
+  }
+
+  #skip(at: number): number {
+    if (this.#synced) this.#counters.audioResyncs++;
+    this.#synced = false;
+    this.#counters.audioSkippedBytes++;
+    return at + 1;
+  }
+
+  /**
+   * Whether this is a frame and no accident. One like the last that begins where the last ended is;
+   * any other must end where the data ends or where one like it begins.
+   */
+  #confirm(data: Uint8Array, at: number, frame: AudioFrameHeader): boolean {
+    if (this.#synced && this.#header !== undefined && alike(this.#header, frame)) return true;
+    const next = at + frame.frameBytes;
+    if (next === data.length) return true;
+    const following = this.#parse(data, next);
+    return following === "more" || following !== "invalid" && alike(following, frame);
+  }
+
+  #deliver(data: Uint8Array, frame: AudioFrameHeader): void {
+    if (this.#anchorTicks === undefined) {
+      this.#counters.untimed++;
+      return;
+    }
+    if (this.#header === undefined || !alike(this.#header, frame)) this.#update(frame);
+    const ticks = this.#anchorTicks + Math.round(this.#sinceSeconds * TICKS_PER_SECOND);
+    this.#sinceSeconds += frame.samples / frame.sampleRate;
+    this.#host.packet({ kind: "audio", ptsTicks: ticks, dtsTicks: ticks, keyframe: true, data });
+  }
+
+  #update(frame: AudioFrameHeader): void {
+    this.#header = frame;
+    const { codec } = this.#entry;
+    if (codec === "opus") return;
+    const { sampleRate, channels } = frame;
+    const extradata = codec === "aac" ? writeAacConfig(frame as AdtsHeader) : this.#entry.extradata;
+    this.#info = { kind: "audio", codec, sampleRate, channels, extradata };
+    this.#host.changed();
+  }
+}
+
+function alike(a: AudioFrameHeader, b: AudioFrameHeader): boolean {
+  return a.sampleRate === b.sampleRate && a.channels === b.channels;
+}
+
+function concat(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(head.length + tail.length);
+  joined.set(head);
+  joined.set(tail, head.length);
+  return joined;
+}

@@ -1,0 +1,310 @@
+/**
+ * The MPEG-TS demuxer.
+ *
+ * Spec: ISO/IEC 13818-1 section 2.4.
+ */
+
+import { MediaError } from "../../base/errors.ts";
+import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
+import { payloadStart, signalsDiscontinuity } from "./adaptation.ts";
+import { AudioTrack } from "./audio_track.ts";
+import { ProgramClock } from "./clock.ts";
+import { PacketAligner } from "./packet_aligner.ts";
+import { PesAssembler } from "./pes_assembler.ts";
+import { parsePat, parsePmt, type Pmt } from "./psi.ts";
+import { SectionAssembler } from "./section_assembler.ts";
+import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
+import { type AudioEntry, identifyStream, type UnsupportedStream } from "./streams.ts";
+import type { VideoEntry } from "./streams.ts";
+import { PID } from "./tables.ts";
+import type { TrackHost } from "./track.ts";
+import { VideoTrack } from "./video_track.ts";
+
+const VIDEO_SLAB_BYTES = 512 * 1024;
+const AUDIO_SLAB_BYTES = 32 * 1024;
+
+/** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
+export type TsEvent =
+  /**
+   * What the program holds: before its first packet, and again before the first packet of which it is
+   * no longer true. What is not known yet is 0: width and height until a parameter set was seen,
+   * sample rate and channels until an audio frame was; a stream that is listed will come.
+   */
+  | {
+    readonly kind: "streams";
+    readonly video?: VideoStreamInfo;
+    readonly audio?: AudioStreamInfo;
+    readonly unsupported: readonly UnsupportedStream[];
+  }
+  /** One access unit, in 90 kHz ticks. Its data stays valid and is nobody else's. */
+  | { readonly kind: "packet"; readonly packet: Packet; readonly stream: "video" | "audio" }
+  /** The packets that follow do not go on where those before ended. */
+  | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
+
+/** One stream of the program that is read. */
+interface Selected<Entry, T> {
+  readonly entry: Entry;
+  readonly track: T;
+  readonly assembler: PesAssembler;
+}
+
+/**
+ * Reads the first program of an MPEG transport stream: its first video and its first audio stream.
+ * Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold: damage
+ * is counted in {@linkcode stats} and passed over. An access unit comes out with its last byte.
+ *
+ * ```ts
+ * import { MpegTsDemuxer } from "./demuxer.ts";
+ *
+ * const demuxer = new MpegTsDemuxer();
+ * for (const event of demuxer.push(new Uint8Array(188))) console.log(event.kind);
+ * ```
+ */
+export class MpegTsDemuxer {
+  readonly #counters: DemuxCounters = createCounters();
+  readonly #aligner: PacketAligner;
+  readonly #clock = new ProgramClock();
+  readonly #host: TrackHost;
+  readonly #patSections: SectionAssembler;
+  readonly #pmtSections: SectionAssembler;
+  #events: TsEvent[] = [];
+  #patContinuity = -1;
+  #pmtPid = -1;
+  #pmt: Uint8Array | undefined;
+  #pcrPid = -1;
+  #video: Selected<VideoEntry, VideoTrack> | undefined;
+  #audio: Selected<AudioEntry, AudioTrack> | undefined;
+  #unsupported: readonly UnsupportedStream[] = [];
+  #announce = false;
+  #discontinuity: "loss" | "signalled" | undefined;
+  #started = false;
+
+  /** Creates a demuxer in front of a stream or segment. */
+  constructor() {
+    this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
+    this.#patSections = new SectionAssembler((section) => this.#readPat(section));
+    this.#pmtSections = new SectionAssembler((section) => this.#readPmt(section));
+    this.#host = {
+      advance: (kind, raw) => this.#advance(kind, raw),
+      near: (raw, ticks) => this.#clock.near(raw, ticks),
+      packet: (packet) => this.#deliver(packet),
+      changed: () => {
+        this.#announce = true;
+      },
+    };
+  }
+
+  /** What was met so far: a snapshot. */
+  get stats(): DemuxStats {
+    const { resyncs, skippedBytes } = this.#aligner;
+    return { ...this.#counters, resyncs, skippedBytes };
+  }
+
+  /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
+  push(chunk: Uint8Array): TsEvent[] {
+    this.#aligner.push(chunk);
+    return this.#take();
+  }
+
+  /** The stream ends here: returns what is left. */
+  flush(): TsEvent[] {
+    this.#aligner.flush();
+    this.#video?.assembler.finish();
+    this.#video?.track.finish();
+    this.#audio?.assembler.finish();
+    this.#audio?.track.finish();
+    return this.#take();
+  }
+
+  /**
+   * The next segment begins, without a gap: returns the last unit of the one that ended, and does not
+   * take continuity counters that start anew for loss.
+   */
+  nextSegment(): TsEvent[] {
+    this.#aligner.flush();
+    this.#video?.assembler.finish();
+    this.#audio?.assembler.finish();
+    this.#forgetPackets();
+    return this.#take();
+  }
+
+  /**
+   * A new segment begins after a gap: drops what is incomplete. The program stays known, and the
+   * clock may go on anywhere.
+   */
+  reset(): void {
+    this.#aligner.reset();
+    this.#video?.assembler.reset();
+    this.#video?.track.lost();
+    this.#audio?.assembler.reset();
+    this.#audio?.track.lost();
+    this.#clock.expectGap();
+    this.#forgetPackets();
+  }
+
+  #forgetPackets(): void {
+    this.#patSections.reset();
+    this.#pmtSections.reset();
+    this.#patContinuity = -1;
+  }
+
+  #take(): TsEvent[] {
+    const events = this.#events;
+    if (events.length > 0) this.#events = [];
+    return events;
+  }
+
+  #packet(data: Uint8Array, at: number): void {
+    this.#counters.packets++;
+    if ((data[at + 1]! & 0x80) !== 0) {
+      this.#counters.transportErrors++;
+      return;
+    }
+    const pid = (data[at + 1]! & 0x1F) << 8 | data[at + 2]!;
+    if (pid === this.#pcrPid && this.#started && signalsDiscontinuity(data, at)) {
+      this.#discontinuity = "signalled";
+      this.#clock.expectGap();
+    }
+    if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
+    else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
+    else if (pid === PID.PAT) this.#patPacket(data, at);
+    else if (pid === this.#pmtPid) pushSection(this.#pmtSections, data, at);
+  }
+
+  #patPacket(data: Uint8Array, at: number): void {
+    const counter = data[at + 3]! & 15;
+    const follows = this.#patContinuity < 0 || counter === (this.#patContinuity + 1 & 15);
+    this.#patContinuity = counter;
+    if (!follows) {
+      // Muxers start all counters anew with each file: most likely a segment was joined on here.
+      this.#video?.assembler.forgiveContinuity();
+      this.#audio?.assembler.forgiveContinuity();
+    }
+    pushSection(this.#patSections, data, at);
+  }
+
+  #readPat(section: Uint8Array): void {
+    const pat = this.#parse(() => parsePat(section));
+    const program = pat?.programs[0];
+    if (program === undefined || program.pmtPid === this.#pmtPid) return;
+    this.#pmtPid = program.pmtPid;
+    this.#pmt = undefined;
+    this.#pmtSections.reset();
+  }
+
+  #readPmt(section: Uint8Array): void {
+    if (this.#pmt !== undefined && equalBytes(this.#pmt, section)) return;
+    const pmt = this.#parse(() => parsePmt(section));
+    if (pmt === undefined) return;
+    this.#pmt = section.slice();
+    this.#pcrPid = pmt.pcrPid;
+    this.#select(pmt);
+  }
+
+  #parse<T>(parse: () => T): T | undefined {
+    try {
+      return parse();
+    } catch (error) {
+      // Damaged input is the sender's: counted, and the next table is as good.
+      if (!(error instanceof MediaError)) throw error;
+      this.#counters.badSections++;
+      return undefined;
+    }
+  }
+
+  #select(pmt: Pmt): void {
+    const entries = pmt.streams.map(identifyStream);
+    const video = entries.find((entry) => entry.kind === "video");
+    const audio = entries.find((entry) => entry.kind === "audio");
+    this.#unsupported = entries.flatMap((entry) => {
+      if (entry.kind !== "unsupported") return [];
+      const { streamType, pid, name } = entry;
+      return [{ streamType, pid, name }];
+    });
+    this.#selectVideo(video);
+    this.#selectAudio(audio);
+    this.#announce = true;
+    const pending = this.#video?.track.known === false || this.#audio?.track.known === false;
+    if (!pending) this.#announceStreams();
+  }
+
+  #selectVideo(entry: VideoEntry | undefined): void {
+    const old = this.#video;
+    if (old?.entry.pid === entry?.pid && old?.entry.codec === entry?.codec) return;
+    old?.assembler.finish();
+    old?.track.finish();
+    if (entry === undefined) {
+      this.#video = undefined;
+      return;
+    }
+    const options = { host: this.#host, counters: this.#counters };
+    const track = new VideoTrack(entry.codec, options);
+    this.#video = { entry, track, assembler: this.#createAssembler(track, VIDEO_SLAB_BYTES) };
+  }
+
+  #selectAudio(entry: AudioEntry | undefined): void {
+    const old = this.#audio;
+    const same = old?.entry.pid === entry?.pid && old?.entry.codec === entry?.codec &&
+      old?.entry.channels === entry?.channels;
+    if (same) return;
+    old?.assembler.finish();
+    old?.track.finish();
+    if (entry === undefined) {
+      this.#audio = undefined;
+      return;
+    }
+    const track = new AudioTrack(entry, { host: this.#host, counters: this.#counters });
+    this.#audio = { entry, track, assembler: this.#createAssembler(track, AUDIO_SLAB_BYTES) };
+  }
+
+  #createAssembler(track: VideoTrack | AudioTrack, slabBytes: number): PesAssembler {
+    return new PesAssembler({
+      counters: this.#counters,
+      slabBytes,
+      sink: {
+        pes: (unit) => track.pes(unit),
+        lost: () => {
+          track.lost();
+          if (this.#started) this.#discontinuity = "loss";
+        },
+      },
+    });
+  }
+
+  #advance(kind: "video" | "audio", raw: number): number {
+    const { ticks, jumped } = this.#clock.advance(kind, raw);
+    if (jumped) this.#events.push({ kind: "discontinuity", reason: "clock" });
+    return ticks;
+  }
+
+  #deliver(packet: Packet): void {
+    this.#started = true;
+    if (this.#discontinuity !== undefined) {
+      this.#events.push({ kind: "discontinuity", reason: this.#discontinuity });
+      this.#discontinuity = undefined;
+    }
+    if (this.#announce) this.#announceStreams();
+    this.#events.push({ kind: "packet", packet, stream: packet.kind });
+  }
+
+  #announceStreams(): void {
+    this.#announce = false;
+    this.#events.push({
+      kind: "streams",
+      ...(this.#video === undefined ? {} : { video: this.#video.track.info }),
+      ...(this.#audio === undefined ? {} : { audio: this.#audio.track.info }),
+      unsupported: this.#unsupported,
+    });
+  }
+}
+
+/** Hands the payload of a packet of tables on. */
+function pushSection(sections: SectionAssembler, data: Uint8Array, at: number): void {
+  if ((data[at + 3]! & 0x10) === 0) return;
+  const unitStart = (data[at + 1]! & 0x40) !== 0;
+  sections.push(data, payloadStart(data, at), { at, unitStart });
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
