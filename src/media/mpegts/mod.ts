@@ -6,5 +6,6 @@
  */
 
 export * from "./demuxer.ts";
+export * from "./muxer.ts";
 export type { DemuxStats } from "./stats.ts";
 export type { UnsupportedStream } from "./streams.ts";

@@ -1,0 +1,130 @@
+/**
+ * What each codec needs in front of an access unit in MPEG-TS, and how the program map lists it.
+ *
+ * Spec: ISO/IEC 13818-1 section 2.14 (H.264: an access unit delimiter is mandatory) and 2.17 (HEVC);
+ * ISO/IEC 14496-3 section 1.A.2 (ADTS); the Opus in MPEG-TS draft, sections 4.2 and 4.3.
+ */
+
+import { MediaError } from "../../base/errors.ts";
+import { aacChannels, type AacConfig, parseAacConfig } from "../bitstream/aac_config.ts";
+import { ADTS_HEADER_BYTES, assertAdtsConfig, writeAdtsHeader } from "../bitstream/adts.ts";
+import { findNalUnit } from "../bitstream/annexb.ts";
+import { H264_NAL } from "../bitstream/h264.ts";
+import { HEVC_NAL } from "../bitstream/hevc.ts";
+import { parseOpusHead } from "../bitstream/opus.ts";
+import {
+  opusChannelConfig,
+  opusControlHeaderBytes,
+  writeOpusControlHeader,
+} from "../bitstream/opus_ts.ts";
+import type { AudioStreamInfo, VideoCodec } from "../types.ts";
+import type { Descriptor, PmtStream } from "./psi.ts";
+import { DESCRIPTOR, FORMAT, OPUS_EXTENSION_TAG, PID, STREAM_ID, STREAM_TYPE } from "./tables.ts";
+
+/** How one elementary stream is carried. */
+export interface Framing {
+  readonly streamId: number;
+  readonly entry: PmtStream;
+  /** Bytes that go in front of this access unit. */
+  prefixBytes(data: Uint8Array): number;
+  /** Writes those bytes at `offset` of `target`. */
+  writePrefix(data: Uint8Array, target: Uint8Array, offset: number): void;
+}
+
+/** What the muxer must know of the audio stream. */
+export type MuxAudio = Pick<AudioStreamInfo, "codec" | "sampleRate" | "channels" | "extradata">;
+
+/** A delimiter that allows any slice type. */
+const H264_DELIMITER = Uint8Array.of(0, 0, 0, 1, H264_NAL.AUD, 0xF0);
+const HEVC_DELIMITER = Uint8Array.of(0, 0, 0, 1, HEVC_NAL.AUD << 1, 1, 0x50);
+
+/** How video is carried: as an Annex B stream with an access unit delimiter before each picture. */
+export function videoFraming(codec: VideoCodec): Framing {
+  const delimiter = codec === "h264" ? H264_DELIMITER : HEVC_DELIMITER;
+  const header = delimiter[4]!;
+  return {
+    streamId: STREAM_ID.VIDEO,
+    entry: {
+      streamType: codec === "h264" ? STREAM_TYPE.H264 : STREAM_TYPE.HEVC,
+      pid: PID.VIDEO,
+      descriptors: codec === "h264" ? [] : [registration(FORMAT.HEVC)],
+    },
+    prefixBytes: (data) => data[findNalUnit(data, 0)] === header ? 0 : delimiter.length,
+    writePrefix: (_data, target, offset) => target.set(delimiter, offset),
+  };
+}
+
+/**
+ * How audio is carried. Throws a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC` or
+ * `MEDIA_BAD_FRAME` when the codec configuration cannot be.
+ */
+export function audioFraming(audio: MuxAudio): Framing {
+  switch (audio.codec) {
+    case "aac":
+      return aacFraming(aacConfig(audio));
+    case "opus":
+      return opusFraming(audio);
+    case "mp3":
+      return bareFraming(STREAM_TYPE.MPEG1_AUDIO, STREAM_ID.AUDIO, []);
+    case "ac3":
+      return bareFraming(STREAM_TYPE.AC3, STREAM_ID.PRIVATE_1, [registration(FORMAT.AC3)]);
+  }
+}
+
+function aacConfig(audio: MuxAudio): AacConfig {
+  const config = parseAacConfig(audio.extradata);
+  assertAdtsConfig(config);
+  if (aacChannels(config.channelConfiguration) === audio.channels) return config;
+  throw new MediaError(
+    "MEDIA_UNSUPPORTED_CODEC",
+    `Cannot write AAC with ${audio.channels} channels: its configuration says ` +
+      `${aacChannels(config.channelConfiguration)}; give the encoder's own extradata`,
+    { context: { channels: audio.channels, channelConfiguration: config.channelConfiguration } },
+  );
+}
+
+function aacFraming(config: AacConfig): Framing {
+  return {
+    streamId: STREAM_ID.AUDIO,
+    entry: { streamType: STREAM_TYPE.AAC_ADTS, pid: PID.AUDIO, descriptors: [] },
+    prefixBytes: () => ADTS_HEADER_BYTES,
+    writePrefix: (data, target, offset) => writeAdtsHeader(config, data.length, { target, offset }),
+  };
+}
+
+function opusFraming(audio: MuxAudio): Framing {
+  const code = opusChannelConfig(parseOpusHead(audio.extradata));
+  const configuration = {
+    tag: DESCRIPTOR.DVB_EXTENSION,
+    data: Uint8Array.of(OPUS_EXTENSION_TAG, code),
+  };
+  return {
+    streamId: STREAM_ID.PRIVATE_1,
+    entry: {
+      streamType: STREAM_TYPE.PRIVATE_PES,
+      pid: PID.AUDIO,
+      descriptors: [registration(FORMAT.OPUS), configuration],
+    },
+    prefixBytes: (data) => opusControlHeaderBytes(data.length),
+    writePrefix: (data, target, offset) => writeOpusControlHeader(data.length, { target, offset }),
+  };
+}
+
+/** Codecs whose frames go as they are. */
+function bareFraming(
+  streamType: number,
+  streamId: number,
+  descriptors: readonly Descriptor[],
+): Framing {
+  return {
+    streamId,
+    entry: { streamType, pid: PID.AUDIO, descriptors },
+    prefixBytes: () => 0,
+    writePrefix: () => {},
+  };
+}
+
+function registration(format: string): Descriptor {
+  const data = Uint8Array.from(format, (character) => character.charCodeAt(0));
+  return { tag: DESCRIPTOR.REGISTRATION, data };
+}

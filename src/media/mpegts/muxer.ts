@@ -1,0 +1,149 @@
+/**
+ * The MPEG-TS muxer.
+ *
+ * Spec: ISO/IEC 13818-1 section 2.4.
+ */
+
+import type { Packet, VideoCodec } from "../types.ts";
+import { audioFraming, type Framing, type MuxAudio, videoFraming } from "./framing.ts";
+import { packetize, type PacketizeOptions, planPackets } from "./packetizer.ts";
+import { maskClock, pesHeaderBytes, writePesHeader } from "./pes.ts";
+import { writePat, writePmt } from "./psi.ts";
+import { PID, SYNC_BYTE, TS_HEADER_BYTES, TS_PACKET_BYTES } from "./tables.ts";
+
+export type { MuxAudio };
+
+const PROGRAM_NUMBER = 1;
+
+/** How far the program clock runs behind decoding: 100 ms. A receiver's buffer lives on it. */
+const PCR_DELAY_TICKS = 9000;
+
+/** Options of an {@linkcode MpegTsMuxer}: at least one stream. */
+export interface MpegTsMuxerOptions {
+  readonly video?: { readonly codec: VideoCodec };
+  /** `extradata` is the AudioSpecificConfig of `aac` and the OpusHead of `opus`. */
+  readonly audio?: MuxAudio;
+}
+
+interface MuxedStream {
+  readonly framing: Framing;
+  continuity: number;
+}
+
+/**
+ * Writes one program with up to one video and one audio stream. Every access unit becomes whole
+ * transport packets at once: nothing is interleaved or held back. A unit's last packet always holds
+ * stuffing, and its PES length is set where it fits, so that a demuxer need not wait for the next.
+ *
+ * ```ts
+ * import { MpegTsMuxer } from "./muxer.ts";
+ *
+ * const muxer = new MpegTsMuxer({ video: { codec: "h264" } });
+ * const tables = muxer.startSegment();
+ * console.log(tables.length); // 376
+ * ```
+ */
+export class MpegTsMuxer {
+  readonly #video: MuxedStream | undefined;
+  readonly #audio: MuxedStream | undefined;
+  readonly #tables: readonly [pat: Uint8Array, pmt: Uint8Array];
+  #tableContinuity = 0;
+
+  /**
+   * Throws a `TypeError` without streams, and a `MediaError` (`MEDIA_UNSUPPORTED_CODEC`,
+   * `MEDIA_BAD_FRAME`) for an audio configuration that MPEG-TS cannot carry.
+   */
+  constructor(options: MpegTsMuxerOptions) {
+    const { video, audio } = options;
+    if (video === undefined && audio === undefined) {
+      throw new TypeError("Cannot create a muxer without streams: give video, audio or both");
+    }
+    this.#video = video && { framing: videoFraming(video.codec), continuity: 0 };
+    this.#audio = audio && { framing: audioFraming(audio), continuity: 0 };
+    const streams = [this.#video, this.#audio].flatMap((stream) => stream?.framing.entry ?? []);
+    const pcrPid = streams[0]!.pid;
+    this.#tables = [
+      writePat({ programNumber: PROGRAM_NUMBER, pmtPid: PID.PMT }),
+      writePmt({ programNumber: PROGRAM_NUMBER, pcrPid, streams }),
+    ];
+  }
+
+  /** The program's tables, two packets: each segment begins with them. */
+  startSegment(): Uint8Array {
+    const out = new Uint8Array(2 * TS_PACKET_BYTES).fill(0xFF);
+    const continuity = this.#tableContinuity;
+    this.#tableContinuity = continuity + 1 & 15;
+    const [pat, pmt] = this.#tables;
+    writeTablePacket(out.subarray(0, TS_PACKET_BYTES), pat, { pid: PID.PAT, continuity });
+    writeTablePacket(out.subarray(TS_PACKET_BYTES), pmt, { pid: PID.PMT, continuity });
+    return out;
+  }
+
+  /**
+   * Writes one access unit: whole transport packets in a buffer of their own. Throws a `TypeError`
+   * for a packet of a stream that was not declared or is empty, a `RangeError` for times that are no
+   * whole numbers, and a `MediaError` `MEDIA_BAD_FRAME` for an AAC frame too large for ADTS.
+   */
+  write(packet: Packet): Uint8Array {
+    const stream = packet.kind === "video" ? this.#video : this.#audio;
+    if (stream === undefined || packet.data.length === 0) throw unwritable(packet);
+    const { ptsTicks, dtsTicks, data } = packet;
+    if (!Number.isSafeInteger(ptsTicks) || !Number.isSafeInteger(dtsTicks)) {
+      throw new RangeError(
+        `Cannot write a packet at pts ${ptsTicks}, dts ${dtsTicks}: give whole 90 kHz ticks`,
+      );
+    }
+    const { framing } = stream;
+    const carriesClock = packet.kind === "video" || this.#video === undefined;
+    const options: PacketizeOptions = {
+      pid: framing.entry.pid,
+      pcrBase: carriesClock ? pcrBase(dtsTicks) : undefined,
+      randomAccess: carriesClock && packet.keyframe,
+      continuity: stream.continuity,
+    };
+    const payloadBytes = framing.prefixBytes(data) + data.length;
+    const pesBytes = pesHeaderBytes(ptsTicks !== dtsTicks) + payloadBytes;
+    const plan = planPackets(pesBytes, options);
+    const out = new Uint8Array(plan.packets * TS_PACKET_BYTES);
+    const pesAt = out.length - pesBytes - plan.pesStuffing;
+    const payloadAt = pesAt + writePesHeader(out.subarray(pesAt), {
+      streamId: framing.streamId,
+      ptsTicks,
+      dtsTicks,
+      payloadBytes,
+      stuffingBytes: plan.pesStuffing,
+    });
+    framing.writePrefix(data, out, payloadAt);
+    out.set(data, out.length - data.length);
+    packetize(out, pesAt, options);
+    stream.continuity = stream.continuity + plan.packets & 15;
+    return out;
+  }
+}
+
+/** The program clock at a decoding time: behind it, and never before the start of time. */
+function pcrBase(dtsTicks: number): number {
+  const early = dtsTicks - PCR_DELAY_TICKS;
+  return dtsTicks >= 0 && early < 0 ? 0 : maskClock(early);
+}
+
+function writeTablePacket(
+  target: Uint8Array,
+  section: Uint8Array,
+  header: { pid: number; continuity: number },
+): void {
+  target[0] = SYNC_BYTE;
+  target[1] = 0x40 | header.pid >> 8;
+  target[2] = header.pid & 0xFF;
+  target[3] = 0x10 | header.continuity;
+  target[TS_HEADER_BYTES] = 0; // pointer_field
+  target.set(section, TS_HEADER_BYTES + 1);
+}
+
+function unwritable(packet: Packet): TypeError {
+  return new TypeError(
+    packet.data.length === 0
+      ? `Cannot write an empty ${packet.kind} packet: drop it`
+      : `Cannot write a ${packet.kind} packet: the muxer was created without ${packet.kind}`,
+  );
+}

@@ -1,0 +1,161 @@
+/** Streams that ffmpeg makes at test time, and what ffprobe says of them. */
+
+import assert from "node:assert/strict";
+import type { Packet } from "../../../src/media/types.ts";
+import { MpegTsDemuxer, type TsEvent } from "../../../src/media/mpegts/mod.ts";
+
+/** A packet as ffprobe lists it. */
+export interface ProbedPacket {
+  readonly kind: "video" | "audio";
+  readonly pts: number;
+  readonly dts: number;
+  readonly keyframe: boolean;
+  readonly size: number;
+  readonly adler32: string;
+}
+
+interface FfprobeOutput {
+  readonly packets: readonly {
+    readonly codec_type: "video" | "audio";
+    readonly pts: number;
+    readonly dts: number;
+    readonly flags: string;
+    readonly size: string;
+    readonly data_hash: string;
+  }[];
+}
+
+const cache = new Map<string, Promise<Uint8Array>>();
+
+/** Input arguments of a moving test picture. */
+export function picture(seconds: number, size = "320x240"): string[] {
+  return ["-f", "lavfi", "-t", String(seconds), "-i", `testsrc2=s=${size}:r=30`];
+}
+
+/** Input arguments of a tone. */
+export function tone(seconds: number, sampleRate = 48_000): string[] {
+  return ["-f", "lavfi", "-t", String(seconds), "-i", `sine=f=440:r=${sampleRate}`];
+}
+
+/** x264 as live encoders use it. */
+export const X264_LIVE: readonly string[] = [
+  ..."-c:v libx264 -preset ultrafast -tune zerolatency -g 15 -threads 1".split(" "),
+];
+
+/** Makes an MPEG-TS stream with ffmpeg, once per argument list. */
+export function makeTs(args: readonly string[]): Promise<Uint8Array> {
+  const key = args.join(" ");
+  let made = cache.get(key);
+  if (made === undefined) {
+    made = runTool("ffmpeg", [...args, "-f", "mpegts", "pipe:1"], undefined);
+    cache.set(key, made);
+  }
+  return made;
+}
+
+/** Runs a tool of ffmpeg and returns its output; fails the test with its messages. */
+export async function runTool(
+  tool: "ffmpeg" | "ffprobe",
+  args: readonly string[],
+  input: Uint8Array | undefined,
+): Promise<Uint8Array> {
+  const { stdout, stderr, success } = await spawnTool(tool, args, input);
+  assert.ok(success, `${tool} ${args.join(" ")} failed: ${stderr}`);
+  return stdout;
+}
+
+/** Runs a tool of ffmpeg and returns all that it says. */
+export async function spawnTool(
+  tool: "ffmpeg" | "ffprobe",
+  args: readonly string[],
+  input: Uint8Array | undefined,
+): Promise<{ stdout: Uint8Array; stderr: string; success: boolean }> {
+  const quiet = tool === "ffmpeg" ? ["-nostdin", "-hide_banner"] : ["-hide_banner"];
+  const verbosity = args.includes("-v") ? [] : ["-v", "error"];
+  const child = new Deno.Command(tool, {
+    args: [...quiet, ...verbosity, ...args],
+    stdin: input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = child.output();
+  if (input !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(input as Uint8Array<ArrayBuffer>);
+    await writer.close();
+  }
+  const { stdout, stderr, success } = await output;
+  return { stdout, stderr: new TextDecoder().decode(stderr), success };
+}
+
+/** The packets of an MPEG-TS stream as ffprobe sees them. */
+export async function probePackets(ts: Uint8Array): Promise<ProbedPacket[]> {
+  const args = ["-show_packets", "-show_data_hash", "adler32", "-of", "json", "pipe:0"];
+  const stdout = await runTool("ffprobe", ["-f", "mpegts", ...args], ts);
+  const output = JSON.parse(new TextDecoder().decode(stdout)) as FfprobeOutput;
+  return output.packets.map((packet) => ({
+    kind: packet.codec_type,
+    pts: packet.pts,
+    dts: packet.dts,
+    keyframe: packet.flags.includes("K"),
+    size: Number(packet.size),
+    adler32: packet.data_hash.split(":")[1]!.toLowerCase(),
+  }));
+}
+
+/** Adler-32 as ffprobe prints it. */
+export function adler32(data: Uint8Array): string {
+  let a = 1;
+  let b = 0;
+  for (const byte of data) {
+    a = (a + byte) % 65_521;
+    b = (b + a) % 65_521;
+  }
+  return (b * 65_536 + a).toString(16).padStart(8, "0");
+}
+
+/** All events of a stream pushed at once. */
+export function demuxAll(ts: Uint8Array): TsEvent[] {
+  const demuxer = new MpegTsDemuxer();
+  return [...demuxer.push(ts), ...demuxer.flush()];
+}
+
+/** The packets among events. */
+export function packetsOf(events: readonly TsEvent[], kind?: "video" | "audio"): Packet[] {
+  return events.flatMap((event) =>
+    event.kind === "packet" && (kind === undefined || event.stream === kind) ? [event.packet] : []
+  );
+}
+
+/** The last description of the streams. */
+export function streamsOf(events: readonly TsEvent[]): Extract<TsEvent, { kind: "streams" }> {
+  const found = events.findLast((event) => event.kind === "streams");
+  assert.ok(found, "no streams were announced");
+  return found;
+}
+
+/** Seeded random whole numbers below a bound (xorshift). */
+export function createRandom(seed: number): (bound: number) => number {
+  let state = seed >>> 0 || 1;
+  return (bound) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state % bound;
+  };
+}
+
+/** Events with the bytes turned into text, to be compared in depth. */
+export function summarize(events: readonly TsEvent[]): string[] {
+  return events.map((event) => {
+    if (event.kind !== "packet") {
+      return JSON.stringify(
+        event,
+        (_key, value) => value instanceof Uint8Array ? [...value] : value,
+      );
+    }
+    const { kind, ptsTicks, dtsTicks, keyframe, data } = event.packet;
+    return `${kind} ${ptsTicks} ${dtsTicks} ${keyframe} ${data.length} ${adler32(data)}`;
+  });
+}
