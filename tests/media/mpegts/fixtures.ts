@@ -159,3 +159,56 @@ export function summarize(events: readonly TsEvent[]): string[] {
     return `${kind} ${ptsTicks} ${dtsTicks} ${keyframe} ${data.length} ${adler32(data)}`;
   });
 }
+
+/** Joins byte arrays. */
+export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
+  }
+  return joined;
+}
+
+/** The bytes of an H.264 access unit as far as a container looks at it; no decoder reads it. */
+export function syntheticPicture(bytes: number, keyframe: boolean): Uint8Array {
+  const data = new Uint8Array(bytes).fill(0x55);
+  data.set([0, 0, 0, 1, 0x09, 0xF0, 0, 0, 1, keyframe ? 0x65 : 0x41, 0x88]);
+  return data;
+}
+
+/** One transport packet, read independently of the code under test. */
+export interface PlainTsPacket {
+  readonly pid: number;
+  readonly unitStart: boolean;
+  readonly stuffed: boolean;
+  readonly randomAccess: boolean;
+  readonly pcrBase: number | undefined;
+  readonly payload: Uint8Array;
+}
+
+/** Takes a stream without damage apart. Reads only fields that ffmpeg's muxer and ours write. */
+export function tsPackets(ts: Uint8Array): PlainTsPacket[] {
+  assert.equal(ts.length % 188, 0);
+  const packets: PlainTsPacket[] = [];
+  for (let at = 0; at < ts.length; at += 188) {
+    const packet = ts.subarray(at, at + 188);
+    assert.equal(packet[0], 0x47);
+    const fieldBytes = (packet[3]! & 0x20) === 0 ? 0 : 1 + packet[4]!;
+    const flags = fieldBytes > 1 ? packet[5]! : 0;
+    const hasPcr = (flags & 0x10) !== 0;
+    const needed = flags === 0 ? 0 : hasPcr ? 8 : 2;
+    packets.push({
+      pid: (packet[1]! & 0x1F) << 8 | packet[2]!,
+      unitStart: (packet[1]! & 0x40) !== 0,
+      stuffed: fieldBytes > needed,
+      randomAccess: (flags & 0x40) !== 0,
+      pcrBase: hasPcr
+        ? new DataView(packet.buffer, packet.byteOffset + 6).getUint32(0) * 2 + (packet[10]! >> 7)
+        : undefined,
+      payload: (packet[3]! & 0x10) === 0 ? packet.subarray(188) : packet.subarray(4 + fieldBytes),
+    });
+  }
+  return packets;
+}
