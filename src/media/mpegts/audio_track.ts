@@ -13,6 +13,15 @@ const TICKS_PER_SECOND = 90_000;
 /** The most bytes kept for a frame that goes on in the next PES: above the largest frame. */
 const MAX_KEPT_BYTES = 131_072;
 
+/** The head of a frame that goes on in the next PES. */
+interface KeptBytes {
+  readonly data: Uint8Array;
+  /** The 33-bit time of that frame, if its PES has one. */
+  readonly dts: number | undefined;
+}
+
+const NOTHING_KEPT: KeptBytes = { data: new Uint8Array(0), dts: undefined };
+
 /**
  * Frames of coded audio. A PES may hold several: the first that begins in it has its time, the others
  * follow by their durations. A frame that is split over two PES packets is put together.
@@ -24,7 +33,7 @@ export class AudioTrack implements Track {
   readonly #parse: AudioFrameParser;
   #info: AudioStreamInfo;
   #header: AudioFrameHeader | undefined;
-  #kept: Uint8Array = new Uint8Array(0);
+  #kept: KeptBytes = NOTHING_KEPT;
   #synced = false;
   /** The time that the next frame's is counted from, and seconds since. */
   #anchorTicks: number | undefined;
@@ -53,15 +62,17 @@ export class AudioTrack implements Track {
 
   /** Takes the next PES packet. */
   pes(unit: PesUnit): void {
-    const kept = this.#kept.length;
-    const data = kept === 0 ? unit.payload : concat(this.#kept, unit.payload);
-    this.#kept = new Uint8Array(0);
-    let pendingDts = unit.dts;
+    const kept = this.#kept;
+    const data = kept.data.length === 0 ? unit.payload : concat(kept.data, unit.payload);
+    // A time belongs to the first frame that begins in its own PES, whole or not.
+    const times = { kept: kept.dts, unit: unit.dts };
+    this.#kept = NOTHING_KEPT;
     let at = 0;
     while (at < data.length) {
+      const source = at < kept.data.length ? "kept" : "unit";
       const frame = this.#parse(data, at);
       if (frame === "more" || frame !== "invalid" && at + frame.frameBytes > data.length) {
-        this.#keep(data.subarray(at));
+        this.#keep({ data: data.subarray(at), dts: times[source] });
         return;
       }
       if (frame === "invalid" || !this.#confirm(data, at, frame)) {
@@ -69,11 +80,8 @@ export class AudioTrack implements Track {
         continue;
       }
       this.#synced = true;
-      if (pendingDts !== undefined && at >= kept) {
-        this.#anchorTicks = this.#host.advance("audio", pendingDts);
-        this.#sinceSeconds = 0;
-        pendingDts = undefined;
-      }
+      this.#anchor(times[source]);
+      times[source] = undefined;
       this.#deliver(data.subarray(at + frame.payloadOffset, at + frame.frameBytes), frame);
       at += frame.frameBytes;
     }
@@ -81,8 +89,8 @@ export class AudioTrack implements Track {
 
   /** What was kept does not go on. */
   lost(): void {
-    this.#counters.audioSkippedBytes += this.#kept.length;
-    this.#kept = new Uint8Array(0);
+    this.#counters.audioSkippedBytes += this.#kept.data.length;
+    this.#kept = NOTHING_KEPT;
     this.#synced = false;
   }
 
@@ -91,9 +99,15 @@ export class AudioTrack implements Track {
     this.lost();
   }
 
-  #keep(rest: Uint8Array): void {
-    if (rest.length <= MAX_KEPT_BYTES) this.#kept = rest;
-    else this.#counters.audioSkippedBytes += rest.length;
+  #keep(rest: KeptBytes): void {
+    if (rest.data.length <= MAX_KEPT_BYTES) this.#kept = rest;
+    else this.#counters.audioSkippedBytes += rest.data.length;
+  }
+
+  #anchor(dts: number | undefined): void {
+    if (dts === undefined) return;
+    this.#anchorTicks = this.#host.advance("audio", dts);
+    this.#sinceSeconds = 0;
   }
 
   #skip(at: number): number {

@@ -212,3 +212,52 @@ export function tsPackets(ts: Uint8Array): PlainTsPacket[] {
   }
   return packets;
 }
+
+/** What {@linkcode packPes} needs. */
+export interface PlainPes {
+  readonly pid: number;
+  /** 33-bit time; none is written without it. */
+  readonly pts?: number;
+  readonly payload: Uint8Array;
+  /** Whether `PES_packet_length` is written. */
+  readonly sized: boolean;
+  /** Continuity counter of the first packet. */
+  readonly continuity: number;
+  /** Indexes of packets that carry only 100 bytes and are stuffed; others are filled. */
+  readonly stuffed?: readonly number[];
+}
+
+/**
+ * Writes one PES packet without the code under test; the last packet is stuffed as its size asks.
+ */
+export function packPes(pes: PlainPes): Uint8Array {
+  const { pid, pts, payload } = pes;
+  const stamp = pts === undefined ? [] : [
+    0x21 | Math.floor(pts / 2 ** 30) << 1,
+    pts / 2 ** 22 & 0xFF,
+    pts / 2 ** 14 & 0xFE | 1,
+    pts / 2 ** 7 & 0xFF,
+    pts * 2 & 0xFE | 1,
+  ];
+  const length = pes.sized ? 3 + stamp.length + payload.length : 0;
+  const head = [0, 0, 1, 0xE0, length >> 8, length & 0xFF, 0x80, stamp.length > 0 ? 0x80 : 0];
+  const bytes = concatBytes([Uint8Array.from([...head, stamp.length, ...stamp]), payload]);
+  const packets: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const index = packets.length;
+    const room = pes.stuffed?.includes(index) === true ? 100 : 184;
+    const piece = bytes.subarray(at, at + room);
+    const packet = new Uint8Array(188).fill(0xFF);
+    const fieldBytes = 184 - piece.length;
+    packet[0] = 0x47;
+    packet[1] = (index === 0 ? 0x40 : 0) | pid >> 8;
+    packet[2] = pid & 0xFF;
+    packet[3] = (fieldBytes > 0 ? 0x30 : 0x10) | pes.continuity + index & 15;
+    if (fieldBytes > 0) packet[4] = fieldBytes - 1;
+    if (fieldBytes > 1) packet[5] = 0;
+    packet.set(piece, 188 - piece.length);
+    packets.push(packet);
+    at += piece.length;
+  }
+  return concatBytes(packets);
+}
