@@ -1,0 +1,3 @@
+export * from "./clock.ts";
+export * from "./segments.ts";
+export * from "./server/trickle_server.ts";

@@ -1,0 +1,183 @@
+/**
+ * From a request to its answer: TRICKLE.md section 5.
+ *
+ * @module
+ */
+
+import { type ChannelRegistry, isReservedName } from "./channel_registry.ts";
+import type { Channel } from "./channel.ts";
+import type { TrickleLimits } from "./limits.ts";
+import {
+  parseDeleteIndex,
+  parseReadIndex,
+  parseTrickleRoute,
+  parseWriteIndex,
+  type TrickleRoute,
+} from "./paths.ts";
+import { readSegment } from "./read_segment.ts";
+import { closedHeaders, errorResponse, unreadBodyResponse } from "./responses.ts";
+import { type ActivePosts, writeSegment } from "./write_segment.ts";
+import { EXPECT_CONTENT_HEADER, LATEST_HEADER } from "../protocol.ts";
+
+/** What the requests of one server share. */
+export interface HandlerContext {
+  readonly registry: ChannelRegistry;
+  readonly posts: ActivePosts;
+  readonly limits: TrickleLimits;
+  readonly basePath: string;
+  readonly autocreate: boolean;
+}
+
+/** Answers one request. A body that is not wanted is given up, so that the runtime drains it. */
+export async function handleTrickleRequest(
+  request: Request,
+  context: HandlerContext,
+): Promise<Response> {
+  const response = await route(request, context);
+  if (request.body !== null && !request.bodyUsed) await request.body.cancel();
+  return response;
+}
+
+function route(request: Request, context: HandlerContext): Promise<Response> | Response {
+  const found = parseTrickleRoute(new URL(request.url).pathname, context.basePath);
+  switch (found.kind) {
+    case "none":
+      return errorResponse(404, "404 page not found");
+    case "malformed":
+      return errorResponse(400, "Malformed path");
+    case "channel":
+      return handleChannel(request, found.name, context);
+    case "segment":
+      return handleSegment(request, found, context);
+  }
+}
+
+function handleChannel(request: Request, name: string, context: HandlerContext): Response {
+  switch (request.method) {
+    case "POST":
+      return createChannel(request, name, context);
+    case "DELETE":
+      return deleteChannel(name, context);
+    default:
+      return methodNotAllowed("DELETE, POST");
+  }
+}
+
+type SegmentRoute = Extract<TrickleRoute, { kind: "segment" }>;
+
+function handleSegment(
+  request: Request,
+  found: SegmentRoute,
+  context: HandlerContext,
+): Promise<Response> | Response {
+  switch (request.method) {
+    case "GET":
+    case "HEAD":
+      return read(request, found, context);
+    case "POST":
+      return write(request, found, context);
+    case "DELETE":
+      return deleteSegment(found, context);
+    default:
+      return methodNotAllowed("DELETE, GET, HEAD, POST");
+  }
+}
+
+function createChannel(request: Request, name: string, context: HandlerContext): Response {
+  if (isReservedName(name)) return reservedResponse();
+  const mime = request.headers.get(EXPECT_CONTENT_HEADER) ?? "";
+  const channel = findOrCreate(name, mime, context);
+  return channel instanceof Response ? channel : new Response(null);
+}
+
+function deleteChannel(name: string, context: HandlerContext): Response {
+  if (isReservedName(name)) return reservedResponse();
+  if (context.registry.get(name) === undefined) return errorResponse(400, "Invalid stream");
+  context.registry.close([name]);
+  return new Response(null);
+}
+
+function read(
+  request: Request,
+  found: SegmentRoute,
+  context: HandlerContext,
+): Promise<Response> | Response {
+  const channel = context.registry.get(found.name);
+  if (found.index === "next") return nextIndex(channel, context);
+  if (channel === undefined) return errorResponse(404, "Stream not found");
+  const index = parseReadIndex(found.index);
+  if (index === undefined) return errorResponse(400, "Invalid idx");
+  return readSegment(request, channel, index);
+}
+
+function nextIndex(channel: Channel | undefined, context: HandlerContext): Response {
+  if (channel === undefined) {
+    // Q14: tells a publisher to begin at 0, where its POST is going to create the channel.
+    const headers = context.autocreate ? { [LATEST_HEADER]: "0" } : {};
+    return errorResponse(404, "Stream not found", headers);
+  }
+  return new Response(String(channel.next), {
+    headers: {
+      "Content-Type": "text/plain; charset=utf-8",
+      [LATEST_HEADER]: String(channel.next),
+      ...closedHeaders(channel),
+    },
+  });
+}
+
+function write(
+  request: Request,
+  found: SegmentRoute,
+  context: HandlerContext,
+): Promise<Response> | Response {
+  if (isReservedName(found.name)) return reservedResponse();
+  if (!context.autocreate && context.registry.get(found.name) === undefined) {
+    return unreadBodyResponse(404, "Stream not found");
+  }
+  const requested = parseWriteIndex(found.index);
+  if (requested === undefined) return unreadBodyResponse(400, "Invalid idx"); // Q12
+  const mime = request.headers.get("Content-Type") ?? "";
+  const channel = findOrCreate(found.name, mime, context);
+  if (channel instanceof Response) return channel;
+  return writeSegment(request, { channel, requested }, context.posts);
+}
+
+function deleteSegment(found: SegmentRoute, context: HandlerContext): Response {
+  if (isReservedName(found.name)) return reservedResponse();
+  const channel = context.registry.get(found.name);
+  if (channel === undefined) return errorResponse(404, "Stream not found");
+  const index = parseDeleteIndex(found.index);
+  if (index === undefined) return errorResponse(400, "Invalid idx");
+  if (!channel.deleteSegment(index)) return errorResponse(400, "Nonexistent segment");
+  return new Response(null);
+}
+
+/** The channel, created if need be, or the answer that says why there is none. */
+function findOrCreate(name: string, mime: string, context: HandlerContext): Channel | Response {
+  const { registry, limits, autocreate } = context;
+  const existing = registry.get(name);
+  if (existing !== undefined) return existing;
+  if (!autocreate) return unreadBodyResponse(404, "Stream not found");
+  if (name.length > limits.maxNameLength) {
+    return unreadBodyResponse(
+      400,
+      `Cannot create a channel with a name of ${name.length} characters: ` +
+        `use up to ${limits.maxNameLength}`,
+    );
+  }
+  if (registry.full) {
+    return unreadBodyResponse(
+      429,
+      `Cannot create a channel: there are ${limits.maxChannels} already; delete some`,
+    );
+  }
+  return registry.create(name, mime);
+}
+
+function methodNotAllowed(allow: string): Response {
+  return errorResponse(405, "Method Not Allowed", { "Allow": allow });
+}
+
+function reservedResponse(): Response {
+  return unreadBodyResponse(403, 'Names that begin with "_" belong to the server');
+}

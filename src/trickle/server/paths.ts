@@ -1,0 +1,58 @@
+/**
+ * From the path of a request to what it asks for: TRICKLE.md section 2.
+ *
+ * @module
+ */
+
+import { INDEX_CURRENT, INDEX_NEXT, parseDecimal } from "../protocol.ts";
+
+/** What a path names. */
+export type TrickleRoute =
+  | { readonly kind: "channel"; readonly name: string }
+  | { readonly kind: "segment"; readonly name: string; readonly index: string }
+  | { readonly kind: "malformed" }
+  | { readonly kind: "none" };
+
+/** Checks and completes a base path: it begins and ends in "/". Throws a `TypeError` if it does not begin so. */
+export function normalizeBasePath(basePath: string): string {
+  if (!basePath.startsWith("/")) {
+    throw new TypeError(`Cannot mount a trickle server at "${basePath}": begin the path with "/"`);
+  }
+  return basePath.endsWith("/") ? basePath : `${basePath}/`;
+}
+
+/** Parses the path (still percent-encoded) of a request below `basePath`. */
+export function parseTrickleRoute(pathname: string, basePath: string): TrickleRoute {
+  if (!pathname.startsWith(basePath)) return { kind: "none" };
+  const parts = pathname.slice(basePath.length).split("/");
+  if (parts.length > 2 || parts.some((part) => part === "")) return { kind: "none" };
+  const [name, index] = parts.map(decode);
+  if (name === undefined || parts.length === 2 && index === undefined) return { kind: "malformed" };
+  return index === undefined ? { kind: "channel", name } : { kind: "segment", name, index };
+}
+
+/** The index that a GET may ask for, or undefined where the answer is 400 (Q1, Q2, Q4). */
+export function parseReadIndex(text: string): number | undefined {
+  const index = parseDecimal(text);
+  return index !== undefined && index >= INDEX_CURRENT ? index : undefined;
+}
+
+/** The index that a POST may ask for, or undefined. */
+export function parseWriteIndex(text: string): number | undefined {
+  const index = parseDecimal(text);
+  return index !== undefined && index >= INDEX_NEXT ? index : undefined;
+}
+
+/** The index that a DELETE may ask for, or undefined (Q3). */
+export function parseDeleteIndex(text: string): number | undefined {
+  const index = parseDecimal(text);
+  return index !== undefined && index >= 0 ? index : undefined;
+}
+
+function decode(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined; // A stray "%": the caller answers 400.
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * The answers of a trickle server: TRICKLE.md section 5.
+ *
+ * @module
+ */
+
+import type { Channel } from "./channel.ts";
+import { CLOSED_HEADER, LATEST_HEADER, SEQ_HEADER, STATUS_NO_SEGMENT } from "../protocol.ts";
+
+/** An error answer: plain text, never to be parsed. */
+export function errorResponse(
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(`${message}\n`, {
+    status,
+    headers: {
+      ...headers,
+      "Content-Type": "text/plain; charset=utf-8",
+      "X-Content-Type-Options": "nosniff",
+    },
+  });
+}
+
+/** The answer to a POST whose body was not read to its end, so that the connection cannot go on (6.12). */
+export function unreadBodyResponse(
+  status: number,
+  message: string,
+): Response {
+  return errorResponse(status, message, { "Connection": "close" });
+}
+
+/** The 470 answer: it echoes the index as requested. */
+export function noSegmentResponse(channel: Channel, requested: number): Response {
+  const headers = new Headers({
+    [LATEST_HEADER]: String(channel.next),
+    [SEQ_HEADER]: String(requested),
+    "Content-Type": "text/plain; charset=utf-8",
+  });
+  return new Response("Entry not found", { status: STATUS_NO_SEGMENT, headers });
+}
+
+/** The headers that mark the end of a channel. */
+export function closedHeaders(channel: Channel): Record<string, string> {
+  return channel.closed ? { [CLOSED_HEADER]: "terminated" } : {};
+}

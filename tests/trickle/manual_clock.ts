@@ -1,0 +1,57 @@
+/**
+ * A clock that stands still until the test moves it.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../src/trickle/mod.ts";
+import { eventually } from "./raw_exchange.ts";
+
+interface Timer {
+  readonly dueMs: number;
+  readonly delayMs: number;
+  readonly run: () => void;
+}
+
+/** Time as the test says. */
+export class ManualClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  #nowMs = 0;
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  schedule(delayMs: number, run: () => void): () => void {
+    const timer = { dueMs: this.#nowMs + delayMs, delayMs, run };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** The delays of the timers that are running, shortest first. */
+  get delays(): number[] {
+    return [...this.#timers].map((timer) => timer.delayMs).sort((a, b) => a - b);
+  }
+
+  /** Lets time pass, running what falls due in order. */
+  advance(ms: number): void {
+    const endMs = this.#nowMs + ms;
+    for (;;) {
+      const due = [...this.#timers].filter((timer) => timer.dueMs <= endMs);
+      const first = due.sort((a, b) => a.dueMs - b.dueMs)[0];
+      if (first === undefined) break;
+      this.#timers.delete(first);
+      this.#nowMs = Math.max(this.#nowMs, first.dueMs);
+      first.run();
+    }
+    this.#nowMs = endMs;
+  }
+
+  /** Waits until somebody waits for a time in this range, and lets just that time pass. */
+  async passDelay(minMs: number, maxMs: number): Promise<void> {
+    const wanted = (): Timer | undefined =>
+      [...this.#timers].find((timer) => timer.delayMs >= minMs && timer.delayMs <= maxMs);
+    await eventually(() => wanted() !== undefined, `a wait of ${minMs} to ${maxMs} ms`);
+    this.advance(Math.max(0, wanted()!.dueMs - this.#nowMs));
+  }
+}
