@@ -75,7 +75,7 @@ export class BitReader {
   /** Reads `se(v)`: a signed Exp-Golomb code. */
   readSe(): number {
     const code = this.readUe();
-    return code % 2 === 1 ? (code + 1) / 2 : -code / 2;
+    return code % 2 === 1 ? (code + 1) / 2 : 0 - code / 2;
   }
 
   #require(count: number): void {

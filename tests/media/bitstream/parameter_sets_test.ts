@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { MediaError } from "../../../src/base/errors.ts";
+import {
+  nalUnits,
+  parseH264Sps,
+  parseHevcSps,
+  type SequenceInfo,
+} from "../../../src/media/bitstream/mod.ts";
+
+interface Probed {
+  readonly width: number;
+  readonly height: number;
+  readonly has_b_frames: number;
+  readonly color_space?: string;
+  readonly color_range?: string;
+}
+
+const H264: Readonly<Record<string, string>> = {
+  "Baseline": "-profile:v baseline",
+  "Main with 3 B-frames": "-profile:v main -bf 3 -b_strategy 0",
+  "High with a B-pyramid": "-profile:v high -bf 8 -x264-params b-pyramid=normal:b-adapt=0",
+  "High, scaling lists": "-profile:v high -x264-params cqm=jvt",
+  "High 10": "-pix_fmt yuv420p10le",
+  "High 4:2:2, odd width cropped": "-pix_fmt yuv422p -vf scale=318:242",
+  "High 4:4:4": "-pix_fmt yuv444p -x264-params cqm=jvt -vf scale=317:241",
+  "cropped at the right and bottom": "-vf scale=322:246",
+  "interlaced, 1080 lines": "-vf scale=1920:1080 -flags +ilme+ildct -g 10",
+  "zerolatency with HRD": "-tune zerolatency -x264-params nal-hrd=cbr:force-cfr=1 -b:v 1M " +
+    "-maxrate 1M -bufsize 1M",
+  "BT.709 full range, anamorphic": "-color_range pc -colorspace bt709 -color_primaries bt709 " +
+    "-color_trc bt709 -vf scale=320:240:out_range=full,setsar=37/41",
+  "BT.601 in HD": "-vf scale=1280:720 -colorspace smpte170m",
+};
+
+const HEVC: Readonly<Record<string, string>> = {
+  "zerolatency": "-tune zerolatency",
+  "5 B-frames": "-x265-params log-level=none:bframes=5:b-adapt=0:rc-lookahead=10",
+  "10 bits, scaling lists": "-pix_fmt yuv420p10le -x265-params log-level=none:scaling-list=default",
+  "4:4:4 odd size": "-pix_fmt yuv444p -vf scale=319:241",
+  "4:2:2 cropped": "-pix_fmt yuv422p -vf scale=318:242",
+  "temporal layers": "-x265-params log-level=none:temporal-layers=3",
+  "BT.709 full range": "-color_range pc -colorspace bt709 -vf scale=320:240:out_range=full",
+  "1080 lines with HRD": "-vf scale=1920:1080 -x265-params " +
+    "log-level=none:hrd=1:vbv-maxrate=3000:vbv-bufsize=3000",
+};
+
+for (const [name, options] of Object.entries(H264)) {
+  Deno.test(`parseH264Sps() agrees with ffprobe: ${name}`, async () => {
+    const stream = await encode("libx264", options, "h264");
+    await assertAgrees(stream, "h264", parseH264Sps(findSps(stream, "h264")));
+  });
+}
+
+for (const [name, options] of Object.entries(HEVC)) {
+  Deno.test(`parseHevcSps() agrees with ffprobe: ${name}`, async () => {
+    const stream = await encode("libx265", options, "hevc");
+    await assertAgrees(stream, "hevc", parseHevcSps(findSps(stream, "hevc")));
+  });
+}
+
+Deno.test("parseH264Sps() reads profile, level and order count", async () => {
+  const sps = parseH264Sps(findSps(await encode("libx264", H264["Baseline"]!, "h264"), "h264"));
+  assert.equal(sps.profileIdc, 66);
+  assert.equal(sps.levelIdc, 13);
+  assert.equal(sps.picOrderCntType, 2);
+  assert.equal(sps.reorderDepth, 0);
+  assert.equal(sps.fieldPictures, false);
+  assert.ok(Math.abs(sps.frameSeconds - 1 / 25) < 1e-9);
+});
+
+Deno.test("parameter sets that are cut or damaged throw a MediaError, and nothing else", async () => {
+  const cases = [
+    { codec: "h264", encoder: "libx264", parse: parseH264Sps },
+    { codec: "hevc", encoder: "libx265", parse: parseHevcSps },
+  ] as const;
+  for (const { codec, encoder, parse } of cases) {
+    const sps = findSps(await encode(encoder, "", codec), codec);
+    for (let length = 0; length < 12; length++) {
+      assert.throws(() => parse(sps.subarray(0, length)), { code: "MEDIA_BAD_FRAME" });
+    }
+    let state = 3;
+    for (let round = 0; round < 5000; round++) {
+      const damaged = sps.slice();
+      for (let hit = 0; hit <= round % 4; hit++) {
+        state = state * 1_103_515_245 + 12_345 & 0x7FFFFFFF;
+        damaged[1 + (state >> 8) % (damaged.length - 1)] = state >> 20 & 0xFF;
+      }
+      assertOnlyMediaErrors(() => parse(damaged));
+    }
+  }
+});
+
+async function assertAgrees(
+  stream: Uint8Array,
+  codec: "h264" | "hevc",
+  info: SequenceInfo,
+): Promise<void> {
+  const probed = await probe(stream, codec);
+  assert.equal(info.width, probed.width);
+  assert.equal(info.height, probed.height);
+  // The Baseline profile and zerolatency say 0; ffprobe learns the same.
+  assert.equal(info.reorderDepth, probed.has_b_frames);
+  assert.equal(info.color.fullRange, probed.color_range === "pc");
+  const hd = probed.width >= 1280 || probed.height >= 720;
+  const matrix = probed.color_space === undefined
+    ? hd ? "bt709" : "bt601"
+    : probed.color_space === "bt709"
+    ? "bt709"
+    : "bt601";
+  assert.equal(info.color.matrix, matrix);
+}
+
+function findSps(stream: Uint8Array, codec: "h264" | "hevc"): Uint8Array {
+  for (const nal of nalUnits(stream)) {
+    const header = nal[0]!;
+    if (codec === "h264" ? (header & 31) === 7 : header >> 1 === 33) return nal;
+  }
+  return assert.fail("no parameter set in the stream");
+}
+
+async function encode(encoder: string, options: string, format: string): Promise<Uint8Array> {
+  const quiet = encoder === "libx265" && !options.includes("-x265-params")
+    ? ["-x265-params", "log-level=none"]
+    : [];
+  const args = "-v error -nostdin -f lavfi -t 0.5 -i testsrc2=s=320x240:r=25 -preset ultrafast";
+  const extra = options.split(" ").filter((part) => part !== "");
+  const command = new Deno.Command("ffmpeg", {
+    args: [...args.split(" "), "-c:v", encoder, ...quiet, ...extra, "-f", format, "pipe:1"],
+  });
+  const { stdout, stderr, success } = await command.output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return stdout;
+}
+
+async function probe(stream: Uint8Array, format: string): Promise<Probed> {
+  const child = new Deno.Command("ffprobe", {
+    args: ["-v", "error", "-f", format, "-show_streams", "-of", "json", "pipe:0"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = child.output();
+  const writer = child.stdin.getWriter();
+  await writer.write(stream as Uint8Array<ArrayBuffer>);
+  await writer.close();
+  const { stdout, stderr, success } = await output;
+  assert.ok(success, new TextDecoder().decode(stderr));
+  const { streams } = JSON.parse(new TextDecoder().decode(stdout)) as { streams: Probed[] };
+  return streams[0]!;
+}
+
+function assertOnlyMediaErrors(parse: () => unknown): void {
+  try {
+    parse();
+  } catch (error) {
+    assert.ok(error instanceof MediaError, String(error));
+  }
+}
