@@ -3,6 +3,7 @@ import type { AdtsHeader } from "../bitstream/adts.ts";
 import type { AudioFrameHeader, AudioFrameParser } from "../bitstream/audio_frame.ts";
 import { AUDIO_FRAME_PARSERS } from "../bitstream/audio_frame_parsers.ts";
 import type { AudioStreamInfo } from "../types.ts";
+import { concatBytes } from "./bytes.ts";
 import type { PesUnit } from "./pes_assembler.ts";
 import type { DemuxCounters } from "./stats.ts";
 import type { AudioEntry } from "./streams.ts";
@@ -63,7 +64,7 @@ export class AudioTrack implements Track {
   /** Takes the next PES packet. */
   pes(unit: PesUnit): void {
     const kept = this.#kept;
-    const data = kept.data.length === 0 ? unit.payload : concat(kept.data, unit.payload);
+    const data = kept.data.length === 0 ? unit.payload : concatBytes(kept.data, unit.payload);
     // A time belongs to the first frame that begins in its own PES, whole or not.
     const times = { kept: kept.dts, unit: unit.dts };
     this.#kept = NOTHING_KEPT;
@@ -153,11 +154,4 @@ export class AudioTrack implements Track {
 
 function alike(a: AudioFrameHeader, b: AudioFrameHeader): boolean {
   return a.sampleRate === b.sampleRate && a.channels === b.channels;
-}
-
-function concat(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(head.length + tail.length);
-  joined.set(head);
-  joined.set(tail, head.length);
-  return joined;
 }

@@ -8,14 +8,19 @@ import { MediaError } from "../../base/errors.ts";
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
 import { payloadStart, signalsDiscontinuity } from "./adaptation.ts";
 import { AudioTrack } from "./audio_track.ts";
+import { equalBytes } from "./bytes.ts";
 import { ProgramClock } from "./clock.ts";
 import { PacketAligner } from "./packet_aligner.ts";
 import { PesAssembler } from "./pes_assembler.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { SectionAssembler } from "./section_assembler.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
-import { type AudioEntry, identifyStream, type UnsupportedStream } from "./streams.ts";
-import type { VideoEntry } from "./streams.ts";
+import {
+  type AudioEntry,
+  identifyStream,
+  type UnsupportedStream,
+  type VideoEntry,
+} from "./streams.ts";
 import { PID } from "./tables.ts";
 import type { TrackHost } from "./track.ts";
 import { VideoTrack } from "./video_track.ts";
@@ -36,7 +41,10 @@ export type TsEvent =
     readonly audio?: AudioStreamInfo;
     readonly unsupported: readonly UnsupportedStream[];
   }
-  /** One access unit, in 90 kHz ticks. Its data stays valid and is nobody else's. */
+  /**
+   * One access unit, in 90 kHz ticks. Its data stays valid, as a view of a buffer that it shares with
+   * its neighbours: copy it where the buffer itself is to be transferred or kept for long.
+   */
   | { readonly kind: "packet"; readonly packet: Packet; readonly stream: "video" | "audio" }
   /** The packets that follow do not go on where those before ended. */
   | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
@@ -303,8 +311,4 @@ function pushSection(sections: SectionAssembler, data: Uint8Array, at: number): 
   if ((data[at + 3]! & 0x10) === 0) return;
   const unitStart = (data[at + 1]! & 0x40) !== 0;
   sections.push(data, payloadStart(data, at), { at, unitStart });
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

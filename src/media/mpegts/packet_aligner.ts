@@ -1,3 +1,4 @@
+import { concatBytes } from "./bytes.ts";
 import { SYNC_BYTE, TS_PACKET_BYTES } from "./tables.ts";
 
 /** After damage this many sync bytes in a row, a packet apart, are needed. */
@@ -52,7 +53,7 @@ export class PacketAligner {
         this.#carried = 0;
         this.#sink.packet(this.#carry, 0);
       } else {
-        data = concat(this.#carry.subarray(0, this.#carried), chunk.subarray(at));
+        data = concatBytes(this.#carry.subarray(0, this.#carried), chunk.subarray(at));
         at = 0;
       }
     }
@@ -121,11 +122,4 @@ export class PacketAligner {
     this.#skippedBytes += at - from;
     return at;
   }
-}
-
-function concat(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(head.length + tail.length);
-  joined.set(head);
-  joined.set(tail, head.length);
-  return joined;
 }

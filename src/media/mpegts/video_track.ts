@@ -5,6 +5,7 @@ import type { SequenceInfo } from "../bitstream/vui.ts";
 import { MediaError } from "../../base/errors.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";
+import { equalBytes } from "./bytes.ts";
 import type { PesUnit } from "./pes_assembler.ts";
 import type { DemuxCounters } from "./stats.ts";
 import type { Track, TrackHost } from "./track.ts";
@@ -183,8 +184,4 @@ function join(held: HeldUnit): Uint8Array {
     at += piece.length;
   }
   return data;
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
