@@ -1,7 +1,8 @@
 /**
  * AC-3 synchronization frames.
  *
- * Spec: ETSI TS 102 366 (ATSC A/52) sections 4.3 (syncinfo), 4.4 (bsi) and Table 4.13 (frame sizes).
+ * Spec: ETSI TS 102 366 (ATSC A/52) sections 4.3 (syncinfo), 4.4 (bsi) and Table 4.13 (frame
+ * sizes).
  */
 
 import type { AudioFrameHeader } from "./audio_frame.ts";

@@ -30,9 +30,9 @@ export interface AccessUnitScan {
 }
 
 /**
- * What one NAL unit means for the access unit around it: `"prefix"` starts a new unit when it follows
- * a picture (delimiters, parameter sets, SEI), `"first-slice"` begins a picture, `"later-slice"` goes
- * on with it, `"other"` belongs to whatever unit it stands in.
+ * What one NAL unit means for the access unit around it: `"prefix"` starts a new unit when it
+ * follows a picture (delimiters, parameter sets, SEI), `"first-slice"` begins a picture,
+ * `"later-slice"` goes on with it, `"other"` belongs to whatever unit it stands in.
  */
 type Role = "other" | "prefix" | "first-slice" | "later-slice";
 

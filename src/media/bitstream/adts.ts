@@ -76,13 +76,13 @@ export function writeAdtsHeader(
   target[offset + 2] = (config.objectType - 1) << 6 | rateIndex << 2 | channels >> 2;
   target[offset + 3] = (channels & 3) << 6 | frameBytes >> 11;
   target[offset + 4] = frameBytes >> 3 & 0xFF;
-  target[offset + 5] = (frameBytes & 7) << 5 | 0x1F; // adts_buffer_fullness: all ones, variable rate
+  target[offset + 5] = (frameBytes & 7) << 5 | 0x1F; // adts_buffer_fullness: variable rate
   target[offset + 6] = 0xFC;
 }
 
 /**
- * Throws a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC` where a configuration cannot be said in an
- * ADTS header: object types above 4, rates outside the table, program config elements.
+ * Throws a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC` where a configuration cannot be said in
+ * an ADTS header: object types above 4, rates outside the table, program config elements.
  */
 export function assertAdtsConfig(config: AacConfig): void {
   const { objectType, sampleRate, channelConfiguration } = config;

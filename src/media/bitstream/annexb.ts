@@ -1,7 +1,8 @@
 /**
  * The Annex B byte stream: NAL units between start codes.
  *
- * Spec: ISO/IEC 14496-10 Annex B and section 7.3.1 (emulation prevention); ISO/IEC 23008-2 the same.
+ * Spec: ISO/IEC 14496-10 Annex B and section 7.3.1 (emulation prevention); ISO/IEC 23008-2 the
+ * same.
  */
 
 /**
@@ -31,7 +32,9 @@ export function startCodeOffset(data: Uint8Array, nal: number, floor: number): n
   return code > floor && data[code - 1] === 0 ? code - 1 : code;
 }
 
-/** Where the NAL unit at `nal` ends: before the next start code and its zeros, or at the data's end. */
+/**
+ * Where the NAL unit at `nal` ends: before the next start code and its zeros, or at the data's end.
+ */
 export function nalUnitEnd(data: Uint8Array, nal: number): number {
   const next = findNalUnit(data, nal);
   let end = next < 0 ? data.length : next - 3;

@@ -27,7 +27,9 @@ export class BitReader {
     return this.#data.length * 8 - this.#bit;
   }
 
-  /** Reads one bit. Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` past the end, as all reads do. */
+  /**
+   * Reads one bit. Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` past the end, as all reads do.
+   */
   readBit(): number {
     this.#require(1);
     const bit = this.#data[this.#bit >> 3]! >> (7 - (this.#bit & 7)) & 1;

@@ -21,7 +21,10 @@ export class ByteCursor {
     return this.#data.length - this.#offset;
   }
 
-  /** Reads one byte. Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` past the end, as all reads do. */
+  /**
+   * Reads one byte. Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` past the end, as all reads
+   * do.
+   */
   readU8(): number {
     const at = this.#take(1);
     return this.#data[at]!;

@@ -1,8 +1,8 @@
 /**
  * H.264 parameter sets and recovery points.
  *
- * Spec: ISO/IEC 14496-10 sections 7.3.2.1.1 (sequence parameter set), 7.3.2.3 (SEI), D.1.8 (recovery
- * point) and E.1.1 (VUI).
+ * Spec: ISO/IEC 14496-10 sections 7.3.2.1.1 (sequence parameter set), 7.3.2.3 (SEI), D.1.8
+ * (recovery point) and E.1.1 (VUI).
  */
 
 import { MediaError } from "../../base/errors.ts";
@@ -47,8 +47,8 @@ interface ChromaFormat {
  *
  * `reorderDepth` is what the stream promises: 0 for picture order count type 2 and the Baseline
  * profile, `max_num_reorder_frames` where the VUI has it, and else 0 for "unknown": the level's
- * limit would hold back up to 16 pictures in live streams that reorder none, and a decoder that meets
- * a B-frame raises its own delay by itself.
+ * limit would hold back up to 16 pictures in live streams that reorder none, and a decoder that
+ * meets a B-frame raises its own delay by itself.
  *
  * Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` when truncated or out of range.
  */
@@ -186,7 +186,7 @@ function readVui(bits: BitReader): H264Vui {
   bits.skipBits(1); // pic_struct_present_flag
   if (!bits.readFlag()) return { color, frameSeconds, maxNumReorderFrames: undefined };
   bits.skipBits(1); // motion_vectors_over_pic_boundaries_flag
-  for (let i = 0; i < 4; i++) bits.readUe(); // max_bytes_per_pic_denom .. log2_max_mv_length_vertical
+  for (let i = 0; i < 4; i++) bits.readUe(); // max_bytes_per_pic_denom and on
   const maxNumReorderFrames = bits.readUe();
   if (maxNumReorderFrames > 16) throw outOfRange("max_num_reorder_frames", maxNumReorderFrames);
   return { color, frameSeconds, maxNumReorderFrames };

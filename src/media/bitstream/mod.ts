@@ -1,6 +1,6 @@
 /**
- * Bit streams of the codecs: what containers must know of a coded picture or an audio frame to carry
- * it. Bytes in, small records out; everything is pure, checks its bounds and decodes nothing.
+ * Bit streams of the codecs: what containers must know of a coded picture or an audio frame to
+ * carry it. Bytes in, small records out; everything is pure, checks its bounds and decodes nothing.
  *
  * @module
  */

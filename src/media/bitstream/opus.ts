@@ -55,8 +55,8 @@ function frameSamples(config: number): number {
 }
 
 /**
- * Parses an OpusHead. Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` when it is truncated or of an
- * unknown version.
+ * Parses an OpusHead. Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` when it is truncated or of
+ * an unknown version.
  */
 export function parseOpusHead(data: Uint8Array): OpusHead {
   const cursor = new ByteCursor(data);

@@ -114,8 +114,8 @@ export function opusHeadFromChannelConfig(code: number): OpusHead | undefined {
 }
 
 /**
- * The `channel_config_code` of an OpusHead. Throws a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC`
- * for layouts that have none.
+ * The `channel_config_code` of an OpusHead. Throws a {@linkcode MediaError}
+ * `MEDIA_UNSUPPORTED_CODEC` for layouts that have none.
  */
 export function opusChannelConfig(head: OpusHead): number {
   const code = head.mappingFamily === FAMILY_DISCRETE && head.channels === 2 ? 0 : head.channels;

@@ -43,7 +43,9 @@ export function isStuffed(data: Uint8Array, at: number): boolean {
   return used < end;
 }
 
-/** Where the payload of the packet at `at` begins; past the packet's end when the field is damaged. */
+/**
+ * Where the payload of the packet at `at` begins; past the packet's end when the field is damaged.
+ */
 export function payloadStart(data: Uint8Array, at: number): number {
   const hasField = (data[at + 3]! & 0x20) !== 0;
   return at + TS_HEADER_BYTES + (hasField ? 1 + data[at + TS_HEADER_BYTES]! : 0);

@@ -24,8 +24,8 @@ interface KeptBytes {
 const NOTHING_KEPT: KeptBytes = { data: new Uint8Array(0), dts: undefined };
 
 /**
- * Frames of coded audio. A PES may hold several: the first that begins in it has its time, the others
- * follow by their durations. A frame that is split over two PES packets is put together.
+ * Frames of coded audio. A PES may hold several: the first that begins in it has its time, the
+ * others follow by their durations. A frame that is split over two PES packets is put together.
  */
 export class AudioTrack implements Track {
   readonly #entry: AudioEntry;

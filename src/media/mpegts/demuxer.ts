@@ -31,8 +31,8 @@ const AUDIO_SLAB_BYTES = 32 * 1024;
 /** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
 export type TsEvent =
   /**
-   * What the program holds: before its first packet, and again before the first packet of which it is
-   * no longer true. What is not known yet is 0: width and height until a parameter set was seen,
+   * What the program holds: before its first packet, and again before the first packet of which it
+   * is no longer true. What is not known yet is 0: width and height until a parameter set was seen,
    * sample rate and channels until an audio frame was; a stream that is listed will come.
    */
   | {
@@ -42,8 +42,8 @@ export type TsEvent =
     readonly unsupported: readonly UnsupportedStream[];
   }
   /**
-   * One access unit, in 90 kHz ticks. Its data stays valid, as a view of a buffer that it shares with
-   * its neighbours: copy it where the buffer itself is to be transferred or kept for long.
+   * One access unit, in 90 kHz ticks. Its data stays valid, as a view of a buffer that it shares
+   * with its neighbours: copy it where the buffer itself is to be transferred or kept for long.
    */
   | { readonly kind: "packet"; readonly packet: Packet; readonly stream: "video" | "audio" }
   /** The packets that follow do not go on where those before ended. */
@@ -58,8 +58,9 @@ interface Selected<Entry, T> {
 
 /**
  * Reads the first program of an MPEG transport stream: its first video and its first audio stream.
- * Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold: damage
- * is counted in {@linkcode stats} and passed over. An access unit comes out with its last byte.
+ * Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold:
+ * damage is counted in {@linkcode stats} and passed over. An access unit comes out with its last
+ * byte.
  *
  * ```ts
  * import { MpegTsDemuxer } from "./demuxer.ts";
@@ -125,8 +126,8 @@ export class MpegTsDemuxer {
   }
 
   /**
-   * The next segment begins, without a gap: returns the last unit of the one that ended, and does not
-   * take continuity counters that start anew for loss.
+   * The next segment begins, without a gap: returns the last unit of the one that ended, and does
+   * not take continuity counters that start anew for loss.
    */
   nextSegment(): TsEvent[] {
     this.#aligner.flush();

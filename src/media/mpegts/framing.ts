@@ -1,8 +1,8 @@
 /**
  * What each codec needs in front of an access unit in MPEG-TS, and how the program map lists it.
  *
- * Spec: ISO/IEC 13818-1 section 2.14 (H.264: an access unit delimiter is mandatory) and 2.17 (HEVC);
- * ISO/IEC 14496-3 section 1.A.2 (ADTS); the Opus in MPEG-TS draft, sections 4.2 and 4.3.
+ * Spec: ISO/IEC 13818-1 section 2.14 (H.264: an access unit delimiter is mandatory) and 2.17
+ * (HEVC); ISO/IEC 14496-3 section 1.A.2 (ADTS); the Opus in MPEG-TS draft, sections 4.2 and 4.3.
  */
 
 import { MediaError } from "../../base/errors.ts";

@@ -1,6 +1,6 @@
 /**
- * MPEG transport streams: bytes of trickle segments in, access units out, and the way back. Damage in
- * the input is counted and passed over; no frame is held back longer than its own last byte.
+ * MPEG transport streams: bytes of trickle segments in, access units out, and the way back. Damage
+ * in the input is counted and passed over; no frame is held back longer than its own last byte.
  *
  * @module
  */

@@ -81,8 +81,8 @@ export class MpegTsMuxer {
 
   /**
    * Writes one access unit: whole transport packets in a buffer of their own. Throws a `TypeError`
-   * for a packet of a stream that was not declared or is empty, a `RangeError` for times that are no
-   * whole numbers, and a `MediaError` `MEDIA_BAD_FRAME` for an AAC frame too large for ADTS.
+   * for a packet of a stream that was not declared or is empty, a `RangeError` for times that are
+   * no whole numbers, and a `MediaError` `MEDIA_BAD_FRAME` for an AAC frame too large for ADTS.
    */
   write(packet: Packet): Uint8Array {
     const stream = packet.kind === "video" ? this.#video : this.#audio;

@@ -14,8 +14,8 @@ export interface PacketSink {
 }
 
 /**
- * Cuts a byte stream into 188-byte packets, whatever its chunks are, and finds the next packet after
- * damage. Whole packets are handed on where they lie in the chunk, without a copy.
+ * Cuts a byte stream into 188-byte packets, whatever its chunks are, and finds the next packet
+ * after damage. Whole packets are handed on where they lie in the chunk, without a copy.
  */
 export class PacketAligner {
   readonly #sink: PacketSink;

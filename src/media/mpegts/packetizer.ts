@@ -28,9 +28,9 @@ export interface PacketPlan {
 }
 
 /**
- * Plans the packets for `pesBytes`. The last packet always has room left, so that it is stuffed and a
- * demuxer sees the end of a PES packet without a length; one stuffing byte in the PES header gives
- * that room where all would fit exactly.
+ * Plans the packets for `pesBytes`. The last packet always has room left, so that it is stuffed and
+ * a demuxer sees the end of a PES packet without a length; one stuffing byte in the PES header
+ * gives that room where all would fit exactly.
  */
 export function planPackets(pesBytes: number, options: PacketizeOptions): PacketPlan {
   const total = fieldBytesOf(options) + pesBytes;

@@ -47,7 +47,9 @@ export function parsePesHeader(data: Uint8Array): PesHeader | undefined {
   return { streamId, headerBytes, pts, dts };
 }
 
-/** What {@linkcode writePesHeader} needs. Times are any whole number: 33 bits of them are written. */
+/**
+ * What {@linkcode writePesHeader} needs. Times are any whole number: 33 bits of them are written.
+ */
 export interface PesHeaderFields {
   readonly streamId: number;
   readonly ptsTicks: number;

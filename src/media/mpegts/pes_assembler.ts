@@ -37,8 +37,8 @@ export interface PesSink {
 type State = "seeking" | "open" | "rest" | "hinted" | "done";
 
 /**
- * Assembles PES packets. One ends when its length says so; where it has no length, with a packet that
- * holds stuffing (which saves waiting for the next one), or when the next one starts.
+ * Assembles PES packets. One ends when its length says so; where it has no length, with a packet
+ * that holds stuffing (which saves waiting for the next one), or when the next one starts.
  */
 export class PesAssembler {
   readonly #sink: PesSink;

@@ -1,4 +1,6 @@
-/** What an {@linkcode MpegTsDemuxer} has met so far. Nothing is dropped without being counted here. */
+/**
+ * What an {@linkcode MpegTsDemuxer} has met so far. Nothing is dropped without being counted here.
+ */
 export interface DemuxStats {
   /** Transport packets seen. */
   readonly packets: number;

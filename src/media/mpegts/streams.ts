@@ -49,7 +49,9 @@ export type StreamEntry =
   | AudioEntry
   | ({ readonly kind: "unsupported" } & UnsupportedStream);
 
-/** Tells what an entry of a program map is, by its stream type and, for private ones, descriptors. */
+/**
+ * Tells what an entry of a program map is, by its stream type and, for private ones, descriptors.
+ */
 export function identifyStream(stream: PmtStream): StreamEntry {
   const { streamType, pid } = stream;
   switch (streamType) {

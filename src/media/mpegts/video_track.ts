@@ -30,9 +30,9 @@ interface HeldUnit extends Times {
 }
 
 /**
- * Access units of H.264 or HEVC. Usually one PES holds one access unit. Several in one are told apart
- * and timed by the frame rate. A PES without time that begins no picture goes on with the one before;
- * once a stream did that, each unit waits for the next PES that has a time.
+ * Access units of H.264 or HEVC. Usually one PES holds one access unit. Several in one are told
+ * apart and timed by the frame rate. A PES without time that begins no picture goes on with the one
+ * before; once a stream did that, each unit waits for the next PES that has a time.
  */
 export class VideoTrack implements Track {
   readonly #codec: VideoCodec;

@@ -45,7 +45,7 @@ Deno.test("ADTS headers survive the round trip", () => {
   }
 });
 
-Deno.test("parseAdtsHeader() reads CRC and several blocks, and tells apart short from wrong", () => {
+Deno.test("parseAdtsHeader() reads CRC and blocks, and tells short from wrong", () => {
   const bytes = Uint8Array.of(0xFF, 0xF0, 0x50, 0x80, 0x10, 0x1F, 0xFD);
   const header = asHeader(parseAdtsHeader(bytes, 0));
   assert.equal(header.payloadOffset, 9);

@@ -68,7 +68,7 @@ Deno.test("parseH264Sps() reads profile, level and order count", async () => {
   assert.ok(Math.abs(sps.frameSeconds - 1 / 25) < 1e-9);
 });
 
-Deno.test("parameter sets that are cut or damaged throw a MediaError, and nothing else", async () => {
+Deno.test("cut or damaged parameter sets throw a MediaError, and nothing else", async () => {
   const cases = [
     { codec: "h264", encoder: "libx264", parse: parseH264Sps },
     { codec: "hevc", encoder: "libx265", parse: parseHevcSps },

@@ -19,7 +19,7 @@ const AAC = ["-c:a", "aac"];
 const small = [...picture(1, "160x120"), ...X264_LIVE];
 const smallAv = [...picture(1, "160x120"), ...tone(1), ...X264_LIVE, ...AAC];
 
-Deno.test("MpegTsDemuxer announces streams before their packets, and again when known", async () => {
+Deno.test("MpegTsDemuxer announces streams before packets, and again when known", async () => {
   const events = demuxAll(await makeTs(smallAv));
   assert.equal(events[0]?.kind, "streams");
   const announced = events.filter((event) => event.kind === "streams");
@@ -112,7 +112,7 @@ Deno.test("MpegTsDemuxer unwraps times through the 33-bit wrap", async () => {
   });
 });
 
-Deno.test("MpegTsDemuxer reports one discontinuity when the clock of all streams jumps", async () => {
+Deno.test("MpegTsDemuxer reports one discontinuity when all clocks jump", async () => {
   const ts = await makeTs(smallAv);
   const later = await makeTs([...smallAv, "-output_ts_offset", "5000"]);
   for (const parts of [[ts, later], [later, ts]]) {
@@ -157,7 +157,7 @@ Deno.test("MpegTsDemuxer joins segments whose counters start anew", async () => 
   }
 });
 
-Deno.test("reset() after a gap drops what is incomplete and takes the next time as it is", async () => {
+Deno.test("reset() drops what is incomplete and takes the next time as it is", async () => {
   const ts = await makeTs(smallAv);
   const later = await makeTs([...smallAv, "-output_ts_offset", "60"]);
   const demuxer = new MpegTsDemuxer();
