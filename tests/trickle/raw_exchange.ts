@@ -79,8 +79,12 @@ export class RawExchange implements Disposable {
     const exchange = new RawExchange(connection, request);
     exchange.#paused = options.reading;
     void exchange.#read(request.method === "HEAD");
-    await exchange.send(headOf(request));
-    if (request.body !== undefined) await exchange.send(request.body);
+    const head = encoder.encode(headOf(request));
+    const body = bytesOf(request.body ?? "");
+    const whole = new Uint8Array(head.length + body.length);
+    whole.set(head);
+    whole.set(body, head.length);
+    await exchange.send(whole);
     return exchange;
   }
 
@@ -111,7 +115,7 @@ export class RawExchange implements Disposable {
 
   /** Sends bytes as they are. */
   async send(data: string | Uint8Array): Promise<void> {
-    let rest = typeof data === "string" ? encoder.encode(data) : data;
+    let rest = bytesOf(data);
     while (rest.length > 0) rest = rest.subarray(await this.#connection.write(rest));
   }
 
@@ -248,12 +252,14 @@ function headOf(request: RawRequest): string {
     lines.push(`${name}: ${value}`);
   }
   if (request.open === true) lines.push("Transfer-Encoding: chunked");
-  const length = request.contentLength ??
-    (typeof request.body === "string"
-      ? encoder.encode(request.body).length
-      : request.body?.byteLength);
+  const bodyLength = request.body === undefined ? undefined : bytesOf(request.body).length;
+  const length = request.contentLength ?? bodyLength;
   if (length !== undefined) lines.push(`Content-Length: ${length}`);
   return lines.join("\r\n") + "\r\n\r\n";
+}
+
+function bytesOf(data: string | Uint8Array): Uint8Array {
+  return typeof data === "string" ? encoder.encode(data) : data;
 }
 
 function parseHeaders(head: string): Map<string, string> {

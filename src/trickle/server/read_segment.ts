@@ -29,6 +29,7 @@ export async function readSegment(
   }
   if (segment.byteLength === 0) {
     attachment.release();
+    await nextTurn();
     return emptyResponse(channel, segment);
   }
   const headers = new Headers({ [SEQ_HEADER]: String(segment.index) });
@@ -50,6 +51,14 @@ function emptyResponse(channel: Channel, segment: SegmentBuffer): Response {
     ...closedHeaders(channel),
   });
   return new Response(null, { headers });
+}
+
+/**
+ * Lets what has arrived be handled first: a POST with a reset closes segments at its head, and the `NEXT`
+ * that their readers are told should count the body that came along with it (case S57).
+ */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Waits for a byte, the close, or the client's going (Q17). */
