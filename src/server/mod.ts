@@ -1,0 +1,14 @@
+/**
+ * The worker's HTTP side: requests of a gateway or orchestrator come in, sessions start, change and
+ * stop. Frames never come here.
+ *
+ * @module
+ */
+
+export type { StreamSession } from "./active_stream.ts";
+export { InterruptGuard } from "./interrupt.ts";
+export type { SessionRequest, StreamServerOptions } from "./options.ts";
+export type { CurrentState, HealthStatus, StatusBody, StatusMetrics } from "./pipeline_status.ts";
+export type { ErrorBody, SuccessBody } from "./responses.ts";
+export type { StartRequest, ValidStreamParams } from "./schemas.ts";
+export { StreamServer } from "./stream_server.ts";

@@ -1,0 +1,48 @@
+/**
+ * How a `StreamServer` is set up.
+ *
+ * @module
+ */
+
+import type { FrameProcessor } from "../processor/mod.ts";
+import type { OutputAudioCodec, SessionOptions, TlsOptions } from "../session/mod.ts";
+import type { StreamSession } from "./active_stream.ts";
+
+/** What a server asks of {@linkcode StreamServerOptions.openSession}. */
+export interface SessionRequest extends Omit<SessionOptions, "source" | "sink"> {
+  /** Trickle channel of the input; none for a stream without input. */
+  readonly subscribeUrl?: string;
+  /** Trickle channel of the output; none for a stream without output. */
+  readonly publishUrl?: string;
+  /** How the trickle servers' certificates are checked. */
+  readonly tls?: TlsOptions;
+}
+
+/** Options of a `StreamServer`. */
+export interface StreamServerOptions {
+  /**
+   * What every frame goes through: an instance, or a factory that is called once when the server
+   * starts. It serves one stream at a time.
+   */
+  readonly processor: FrameProcessor | (() => FrameProcessor);
+  /** Port to listen on; 0 takes a free one. @default {8000} */
+  readonly port?: number;
+  /** Address to bind. @default {"0.0.0.0"} */
+  readonly host?: string;
+  /** Path before every route, such as `/v1`. @default {""} */
+  readonly prefix?: string;
+  /** Name under which orchestrators know this worker. @default {"runnel"} */
+  readonly capabilityName?: string;
+  /** Frame-rate cap of streams that set no `max_framerate`; `Infinity` for none. @default {24} */
+  readonly targetFps?: number;
+  /** Frames that may wait for the processor; past that the oldest are dropped. @default {30} */
+  readonly maxQueueSize?: number;
+  /** Codec of the output's audio. @default {"opus"} */
+  readonly audioCodec?: OutputAudioCodec;
+  /** How the trickle servers' certificates are checked. @default {"system"} */
+  readonly tls?: TlsOptions;
+  /** Opens the session of a stream, without starting it. @default {openTrickleSession} */
+  readonly openSession?: (request: SessionRequest) => StreamSession;
+  /** Stops the server when it aborts. */
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,132 @@
+/**
+ * The streams of a server: which are active, whether another may start, and how they end.
+ *
+ * @module
+ */
+
+import { describeError, roomLogger } from "../base/mod.ts";
+import type { SessionEnd, SessionEvent, SessionMetrics } from "../session/mod.ts";
+import { ActiveStream, type StreamSession } from "./active_stream.ts";
+import type { SessionRequest } from "./options.ts";
+import type { ServerSnapshot } from "./pipeline_status.ts";
+import type { ProcessorHost } from "./processor_host.ts";
+import type { StartRequest } from "./schemas.ts";
+
+const log = roomLogger("server");
+
+/** Streams at once. */
+const CAPACITY = 1;
+
+/** What a {@linkcode StreamRegistry} needs of its server. */
+export interface StreamRegistryOptions {
+  readonly host: ProcessorHost;
+  /** Options that every session shares. */
+  readonly defaults: Partial<SessionRequest>;
+  readonly openSession: (request: SessionRequest) => StreamSession;
+}
+
+/** The active streams by id. A stream is in it until its session has ended. */
+export class StreamRegistry {
+  readonly #options: StreamRegistryOptions;
+  readonly #streams = new Map<string, ActiveStream>();
+  #lastError: string | undefined;
+  #lastMetrics: SessionMetrics | undefined;
+  #closed = false;
+
+  /** Creates an empty registry. */
+  constructor(options: StreamRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** The stream that a request without an id means. */
+  get active(): ActiveStream | undefined {
+    return this.#streams.values().next().value;
+  }
+
+  /** What is to be told about the server now. */
+  snapshot(): ServerSnapshot {
+    return {
+      pipeline: this.#options.host.state,
+      streams: [...this.#streams.values()],
+      lastError: this.#lastError,
+      lastMetrics: this.#lastMetrics,
+    };
+  }
+
+  /** Why no stream may start now; undefined when one may. */
+  refusal(): string | undefined {
+    const { state } = this.#options.host;
+    if (this.#closed) return "the server is stopping; use another worker";
+    if (state.kind === "loading") return "Pipeline is still initializing; try again later";
+    if (state.kind === "failed") return `Pipeline failed to initialize: ${state.reason}`;
+    if (this.#streams.size < CAPACITY) return undefined;
+    return "Pipeline is still in use; stop the active stream first";
+  }
+
+  /**
+   * Opens and starts the session of a stream that {@linkcode refusal} allows. Rejects with what the
+   * session threw, and then nothing is left of it.
+   */
+  async start(request: StartRequest): Promise<void> {
+    const stream = new ActiveStream(request, this.#open(request));
+    this.#streams.set(stream.id, stream);
+    this.#lastError = undefined;
+    try {
+      stream.start((end) => this.#ended(stream, end));
+    } catch (error) {
+      await stream.discard();
+      this.#streams.delete(stream.id);
+      throw error;
+    }
+    log.info("Stream {id} started", { id: stream.id });
+  }
+
+  /** Stops every stream; none can start afterwards. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#streams.values()].map((stream) => stream.stop()));
+  }
+
+  #open(request: StartRequest): StreamSession {
+    const { host, defaults, openSession } = this.#options;
+    const { gateway_request_id: id, subscribe_url, publish_url } = request;
+    return openSession({
+      ...defaults,
+      id,
+      processor: host.processor,
+      params: request.params,
+      ...(subscribe_url === undefined ? {} : { subscribeUrl: subscribe_url }),
+      ...(publish_url === undefined ? {} : { publishUrl: publish_url }),
+      onEvent: (event) => logEvent(id, event),
+    });
+  }
+
+  #ended(stream: ActiveStream, end: SessionEnd): void {
+    this.#lastMetrics = stream.metrics();
+    this.#streams.delete(stream.id);
+    if (end.reason === "failed") this.#lastError = describeError(end.error);
+    log.info("Stream {id} ended: {reason}", { id: stream.id, reason: describeEnd(end) });
+  }
+}
+
+function logEvent(id: string, event: SessionEvent): void {
+  if (event.type === "error") {
+    const { stage, error } = event;
+    log.warn("Stream {id}, {stage}: {reason}", { id, stage, reason: describeError(error) });
+  } else {
+    log.debug("Stream {id}: {type}", { id, type: event.type });
+  }
+}
+
+function describeEnd(end: SessionEnd): string {
+  switch (end.reason) {
+    case "input-ended":
+      return end.found ? "the input ended" : "the input channel was not found";
+    case "stopped":
+      return "it was stopped";
+    case "output-closed":
+      return "the output channel was closed";
+    case "failed":
+      return describeError(end.error);
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * A session without media, for the HTTP contract: real sessions are tested end to end.
+ *
+ * @module
+ */
+
+import { FrameProcessor } from "../../src/processor/mod.ts";
+import type { SessionEnd, SessionMetrics, SessionState } from "../../src/session/mod.ts";
+import {
+  type CurrentState,
+  type SessionRequest,
+  type StatusBody,
+  type StatusMetrics,
+  StreamServer,
+  type StreamSession,
+} from "../../src/server/mod.ts";
+
+/** A processor whose initialization the test decides. */
+export class TestProcessor extends FrameProcessor {
+  readonly #initialized: Promise<void>;
+
+  constructor(initialized: Promise<void> = Promise.resolve()) {
+    super();
+    this.#initialized = initialized;
+  }
+
+  override async initialize(): Promise<void> {
+    await this.#initialized;
+  }
+}
+
+/** Notes what the server asked of it. */
+export class FakeSession implements StreamSession {
+  readonly request: SessionRequest;
+  readonly updates: unknown[] = [];
+  /** Thrown by the next update. */
+  updateError: Error | undefined;
+  /** Thrown by `start`. */
+  startError: Error | undefined;
+  /** Resolved to let a stop that flushes go on. */
+  flushed: Promise<void> = Promise.resolve();
+  state: SessionState = "starting";
+  disposed = false;
+  readonly #end = Promise.withResolvers<SessionEnd>();
+
+  constructor(request: SessionRequest) {
+    this.request = request;
+  }
+
+  get ended(): Promise<SessionEnd> {
+    return this.#end.promise;
+  }
+
+  start(): void {
+    if (this.startError !== undefined) throw this.startError;
+    this.state = "running";
+  }
+
+  updateParams(params: unknown): Promise<void> {
+    if (this.updateError !== undefined) return Promise.reject(this.updateError);
+    this.updates.push(params);
+    return Promise.resolve();
+  }
+
+  metrics(): SessionMetrics {
+    return FAKE_METRICS;
+  }
+
+  async stop(): Promise<SessionEnd> {
+    if (this.state !== "ended") this.state = "stopping";
+    await this.flushed;
+    this.end({ reason: "stopped" });
+    return await this.ended;
+  }
+
+  /** Ends the session as if by itself. */
+  end(end: SessionEnd): void {
+    this.state = "ended";
+    this.#end.resolve(end);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true;
+    await this.stop();
+  }
+}
+
+const NO_LATENCY = { p50: null, p95: null, max: null };
+
+/** Figures that a test can recognise. */
+export const FAKE_METRICS: SessionMetrics = {
+  fps: {
+    ingress_video_fps: 30,
+    ingress_audio_fps: 50,
+    egress_video_fps: 24,
+    egress_audio_fps: 50,
+  },
+  latency_ms: {
+    p50: 12,
+    p95: 20,
+    max: 33,
+    stages: { decode: NO_LATENCY, queue: NO_LATENCY, process: NO_LATENCY, encode: NO_LATENCY },
+  },
+  frames_in: 100,
+  frames_processed: 80,
+  frames_out: 79,
+  frames_dropped: 20,
+  frames_dropped_by_reason: { rate: 20 },
+  audio_packets_dropped: 0,
+  error_count: 2,
+  segments_skipped: 0,
+  segments_out: 3,
+  output_bytes: 4096,
+  codec_restarts: 0,
+  time_to_first_frame_ms: 250,
+  processor: { gpu_memory_mb: 512, custom: "yes" },
+};
+
+/** A running server on a free port with fake sessions. */
+export interface TestServer extends AsyncDisposable {
+  readonly server: StreamServer;
+  readonly sessions: FakeSession[];
+  /** Sends a request; a body that is not a string is sent as JSON. */
+  call(method: string, path: string, body?: unknown): Promise<Answer>;
+}
+
+/** The fields of all answers together: which are there is what the tests look at. */
+export interface AnswerBody extends Omit<StatusBody, "status" | "metrics"> {
+  readonly status: string;
+  readonly message: string;
+  readonly request_id: string;
+  readonly current_state: CurrentState;
+  readonly metrics: StatusMetrics;
+}
+
+/** An answer, its body parsed. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: AnswerBody;
+}
+
+/** How a {@linkcode TestServer} differs from the default. */
+export interface TestServerOptions {
+  readonly processor?: TestProcessor | (() => TestProcessor);
+  readonly prefix?: string;
+  /** Prepares each session before the server has it. */
+  readonly onOpen?: (session: FakeSession) => void;
+}
+
+/** Starts a server and waits for its processor, unless one was given. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const sessions: FakeSession[] = [];
+  const server = new StreamServer({
+    processor: options.processor ?? new TestProcessor(),
+    host: "127.0.0.1",
+    port: 0,
+    ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
+    openSession: (request) => {
+      const session = new FakeSession(request);
+      options.onOpen?.(session);
+      sessions.push(session);
+      return session;
+    },
+  });
+  await server.start();
+  if (options.processor === undefined) await server.initialized;
+  return {
+    server,
+    sessions,
+    call: (method, path, body) => send(server.url + path, method, body),
+    [Symbol.asyncDispose]: () => server.stop(),
+  };
+}
+
+async function send(url: string, method: string, body: unknown): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    ...(body === undefined ? {} : {
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      headers: { "Content-Type": "application/json" },
+    }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? undefined : JSON.parse(text),
+  };
+}
