@@ -44,28 +44,35 @@ interface MuxedStream {
  * ```
  */
 export class MpegTsMuxer {
-  readonly #video: MuxedStream | undefined;
-  readonly #audio: MuxedStream | undefined;
-  readonly #tables: readonly [pat: Uint8Array, pmt: Uint8Array];
+  #video: MuxedStream | undefined;
+  #audio: MuxedStream | undefined;
+  #tables: readonly [pat: Uint8Array, pmt: Uint8Array];
   #tableContinuity = 0;
+  #version = 0;
 
   /**
    * Throws a `TypeError` without streams, and a `MediaError` (`MEDIA_UNSUPPORTED_CODEC`,
    * `MEDIA_BAD_FRAME`) for an audio configuration that MPEG-TS cannot carry.
    */
   constructor(options: MpegTsMuxerOptions) {
-    const { video, audio } = options;
-    if (video === undefined && audio === undefined) {
-      throw new TypeError("Cannot create a muxer without streams: give video, audio or both");
-    }
-    this.#video = video && { framing: videoFraming(video.codec), continuity: 0 };
-    this.#audio = audio && { framing: audioFraming(audio), continuity: 0 };
-    const streams = [this.#video, this.#audio].flatMap((stream) => stream?.framing.entry ?? []);
-    const pcrPid = streams[0]!.pid;
-    this.#tables = [
-      writePat({ programNumber: PROGRAM_NUMBER, pmtPid: PID.PMT }),
-      writePmt({ programNumber: PROGRAM_NUMBER, pcrPid, streams }),
-    ];
+    [this.#video, this.#audio] = describeStreams(options);
+    this.#tables = this.#describeProgram();
+  }
+
+  /**
+   * Says that the program holds other streams from now on: call it right before
+   * {@linkcode startSegment}, whose tables then carry the next version. Throws like the constructor,
+   * and then nothing has changed.
+   */
+  reconfigure(options: MpegTsMuxerOptions): void {
+    const [video, audio] = describeStreams(options);
+    // The counter of a PID goes on whatever the PID carries.
+    if (video !== undefined) video.continuity = this.#video?.continuity ?? 0;
+    if (audio !== undefined) audio.continuity = this.#audio?.continuity ?? 0;
+    this.#video = video;
+    this.#audio = audio;
+    this.#version++;
+    this.#tables = this.#describeProgram();
   }
 
   /** The program's tables, two packets: each segment begins with them. */
@@ -119,6 +126,27 @@ export class MpegTsMuxer {
     stream.continuity = stream.continuity + plan.packets & 15;
     return out;
   }
+
+  #describeProgram(): [pat: Uint8Array, pmt: Uint8Array] {
+    const streams = [this.#video, this.#audio].flatMap((stream) => stream?.framing.entry ?? []);
+    const program = { programNumber: PROGRAM_NUMBER, pcrPid: streams[0]!.pid, streams };
+    return [
+      writePat({ programNumber: PROGRAM_NUMBER, pmtPid: PID.PMT }),
+      writePmt(program, this.#version),
+    ];
+  }
+}
+
+function describeStreams(
+  { video, audio }: MpegTsMuxerOptions,
+): [video: MuxedStream | undefined, audio: MuxedStream | undefined] {
+  if (video === undefined && audio === undefined) {
+    throw new TypeError("Cannot create a muxer without streams: give video, audio or both");
+  }
+  return [
+    video && { framing: videoFraming(video.codec), continuity: 0 },
+    audio && { framing: audioFraming(audio), continuity: 0 },
+  ];
 }
 
 /** The program clock at a decoding time: behind it, and never before the start of time. */

@@ -83,21 +83,19 @@ export function parsePmt(section: Uint8Array): Pmt | undefined {
 /** Writes a PAT section of one program. */
 export function writePat(program: PatProgram): Uint8Array {
   const { programNumber, pmtPid } = program;
-  return writeSection(TABLE_ID.PAT, 1, [
-    ...u16(programNumber),
-    ...u16(0xE000 | pmtPid),
-  ]);
+  const body = [...u16(programNumber), ...u16(0xE000 | pmtPid)];
+  return writeSection(TABLE_ID.PAT, { tableIdExtension: 1, version: 0, body });
 }
 
-/** Writes a PMT section. */
-export function writePmt(pmt: Pmt): Uint8Array {
+/** Writes a PMT section; `version` goes up, modulo 32, with each change of the program. */
+export function writePmt(pmt: Pmt, version = 0): Uint8Array {
   const body = [...u16(0xE000 | pmt.pcrPid), ...u16(0xF000)];
   for (const stream of pmt.streams) {
     const info = stream.descriptors.flatMap(({ tag, data }) => [tag, data.length, ...data]);
     body.push(stream.streamType, ...u16(0xE000 | stream.pid), ...u16(0xF000 | info.length));
     body.push(...info);
   }
-  return writeSection(TABLE_ID.PMT, pmt.programNumber, body);
+  return writeSection(TABLE_ID.PMT, { tableIdExtension: pmt.programNumber, version, body });
 }
 
 interface Section {
@@ -131,13 +129,20 @@ function readDescriptors(cursor: ByteCursor): Descriptor[] {
   return descriptors;
 }
 
-function writeSection(tableId: number, tableIdExtension: number, body: number[]): Uint8Array {
+function writeSection(
+  tableId: number,
+  { tableIdExtension, version, body }: {
+    tableIdExtension: number;
+    version: number;
+    body: number[];
+  },
+): Uint8Array {
   const sectionLength = 5 + body.length + CRC_BYTES;
   const data = Uint8Array.from([
     tableId,
     ...u16(0xB000 | sectionLength),
     ...u16(tableIdExtension),
-    0xC1, // version 0, current
+    0xC1 | (version & 31) << 1, // version_number, current_next_indicator 1
     0, // section_number
     0, // last_section_number
     ...body,

@@ -229,3 +229,22 @@ function unitSizes(): number[] {
   for (let bytes = 65_400; bytes < 65_600; bytes++) sizes.push(bytes);
   return sizes;
 }
+
+Deno.test("MpegTsMuxer.reconfigure() announces other streams without a break in the counters", async () => {
+  const { packets, options } = demuxed(await makeTs([...av, ..."-c:a aac".split(" ")]));
+  const video = packets.filter(({ kind }) => kind === "video");
+  const half = video.findIndex(({ keyframe }, i) => keyframe && i > 0);
+  const cut = half > 0 ? half : Math.floor(video.length / 2);
+  const muxer = new MpegTsMuxer({ video: options.video! });
+  const ts = [muxer.startSegment(), ...video.slice(0, cut).map((packet) => muxer.write(packet))];
+  muxer.reconfigure(options);
+  ts.push(muxer.startSegment(), ...video.slice(cut).map((packet) => muxer.write(packet)));
+  ts.push(muxer.write(packets.find(({ kind }) => kind === "audio")!));
+  const demuxer = new MpegTsDemuxer();
+  const events = [...demuxer.push(concatBytes(ts)), ...demuxer.flush()];
+  const announced = events.flatMap((event) => event.kind === "streams" ? [event] : []);
+  assert.equal(announced[0]?.audio, undefined);
+  assert.equal(announced.at(-1)?.audio?.codec, "aac");
+  assert.equal(demuxer.stats.continuityErrors, 0);
+  assert.equal(events.filter((event) => event.kind === "packet").length, video.length + 1);
+});
