@@ -1,0 +1,220 @@
+/**
+ * ffmpeg argument lists, for FFmpeg 5.1 to 8. Each was measured: what looks superfluous here usually
+ * saves a frame of delay.
+ *
+ * @module
+ */
+
+import type { Rational } from "../../base/rational.ts";
+import type { ColorInfo, PixelFormat } from "../types.ts";
+
+/** What ffmpeg reads and writes. */
+export interface CodecUrls {
+  readonly input: string;
+  readonly output: string;
+}
+
+/** Ways to run video codecs. */
+export type Hardware = "none" | "cuda";
+
+// copyts: ffmpeg would subtract the start time. max_error_rate: damage is the stream's business.
+const COMMON = ["-hide_banner", "-loglevel", "warning", "-nostats", "-nostdin", "-copyts"] as const;
+// NUT says all there is to know; probing would wait for frames.
+const NO_PROBING = ["-probesize", "32", "-analyzeduration", "0"] as const;
+// Without write_index 0 the muxer remembers every syncpoint for ever.
+const NUT_OUT = ["-write_index", "0", "-f", "nut"] as const;
+
+function from(url: string, inputOptions: readonly string[]): string[] {
+  return [...COMMON, ...NO_PROBING, ...inputOptions, "-f", "nut", "-i", url, "-map", "0"];
+}
+
+function to(url: string): string[] {
+  return ["-max_error_rate", "1", ...NUT_OUT, "-y", url];
+}
+
+/** What a video decoder is to do. */
+export interface VideoDecodeArguments extends CodecUrls {
+  readonly timeBase: Rational;
+  readonly pixelFormat: PixelFormat;
+  /** Of the source, and so of what comes out. */
+  readonly color: ColorInfo;
+  /** Whether pictures come in the order in which they are shown. */
+  readonly inOrder: boolean;
+  /** Scale to cover and crop to the centre. */
+  readonly scale?: { readonly width: number; readonly height: number };
+  readonly threads: number;
+  readonly hardware: Hardware;
+}
+
+/** The arguments of a video decoder: packets in, raw pictures out. */
+export function videoDecodeArguments(options: VideoDecodeArguments): string[] {
+  const decoder = [
+    ...(options.hardware === "cuda" ? ["-hwaccel", "cuda"] : []),
+    // With pictures out of order, low_delay would give them out in decoding order.
+    ...(options.inOrder ? ["-flags", "low_delay"] : []),
+    ...threadOptions(options.threads),
+  ];
+  return [
+    ...from(options.input, decoder),
+    ...["-vf", decodeFilters(options)],
+    // On the output side too: the raw "encoder" is frame-threaded and would hold a frame back.
+    ...["-threads", "1", "-c:v", "rawvideo", "-pix_fmt", rawFormat(options)],
+    ...["-fps_mode", "passthrough", "-enc_time_base", ratio(options.timeBase)],
+    ...to(options.output),
+  ];
+}
+
+function threadOptions(threads: number): string[] {
+  // Frame threads each hold a frame back; slice threads do not.
+  return threads === 1 ? ["-threads", "1"] : ["-threads", `${threads}`, "-thread_type", "slice"];
+}
+
+function rawFormat(options: { pixelFormat: PixelFormat; color: ColorInfo }): string {
+  if (options.pixelFormat !== "i420") return options.pixelFormat;
+  // Full-range pictures stay as they are: converting them to limited range would cost levels.
+  return options.color.fullRange ? "yuvj420p" : "yuv420p";
+}
+
+function decodeFilters({ scale, pixelFormat, color }: VideoDecodeArguments): string {
+  const filters: string[] = [];
+  const rgb = pixelFormat !== "i420";
+  const scaling = [
+    ...(scale === undefined
+      ? []
+      : [`w=${scale.width}`, `h=${scale.height}`, "force_original_aspect_ratio=increase"]),
+    // The stream's VUI decides, not ffmpeg's guess for pictures without one.
+    ...(rgb ? [`in_color_matrix=${color.matrix}`] : []),
+    "flags=bilinear" + (rgb ? "+accurate_rnd+full_chroma_int" : ""),
+  ];
+  if (scale !== undefined || rgb) filters.push(`scale=${scaling.join(":")}`);
+  if (scale !== undefined) filters.push(`crop=${scale.width}:${scale.height}`);
+  return filters.length === 0 ? "null" : filters.join(",");
+}
+
+/** What a video encoder is to do. */
+export interface VideoEncodeArguments extends CodecUrls {
+  readonly width: number;
+  readonly height: number;
+  readonly pixelFormat: PixelFormat;
+  readonly color: ColorInfo;
+  /** About how many pictures a second will come: for the level and the rate control. */
+  readonly frameRate: number;
+  readonly preset: string;
+  /** Constant quality, unless there is a bit rate. */
+  readonly crf: number;
+  /** Bits per second. */
+  readonly bitrate?: number;
+  readonly threads: number;
+  readonly hardware: Hardware;
+}
+
+/** Ticks a second of the clock that encoders run on; odd ticks ask for a keyframe. */
+export const ENCODER_CLOCK_RATE = 4096;
+
+/** The arguments of a video encoder: raw pictures in, H.264 without B-frames out. */
+export function videoEncodeArguments(options: VideoEncodeArguments): string[] {
+  const codec = options.hardware === "cuda" ? nvencOptions(options) : x264Options(options);
+  return [
+    ...from(options.input, ["-threads", "1"]),
+    ...["-vf", encodeFilters(options), "-pix_fmt", "yuv420p"],
+    ...["-fps_mode", "passthrough", "-enc_time_base", `1:${ENCODER_CLOCK_RATE}`],
+    ...codec,
+    ...["-bf", "0", "-forced-idr", "1"],
+    // A power of two, so that t, in seconds, is exact and its last bit can be asked for.
+    ...["-force_key_frames", `expr:mod(t*${ENCODER_CLOCK_RATE},2)`],
+    // Parameter sets belong in the stream, before each keyframe: each segment is decoded alone.
+    ...["-flags", "-global_header"],
+    ...to(options.output),
+  ];
+}
+
+function encodeFilters({ width, height, pixelFormat, color }: VideoEncodeArguments): string {
+  const range = color.fullRange ? "pc" : "tv";
+  const filters: string[] = [];
+  if (width % 2 !== 0 || height % 2 !== 0) {
+    filters.push(`crop=${width - width % 2}:${height - height % 2}:0:0`);
+  }
+  if (pixelFormat !== "i420") {
+    const flags = "flags=bilinear+accurate_rnd+full_chroma_inp";
+    filters.push(`scale=out_color_matrix=${color.matrix}:out_range=${range}:${flags}`);
+    filters.push("format=yuv420p");
+  }
+  const { space, primaries, transfer } = COLOR_TAGS[color.matrix];
+  const tags = `colorspace=${space}:color_primaries=${primaries}:color_trc=${transfer}`;
+  filters.push(`setparams=range=${range}:${tags}`);
+  return filters.join(",");
+}
+
+const COLOR_TAGS = {
+  bt601: { space: "smpte170m", primaries: "smpte170m", transfer: "smpte170m" },
+  bt709: { space: "bt709", primaries: "bt709", transfer: "bt709" },
+} as const;
+
+// Keyframes come when they are asked for, and only then.
+const NEVER = "1000000";
+
+function x264Options(options: VideoEncodeArguments): string[] {
+  const threads = options.threads === 0 ? [] : ["-threads", `${options.threads}`];
+  return [
+    ...["-c:v", "libx264", "-preset", options.preset, "-tune", "zerolatency"],
+    ...["-g", NEVER, "-keyint_min", "1", "-sc_threshold", "0"],
+    // Else x264 takes the clock rate for the frame rate and picks an absurd level.
+    ...["-x264-params", `fps=${options.frameRate}`],
+    ...threads,
+    ...(options.bitrate === undefined
+      ? ["-crf", `${options.crf}`]
+      : bitrateOptions(options.bitrate)),
+  ];
+}
+
+function nvencOptions(options: VideoEncodeArguments): string[] {
+  const rate = options.bitrate === undefined
+    ? ["-rc", "vbr", "-cq", `${options.crf}`, "-b:v", "0"]
+    : ["-rc", "cbr", ...bitrateOptions(options.bitrate)];
+  return [
+    ...["-c:v", "h264_nvenc", "-preset", "p3", "-tune", "ull", "-zerolatency", "1", "-delay", "0"],
+    ...["-g", NEVER, "-no-scenecut", "1", "-surfaces", "4"],
+    ...rate,
+  ];
+}
+
+function bitrateOptions(bitrate: number): string[] {
+  return ["-b:v", `${bitrate}`, "-maxrate", `${bitrate}`, "-bufsize", `${Math.ceil(bitrate / 2)}`];
+}
+
+/** The arguments of an audio decoder: packets in, interleaved 32-bit float samples out. */
+export function audioDecodeArguments(urls: CodecUrls): string[] {
+  return [
+    ...from(urls.input, ["-threads", "1"]),
+    ...["-threads", "1", "-c:a", "pcm_f32le"],
+    ...to(urls.output),
+  ];
+}
+
+/** What an audio encoder is to do. */
+export interface AudioEncodeArguments extends CodecUrls {
+  readonly codec: "opus" | "aac";
+  readonly sampleRate: number;
+  /** Channels of the output; undefined for those of the input. */
+  readonly channels?: number;
+  /** Bits per second. */
+  readonly bitrate: number;
+}
+
+/** The arguments of an audio encoder or transcoder: samples or packets in, packets out. */
+export function audioEncodeArguments(options: AudioEncodeArguments): string[] {
+  const codec = options.codec === "opus"
+    ? ["-c:a", "libopus", "-frame_duration", "20", "-application", "audio"]
+    : ["-c:a", "aac"];
+  const channels = options.channels === undefined ? [] : ["-ac", `${options.channels}`];
+  return [
+    ...from(options.input, ["-threads", "1"]),
+    ...["-threads", "1", "-ar", `${options.sampleRate}`, ...channels],
+    ...[...codec, "-b:a", `${options.bitrate}`],
+    ...to(options.output),
+  ];
+}
+
+function ratio(timeBase: Rational): string {
+  return `${timeBase.num}:${timeBase.den}`;
+}

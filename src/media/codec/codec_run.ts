@@ -1,0 +1,241 @@
+/**
+ * One ffmpeg child at work, from its first packet to its last: NUT goes in, NUT comes out.
+ *
+ * @module
+ */
+
+import { describeError, FfmpegError } from "../../base/errors.ts";
+import { roomLogger } from "../../base/log.ts";
+import { NutDemuxer, type NutEvent, NutMuxer, type NutPacket, type NutStream } from "../nut/mod.ts";
+import { FfmpegChild, type FfmpegOptions } from "./child.ts";
+import {
+  type ByteSink,
+  type ByteSource,
+  type Endpoint,
+  openInput,
+  openOutput,
+  type TransportKind,
+} from "./transport.ts";
+
+const log = roomLogger("codec");
+
+// A child that was given its last input and then says nothing for this long is stuck.
+const DRAIN_STALL_MS = 10_000;
+// Smaller payloads are joined with their header: one write costs less than two.
+const JOIN_BELOW_BYTES = 65_536;
+
+/** What one child is to do. */
+export interface CodecRunSpec {
+  /** Builds the argument list around what ffmpeg is to read and write. */
+  readonly args: (urls: { input: string; output: string }) => string[];
+  /** What goes in. */
+  readonly stream: NutStream;
+  readonly input: TransportKind;
+  readonly output: TransportKind;
+  /** Memory for what comes out. @default a new array each time */
+  readonly allocate?: (bytes: number) => Uint8Array;
+  /** Takes what comes out, in order; the next read waits for it. */
+  readonly onEvent: (event: NutEvent) => Promise<void> | void;
+}
+
+/** Options of a {@linkcode CodecRun}. */
+export interface CodecRunOptions extends FfmpegOptions {
+  /** What the child is for, in messages. */
+  readonly name: string;
+  /** Nothing is read from the child before this: the output of the run before it comes first. */
+  readonly after: Promise<unknown>;
+}
+
+/** How a run ended. */
+export type RunEnd =
+  /** All input was given, all output was taken. */
+  | { readonly kind: "finished" }
+  /** The child went away, or what it wrote cannot be read. */
+  | { readonly kind: "died"; readonly error: FfmpegError };
+
+/** One child at work. */
+export class CodecRun implements AsyncDisposable {
+  /** Resolves when the child is gone and its output was taken; never rejects. */
+  readonly done: Promise<RunEnd>;
+  readonly #spec: CodecRunSpec;
+  readonly #options: CodecRunOptions;
+  readonly #muxer: NutMuxer;
+  readonly #demuxer: NutDemuxer;
+  readonly #child: FfmpegChild;
+  readonly #endpoints: readonly Endpoint<unknown>[];
+  readonly #sink: Promise<ByteSink | undefined>;
+  #source: ByteSource | undefined;
+  #stallTimer: ReturnType<typeof setTimeout> | undefined;
+  #finishing = false;
+  #reading = false;
+  #disposed = false;
+  #packetsOut = 0;
+
+  /** Starts the child. Throws an `FfmpegError` when that is not possible. */
+  constructor(spec: CodecRunSpec, options: CodecRunOptions) {
+    this.#spec = spec;
+    this.#options = options;
+    // ffmpeg's reader keeps every syncpoint in memory, some hundred bytes a frame, for ever.
+    this.#muxer = new NutMuxer([spec.stream], { syncpoints: "first-packet" });
+    this.#demuxer = new NutDemuxer(spec.allocate === undefined ? {} : { allocate: spec.allocate });
+    const input = openInput(spec.input);
+    const output = openOutput(spec.output);
+    this.#endpoints = [input, output];
+    try {
+      this.#child = new FfmpegChild({
+        ...options,
+        args: spec.args({ input: input.url, output: output.url }),
+        stdin: spec.input === "pipe" ? "piped" : "null",
+        stdout: spec.output === "pipe" ? "piped" : "null",
+      });
+    } catch (error) {
+      this.#closeEndpoints();
+      throw error;
+    }
+    log.debug(`${options.name}: started ffmpeg ${this.#child.pid}`);
+    this.#sink = this.#openSink(input);
+    this.done = this.#live(output);
+  }
+
+  /** The child's process id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** How many packets came out so far. */
+  get packetsOut(): number {
+    return this.#packetsOut;
+  }
+
+  /** Writes one packet. Resolves to false when the child is gone. Calls must not overlap. */
+  async send(packet: NutPacket): Promise<boolean> {
+    const sink = await this.#sink;
+    if (sink === undefined || this.#finishing) return false;
+    const [header, payload] = this.#muxer.packet(packet);
+    try {
+      if (payload.length < JOIN_BELOW_BYTES) {
+        const joined = new Uint8Array(header.length + payload.length);
+        joined.set(header);
+        joined.set(payload, header.length);
+        await sink.write(joined);
+      } else {
+        await sink.write(header);
+        await sink.write(payload);
+      }
+      return true;
+    } catch (error) {
+      // The child is gone: `done` says why.
+      log.debug(`${this.#options.name}: cannot write to ffmpeg: ${describeError(error)}`);
+      return false;
+    }
+  }
+
+  /** Says that all input was given; `done` follows when all output was taken. Idempotent. */
+  async finish(): Promise<void> {
+    if (this.#finishing) return;
+    this.#finishing = true;
+    if (this.#reading) this.#watchForStall();
+    try {
+      await (await this.#sink)?.end();
+    } catch (error) {
+      log.debug(`${this.#options.name}: cannot end ffmpeg's input: ${describeError(error)}`);
+    }
+  }
+
+  /** Stops the child; output that was not taken is lost. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    this.#closeEndpoints();
+    // A child that is blocked on its output reads no input: its output is closed at the same time.
+    const finished = this.finish();
+    this.#source?.close();
+    await Promise.all([finished, this.#child.end(), this.done]);
+  }
+
+  async #openSink(input: Endpoint<ByteSink>): Promise<ByteSink | undefined> {
+    try {
+      const sink = await input.connect(this.#child.process);
+      await sink.write(this.#muxer.header());
+      return sink;
+    } catch (error) {
+      log.debug(`${this.#options.name}: ffmpeg took no input: ${describeError(error)}`);
+      return undefined;
+    }
+  }
+
+  async #live(output: Endpoint<ByteSource>): Promise<RunEnd> {
+    // A child that dies before it connects would be waited for without end.
+    this.#child.exited.then(() => this.#closeEndpoints());
+    let damage: unknown;
+    try {
+      await this.#options.after;
+      await this.#readAll(output);
+    } catch (error) {
+      damage = error;
+    }
+    this.#source?.close();
+    clearTimeout(this.#stallTimer);
+    const exit = await this.#child.end();
+    (await this.#sink)?.close();
+    if (this.#disposed) return { kind: "finished" };
+    if (this.#finishing && exit.code === 0 && damage === undefined) return { kind: "finished" };
+    const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
+    const stderr = [...this.#child.stderrTail];
+    const last = stderr.at(-1);
+    return {
+      kind: "died",
+      error: new FfmpegError(
+        "FFMPEG_EXIT",
+        `Cannot go on with the ${this.#options.name}: ffmpeg ended with ${how}` +
+          (last === undefined ? "" : `: ${last}`) + `; see context.stderr`,
+        {
+          ...(damage === undefined ? {} : { cause: damage }),
+          context: { ...exit, pid: this.pid, stderr },
+        },
+      ),
+    };
+  }
+
+  async #readAll(output: Endpoint<ByteSource>): Promise<void> {
+    let source: ByteSource;
+    try {
+      source = this.#source = await output.connect(this.#child.process);
+    } catch {
+      return; // closed because the child is gone: its exit code says more
+    }
+    if (this.#disposed) return;
+    for (;;) {
+      if (this.#finishing) this.#watchForStall();
+      const wanted = this.#demuxer.wanted;
+      this.#reading = true;
+      const bytes = await source.read(wanted);
+      this.#reading = false;
+      clearTimeout(this.#stallTimer);
+      if (bytes === undefined || this.#disposed) break;
+      if (wanted !== undefined && bytes.buffer === wanted.buffer) {
+        const packet = this.#demuxer.advance(bytes.length);
+        if (packet !== undefined) await this.#deliver(packet);
+      } else {
+        for (const event of this.#demuxer.push(bytes)) await this.#deliver(event);
+      }
+    }
+    if (this.#packetsOut > 0 && !this.#disposed) this.#demuxer.end();
+  }
+
+  async #deliver(event: NutEvent): Promise<void> {
+    if (event.kind === "packet") this.#packetsOut++;
+    await this.#spec.onEvent(event);
+  }
+
+  #watchForStall(): void {
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = setTimeout(() => {
+      log.warn(`${this.#options.name}: ffmpeg ${this.pid} does not finish: stopping it`);
+      this.#child.terminate();
+    }, DRAIN_STALL_MS);
+  }
+
+  #closeEndpoints(): void {
+    for (const endpoint of this.#endpoints) endpoint.close();
+  }
+}

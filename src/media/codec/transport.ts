@@ -1,0 +1,194 @@
+/**
+ * How bytes get into an ffmpeg child and out of it, behind one interface: the child's own pipes, or a
+ * loopback TCP or unix socket that the child connects to. Raw frames are megabytes each, and a pipe
+ * moves them 64 KiB at a time; `bench/transport_bench.ts` measures the difference.
+ *
+ * @module
+ */
+
+/** Kinds of transport. Unix sockets are not available on Windows. */
+export type TransportKind = "pipe" | "tcp" | "unix";
+
+/** What raw pictures go through: the fastest in `bench/transport_bench.ts`, at every size. */
+export const RAW_TRANSPORT: TransportKind = "tcp";
+
+/** Bytes that come out of a child. */
+export interface ByteSource {
+  /**
+   * Reads once. Where the source can, it reads into `wanted`, and the result is a view of that memory;
+   * otherwise the result is valid until the next read. `undefined` at the end.
+   */
+  read(wanted: Uint8Array | undefined): Promise<Uint8Array | undefined>;
+  /** Stops: the child gets an error when it writes on. Idempotent. */
+  close(): void;
+}
+
+/** Bytes that go into a child. */
+export interface ByteSink {
+  /** Writes all of `bytes`; rejects when the child is gone. Calls must not overlap. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends the input: the child sees the end of file. Idempotent. */
+  end(): Promise<void>;
+  /** Lets go of the connection. Idempotent. */
+  close(): void;
+}
+
+/** One direction of a transport, made before the child is spawned. */
+export interface Endpoint<End> {
+  /** What ffmpeg is told to open. */
+  readonly url: string;
+  /** Our end, once the child is there. Rejects when the endpoint is closed before the child connects. */
+  connect(child: Deno.ChildProcess): Promise<End>;
+  /** Stops waiting for the child. Idempotent. */
+  close(): void;
+}
+
+// Reads of anything but frames, and the head of each frame, go through a buffer of this size.
+const SCRATCH_BYTES = 65_536;
+// Smaller rests of a payload come with the next header in one read, which is cheaper than two.
+const DIRECT_READ_MIN_BYTES = 16_384;
+
+/** The way bytes come out of a child. */
+export function openOutput(kind: TransportKind): Endpoint<ByteSource> {
+  if (kind === "pipe") {
+    return { url: "pipe:1", connect: (child) => Promise.resolve(pipeSource(child)), close() {} };
+  }
+  const socket = listen(kind);
+  return {
+    url: socket.url,
+    close: () => socket.close(),
+    connect: async () => connectionSource(await socket.accept()),
+  };
+}
+
+/** The way bytes go into a child. */
+export function openInput(kind: TransportKind): Endpoint<ByteSink> {
+  if (kind === "pipe") {
+    return { url: "pipe:0", connect: (child) => Promise.resolve(pipeSink(child)), close() {} };
+  }
+  const socket = listen(kind);
+  return {
+    url: socket.url,
+    close: () => socket.close(),
+    connect: async () => connectionSink(await socket.accept()),
+  };
+}
+
+interface Socket {
+  readonly url: string;
+  accept(): Promise<Deno.Conn>;
+  close(): void;
+}
+
+function listen(kind: "tcp" | "unix"): Socket {
+  if (kind === "tcp") {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    // Without tcp_nodelay the last part of a frame may wait for an acknowledgement.
+    const url = `tcp://127.0.0.1:${listener.addr.port}?tcp_nodelay=1`;
+    return oneConnection(url, listener, () => {});
+  }
+  // The folder is ours alone: nobody else can connect.
+  const folder = Deno.makeTempDirSync({ prefix: "runnel-" });
+  const path = `${folder}/socket`;
+  const listener = Deno.listen({ transport: "unix", path });
+  return oneConnection(
+    `unix:${path}`,
+    listener,
+    () => Deno.removeSync(folder, { recursive: true }),
+  );
+}
+
+/** Accepts one connection and then stops listening. */
+function oneConnection(url: string, listener: Deno.Listener, cleanUp: () => void): Socket {
+  let open = true;
+  const close = (): void => {
+    if (!open) return;
+    open = false;
+    listener.close();
+    cleanUp();
+  };
+  const accept = async (): Promise<Deno.Conn> => {
+    try {
+      return await listener.accept();
+    } finally {
+      close();
+    }
+  };
+  return { url, accept, close };
+}
+
+function connectionSource(connection: Deno.Conn): ByteSource {
+  const scratch = new Uint8Array(SCRATCH_BYTES);
+  let open = true;
+  return {
+    async read(wanted): Promise<Uint8Array | undefined> {
+      const direct = wanted !== undefined && wanted.length >= DIRECT_READ_MIN_BYTES;
+      const into = direct ? wanted : scratch;
+      const count = await connection.read(into);
+      return count === null ? undefined : into.subarray(0, count);
+    },
+    close(): void {
+      if (open) connection.close();
+      open = false;
+    },
+  };
+}
+
+function connectionSink(connection: Deno.Conn): ByteSink {
+  let state: "open" | "ended" | "closed" = "open";
+  return {
+    async write(bytes): Promise<void> {
+      for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+    },
+    async end(): Promise<void> {
+      if (state !== "open") return;
+      state = "ended";
+      await connection.closeWrite();
+    },
+    close(): void {
+      if (state !== "closed") connection.close();
+      state = "closed";
+    },
+  };
+}
+
+function pipeSource(child: Deno.ChildProcess): ByteSource {
+  const reader = child.stdout.getReader({ mode: "byob" });
+  let scratch = new Uint8Array(SCRATCH_BYTES);
+  let open = true;
+  return {
+    async read(): Promise<Uint8Array | undefined> {
+      const { value, done } = await reader.read(scratch);
+      if (value === undefined) return undefined;
+      // The stream detaches the memory it is given and hands it back.
+      scratch = new Uint8Array(value.buffer);
+      return done ? undefined : value;
+    },
+    close(): void {
+      if (!open) return;
+      open = false;
+      // A pipe that is already broken is as closed as it gets.
+      reader.cancel().catch(() => {});
+    },
+  };
+}
+
+function pipeSink(child: Deno.ChildProcess): ByteSink {
+  const writer = child.stdin.getWriter();
+  // The failure shows in write() or in the child's exit; this promise must not go unhandled.
+  writer.closed.catch(() => {});
+  let ended = false;
+  return {
+    write: (bytes) => writer.write(bytes),
+    async end(): Promise<void> {
+      if (ended) return;
+      ended = true;
+      await writer.close();
+    },
+    close(): void {
+      if (ended) return;
+      ended = true;
+      writer.abort().catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,299 @@
+/**
+ * Compressed video in, raw pictures out.
+ *
+ * @module
+ */
+
+import { MediaError } from "../../base/errors.ts";
+import { roomLogger } from "../../base/log.ts";
+import type { Rational } from "../../base/rational.ts";
+import { FramePool } from "../frame_pool.ts";
+import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
+import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
+import { type Hardware, videoDecodeArguments } from "./arguments.ts";
+import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
+import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
+import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
+import { pictureBytes } from "./picture.ts";
+import { PtsMap } from "./pts_map.ts";
+import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
+
+const log = roomLogger("codec");
+
+/** One raw picture. */
+export interface DecodedVideo {
+  /** In pixels. */
+  readonly width: number;
+  /** In pixels. */
+  readonly height: number;
+  readonly pixelFormat: PixelFormat;
+  /** Tightly packed; chroma planes of odd sizes are rounded up. In memory from the pool. */
+  readonly data: Uint8Array;
+  /** The pts of the packet it came from. */
+  readonly ptsTicks: number;
+  readonly color: ColorInfo;
+  /** Gives the memory back; `data` must not be used afterwards. Idempotent. */
+  release(): void;
+}
+
+/** Options of a {@linkcode VideoDecoder}. */
+export interface VideoDecoderOptions extends CoderOptions {
+  readonly stream: VideoStreamInfo;
+  /** Of the packets' ticks, and so of the pictures'. */
+  readonly timeBase: Rational;
+  /** @default "i420" */
+  readonly pixelFormat?: PixelFormat;
+  /** Scale to cover this size, keeping the aspect, and crop to the centre. @default the source's size */
+  readonly scale?: { readonly width: number; readonly height: number };
+  /** Where the pictures' memory comes from. @default a pool of its own */
+  readonly pool?: FramePool;
+  /** Threads of the decoder; more than one helps only with streams that have slices. @default 1 */
+  readonly threads?: number;
+  /** @default "none" */
+  readonly hardware?: Hardware;
+  /** How pictures get here. @default the fastest in `bench/transport_bench.ts` */
+  readonly transport?: TransportKind;
+}
+
+/** What a {@linkcode VideoDecoder} counts. */
+export interface VideoDecoderStats {
+  /** Pictures that came out. */
+  readonly frames: number;
+  /** Packets left out while waiting for a keyframe. */
+  readonly droppedPackets: number;
+  /** Packets that were inside a child when it died. */
+  readonly lostPackets: number;
+  /** Packets that the decoder made no picture of: damaged ones. */
+  readonly undecodedPackets: number;
+  /** Children started in place of one that died. */
+  readonly restarts: number;
+  /** Children started because the stream changed. */
+  readonly reconfigurations: number;
+}
+
+/**
+ * Decodes H.264 and HEVC with one ffmpeg child. Pictures come out in the order in which they are shown,
+ * each with exactly the pts of its packet. A stream that changes its size goes on in a new child, in
+ * order and without loss; a child that dies is replaced at the next keyframe.
+ */
+export class VideoDecoder implements AsyncDisposable {
+  readonly #options: VideoDecoderOptions;
+  readonly #engine: CodecEngine<DecodedVideo>;
+  readonly #pool: FramePool;
+  #stream: VideoStreamInfo;
+  #hardware: Hardware;
+  #parameterSets: Uint8Array | undefined;
+  #pts: PtsMap;
+  #changed = false;
+  #afterDeath = false;
+  #counts = {
+    frames: 0,
+    droppedPackets: 0,
+    lostPackets: 0,
+    undecodedPackets: 0,
+    restarts: 0,
+    reconfigurations: 0,
+  };
+
+  /** Creates a decoder; the child starts with the first keyframe, or with {@linkcode prewarm}. */
+  constructor(options: VideoDecoderOptions) {
+    this.#options = options;
+    this.#stream = options.stream;
+    this.#hardware = options.hardware ?? "none";
+    this.#pool = options.pool ?? new FramePool();
+    this.#pts = new PtsMap(options.timeBase);
+    this.#engine = new CodecEngine<DecodedVideo>({
+      ...options,
+      name: "video decoder",
+      onDrop: (frame) => frame.release(),
+    });
+  }
+
+  /** The process id of the child that takes input now. */
+  get pid(): number | undefined {
+    return this.#engine.current?.pid;
+  }
+
+  /** Counters so far. */
+  get stats(): VideoDecoderStats {
+    return { ...this.#counts };
+  }
+
+  /** Starts the child before there is a packet, which saves about 100 ms then. Throws an `FfmpegError`. */
+  prewarm(): void {
+    if (this.#engine.current === undefined) this.#begin();
+  }
+
+  /**
+   * Takes the next packet. Resolves when the child has it: at once, unless more pictures wait to be
+   * taken than the queue holds. Rejects with an `FfmpegError` or `MediaError` once decoding is
+   * impossible. Calls need not wait for each other.
+   */
+  decode(packet: Packet): Promise<void> {
+    return this.#engine.inTurn(() => this.#decode(packet));
+  }
+
+  /** Says that the stream is another from the next keyframe on. Packets before it are still decoded. */
+  reconfigure(stream: VideoStreamInfo): Promise<void> {
+    return this.#engine.inTurn(() => {
+      this.#changed ||= !sameStream(stream, this.#stream);
+      this.#stream = stream;
+      return Promise.resolve();
+    });
+  }
+
+  /** Ends the input. Resolves when all pictures came out, which needs somebody to take them. */
+  flush(): Promise<void> {
+    return this.#engine.flush();
+  }
+
+  /** The pictures, in order. Ends after {@linkcode flush}; throws when decoding is impossible. */
+  frames(): AsyncIterable<DecodedVideo> {
+    return this.#engine.queue;
+  }
+
+  /** Stops the child and drops what was not taken. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine[Symbol.asyncDispose]();
+  }
+
+  async #decode(packet: Packet): Promise<void> {
+    if (packet.keyframe) this.#noticeChange(packet);
+    for (;;) {
+      if (this.#engine.current === undefined) {
+        if (!packet.keyframe) {
+          this.#counts.droppedPackets++;
+          return;
+        }
+        this.#begin();
+      }
+      const run = this.#engine.current!;
+      const pts = this.#pts;
+      const tick = pts.enter(packet.ptsTicks, packet.dtsTicks);
+      if (await run.send({ ptsTicks: tick, keyframe: packet.keyframe, data: packet.data })) return;
+      // The child is gone, and with it this packet: only a keyframe is worth another try.
+      await run.done;
+      if (!packet.keyframe) return;
+      await this.#engine.inOrder();
+    }
+  }
+
+  #noticeChange(packet: Packet): void {
+    const sets = sequenceParameterSets(packet.data, this.#stream.codec);
+    const before = this.#parameterSets;
+    const differ = sets !== undefined && before !== undefined && !sameBytes(sets, before);
+    if (sets !== undefined) this.#parameterSets = sets.slice();
+    if (!this.#changed && !differ) return;
+    this.#changed = false;
+    if (this.#engine.current === undefined) return;
+    this.#counts.reconfigurations++;
+    log.debug("video decoder: the stream changes, a new child takes over");
+    this.#engine.finishCurrent();
+  }
+
+  #begin(): void {
+    const pts = this.#pts = new PtsMap(this.#options.timeBase);
+    const picture = new PictureReader(this.#options, {
+      color: this.#stream.color,
+      pool: this.#pool,
+      pts,
+    });
+    const onEvent = async (event: NutEvent): Promise<void> => {
+      const frame = picture.read(event);
+      if (frame === undefined) return;
+      this.#counts.frames++;
+      await this.#engine.queue.push(frame);
+    };
+    const run = this.#engine.begin({ ...this.#runSpec(), onEvent }, {
+      onEnd: (end) => this.#onRunEnd(end, pts, run.packetsOut),
+    });
+    if (this.#afterDeath) this.#counts.restarts++;
+    this.#afterDeath = false;
+  }
+
+  #runSpec(): Omit<CodecRunSpec, "onEvent"> {
+    const { timeBase, scale, pixelFormat = "i420", threads = 1 } = this.#options;
+    const { codec, color, reorderDepth, width, height } = this.#stream;
+    const stream: NutStream = {
+      kind: "video",
+      format: codec,
+      timeBase,
+      // The parameter sets say the true size; NUT only insists that there is one.
+      width: width || 16,
+      height: height || 16,
+      decodeDelay: reorderDepth,
+    };
+    const settings = { timeBase, pixelFormat, color, threads, hardware: this.#hardware };
+    return {
+      stream,
+      input: "pipe",
+      output: this.#options.transport ?? RAW_TRANSPORT,
+      allocate: (bytes) => this.#pool.allocate(bytes),
+      args: (urls) =>
+        videoDecodeArguments({
+          ...urls,
+          ...settings,
+          inOrder: reorderDepth === 0,
+          ...(scale === undefined ? {} : { scale }),
+        }),
+    };
+  }
+
+  #onRunEnd(end: RunEnd, pts: PtsMap, framesOut: number): void {
+    this.#counts.undecodedPackets += pts.skipped;
+    const inside = pts.inFlight;
+    if (end.kind === "finished") {
+      this.#counts.undecodedPackets += inside;
+      return;
+    }
+    this.#counts.lostPackets += inside;
+    this.#afterDeath = true;
+    if (this.#hardware === "none" || framesOut > 0) return;
+    log.warn("video decoder: hardware decoding gave nothing, going on in software");
+    this.#hardware = "none";
+  }
+}
+
+/** Turns what one child writes into pictures. */
+class PictureReader {
+  readonly #options: VideoDecoderOptions;
+  readonly #context: { color: ColorInfo; pool: FramePool; pts: PtsMap };
+  #size: { width: number; height: number } | undefined;
+
+  constructor(
+    options: VideoDecoderOptions,
+    context: { color: ColorInfo; pool: FramePool; pts: PtsMap },
+  ) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  read(event: NutEvent): DecodedVideo | undefined {
+    if (event.kind === "packet") return this.#picture(event);
+    const [stream] = event.streams;
+    if (stream?.kind === "video") this.#size = { width: stream.width, height: stream.height };
+    return undefined;
+  }
+
+  #picture({ ptsTicks: tick, data }: NutPacketEvent): DecodedVideo {
+    const { color, pool, pts } = this.#context;
+    const pixelFormat = this.#options.pixelFormat ?? "i420";
+    const size = this.#size;
+    if (size === undefined || pictureBytes({ ...size, pixelFormat }) !== data.length) {
+      pool.release(data);
+      throw new MediaError(
+        "MEDIA_BAD_FRAME",
+        `Cannot read a picture: ${data.length} bytes are not ${size?.width}x${size?.height} ` +
+          `${pixelFormat}; the stream changed its size without a new parameter set`,
+      );
+    }
+    const ptsTicks = pts.leave(tick) ?? pts.guess(tick);
+    return { ...size, pixelFormat, data, ptsTicks, color, release: () => pool.release(data) };
+  }
+}
+
+function sameStream(a: VideoStreamInfo, b: VideoStreamInfo): boolean {
+  return a.codec === b.codec && a.width === b.width && a.height === b.height &&
+    a.reorderDepth === b.reorderDepth && a.color.matrix === b.color.matrix &&
+    a.color.fullRange === b.color.fullRange;
+}

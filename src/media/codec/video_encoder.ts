@@ -1,0 +1,241 @@
+/**
+ * Raw pictures in, H.264 out.
+ *
+ * @module
+ */
+
+import { roomLogger } from "../../base/log.ts";
+import { type Rational, rescaleTicks } from "../../base/rational.ts";
+import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
+import type { ColorInfo, Packet, PixelFormat } from "../types.ts";
+import { ENCODER_CLOCK_RATE, type Hardware, videoEncodeArguments } from "./arguments.ts";
+import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
+import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
+import { KeyframeClock } from "./keyframe_clock.ts";
+import { checkPicture, type PictureShape } from "./picture.ts";
+import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
+
+const log = roomLogger("codec");
+const CLOCK: Rational = { num: 1, den: ENCODER_CLOCK_RATE };
+
+/** Options of a {@linkcode VideoEncoder}. */
+export interface VideoEncoderOptions extends CoderOptions {
+  /** Of the pictures' ticks, and so of the packets'. */
+  readonly timeBase: Rational;
+  /** The shape to start with: only used by {@linkcode VideoEncoder.prewarm}. */
+  readonly shape?: PictureShape;
+  /** How the pictures' YUV values are meant, and what the stream is tagged with. @default bt709, limited */
+  readonly color?: ColorInfo;
+  /** The longest time from keyframe to keyframe. @default 2 */
+  readonly gopSeconds?: number;
+  /** About how many pictures a second will come; they may come at any other rate. @default 30 */
+  readonly frameRate?: number;
+  /** x264's preset. @default "superfast" */
+  readonly preset?: string;
+  /** x264's constant quality, 0 to 51. @default 23 */
+  readonly crf?: number;
+  /** Bits per second, instead of constant quality. @default none */
+  readonly bitrate?: number;
+  /** Threads of the encoder, which share each picture; 0 leaves it to x264. @default 0 */
+  readonly threads?: number;
+  /** @default "none" */
+  readonly hardware?: Hardware;
+  /** How pictures get to the child. @default the fastest in `bench/transport_bench.ts` */
+  readonly transport?: TransportKind;
+}
+
+/** One picture to encode. */
+export interface RawVideo {
+  /** In pixels; the last column or row of odd sizes is cropped. */
+  readonly width: number;
+  /** In pixels. */
+  readonly height: number;
+  readonly pixelFormat: PixelFormat;
+  /** Tightly packed; chroma planes of odd sizes are rounded up. */
+  readonly data: Uint8Array;
+  readonly ptsTicks: number;
+  /** How its YUV values are meant. @default the encoder's */
+  readonly color?: ColorInfo;
+  /** Whether it must become a keyframe. @default false */
+  readonly forceKeyframe?: boolean;
+}
+
+type TaggedShape = PictureShape & { readonly color: ColorInfo };
+
+/** What a {@linkcode VideoEncoder} counts. */
+export interface VideoEncoderStats {
+  /** Packets that came out. */
+  readonly packets: number;
+  /** Pictures that were inside a child when it died. */
+  readonly lostFrames: number;
+  /** Children started in place of one that died. */
+  readonly restarts: number;
+  /** Children started because the pictures changed their shape. */
+  readonly reconfigurations: number;
+}
+
+/**
+ * Encodes H.264 (8 bits, 4:2:0, no B-frames) with one ffmpeg child. Every packet has exactly the pts of
+ * its picture, in order; every keyframe carries its parameter sets. A picture of another size or format
+ * goes on in a new child, in order and without loss; a child that dies is replaced with the next
+ * picture, which is then a keyframe.
+ */
+export class VideoEncoder implements AsyncDisposable {
+  readonly #options: VideoEncoderOptions;
+  readonly #engine: CodecEngine<Packet>;
+  #shape: TaggedShape | undefined;
+  #hardware: Hardware;
+  #clock: KeyframeClock;
+  #inFlight = new Map<number, number>();
+  #afterDeath = false;
+  #counts = { packets: 0, lostFrames: 0, restarts: 0, reconfigurations: 0 };
+
+  /** Creates an encoder; the child starts with the first picture, or with {@linkcode prewarm}. */
+  constructor(options: VideoEncoderOptions) {
+    this.#options = options;
+    this.#hardware = options.hardware ?? "none";
+    this.#clock = this.#newClock();
+    this.#engine = new CodecEngine<Packet>({ ...options, name: "video encoder" });
+  }
+
+  /** The process id of the child that takes input now. */
+  get pid(): number | undefined {
+    return this.#engine.current?.pid;
+  }
+
+  /** Counters so far. */
+  get stats(): VideoEncoderStats {
+    return { ...this.#counts };
+  }
+
+  /** Starts the child for the expected shape before there is a picture. Throws an `FfmpegError`. */
+  prewarm(): void {
+    const { shape } = this.#options;
+    if (shape === undefined || this.#engine.current !== undefined) return;
+    this.#begin({ ...shape, color: this.#color({}) });
+  }
+
+  /**
+   * Takes the next picture; its memory is free again when the promise resolves. Rejects with a
+   * `MediaError` for a picture that cannot be encoded, with an `FfmpegError` once encoding is
+   * impossible. Calls need not wait for each other.
+   */
+  encode(picture: RawVideo): Promise<void> {
+    return this.#engine.inTurn(() => this.#encode(picture));
+  }
+
+  /** Ends the input. Resolves when all packets came out, which needs somebody to take them. */
+  flush(): Promise<void> {
+    return this.#engine.flush();
+  }
+
+  /** The packets, in order. Ends after {@linkcode flush}; throws when encoding is impossible. */
+  packets(): AsyncIterable<Packet> {
+    return this.#engine.queue;
+  }
+
+  /** Stops the child and drops what was not taken. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#engine[Symbol.asyncDispose]();
+  }
+
+  async #encode(picture: RawVideo): Promise<void> {
+    checkPicture(picture);
+    const { width, height, pixelFormat, data, ptsTicks, forceKeyframe } = picture;
+    const shape = { width, height, pixelFormat, color: this.#color(picture) };
+    for (;;) {
+      this.#ensureRun(shape);
+      const run = this.#engine.current!;
+      const inFlight = this.#inFlight;
+      const { tick } = this.#clock.tick(ptsTicks, forceKeyframe);
+      inFlight.set(tick, ptsTicks);
+      if (await run.send({ ptsTicks: tick, keyframe: true, data })) return;
+      // This picture is still here: it opens the next run.
+      inFlight.delete(tick);
+      await this.#engine.inOrder();
+    }
+  }
+
+  #ensureRun(shape: TaggedShape): void {
+    if (this.#engine.current === undefined) return this.#begin(shape);
+    if (this.#shape !== undefined && sameShape(shape, this.#shape)) return;
+    this.#counts.reconfigurations++;
+    log.debug(
+      `video encoder: pictures are ${shape.width}x${shape.height} ${shape.pixelFormat} now`,
+    );
+    this.#begin(shape);
+  }
+
+  #begin(shape: TaggedShape): void {
+    this.#shape = { ...shape };
+    this.#clock = this.#newClock();
+    const inFlight = this.#inFlight = new Map<number, number>();
+    let timeBase = CLOCK;
+    const onEvent = async (event: NutEvent): Promise<void> => {
+      if (event.kind === "streams") timeBase = event.streams[0]?.timeBase ?? CLOCK;
+      else {await this.#emit(event, {
+          inFlight,
+          tick: rescaleTicks(event.ptsTicks, timeBase, CLOCK),
+        });}
+    };
+    const run = this.#engine.begin({ ...this.#runSpec(shape), onEvent }, {
+      onEnd: (end) => this.#onRunEnd(end, inFlight, run.packetsOut),
+    });
+    if (this.#afterDeath) this.#counts.restarts++;
+    this.#afterDeath = false;
+  }
+
+  async #emit(
+    { data, keyframe }: NutPacketEvent,
+    { inFlight, tick }: { inFlight: Map<number, number>; tick: number },
+  ): Promise<void> {
+    const ptsTicks = inFlight.get(tick);
+    inFlight.delete(tick);
+    if (ptsTicks === undefined) throw new TypeError(`No picture went in with tick ${tick}`);
+    this.#counts.packets++;
+    const packet: Packet = { kind: "video", ptsTicks, dtsTicks: ptsTicks, keyframe, data };
+    await this.#engine.queue.push(packet);
+  }
+
+  #runSpec(shape: TaggedShape): Omit<CodecRunSpec, "onEvent"> {
+    const { width, height, pixelFormat, color } = shape;
+    const { frameRate = 30, preset = "superfast", crf = 23, threads = 0, bitrate } = this.#options;
+    const picture = { width, height, pixelFormat, color };
+    const settings = { frameRate, preset, crf, threads, hardware: this.#hardware };
+    return {
+      stream: { kind: "video", format: pixelFormat, timeBase: CLOCK, width, height },
+      input: this.#options.transport ?? RAW_TRANSPORT,
+      output: "pipe",
+      args: (urls) =>
+        videoEncodeArguments({
+          ...urls,
+          ...picture,
+          ...settings,
+          ...(bitrate === undefined ? {} : { bitrate }),
+        }),
+    };
+  }
+
+  #onRunEnd(end: RunEnd, inFlight: Map<number, number>, packetsOut: number): void {
+    this.#counts.lostFrames += inFlight.size;
+    if (end.kind === "finished") return;
+    this.#afterDeath = true;
+    if (this.#hardware === "none" || packetsOut > 0) return;
+    log.warn("video encoder: hardware encoding gave nothing, going on in software");
+    this.#hardware = "none";
+  }
+
+  #color({ color }: { readonly color?: ColorInfo }): ColorInfo {
+    return color ?? this.#options.color ?? { matrix: "bt709", fullRange: false };
+  }
+
+  #newClock(): KeyframeClock {
+    const { timeBase, gopSeconds = 2 } = this.#options;
+    return new KeyframeClock({ timeBase, gopSeconds });
+  }
+}
+
+function sameShape(a: TaggedShape, b: TaggedShape): boolean {
+  return a.width === b.width && a.height === b.height && a.pixelFormat === b.pixelFormat &&
+    a.color.matrix === b.color.matrix && a.color.fullRange === b.color.fullRange;
+}
