@@ -1,0 +1,15 @@
+/**
+ * Which transport a TLS option needs.
+ *
+ * @module
+ */
+
+import { FetchTransport } from "./fetch_transport.ts";
+import { InsecureTransport } from "./insecure_transport.ts";
+import type { TlsOptions } from "./tls.ts";
+import type { Transport } from "./transport.ts";
+
+/** Creates a transport of its own for one publisher or subscriber. */
+export function createTransport(tls: TlsOptions = { mode: "system" }): Transport {
+  return tls.mode === "insecure" ? new InsecureTransport() : new FetchTransport(tls);
+}

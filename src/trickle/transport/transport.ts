@@ -1,0 +1,40 @@
+/**
+ * How requests reach a trickle server: the seam between the clients and HTTP.
+ *
+ * @module
+ */
+
+/** One request. */
+export interface TransportRequest {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Sent piece by piece as it is read, its head before the first piece. Closing it ends the body
+   * cleanly; erroring it cuts the request off without an end.
+   */
+  readonly body?: ReadableStream<Uint8Array>;
+  /** Gives the request up, at any time until the response's body was read. */
+  readonly signal: AbortSignal;
+}
+
+/** The answer to a request; it may come before the request's body has ended. */
+export interface TransportResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Must be read to its end or cancelled. Errors when the connection is lost before the end. */
+  readonly body: ReadableStream<Uint8Array> | null;
+}
+
+/** A pool of connections of one publisher or subscriber. */
+export interface Transport extends Disposable {
+  /** Sends a request. Rejects when no answer came: refused, reset, aborted. */
+  request(request: TransportRequest): Promise<TransportResponse>;
+  /** Makes the next request use a fresh connection; requests under way go on. */
+  renew(): void;
+}
+
+/** Cancels a body that nobody wants. A body that is broken already is as good as cancelled. */
+export async function discardBody(response: TransportResponse): Promise<void> {
+  await response.body?.cancel().catch(() => {});
+}
