@@ -195,8 +195,9 @@ export function audioDecodeArguments(urls: CodecUrls): string[] {
 export interface AudioEncodeArguments extends CodecUrls {
   readonly codec: "opus" | "aac";
   readonly sampleRate: number;
-  /** Channels of the output; undefined for those of the input. */
-  readonly channels?: number;
+  readonly channels: number;
+  /** Whether the input has more channels than that. */
+  readonly downmix: boolean;
   /** Bits per second. */
   readonly bitrate: number;
 }
@@ -206,10 +207,12 @@ export function audioEncodeArguments(options: AudioEncodeArguments): string[] {
   const codec = options.codec === "opus"
     ? ["-c:a", "libopus", "-frame_duration", "20", "-application", "audio"]
     : ["-c:a", "aac"];
-  const channels = options.channels === undefined ? [] : ["-ac", `${options.channels}`];
+  // Without a limit, six loud channels would add up to more than full scale.
+  const mix = options.downmix ? ["-af", "aresample=rematrix_maxval=1.0"] : [];
   return [
     ...from(options.input, ["-threads", "1"]),
-    ...["-threads", "1", "-ar", `${options.sampleRate}`, ...channels],
+    ...["-threads", "1", "-ar", `${options.sampleRate}`, "-ac", `${options.channels}`],
+    ...mix,
     ...[...codec, "-b:a", `${options.bitrate}`],
     ...to(options.output),
   ];

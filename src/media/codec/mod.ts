@@ -8,7 +8,12 @@
  * @module
  */
 
-export { type Hardware } from "./arguments.ts";
+export * from "./audio_decoder.ts";
+export * from "./audio_encoder.ts";
+export type { AudioOutputOptions } from "./audio_output.ts";
+export * from "./audio_transcoder.ts";
+export * from "./capabilities.ts";
+export type { Hardware } from "./arguments.ts";
 export type { FfmpegOptions, Spawn } from "./child.ts";
 export type { CoderOptions } from "./codec_engine.ts";
 export type { PictureShape } from "./picture.ts";
