@@ -7,7 +7,7 @@
 
 export type { StreamSession } from "./active_stream.ts";
 export { InterruptGuard } from "./interrupt.ts";
-export type { SessionRequest, StreamServerOptions } from "./options.ts";
+export type { StreamServerOptions } from "./options.ts";
 export type { CurrentState, HealthStatus, StatusBody, StatusMetrics } from "./pipeline_status.ts";
 export type { ErrorBody, SuccessBody } from "./responses.ts";
 export type { StartRequest, ValidStreamParams } from "./schemas.ts";

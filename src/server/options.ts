@@ -5,18 +5,8 @@
  */
 
 import type { FrameProcessor } from "../processor/mod.ts";
-import type { OutputAudioCodec, SessionOptions, TlsOptions } from "../session/mod.ts";
+import type { OutputAudioCodec, TlsOptions, TrickleSessionOptions } from "../session/mod.ts";
 import type { StreamSession } from "./active_stream.ts";
-
-/** What a server asks of {@linkcode StreamServerOptions.openSession}. */
-export interface SessionRequest extends Omit<SessionOptions, "source" | "sink"> {
-  /** Trickle channel of the input; none for a stream without input. */
-  readonly subscribeUrl?: string;
-  /** Trickle channel of the output; none for a stream without output. */
-  readonly publishUrl?: string;
-  /** How the trickle servers' certificates are checked. */
-  readonly tls?: TlsOptions;
-}
 
 /** Options of a `StreamServer`. */
 export interface StreamServerOptions {
@@ -42,7 +32,7 @@ export interface StreamServerOptions {
   /** How the trickle servers' certificates are checked. @default {"system"} */
   readonly tls?: TlsOptions;
   /** Opens the session of a stream, without starting it. @default {openTrickleSession} */
-  readonly openSession?: (request: SessionRequest) => StreamSession;
+  readonly openSession?: (options: TrickleSessionOptions) => StreamSession;
   /** Stops the server when it aborts. */
   readonly signal?: AbortSignal;
 }

@@ -5,9 +5,8 @@
  */
 
 import { describeError, roomLogger } from "../base/mod.ts";
-import type { SessionEnd, SessionEvent, SessionMetrics } from "../session/mod.ts";
+import type { SessionEnd, SessionMetrics, TrickleSessionOptions } from "../session/mod.ts";
 import { ActiveStream, type StreamSession } from "./active_stream.ts";
-import type { SessionRequest } from "./options.ts";
 import type { ServerSnapshot } from "./pipeline_status.ts";
 import type { ProcessorHost } from "./processor_host.ts";
 import type { StartRequest } from "./schemas.ts";
@@ -21,8 +20,8 @@ const CAPACITY = 1;
 export interface StreamRegistryOptions {
   readonly host: ProcessorHost;
   /** Options that every session shares. */
-  readonly defaults: Partial<SessionRequest>;
-  readonly openSession: (request: SessionRequest) => StreamSession;
+  readonly defaults: Partial<TrickleSessionOptions>;
+  readonly openSession: (options: TrickleSessionOptions) => StreamSession;
 }
 
 /** The active streams by id. A stream is in it until its session has ended. */
@@ -95,9 +94,8 @@ export class StreamRegistry {
       id,
       processor: host.processor,
       params: request.params,
-      ...(subscribe_url === undefined ? {} : { subscribeUrl: subscribe_url }),
-      ...(publish_url === undefined ? {} : { publishUrl: publish_url }),
-      onEvent: (event) => logEvent(id, event),
+      subscribeUrl: subscribe_url,
+      publishUrl: publish_url,
     });
   }
 
@@ -105,28 +103,5 @@ export class StreamRegistry {
     this.#lastMetrics = stream.metrics();
     this.#streams.delete(stream.id);
     if (end.reason === "failed") this.#lastError = describeError(end.error);
-    log.info("Stream {id} ended: {reason}", { id: stream.id, reason: describeEnd(end) });
-  }
-}
-
-function logEvent(id: string, event: SessionEvent): void {
-  if (event.type === "error") {
-    const { stage, error } = event;
-    log.warn("Stream {id}, {stage}: {reason}", { id, stage, reason: describeError(error) });
-  } else {
-    log.debug("Stream {id}: {type}", { id, type: event.type });
-  }
-}
-
-function describeEnd(end: SessionEnd): string {
-  switch (end.reason) {
-    case "input-ended":
-      return end.found ? "the input ended" : "the input channel was not found";
-    case "stopped":
-      return "it was stopped";
-    case "output-closed":
-      return "the output channel was closed";
-    case "failed":
-      return describeError(end.error);
   }
 }

@@ -6,9 +6,9 @@
 
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
-import { openTrickleSession } from "../session/mod.ts";
+import { openTrickleSession, type TrickleSessionOptions } from "../session/mod.ts";
 import { InterruptGuard } from "./interrupt.ts";
-import type { SessionRequest, StreamServerOptions } from "./options.ts";
+import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
 import { ProcessorHost } from "./processor_host.ts";
 import { failure } from "./responses.ts";
@@ -131,7 +131,7 @@ export class StreamServer implements AsyncDisposable {
     });
   };
 
-  #sessionDefaults(): Partial<SessionRequest> {
+  #sessionDefaults(): Partial<TrickleSessionOptions> {
     const { targetFps, maxQueueSize, audioCodec, tls } = this.#options;
     return {
       ...(targetFps === undefined ? {} : { targetFps }),

@@ -5,10 +5,14 @@
  */
 
 import { FrameProcessor } from "../../src/processor/mod.ts";
-import type { SessionEnd, SessionMetrics, SessionState } from "../../src/session/mod.ts";
+import type {
+  SessionEnd,
+  SessionMetrics,
+  SessionState,
+  TrickleSessionOptions,
+} from "../../src/session/mod.ts";
 import {
   type CurrentState,
-  type SessionRequest,
   type StatusBody,
   type StatusMetrics,
   StreamServer,
@@ -31,7 +35,7 @@ export class TestProcessor extends FrameProcessor {
 
 /** Notes what the server asked of it. */
 export class FakeSession implements StreamSession {
-  readonly request: SessionRequest;
+  readonly request: TrickleSessionOptions;
   readonly updates: unknown[] = [];
   /** Thrown by the next update. */
   updateError: Error | undefined;
@@ -43,7 +47,7 @@ export class FakeSession implements StreamSession {
   disposed = false;
   readonly #end = Promise.withResolvers<SessionEnd>();
 
-  constructor(request: SessionRequest) {
+  constructor(request: TrickleSessionOptions) {
     this.request = request;
   }
 

@@ -1,0 +1,87 @@
+/**
+ * What every command runs in: logging, interruption, readable errors and an exit code.
+ *
+ * @module
+ */
+
+import { describeError } from "../base/mod.ts";
+import { InterruptGuard } from "../server/mod.ts";
+import { configureLogging, type LogSettings } from "./logging.ts";
+import { Terminal } from "./terminal.ts";
+
+/** Exit codes of the commands. */
+export const EXIT = {
+  ok: 0,
+  /** The command could not do what it was asked. */
+  failed: 1,
+  /** The command line was wrong. */
+  usage: 2,
+  /** Interrupted before the work was done. */
+  interrupted: 130,
+} as const;
+
+/** One of the {@linkcode EXIT} codes. */
+export type ExitCode = typeof EXIT[keyof typeof EXIT];
+
+/** What a running command may use. */
+export interface CommandContext {
+  /** Aborts at the first SIGINT or SIGTERM; a second one ends the process. */
+  readonly signal: AbortSignal;
+  /** Standard error. */
+  readonly terminal: Terminal;
+  /** Writes a line at once, whatever the log level: the command is ready, and where. */
+  announce(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The work of a command. */
+export type CommandTask = (context: CommandContext) => Promise<ExitCode>;
+
+/** Runs a command's work; errors become one line on standard error and {@linkcode EXIT.failed}. */
+export async function runCommand(settings: LogSettings, task: CommandTask): Promise<ExitCode> {
+  const terminal = new Terminal();
+  await configureLogging(settings, terminal);
+  const abort = new AbortController();
+  using _guard = new InterruptGuard(() => abort.abort());
+  try {
+    return await task({
+      signal: abort.signal,
+      terminal,
+      announce: (message, fields = {}) =>
+        terminal.line(announcement(settings, "info", message, fields)),
+    });
+  } catch (error) {
+    terminal.keepStatus();
+    for (const line of describeFailure(error, settings)) terminal.line(line);
+    return EXIT.failed;
+  }
+}
+
+function announcement(
+  settings: LogSettings,
+  level: "info" | "error",
+  message: string,
+  fields: Readonly<Record<string, unknown>>,
+): string {
+  if (settings.logFormat === "text") return level === "error" ? `error: ${message}` : message;
+  const time = new Date().toISOString();
+  return JSON.stringify({ ...fields, time, level, logger: "runnel.cli", message });
+}
+
+/** The error in one line; at `--log-level debug` also what caused it, with the stacks. */
+function* describeFailure(error: unknown, settings: LogSettings): Generator<string> {
+  const code = (error as { code?: unknown } | null)?.code;
+  const fields = typeof code === "string" ? { code } : {};
+  yield announcement(settings, "error", describeError(error), fields);
+  if (settings.logLevel !== "debug") return;
+  for (
+    let thrown = error, depth = 0;
+    thrown instanceof Error && depth < MAX_CAUSES;
+    thrown = thrown.cause, depth++
+  ) {
+    const stack = thrown.stack ?? thrown.message;
+    yield depth === 0 ? stack : `caused by: ${stack}`;
+  }
+}
+
+/** A chain of causes may be a ring. */
+const MAX_CAUSES = 8;

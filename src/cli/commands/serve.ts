@@ -1,0 +1,65 @@
+/**
+ * `serve`: the worker that orchestrators call.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import { loadProcessor } from "../../processor/mod.ts";
+import { StreamServer } from "../../server/mod.ts";
+import { tlsFromEnvironment } from "../../trickle/mod.ts";
+import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import type { LogSettings } from "../logging.ts";
+import { option, port, tlsOption } from "../options.ts";
+import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
+import type { RunTask } from "../program.ts";
+import { untilAborted } from "../until_aborted.ts";
+
+interface ServeFlags extends LogSettings, StreamFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly prefix: string;
+  readonly capabilityName: string;
+  readonly tls: string;
+}
+
+/** Adds the command. */
+export function addServe(program: Command, run: RunTask): Command {
+  const command = program.command("serve")
+    .description("serve the stream API: each stream that is started goes through a processor")
+    .addOption(option("--host <address>", "address to bind", { env: "HOST", default: "0.0.0.0" }))
+    .addOption(option("--port <port>", "port to listen on; 0 takes a free one", {
+      env: "PORT",
+      default: 8000,
+      parse: port,
+    }))
+    .addOption(option("--prefix <path>", "path before every route, such as /v1", {
+      env: "RUNNEL_PREFIX",
+      default: "",
+    }))
+    .addOption(option("--capability-name <name>", "name that orchestrators know the worker by", {
+      env: "CAPABILITY_NAME",
+      default: "runnel",
+    }));
+  return addStreamOptions(command)
+    .addOption(tlsOption())
+    .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
+}
+
+async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
+  await using server = new StreamServer({
+    processor: await loadProcessor(flags.processor),
+    host: flags.host,
+    port: flags.port,
+    prefix: flags.prefix,
+    capabilityName: flags.capabilityName,
+    targetFps: flags.targetFps,
+    maxQueueSize: flags.maxQueueSize,
+    audioCodec: flags.audioCodec,
+    tls: tlsFromEnvironment({ get: () => flags.tls }),
+  });
+  await server.start();
+  context.announce(`Serving ${flags.processor} on ${server.url}`, { url: server.url });
+  await untilAborted(context.signal);
+  return EXIT.ok;
+}

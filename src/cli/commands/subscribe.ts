@@ -1,0 +1,117 @@
+/**
+ * `subscribe`: the bytes of a trickle channel into a file or onto standard output.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError } from "commander";
+import { ConfigError, describeError, roomLogger, TrickleError } from "../../base/mod.ts";
+import { type SubscriberStart, tlsFromEnvironment, TrickleSubscriber } from "../../trickle/mod.ts";
+import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import type { LogSettings } from "../logging.ts";
+import { httpUrl, option, positiveNumber, tlsOption } from "../options.ts";
+import type { RunTask } from "../program.ts";
+
+const log = roomLogger("cli");
+
+interface SubscribeFlags extends LogSettings {
+  readonly start: SubscriberStart;
+  readonly wait?: number;
+  readonly tls: string;
+}
+
+/** Adds the command. */
+export function addSubscribe(program: Command, run: RunTask): Command {
+  return program.command("subscribe")
+    .description("write what a trickle channel carries to a file, or to standard output (-)")
+    .argument("<url>", "URL of the channel", httpUrl)
+    .argument("<out>", "file to write, or - for standard output")
+    .addOption(option<SubscriberStart>("--start <segment>", "begin at current, next or a number", {
+      env: "RUNNEL_SUBSCRIBE_START",
+      default: "current",
+      parse: subscriberStart,
+    }))
+    .addOption(option("--wait <seconds>", "wait this long for a channel that does not exist yet", {
+      env: "RUNNEL_SUBSCRIBE_WAIT",
+      parse: positiveNumber,
+    }))
+    .addOption(tlsOption())
+    .action((url: string, out: string, flags: SubscribeFlags) =>
+      run(flags, (context) => subscribe({ url, out, flags }, context))
+    );
+}
+
+function subscriberStart(text: string): SubscriberStart {
+  if (text === "current" || text === "next") return text;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Use current, next, or the number of a segment.");
+}
+
+async function subscribe(
+  { url, out, flags }: { url: string; out: string; flags: SubscribeFlags },
+  context: CommandContext,
+): Promise<ExitCode> {
+  await using subscriber = new TrickleSubscriber(url, {
+    start: flags.start,
+    waitForChannelMs: (flags.wait ?? 0) * 1000,
+    tls: tlsFromEnvironment({ get: () => flags.tls }),
+    signal: context.signal,
+  });
+  using output = await openOutput(out);
+  context.announce(`Subscribed to ${subscriber.url}, writing to ${out}`, { url: subscriber.url });
+  const complete = await copySegments(subscriber, output.writer);
+  if (!complete) return EXIT.ok;
+  const outcome = await subscriber.outcome;
+  const { segments, bytes, skippedSegments, droppedSegments } = subscriber.stats;
+  if (outcome.kind === "not-found" && segments === 0) {
+    throw new TrickleError(
+      "TRICKLE_NOT_FOUND",
+      `Cannot subscribe to ${subscriber.url}: there is no such channel; ` +
+        "check the name, or use --wait to wait for it",
+    );
+  }
+  log.info("The channel ended: {segments} segments, {bytes} bytes", { segments, bytes });
+  const lost = skippedSegments + droppedSegments;
+  if (lost > 0) log.warn("{lost} segments are missing: reading was too slow", { lost });
+  return EXIT.ok;
+}
+
+interface Output extends Disposable {
+  readonly writer: { write(bytes: Uint8Array): Promise<number> };
+}
+
+async function openOutput(path: string): Promise<Output> {
+  if (path === "-") return { writer: Deno.stdout, [Symbol.dispose]: () => {} };
+  try {
+    const file = await Deno.open(path, { write: true, create: true, truncate: true });
+    return { writer: file, [Symbol.dispose]: () => file.close() };
+  } catch (cause) {
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      `Cannot write ${path}: ${describeError(cause)}; name a file that can be written`,
+      { cause },
+    );
+  }
+}
+
+/** Copies all segments; false when whoever read the output has left. */
+async function copySegments(
+  subscriber: TrickleSubscriber,
+  writer: Output["writer"],
+): Promise<boolean> {
+  try {
+    for await (const segment of subscriber) {
+      for await (const chunk of segment.body) await writeAll(writer, chunk);
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  }
+}
+
+async function writeAll(writer: Output["writer"], bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length;) {
+    offset += await writer.write(bytes.subarray(offset));
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The command line: which commands there are, and how their arguments are read.
+ *
+ * @module
+ */
+
+import { Command, CommanderError } from "commander";
+import { type CommandTask, EXIT, type ExitCode, runCommand } from "./command_run.ts";
+import { addSubscribe } from "./commands/subscribe.ts";
+import { addTrickleServer } from "./commands/trickle_server.ts";
+import type { LogSettings } from "./logging.ts";
+import { addLogOptions } from "./options.ts";
+import { VERSION } from "./version.ts";
+
+/** Runs the work of the command that was chosen. */
+export type RunTask = (settings: LogSettings, task: CommandTask) => Promise<void>;
+
+/** What runs when no command is named. */
+const DEFAULT_COMMAND = "serve";
+
+const HELP = `
+Without a command, ${DEFAULT_COMMAND} runs. Every option can be set by the environment variable that
+the command's --help names; an option on the command line counts before it.
+
+Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted before the work was done.`;
+
+/**
+ * Runs one command line and resolves with the exit code. Nothing here ends the process, but for a
+ * second SIGINT or SIGTERM.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  let exitCode: ExitCode = EXIT.ok;
+  const program = createProgram(async (settings, task) => {
+    exitCode = await runCommand(settings, task);
+  });
+  try {
+    await program.parseAsync(withDefaultCommand(args), { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Commander wrote its message and throws only because it may not exit.
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+}
+
+function createProgram(run: RunTask): Command {
+  const program = new Command("runnel")
+    .description("A runtime for live video and audio over trickle.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .addHelpText("after", HELP)
+    .showHelpAfterError("Run with --help for all commands and options.")
+    .exitOverride()
+    .hook("preAction", (_program, command) => heedFalseWords(command));
+  for (const add of COMMANDS) addLogOptions(add(program, run));
+  return program;
+}
+
+const COMMANDS: readonly ((program: Command, run: RunTask) => Command)[] = [
+  addTrickleServer,
+  addSubscribe,
+];
+
+/** Commander takes any value of a flag's variable for "on": `=0`, `=false` and `=no` mean "off" here. */
+function heedFalseWords(command: Command): void {
+  for (const flag of command.options.filter((each) => each.isBoolean() || each.negate)) {
+    const name = flag.attributeName();
+    if (command.getOptionValueSource(name) !== "env" || flag.envVar === undefined) continue;
+    const word = Deno.env.get(flag.envVar)?.toLowerCase() ?? "";
+    if (FALSE_WORDS.has(word)) command.setOptionValue(name, flag.negate);
+  }
+}
+
+const FALSE_WORDS: ReadonlySet<string> = new Set(["", "0", "false", "no", "off"]);
+
+/** A command line that begins with an option, or is empty, is one of the default command. */
+function withDefaultCommand(args: readonly string[]): string[] {
+  const [first] = args;
+  const isProgramOption = first !== undefined &&
+    ["-h", "--help", "-V", "--version"].includes(first);
+  const isCommand = first !== undefined && !first.startsWith("-");
+  return isCommand || isProgramOption ? [...args] : [DEFAULT_COMMAND, ...args];
+}

@@ -1,0 +1,67 @@
+/**
+ * Standard error as a terminal: whole lines, and below them one status line that is redrawn in place.
+ *
+ * @module
+ */
+
+/** Where a {@linkcode Terminal} writes: `Deno.stderr` is one. */
+export interface TerminalOutput {
+  writeSync(bytes: Uint8Array): number;
+  isTerminal(): boolean;
+}
+
+/** Columns to assume where the terminal does not say. */
+const DEFAULT_COLUMNS = 80;
+
+const ERASE_LINE = "\r\x1b[2K";
+
+/** Lines and a status line on one output. Nothing is redrawn where the output is not a terminal. */
+export class Terminal {
+  /** Whether somebody is watching: a status line is shown only then. */
+  readonly interactive: boolean;
+  readonly #output: TerminalOutput;
+  readonly #encoder = new TextEncoder();
+  #status = "";
+
+  /** Wraps an output. */
+  constructor(output: TerminalOutput = Deno.stderr) {
+    this.#output = output;
+    this.interactive = output.isTerminal();
+  }
+
+  /** Writes a line above the status line. */
+  line(text: string): void {
+    this.#write(`${this.#status === "" ? "" : ERASE_LINE}${text}\n${this.#status}`);
+  }
+
+  /** Shows or replaces the status line, cut to the width of the terminal; "" takes it away. */
+  status(text: string): void {
+    if (!this.interactive) return;
+    const fitting = text.slice(0, columns() - 1);
+    if (fitting === this.#status) return;
+    this.#status = fitting;
+    this.#write(ERASE_LINE + fitting);
+  }
+
+  /** Leaves the status line as it is now as a line of its own. */
+  keepStatus(): void {
+    if (this.#status === "") return;
+    this.#status = "";
+    this.#write("\n");
+  }
+
+  #write(text: string): void {
+    const bytes = this.#encoder.encode(text);
+    for (let offset = 0; offset < bytes.length;) {
+      offset += this.#output.writeSync(bytes.subarray(offset));
+    }
+  }
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns || DEFAULT_COLUMNS;
+  } catch {
+    return DEFAULT_COLUMNS; // neither standard stream is a terminal with a size
+  }
+}

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { CommandProcess, runToEnd, startTrickleServer } from "./command_process.ts";
+
+async function post(url: string, body: string): Promise<void> {
+  const response = await fetch(url, { method: "POST", body });
+  await response.body?.cancel();
+  assert.equal(response.status, 200);
+}
+
+async function closeChannel(url: string): Promise<void> {
+  const response = await fetch(url, { method: "DELETE" });
+  await response.body?.cancel();
+}
+
+Deno.test("subscribe writes every segment to standard output and ends with the channel", async () => {
+  await using server = await startTrickleServer();
+  const url = `${server.url}a`;
+  await post(`${url}/0`, "zero ");
+  await post(`${url}/1`, "one ");
+  await using command = new CommandProcess(["subscribe", url, "-", "--start", "0"]);
+  await command.waitFor(/Subscribed to/);
+  await post(`${url}/2`, "two");
+  await command.until(() => command.stdoutBytes.length === "zero one two".length || undefined);
+  await closeChannel(url);
+  const { code, stdout } = await command.result();
+  assert.equal(code, 0);
+  assert.equal(stdout, "zero one two");
+});
+
+Deno.test("subscribe writes to a file, which it replaces", async () => {
+  await using server = await startTrickleServer();
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/out.bin`;
+    await Deno.writeTextFile(path, "something older and longer");
+    const url = `${server.url}a`;
+    await post(`${url}/0`, "fresh");
+    await using command = new CommandProcess(["subscribe", url, path]);
+    const deadline = Date.now() + 20_000;
+    while (await Deno.readTextFile(path) !== "fresh") {
+      assert.ok(Date.now() < deadline, "the file was not written");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await closeChannel(url);
+    assert.equal((await command.result()).code, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("subscribe to a channel that does not exist is exit code 1 and says so", async () => {
+  await using server = await startTrickleServer();
+  const { code, stderr } = await runToEnd(["subscribe", `${server.url}nobody`, "-"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /error: Cannot subscribe to .*nobody: there is no such channel/);
+});
+
+Deno.test("subscribe --wait waits for a channel that comes later", async () => {
+  await using server = await startTrickleServer();
+  const url = `${server.url}late`;
+  await using command = new CommandProcess(["subscribe", url, "-", "--wait", "60"]);
+  await command.waitFor(/Subscribed to/);
+  await post(`${url}/0`, "here");
+  command.kill("SIGINT");
+  assert.equal((await command.result()).code, 0);
+});
+
+Deno.test("subscribe to a server that is not there is exit code 1 and says so", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const { code, stderr } = await runToEnd(["subscribe", `http://127.0.0.1:${port}/a`, "-"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: Cannot .*127\.0\.0\.1/m);
+});
+
+Deno.test("subscribe refuses a file that cannot be written", async () => {
+  await using server = await startTrickleServer();
+  const { code, stderr } = await runToEnd(["subscribe", `${server.url}a`, "/no/such/folder/x.ts"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /error: Cannot write \/no\/such\/folder\/x\.ts/);
+});
+
+Deno.test("subscribe refuses wrong arguments with exit code 2", async () => {
+  const cases: [string[], RegExp][] = [
+    [[], /missing required argument 'url'/],
+    [["http://127.0.0.1:1/a"], /missing required argument 'out'/],
+    [["not-a-url", "-"], /Use an absolute URL/],
+    [["http://127.0.0.1:1/a", "-", "--start", "later"], /Use current, next/],
+    [["http://127.0.0.1:1/a", "-", "--tls", "maybe"], /Allowed choices are system, insecure/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stderr } = await runToEnd(["subscribe", ...args]);
+    assert.equal(code, 2, args.join(" "));
+    assert.match(stderr, message);
+  }
+});

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { runToEnd } from "./command_process.ts";
+import manifest from "../../deno.json" with { type: "json" };
+
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  "trickle-server": ["RUNNEL_TRICKLE_PORT", "RUNNEL_TRICKLE_HOST", "RUNNEL_TRICKLE_IDLE_TIMEOUT"],
+  "subscribe": ["RUNNEL_SUBSCRIBE_START", "TRICKLE_TLS"],
+};
+
+Deno.test("--help names every command, on standard output with exit code 0", async () => {
+  const { code, stdout, stderr } = await runToEnd(["--help"]);
+  assert.equal(code, 0);
+  assert.equal(stderr, "");
+  for (const name of Object.keys(COMMANDS)) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+});
+
+Deno.test("the --help of each command names its options' environment variables", async () => {
+  for (const [name, variables] of Object.entries(COMMANDS)) {
+    const { code, stdout } = await runToEnd([name, "--help"]);
+    assert.equal(code, 0);
+    for (const variable of [...variables, "RUNNEL_LOG_LEVEL", "RUNNEL_LOG_FORMAT"]) {
+      assert.ok(stdout.includes(variable), `${name}: ${variable}`);
+    }
+  }
+});
+
+Deno.test("--version prints the version of deno.json", async () => {
+  const { code, stdout } = await runToEnd(["--version"]);
+  assert.equal(code, 0);
+  assert.equal(stdout, `${manifest.version}\n`);
+});
+
+Deno.test("a wrong command line is exit code 2, with the reason on standard error", async () => {
+  const cases: [string[], RegExp][] = [
+    [["frobnicate"], /unknown command 'frobnicate'/],
+    [["trickle-servr"], /Did you mean trickle-server/],
+    [["trickle-server", "--prot", "1"], /unknown option '--prot'/],
+    [["trickle-server", "--port", "65536"], /Use a whole number from 0 to 65535/],
+    [["trickle-server", "--port", "-1"], /port/],
+    [["trickle-server", "extra"], /too many arguments/],
+    [["trickle-server", "--idle-timeout", "0"], /Use a number above 0/],
+    [["trickle-server", "--log-level", "loud"], /Allowed choices are debug, info/],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await runToEnd(args);
+    assert.equal(code, 2, args.join(" "));
+    assert.equal(stdout, "");
+    assert.match(stderr, message);
+  }
+});
+
+Deno.test("a value from the environment is checked and named like one of the command line", async () => {
+  const { code, stderr } = await runToEnd(["trickle-server"], {
+    env: { RUNNEL_TRICKLE_PORT: "many" },
+  });
+  assert.equal(code, 2);
+  assert.match(stderr, /'many' from env 'RUNNEL_TRICKLE_PORT'/);
+});
