@@ -62,6 +62,12 @@ export type FfmpegErrorCode =
 /** An ffmpeg that is missing, will not start, or died. `context.stderr` holds its last lines. */
 export class FfmpegError extends RunnelError<FfmpegErrorCode> {}
 
+/** What can go wrong with the GPU. */
+export type GpuErrorCode = "GPU_UNAVAILABLE";
+
+/** A GPU that is not there, or cannot do what was asked of it. */
+export class GpuError extends RunnelError<GpuErrorCode> {}
+
 /** What can go wrong with the user's settings and files. */
 export type ConfigErrorCode = "CONFIG_INVALID" | "CONFIG_PROCESSOR";
 
@@ -74,6 +80,7 @@ export type ProcessorErrorCode =
   | "PROCESSOR_FRAME"
   | "PROCESSOR_TIMEOUT"
   | "PROCESSOR_RESULT"
+  | "PROCESSOR_STREAM"
   | "PROCESSOR_PARAMS";
 
 /** A frame processor that threw, hung, or returned what cannot be used. */

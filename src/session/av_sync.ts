@@ -83,8 +83,8 @@ export class AvSync {
     return this.#waiting ? this.#release() : [];
   }
 
-  /** Audio that still waits when the stream ends, oldest first. */
-  flush(): Packet[] {
+  /** Nothing is waited for any more: the stream has no video, or it ends. Returns what waited. */
+  release(): Packet[] {
     return this.#release();
   }
 

@@ -38,6 +38,7 @@ export class StreamMeters {
     process: new LatencyMeter(),
     encode: new LatencyMeter(),
   };
+  readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
   #firstOutputMs: number | undefined;
 
   /** Frames that arrived. */
@@ -46,8 +47,6 @@ export class StreamMeters {
   framesProcessed = 0;
   /** Frames that were written. */
   framesOut = 0;
-  /** Audio packets that were dropped. */
-  audioPacketsDropped = 0;
   /** Errors of the processor, the children and the output. */
   errors = 0;
   /** Input segments that were missing in the sequence. */
@@ -113,11 +112,26 @@ export class StreamMeters {
     if (count > 0) this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
   }
 
+  /** Takes a count of dropped frames over from whoever counts them itself. */
+  setDropped(reason: DropReason, total: number): void {
+    if (total > 0) this.#dropped.set(reason, total);
+  }
+
   /** All frames dropped so far. */
   get totalDropped(): number {
     let total = 0;
     for (const count of this.#dropped.values()) total += count;
     return total;
+  }
+
+  /** Counts an audio packet that could not be written. */
+  audioLost(): void {
+    this.#audioDropped.output++;
+  }
+
+  /** Takes a count of dropped audio packets over from whoever counts them itself. */
+  setAudioDropped(reason: "sync" | "codec", total: number): void {
+    this.#audioDropped[reason] = total;
   }
 
   /** Counts an audio packet that arrived. */
@@ -136,9 +150,15 @@ export class StreamMeters {
     this.outputBytes += count;
   }
 
+  /** The stream is over: frames that neither left nor were counted as dropped were on their way. */
+  closeAccounts(): void {
+    this.framesDropped("stop", this.framesIn - this.framesOut - this.totalDropped);
+  }
+
   /** The figures now; `processor` is what its `getMetrics()` returned. */
   snapshot(processor: Readonly<Record<string, unknown>>): SessionMetrics {
     const { total, decode, queue, process, encode } = this.#latency;
+    const { sync, codec, output } = this.#audioDropped;
     return {
       fps: {
         ingress_video_fps: this.#rates.videoIn.perSecond,
@@ -160,7 +180,7 @@ export class StreamMeters {
       frames_out: this.framesOut,
       frames_dropped: this.totalDropped,
       frames_dropped_by_reason: Object.fromEntries(this.#dropped),
-      audio_packets_dropped: this.audioPacketsDropped,
+      audio_packets_dropped: sync + codec + output,
       error_count: this.errors,
       segments_skipped: this.segmentsSkipped,
       segments_out: this.segmentsOut,

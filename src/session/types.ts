@@ -32,6 +32,8 @@ export interface SessionOptions {
   readonly processor: FrameProcessor;
   /** Where MPEG-TS segments come from. Owned by the session from then on. */
   readonly source?: SegmentSource | undefined;
+  /** Asked at the end of the input: whether its channel was there at all. @default assumed so */
+  readonly inputFound?: () => Promise<boolean>;
   /** Where MPEG-TS segments go. Owned by the session from then on. */
   readonly sink?: SegmentSink | undefined;
   /** Parameters at the start. @default {} */
@@ -102,7 +104,7 @@ export type DropReason =
   | "encoder"
   /** Segment could not be published. */
   | "output"
-  /** Still in flight when a stop ran out of time. */
+  /** Still on its way when a stop ran out of time or the stream failed. */
   | "stop";
 
 /** Percentiles of a duration over the last frames, in milliseconds; null before the first frame. */

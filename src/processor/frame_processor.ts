@@ -1,0 +1,96 @@
+/**
+ * The class that users extend.
+ *
+ * @module
+ */
+
+import type { Logger } from "../base/mod.ts";
+import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import type { PixelFormat } from "../media/types.ts";
+
+/** What happens to a frame on which the processor throws, hangs, or returns what cannot be used. */
+export type ErrorPolicy =
+  /** It is dropped and counted: raw video never leaks because a blur failed. */
+  | "drop"
+  /** It goes on as it came. */
+  | "passthrough"
+  /** The stream ends with the error. */
+  | "stop";
+
+/** What a processor may use from {@linkcode FrameProcessor.initialize} on. */
+export interface ProcessorContext {
+  /** Parameters known at this time. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Writes to Runnel's log. */
+  readonly log: Logger;
+  /** Aborts when the worker shuts down. */
+  readonly signal: AbortSignal;
+  /** Publishes a line of text or JSON on the data channel of the current stream. */
+  sendData(text: string): void;
+  /** Publishes an event of the application on the events channel of the current stream. */
+  sendEvent(event: unknown, type: string): void;
+}
+
+/** Parameters as they come over REST: names and JSON values. */
+export type ProcessorParams = Readonly<Record<string, unknown>>;
+
+/** What `processVideo` may return: a frame, or null to drop it. */
+export type VideoResult = VideoFrame | null;
+
+/** What `processAudio` may return: frames, or null to drop it. */
+export type AudioResult = AudioFrame | readonly AudioFrame[] | null;
+
+/**
+ * Works on the frames of a stream. Extend it and override what you need: a processor that leaves
+ * `processAudio` alone has its audio copied, never decoded.
+ *
+ * The frame given to `processVideo` is closed by Runnel once the result was encoded; return it, change
+ * it in place, or return another made with `replaceTensor` or `replaceData`.
+ */
+export abstract class FrameProcessor {
+  /** Layout of the frames that `processVideo` gets; ffmpeg converts. */
+  readonly pixelFormat: PixelFormat = "i420";
+  /** What happens when a call fails. */
+  readonly onError: ErrorPolicy = "drop";
+  /** How long one call may take before it counts as hung, in milliseconds. */
+  readonly timeoutMs: number = 10_000;
+  /** Frames processed at once; results leave in order all the same. */
+  readonly maxInFlight: number = 1;
+
+  /** Loads models and the like, once, before the first stream. Throwing makes the worker unusable. */
+  initialize(_context: ProcessorContext): void | Promise<void> {}
+
+  /** Works on one frame; returns it, another, or null to drop it. */
+  processVideo(frame: VideoFrame): VideoResult | Promise<VideoResult> {
+    return frame;
+  }
+
+  /** Works on a piece of sound; returns it, others, or null to drop it. */
+  processAudio(frame: AudioFrame): AudioResult | Promise<AudioResult> {
+    return frame;
+  }
+
+  /** Takes changed parameters. Throwing refuses them. Never runs beside itself. */
+  updateParams(_params: ProcessorParams): void | Promise<void> {}
+
+  /** A stream begins. */
+  onStreamStart(_params: ProcessorParams): void | Promise<void> {}
+
+  /** A stream has ended. */
+  onStreamStop(): void | Promise<void> {}
+
+  /** Figures of the application, shown in the status. */
+  getMetrics(): Readonly<Record<string, unknown>> {
+    return {};
+  }
+}
+
+/** Whether a processor overrides `processVideo`. */
+export function handlesVideo(processor: FrameProcessor): boolean {
+  return processor.processVideo !== FrameProcessor.prototype.processVideo;
+}
+
+/** Whether a processor overrides `processAudio`; if not, audio is copied. */
+export function handlesAudio(processor: FrameProcessor): boolean {
+  return processor.processAudio !== FrameProcessor.prototype.processAudio;
+}

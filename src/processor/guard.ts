@@ -1,0 +1,189 @@
+/**
+ * Calls a user's processor safely.
+ *
+ * @module
+ */
+
+import { describeError, ProcessorError, type ProcessorErrorCode } from "../base/mod.ts";
+import { type AudioFrame, isAudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
+import { type FrameProcessor, handlesAudio, type ProcessorParams } from "./frame_processor.ts";
+
+/**
+ * Stands between a stream and a user's processor: what it throws, returns or never returns becomes a
+ * frame, null, or a {@linkcode ProcessorError}.
+ */
+export class ProcessorGuard {
+  /** The processor that is guarded. */
+  readonly processor: FrameProcessor;
+  /** Whether audio goes through the processor. */
+  readonly handlesAudio: boolean;
+  #updates: Promise<void> = Promise.resolve();
+
+  /** Guards a processor. */
+  constructor(processor: FrameProcessor) {
+    this.processor = processor;
+    this.handlesAudio = handlesAudio(processor);
+  }
+
+  /**
+   * Runs the processor on a frame. Resolves to a usable frame, or null when it dropped it. Rejects with
+   * a `ProcessorError` of code `PROCESSOR_FRAME` when it threw, `PROCESSOR_TIMEOUT` when it hung, or
+   * `PROCESSOR_RESULT` when it returned something else. A frame whose call hung stays the processor's
+   * until that call ends, and is closed then: its memory must not be reused before.
+   */
+  async processVideo(frame: VideoFrame): Promise<VideoFrame | null> {
+    const result = await this.#call({
+      what: "processVideo()",
+      code: "PROCESSOR_FRAME",
+      run: () => this.processor.processVideo(frame),
+      onLate: (late) => {
+        if (isVideoFrame(late)) late.close();
+        frame.close();
+      },
+    });
+    if (result === null) return null;
+    if (!isVideoFrame(result)) {
+      throw badResult("processVideo()", result, "a VideoFrame, or null to drop the frame");
+    }
+    if (result.closed) {
+      throw badResult("processVideo()", result, "a frame that was not closed");
+    }
+    return result;
+  }
+
+  /** Runs the processor on a piece of sound; see {@linkcode processVideo} for how it can fail. */
+  async processAudio(frame: AudioFrame): Promise<readonly AudioFrame[]> {
+    const result = await this.#call({
+      what: "processAudio()",
+      code: "PROCESSOR_FRAME",
+      run: () => this.processor.processAudio(frame),
+    });
+    if (result === null) return [];
+    const frames: readonly unknown[] = Array.isArray(result) ? result : [result];
+    if (!frames.every(isAudioFrame)) {
+      throw badResult("processAudio()", result, "an AudioFrame, a list of them, or null");
+    }
+    return frames;
+  }
+
+  /**
+   * Gives changed parameters to the processor, after updates that are still under way. Rejects with a
+   * `ProcessorError` of code `PROCESSOR_PARAMS` when it refuses them.
+   */
+  updateParams(params: ProcessorParams): Promise<void> {
+    const update = this.#updates.then(() =>
+      this.#call({
+        what: "updateParams()",
+        code: "PROCESSOR_PARAMS",
+        run: () => this.processor.updateParams(params),
+      })
+    );
+    // A refused update is its caller's; the next one has its turn all the same.
+    this.#updates = update.catch(() => {});
+    return update;
+  }
+
+  /** Says that a stream begins. Rejects with a `ProcessorError` when the processor fails. */
+  startStream(params: ProcessorParams): Promise<void> {
+    return this.#call({
+      what: "onStreamStart()",
+      code: "PROCESSOR_STREAM",
+      run: () => this.processor.onStreamStart(params),
+    });
+  }
+
+  /** Says that the stream has ended. Rejects with a `ProcessorError` when the processor fails. */
+  stopStream(): Promise<void> {
+    return this.#call({
+      what: "onStreamStop()",
+      code: "PROCESSOR_STREAM",
+      run: () => this.processor.onStreamStop(),
+    });
+  }
+
+  /** What the processor reports of itself; a failure is reported in its place. */
+  metrics(): Readonly<Record<string, unknown>> {
+    try {
+      return this.processor.getMetrics();
+    } catch (error) {
+      return { error: `getMetrics() failed: ${describeError(error)}` };
+    }
+  }
+
+  async #call<T>(call: GuardedCall<T>): Promise<T> {
+    let pending: T | Promise<T>;
+    try {
+      pending = call.run();
+    } catch (error) {
+      throw failed(call, error);
+    }
+    // Most processors answer at once: no timer for them.
+    if (!(pending instanceof Promise)) return pending;
+    return await this.#waitFor(pending, call);
+  }
+
+  async #waitFor<T>(pending: Promise<T>, call: GuardedCall<T>): Promise<T> {
+    const { timeoutMs } = this.processor;
+    const timeout = Promise.withResolvers<never>();
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      timeout.reject(hung(call.what, timeoutMs));
+    }, timeoutMs);
+    const outcome = pending.then(
+      (result) => {
+        if (late) call.onLate?.(result);
+        return result;
+      },
+      (error) => {
+        if (late) call.onLate?.(undefined);
+        throw failed(call, error);
+      },
+    );
+    try {
+      return await Promise.race([outcome, timeout.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+interface GuardedCall<T> {
+  readonly what: string;
+  readonly code: ProcessorErrorCode;
+  readonly run: () => T | Promise<T>;
+  /** Takes a result, if there is one, that came after the call was given up. */
+  readonly onLate?: (result: unknown) => void;
+}
+
+function failed(call: Pick<GuardedCall<unknown>, "what" | "code">, cause: unknown): ProcessorError {
+  return new ProcessorError(
+    call.code,
+    `The processor's ${call.what} failed: ${describeError(cause)}`,
+    { cause },
+  );
+}
+
+function hung(what: string, timeoutMs: number): ProcessorError {
+  return new ProcessorError(
+    "PROCESSOR_TIMEOUT",
+    `The processor's ${what} did not answer within ${timeoutMs} ms: it hangs, ` +
+      "or needs a larger timeoutMs",
+    { context: { timeoutMs } },
+  );
+}
+
+function badResult(what: string, result: unknown, wanted: string): ProcessorError {
+  return new ProcessorError(
+    "PROCESSOR_RESULT",
+    `Cannot use what the processor's ${what} returned: it is ${describeValue(result)}; ` +
+      `return ${wanted}`,
+  );
+}
+
+function describeValue(value: unknown): string {
+  if (value === undefined) return "undefined";
+  if (isVideoFrame(value)) return "a closed VideoFrame";
+  if (typeof value !== "object" || value === null) return `${typeof value} ${String(value)}`;
+  return `an object of type ${value.constructor?.name ?? "null"}`;
+}

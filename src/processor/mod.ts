@@ -1,0 +1,9 @@
+/**
+ * What users write: frame processors. Frames come in, frames go out; where they come from and where
+ * they go is not known here.
+ *
+ * @module
+ */
+
+export * from "./frame_processor.ts";
+export * from "./guard.ts";

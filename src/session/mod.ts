@@ -1,0 +1,11 @@
+/**
+ * One live stream from start to stop: segments in, frames through the processor, segments out. Queues,
+ * frame rate, A/V sync, errors, metrics and the clean stop live here; HTTP does not.
+ *
+ * @module
+ */
+
+export type { TlsOptions } from "../trickle/mod.ts";
+export * from "./open_trickle_session.ts";
+export * from "./session.ts";
+export * from "./types.ts";

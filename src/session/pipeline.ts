@@ -1,0 +1,283 @@
+/**
+ * The stages of one stream, wired together: input, processor, encoders, output.
+ *
+ * @module
+ */
+
+import { ProcessorError } from "../base/mod.ts";
+import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import type { Packet, VideoStreamInfo } from "../media/types.ts";
+import type { ProcessorGuard } from "../processor/mod.ts";
+import type { SegmentSink } from "../trickle/mod.ts";
+import { type AudioPath, createAudioPath } from "./audio_path.ts";
+import { AvSync } from "./av_sync.ts";
+import { FrameRateLimiter } from "./frame_rate_limiter.ts";
+import type { InputEvent } from "./input_events.ts";
+import { type InputStreams, MediaInput } from "./media_input.ts";
+import { SegmentOutput } from "./segment_output.ts";
+import type { StreamMeters } from "./stream_meters.ts";
+import type { OutputAudioCodec, Stage } from "./types.ts";
+import { VideoOutput } from "./video_output.ts";
+import { type VideoOutcome, VideoPath } from "./video_path.ts";
+
+/** Options of a {@linkcode Pipeline}, with every default applied. */
+export interface PipelineOptions {
+  readonly events: AsyncIterable<InputEvent>;
+  readonly sink: SegmentSink | undefined;
+  readonly guard: ProcessorGuard;
+  readonly meters: StreamMeters;
+  readonly size: { readonly width: number; readonly height: number } | undefined;
+  readonly keepInputSize: boolean;
+  readonly maxFps: number;
+  readonly maxQueueSize: number;
+  readonly live: boolean;
+  readonly audioCodec: OutputAudioCodec;
+  readonly gopSeconds: number;
+  readonly onFirstInput: () => void;
+  readonly onFirstOutput: () => void;
+  readonly onError: (error: Error, stage: Stage) => void;
+  /** The output channel was closed by somebody else, or is gone. */
+  readonly onOutputClosed: (error: Error) => void;
+}
+
+/** Runs one stream from its first input event to its last output byte. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #abort = new AbortController();
+  readonly #limiter: FrameRateLimiter;
+  readonly #sync: AvSync;
+  readonly #input: MediaInput;
+  readonly #videoPath: VideoPath;
+  readonly #output: SegmentOutput | undefined;
+  #video: VideoOutput | undefined;
+  #audio: AudioPath | undefined;
+  #endedAudio = { codecRestarts: 0, packetsLost: 0 };
+
+  /** Wires the stages; {@linkcode run} starts them. */
+  constructor(options: PipelineOptions) {
+    const { events, guard, meters, live, size } = options;
+    this.#options = options;
+    this.#limiter = new FrameRateLimiter(options.maxFps);
+    this.#sync = new AvSync({ waitForVideo: true, live });
+    this.#output = this.#createOutput();
+    this.#videoPath = new VideoPath({
+      process: (frame) => this.#process(frame),
+      emit: (outcome) => this.#emit(outcome),
+      limiter: this.#limiter,
+      sync: this.#sync,
+      meters,
+      maxQueueSize: options.maxQueueSize,
+      live,
+      maxInFlight: guard.processor.maxInFlight,
+    });
+    this.#input = new MediaInput({
+      events,
+      meters,
+      sync: this.#sync,
+      pixelFormat: guard.processor.pixelFormat,
+      scale: size,
+      signal: this.#abort.signal,
+      handlers: {
+        onFirstSegment: options.onFirstInput,
+        onVideoStream: (video) => this.#startVideo(video),
+        onStreams: (streams) => this.#setStreams(streams),
+        onVideo: (frame) => this.#videoPath.offer(frame),
+        onAudio: (packet) => this.#takeAudio(packet),
+        onError: options.onError,
+      },
+    });
+  }
+
+  /** The process ids of the children that code video now. */
+  get codecPids(): { readonly decoder: number | undefined; readonly encoder: number | undefined } {
+    return { decoder: this.#input.decoderPid, encoder: this.#video?.encoderPid };
+  }
+
+  /** Changes the frame-rate cap from the next frame on. */
+  setMaxFps(maxFps: number): void {
+    this.#limiter.setMaxFps(maxFps);
+  }
+
+  /**
+   * Carries the stream to the end of its input and writes out what is on its way. Rejects when it
+   * cannot go on. All children are gone afterwards, in any case.
+   */
+  async run(): Promise<void> {
+    try {
+      await Promise.race([this.#input.run(), this.#videoPath.done]);
+      await this.#videoPath.finish();
+      await Promise.all([this.#audio?.finish(), this.#video?.finish()]);
+      for (const packet of this.#sync.release()) await this.#output?.write(packet);
+      await this.#output?.finish();
+    } finally {
+      await this.#dispose();
+    }
+  }
+
+  /** Ends the stream where it is: what is on its way is dropped and counted. */
+  abort(): void {
+    this.#videoPath.abort();
+    this.#abort.abort();
+    this.#output?.abort();
+  }
+
+  /** Takes over the counts that the stages keep themselves. */
+  updateMeters(): void {
+    const { meters } = this.#options;
+    meters.setDropped("decoder", this.#input.framesLost);
+    meters.setDropped("encoder", this.#video?.framesLost ?? 0);
+    const audio = this.#audio ?? { codecRestarts: 0, packetsLost: 0 };
+    meters.codecRestarts = this.#input.codecRestarts + (this.#video?.codecRestarts ?? 0) +
+      this.#endedAudio.codecRestarts + audio.codecRestarts;
+    meters.setAudioDropped("sync", this.#sync.droppedAudio);
+    meters.setAudioDropped("codec", this.#endedAudio.packetsLost + audio.packetsLost);
+  }
+
+  #createOutput(): SegmentOutput | undefined {
+    const { sink, meters, gopSeconds, onFirstOutput, onError, onOutputClosed } = this.#options;
+    if (sink === undefined) return undefined;
+    return new SegmentOutput({
+      sink,
+      meters,
+      audioSegmentSeconds: gopSeconds,
+      onFirstSegment: onFirstOutput,
+      onSegmentError: (error) => onError(error, "output"),
+      onClosed: onOutputClosed,
+    });
+  }
+
+  async #setStreams(streams: InputStreams): Promise<void> {
+    const { video } = streams;
+    if (video === undefined) await this.#writeAudio(this.#sync.release());
+    if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
+    await this.#setAudioStream(streams);
+    this.#output?.configure({ video: video !== undefined, audio: this.#audio?.output });
+  }
+
+  #startVideo(video: VideoStreamInfo): void {
+    if (this.#output === undefined || this.#video !== undefined) return;
+    const { gopSeconds, guard, maxFps, keepInputSize, size } = this.#options;
+    const { width, height } = size ?? video;
+    const { color } = video;
+    this.#video = new VideoOutput({
+      gopSeconds,
+      frameRate: Number.isFinite(maxFps) ? maxFps : 30,
+      shape: { width, height, pixelFormat: guard.processor.pixelFormat },
+      color,
+      outputSize: keepInputSize ? { width, height } : undefined,
+      emit: (packet) => this.#writeVideo(packet),
+      signal: this.#abort.signal,
+    });
+  }
+
+  async #setAudioStream({ audio: stream }: InputStreams): Promise<void> {
+    if (this.#audio !== undefined) {
+      if (stream !== undefined && this.#audio.accepts(stream)) return;
+      await this.#endAudio(this.#audio);
+    }
+    if (stream === undefined) return;
+    const { guard, audioCodec } = this.#options;
+    this.#audio = createAudioPath({
+      stream,
+      outputCodec: audioCodec,
+      process: guard.handlesAudio ? (frame) => this.#processAudio(frame) : undefined,
+      emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
+      signal: this.#abort.signal,
+    });
+  }
+
+  async #endAudio(path: AudioPath): Promise<void> {
+    this.#audio = undefined;
+    await path.finish();
+    this.#endedAudio.codecRestarts += path.codecRestarts;
+    this.#endedAudio.packetsLost += path.packetsLost;
+    await path[Symbol.asyncDispose]();
+  }
+
+  async #takeAudio(packet: Packet): Promise<void> {
+    await this.#audio?.write(packet);
+  }
+
+  async #process(frame: VideoFrame): Promise<VideoOutcome> {
+    try {
+      const output = await this.#options.guard.processVideo(frame);
+      if (output === null) return { kind: "dropped", input: frame };
+      return { kind: "frame", input: frame, output };
+    } catch (error) {
+      return { kind: "failed", input: frame, error: asError(error) };
+    }
+  }
+
+  async #emit(outcome: VideoOutcome): Promise<void> {
+    const { meters } = this.#options;
+    const { input } = outcome;
+    try {
+      switch (outcome.kind) {
+        case "dropped":
+          return meters.framesDropped("processor");
+        case "failed":
+          return await this.#emitFailed(input, outcome.error);
+        case "frame":
+          meters.frameReached("processed", input.timestamp);
+          return await this.#encode(outcome.output);
+      }
+    } finally {
+      if (!isHung(outcome)) input.close();
+      if (outcome.kind === "frame") outcome.output.close();
+    }
+  }
+
+  async #emitFailed(frame: VideoFrame, error: Error): Promise<void> {
+    const { guard, meters, onError } = this.#options;
+    const policy = guard.processor.onError;
+    if (policy === "stop") throw error;
+    onError(error, "process");
+    if (policy === "passthrough" && !frame.closed) return await this.#encode(frame);
+    meters.framesDropped("error");
+  }
+
+  async #encode(frame: VideoFrame): Promise<void> {
+    await this.#video?.write(frame);
+  }
+
+  async #processAudio(frame: AudioFrame): Promise<readonly AudioFrame[]> {
+    const { guard, onError } = this.#options;
+    try {
+      return await guard.processAudio(frame);
+    } catch (error) {
+      const policy = guard.processor.onError;
+      if (policy === "stop") throw error;
+      onError(asError(error), "process");
+      return policy === "passthrough" ? [frame] : [];
+    }
+  }
+
+  async #writeVideo(packet: Packet): Promise<void> {
+    await this.#output?.write(packet);
+    await this.#writeAudio(this.#sync.videoWritten());
+  }
+
+  async #writeAudio(packets: readonly Packet[]): Promise<void> {
+    for (const packet of packets) await this.#output?.write(packet);
+  }
+
+  async #dispose(): Promise<void> {
+    this.abort();
+    await Promise.allSettled([
+      this.#audio?.[Symbol.asyncDispose](),
+      this.#video?.[Symbol.asyncDispose](),
+      this.#videoPath.done,
+    ]);
+    await this.#output?.[Symbol.asyncDispose]();
+  }
+}
+
+/** A call that hangs still uses its frame: the guard closes it when the call ends. */
+function isHung(outcome: VideoOutcome): boolean {
+  return outcome.kind === "failed" && outcome.error instanceof ProcessorError &&
+    outcome.error.code === "PROCESSOR_TIMEOUT";
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

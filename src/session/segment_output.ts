@@ -1,0 +1,227 @@
+/**
+ * Packets into MPEG-TS segments: one GOP each, written as the bytes come.
+ *
+ * @module
+ */
+
+import { BoundedQueue, describeError, roomLogger, TrickleError } from "../base/mod.ts";
+import { MpegTsMuxer, type MpegTsMuxerOptions } from "../media/mpegts/mod.ts";
+import type { AudioStreamInfo, Packet } from "../media/types.ts";
+import type { SegmentSink, SegmentWriter } from "../trickle/mod.ts";
+import type { StreamMeters } from "./stream_meters.ts";
+
+const log = roomLogger("session");
+
+/** Packets that may wait for the sink before the encoders are slowed down. */
+const MAX_WAITING_PACKETS = 64;
+
+/** What the output carries. */
+export interface OutputStreams {
+  readonly video: boolean;
+  readonly audio: AudioStreamInfo | undefined;
+}
+
+/** Options of a {@linkcode SegmentOutput}. */
+export interface SegmentOutputOptions {
+  readonly sink: SegmentSink;
+  readonly meters: StreamMeters;
+  /** Length of a segment without video, in seconds. With video each keyframe begins a segment. */
+  readonly audioSegmentSeconds: number;
+  /** Called when the first segment begins. */
+  readonly onFirstSegment: () => void;
+  /** Called when a segment could not be published; the next one may work. */
+  readonly onSegmentError: (error: Error) => void;
+  /** Called once when the channel was closed by somebody else. */
+  readonly onClosed: (error: Error) => void;
+}
+
+/**
+ * Muxes packets and writes them to the sink's segments. Every segment starts with PAT, PMT and, where
+ * there is video, a keyframe, and plays alone.
+ */
+export class SegmentOutput implements AsyncDisposable {
+  readonly #options: SegmentOutputOptions;
+  readonly #packets = new BoundedQueue<Packet>({
+    capacity: MAX_WAITING_PACKETS,
+    whenFull: "wait",
+    onDrop: (packet) => this.#countLost(packet),
+  });
+  readonly #done: Promise<void>;
+  readonly #closing = new Set<Promise<void>>();
+  readonly #configured = Promise.withResolvers<void>();
+  #streams: OutputStreams | undefined;
+  #muxedStreams: OutputStreams | undefined;
+  #muxer: MpegTsMuxer | undefined;
+  #segment: SegmentWriter | undefined;
+  #segmentStartTicks = 0;
+  #segmentHasVideo = false;
+  #videoSeen = false;
+  #closedByPeer = false;
+
+  /** Starts the writer's task; {@linkcode finish} ends it. */
+  constructor(options: SegmentOutputOptions) {
+    this.#options = options;
+    this.#done = this.#writeAll();
+  }
+
+  /** Says what the streams are, before the first packet; a change takes effect at the next segment. */
+  configure(streams: OutputStreams): void {
+    this.#streams = streams;
+    this.#configured.resolve();
+  }
+
+  /** Takes a packet with 90 kHz timestamps; resolves once there is room for more. */
+  async write(packet: Packet): Promise<void> {
+    await this.#packets.push(packet);
+  }
+
+  /** Writes what waits, ends the last segment and closes the sink. */
+  async finish(): Promise<void> {
+    this.#packets.close();
+    this.#configured.resolve();
+    await this.#done;
+    await this.#endSegment();
+    await this.#options.sink.close();
+  }
+
+  /** Drops what waits and takes nothing more. */
+  abort(): void {
+    this.#packets.close();
+    this.#packets.clear();
+    this.#configured.resolve();
+  }
+
+  /** Ends at once: what waits is dropped, the open segment is given up. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.abort();
+    this.#abandonSegment(new Error("the stream ended"));
+    await this.#options.sink[Symbol.asyncDispose]();
+    await Promise.all([this.#done, ...this.#closing]);
+  }
+
+  async #writeAll(): Promise<void> {
+    await this.#configured.promise;
+    for await (const packet of this.#packets) {
+      if (this.#closedByPeer) this.#countLost(packet);
+      else await this.#writePacket(packet);
+    }
+  }
+
+  async #writePacket(packet: Packet): Promise<void> {
+    try {
+      const opening = this.#opensSegment(packet) ? await this.#beginSegment(packet) : undefined;
+      if (this.#segment === undefined || this.#muxer === undefined) return this.#countLost(packet);
+      if (packet.kind === "audio" && this.#muxedStreams?.audio === undefined) {
+        return this.#countLost(packet);
+      }
+      const bytes = this.#muxer.write(packet);
+      await this.#segment.write(opening === undefined ? bytes : concatenate(opening, bytes));
+      this.#countWritten(packet, bytes.length + (opening?.length ?? 0));
+    } catch (error) {
+      this.#countLost(packet);
+      this.#abandonSegment(error);
+      this.#report(error);
+    }
+  }
+
+  #opensSegment(packet: Packet): boolean {
+    if (packet.kind === "video") return packet.keyframe;
+    // Audio opens a segment only where no video came yet: later ones wait for a keyframe.
+    if (this.#segment === undefined) return this.#streams?.video === false || !this.#videoSeen;
+    if (this.#segmentHasVideo) return false;
+    const ageTicks = packet.ptsTicks - this.#segmentStartTicks;
+    return ageTicks >= this.#options.audioSegmentSeconds * 90_000 || ageTicks < 0;
+  }
+
+  async #beginSegment(packet: Packet): Promise<Uint8Array> {
+    const streams = this.#streams;
+    if (streams === undefined) {
+      throw new TypeError("Cannot write a packet: configure() comes first");
+    }
+    const previous = this.#segment;
+    this.#segment = undefined;
+    if (previous !== undefined) this.#closeInBackground(previous);
+    this.#segment = await this.#options.sink.next();
+    this.#segmentStartTicks = packet.ptsTicks;
+    this.#segmentHasVideo = packet.kind === "video";
+    this.#videoSeen ||= this.#segmentHasVideo;
+    if (this.#options.meters.segmentsOut++ === 0) this.#options.onFirstSegment();
+    return this.#muxerFor(streams).startSegment();
+  }
+
+  #muxerFor(streams: OutputStreams): MpegTsMuxer {
+    const options: MpegTsMuxerOptions = {
+      ...(streams.video ? { video: { codec: "h264" } } : {}),
+      ...(streams.audio === undefined ? {} : { audio: streams.audio }),
+    };
+    if (this.#muxer === undefined) this.#muxer = new MpegTsMuxer(options);
+    else if (streams !== this.#muxedStreams) this.#muxer.reconfigure(options);
+    this.#muxedStreams = streams;
+    return this.#muxer;
+  }
+
+  /** The server's answer to a finished segment must not hold up the next one. */
+  #closeInBackground(segment: SegmentWriter): void {
+    const closing = segment.close().catch((error) => this.#report(error)).finally(() => {
+      this.#closing.delete(closing);
+    });
+    this.#closing.add(closing);
+  }
+
+  async #endSegment(): Promise<void> {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    if (segment !== undefined) this.#closeInBackground(segment);
+    await Promise.all(this.#closing);
+  }
+
+  /** What a later packet of this GOP would add cannot be decoded: the next keyframe begins anew. */
+  #abandonSegment(reason: unknown): void {
+    const failed = this.#segment;
+    this.#segment = undefined;
+    if (failed === undefined) return;
+    const abandoning = failed.abandon(reason).catch((error) => {
+      log.debug("Abandoning segment {seq} failed: {reason}", {
+        seq: failed.seq,
+        reason: describeError(error),
+      });
+    }).finally(() => {
+      this.#closing.delete(abandoning);
+    });
+    this.#closing.add(abandoning);
+  }
+
+  #report(thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(describeError(thrown));
+    if (!isTerminal(error)) return this.#options.onSegmentError(error);
+    if (!this.#closedByPeer) this.#options.onClosed(error);
+    this.#closedByPeer = true;
+  }
+
+  #countWritten(packet: Packet, byteCount: number): void {
+    const { meters } = this.#options;
+    meters.bytesWritten(byteCount);
+    if (packet.kind === "video") meters.frameWritten(packet.ptsTicks);
+    else meters.audioWritten();
+  }
+
+  #countLost(packet: Packet): void {
+    const { meters } = this.#options;
+    if (packet.kind === "video") meters.framesDropped("output");
+    else meters.audioLost();
+  }
+}
+
+/** Whether the channel is gone for good, so that no later segment can work. */
+function isTerminal(error: Error): boolean {
+  return error instanceof TrickleError &&
+    (error.code === "TRICKLE_CLOSED" || error.code === "TRICKLE_NOT_FOUND" ||
+      error.code === "TRICKLE_UNREACHABLE");
+}
+
+function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}

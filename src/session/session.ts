@@ -1,0 +1,231 @@
+/**
+ * One live stream from start to stop.
+ *
+ * @module
+ */
+
+import { describeError, roomLogger } from "../base/mod.ts";
+import { ProcessorGuard } from "../processor/mod.ts";
+import { demuxSegments, type InputEvent } from "./input_events.ts";
+import { Pipeline } from "./pipeline.ts";
+import { StreamMeters } from "./stream_meters.ts";
+import type {
+  SessionEnd,
+  SessionEvent,
+  SessionMetrics,
+  SessionOptions,
+  SessionState,
+  Stage,
+  StreamParams,
+} from "./types.ts";
+
+const log = roomLogger("session");
+
+/** Errors of one stage are logged once in this time; all are counted. */
+const ERROR_LOG_INTERVAL_MS = 2_000;
+
+/**
+ * A stream on its way through a processor. Create it, {@linkcode start} it, and await
+ * {@linkcode ended}; {@linkcode stop} flushes what is in flight. A session is used once.
+ */
+export class Session implements AsyncDisposable {
+  /** Name of the stream in logs and events. */
+  readonly id: string;
+  /** Resolves when the session is over and everything it owned is gone; never rejects. */
+  readonly ended: Promise<SessionEnd>;
+  readonly #options: SessionOptions;
+  readonly #meters = new StreamMeters();
+  readonly #guard: ProcessorGuard;
+  readonly #pipeline: Pipeline;
+  readonly #ended = Promise.withResolvers<SessionEnd>();
+  readonly #stopRequested = Promise.withResolvers<void>();
+  readonly #lastLogged = new Map<Stage, number>();
+  #state: SessionState = "starting";
+  #params: StreamParams;
+  #requestedEnd: SessionEnd | undefined;
+  #forceTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Sets the stream up without starting it. Throws a `RangeError` for options out of range. */
+  constructor(options: SessionOptions) {
+    this.id = options.id;
+    this.#options = options;
+    this.#params = options.params ?? {};
+    this.ended = this.#ended.promise;
+    this.#guard = new ProcessorGuard(options.processor);
+    this.#pipeline = this.#createPipeline();
+  }
+
+  /** Where the session is in its life. */
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** The parameters as they are now. */
+  get params(): StreamParams {
+    return this.#params;
+  }
+
+  /** The process ids of the children that code video now. */
+  get codecPids(): { readonly decoder: number | undefined; readonly encoder: number | undefined } {
+    return this.#pipeline.codecPids;
+  }
+
+  /** Starts the stream and returns at once. Throws a `TypeError` when called twice. */
+  start(): void {
+    if (this.#state !== "starting") {
+      throw new TypeError(`Cannot start session ${this.id}: it is ${this.#state}; create another`);
+    }
+    this.#setState("running");
+    void this.#run();
+  }
+
+  /**
+   * Changes parameters: they are merged into those before, given to the processor, and a changed
+   * `max_framerate` takes effect with the next frame. Updates never run beside each other. Rejects with
+   * a `ProcessorError` when the processor refuses them; then nothing has changed.
+   */
+  async updateParams(params: StreamParams): Promise<void> {
+    const merged = { ...this.#params, ...params };
+    await this.#guard.updateParams(params);
+    this.#params = merged;
+    if (params.max_framerate !== undefined) this.#pipeline.setMaxFps(params.max_framerate);
+    this.#emit({ type: "params-updated", params: merged });
+  }
+
+  /** The figures of this moment. */
+  metrics(): SessionMetrics {
+    this.#pipeline.updateMeters();
+    return this.#meters.snapshot(this.#guard.metrics());
+  }
+
+  /**
+   * Stops reading, writes out what is in flight, and ends the output. What is not out after
+   * `stopTimeoutMs` is dropped and counted. Idempotent; resolves when the session has ended.
+   */
+  stop(): Promise<SessionEnd> {
+    if (this.#state === "starting") {
+      this.#finish({ reason: "stopped" });
+    } else this.#requestEnd({ reason: "stopped" });
+    return this.ended;
+  }
+
+  /** Stops the session; see {@linkcode stop}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #createPipeline(): Pipeline {
+    const { source, sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
+    const { audioCodec = "opus", gopSeconds = 2 } = this.#options;
+    const { width, height, max_framerate, detect_out_resolution } = this.#params;
+    return new Pipeline({
+      events: source === undefined ? this.#noInput() : demuxSegments(source),
+      sink,
+      guard: this.#guard,
+      meters: this.#meters,
+      size: width !== undefined && height !== undefined ? { width, height } : undefined,
+      keepInputSize: detect_out_resolution === false,
+      maxFps: max_framerate ?? targetFps,
+      maxQueueSize,
+      live: pace === "live",
+      audioCodec,
+      gopSeconds,
+      onFirstInput: () => this.#emit({ type: "first-input-segment" }),
+      onFirstOutput: () => this.#emit({ type: "first-output-segment" }),
+      onError: (error, stage) => this.#reportError(error, stage),
+      onOutputClosed: (error) => this.#outputClosed(error),
+    });
+  }
+
+  /** Without an input there is nothing to read, until the session is stopped. */
+  #noInput(): AsyncIterable<InputEvent> {
+    const stopped = this.#stopRequested.promise;
+    const next = (): Promise<IteratorResult<InputEvent>> =>
+      stopped.then(() => ({ done: true, value: undefined }));
+    return { [Symbol.asyncIterator]: () => ({ next }) };
+  }
+
+  async #run(): Promise<void> {
+    let end: SessionEnd;
+    try {
+      await this.#guard.startStream(this.#params);
+      await this.#pipeline.run();
+      const found = await this.#options.inputFound?.() ?? true;
+      end = this.#requestedEnd ?? { reason: "input-ended", found };
+    } catch (error) {
+      end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
+    }
+    await this.#closeSource();
+    await this.#stopProcessor();
+    this.#finish(end);
+  }
+
+  async #stopProcessor(): Promise<void> {
+    try {
+      await this.#guard.stopStream();
+    } catch (error) {
+      this.#reportError(asError(error), "process");
+    }
+  }
+
+  #finish(end: SessionEnd): void {
+    if (this.#state === "ended") return;
+    clearTimeout(this.#forceTimer);
+    this.#pipeline.updateMeters();
+    this.#meters.closeAccounts();
+    if (end.reason === "failed") {
+      this.#meters.errors++;
+      log.error("Stream {id} failed: {reason}", { id: this.id, reason: end.error.message });
+    } else log.info("Stream {id} ended: {reason}", { id: this.id, reason: end.reason });
+    this.#setState("ended");
+    this.#emit({ type: "ended", end });
+    this.#ended.resolve(end);
+  }
+
+  #requestEnd(end: SessionEnd): void {
+    if (this.#state !== "running") return;
+    this.#requestedEnd = end;
+    this.#setState("stopping");
+    this.#stopRequested.resolve();
+    this.#forceTimer = setTimeout(
+      () => this.#pipeline.abort(),
+      this.#options.stopTimeoutMs ?? 2_000,
+    );
+    void this.#closeSource();
+  }
+
+  async #closeSource(): Promise<void> {
+    try {
+      await this.#options.source?.[Symbol.asyncDispose]();
+    } catch (error) {
+      this.#reportError(asError(error), "input");
+    }
+  }
+
+  #outputClosed(error: Error): void {
+    log.info("The output of stream {id} is gone: {reason}", { id: this.id, reason: error.message });
+    this.#requestEnd({ reason: "output-closed" });
+  }
+
+  #reportError(error: Error, stage: Stage): void {
+    this.#meters.errors++;
+    this.#emit({ type: "error", error, stage });
+    const now = performance.now();
+    if (now - (this.#lastLogged.get(stage) ?? -Infinity) < ERROR_LOG_INTERVAL_MS) return;
+    this.#lastLogged.set(stage, now);
+    log.warn("Stream {id}, {stage}: {reason}", { id: this.id, stage, reason: error.message });
+  }
+
+  #setState(state: SessionState): void {
+    this.#state = state;
+    this.#emit({ type: "state", state });
+  }
+
+  #emit(event: SessionEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(describeError(thrown));
+}

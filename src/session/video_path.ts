@@ -1,0 +1,128 @@
+/**
+ * The way of a video frame between decoder and encoder: late check, rate cap, queue, processor, order.
+ *
+ * @module
+ */
+
+import { BoundedQueue } from "../base/mod.ts";
+import type { VideoFrame } from "../frames/mod.ts";
+import type { AvSync } from "./av_sync.ts";
+import type { FrameRateLimiter } from "./frame_rate_limiter.ts";
+import type { StreamMeters } from "./stream_meters.ts";
+import type { DropReason } from "./types.ts";
+
+/** What became of one frame in the processor. */
+export type VideoOutcome =
+  | { readonly kind: "frame"; readonly input: VideoFrame; readonly output: VideoFrame }
+  | { readonly kind: "dropped"; readonly input: VideoFrame }
+  | { readonly kind: "failed"; readonly input: VideoFrame; readonly error: Error };
+
+/** Options of a {@linkcode VideoPath}. */
+export interface VideoPathOptions {
+  /** Runs the processor on one frame; must not reject. */
+  readonly process: (frame: VideoFrame) => Promise<VideoOutcome>;
+  /** Takes the processed frames in the order of their arrival; owns both frames of the outcome. */
+  readonly emit: (outcome: VideoOutcome) => Promise<void>;
+  readonly limiter: FrameRateLimiter;
+  readonly sync: AvSync;
+  readonly meters: StreamMeters;
+  /** Frames that may wait for the processor. */
+  readonly maxQueueSize: number;
+  /** Whether a full queue drops its oldest frame, or makes the decoder wait. */
+  readonly live: boolean;
+  /** Frames that the processor works on at once. */
+  readonly maxInFlight: number;
+}
+
+/**
+ * Carries frames through the processor. Up to `maxInFlight` frames are processed at once; they leave
+ * in the order in which they came. A frame that is dropped on the way is closed and counted.
+ */
+export class VideoPath {
+  readonly #options: VideoPathOptions;
+  readonly #waiting: BoundedQueue<VideoFrame>;
+  readonly #inOrder: BoundedQueue<Promise<VideoOutcome>>;
+  /** Resolves when every frame has left; rejects as soon as `emit` does. */
+  readonly done: Promise<void>;
+  #dropReason: "queue" | "stop" = "queue";
+  #slots: number;
+  #slotFreed = Promise.withResolvers<void>();
+
+  /** Starts the path's tasks; {@linkcode finish} or {@linkcode abort} ends them. */
+  constructor(options: VideoPathOptions) {
+    this.#options = options;
+    this.#slots = options.maxInFlight;
+    this.#waiting = new BoundedQueue({
+      capacity: options.maxQueueSize,
+      whenFull: options.live ? "drop-oldest" : "wait",
+      onDrop: (frame) => this.#drop(frame, this.#dropReason),
+    });
+    this.#inOrder = new BoundedQueue({ capacity: options.maxInFlight, whenFull: "wait" });
+    this.done = this.#run();
+    this.done.catch(() => {}); // awaited by whoever runs the stream
+  }
+
+  /** Takes the next decoded frame; in a path that is not live it resolves once there is room. */
+  async offer(frame: VideoFrame): Promise<void> {
+    const { limiter, sync, meters } = this.#options;
+    meters.frameReached("decoded", frame.timestamp);
+    if (!limiter.accept(frame.timestamp, frame.timeBase)) return this.#drop(frame, "rate");
+    if (sync.isLate(frame.timestamp)) return this.#drop(frame, "late");
+    await this.#waiting.push(frame);
+  }
+
+  /** No more frames come: resolves when all that were offered have left. Rejects if `emit` did. */
+  async finish(): Promise<void> {
+    this.#waiting.close();
+    await this.done;
+  }
+
+  /** Drops what waits and takes nothing more. */
+  abort(): void {
+    this.#dropReason = "stop";
+    this.#waiting.close();
+    this.#waiting.clear();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await Promise.all([this.#processAll(), this.#emitAll()]);
+    } finally {
+      this.abort();
+      this.#inOrder.close();
+    }
+  }
+
+  #drop(frame: VideoFrame, reason: DropReason): void {
+    this.#options.meters.framesDropped(reason);
+    frame.close();
+  }
+
+  async #processAll(): Promise<void> {
+    try {
+      for await (const frame of this.#waiting) {
+        while (this.#slots === 0) await this.#slotFreed.promise;
+        this.#slots--;
+        await this.#inOrder.push(this.#process(frame));
+      }
+    } finally {
+      this.#inOrder.close();
+    }
+  }
+
+  async #process(frame: VideoFrame): Promise<VideoOutcome> {
+    const { meters, process } = this.#options;
+    meters.frameReached("processing", frame.timestamp);
+    try {
+      return await process(frame);
+    } finally {
+      this.#slots++;
+      this.#slotFreed.resolve();
+      this.#slotFreed = Promise.withResolvers<void>();
+    }
+  }
+
+  async #emitAll(): Promise<void> {
+    for await (const outcome of this.#inOrder) await this.#options.emit(await outcome);
+  }
+}
