@@ -85,12 +85,15 @@ export abstract class FrameProcessor {
   }
 }
 
-/** Whether a processor overrides `processVideo`. */
-export function handlesVideo(processor: FrameProcessor): boolean {
-  return processor.processVideo !== FrameProcessor.prototype.processVideo;
-}
-
-/** Whether a processor overrides `processAudio`; if not, audio is copied. */
+/**
+ * Whether a processor overrides `processAudio`; if not, audio is copied. `FrameProcessor` may be that of
+ * another copy of Runnel, so its own prototype is asked for.
+ */
 export function handlesAudio(processor: FrameProcessor): boolean {
-  return processor.processAudio !== FrameProcessor.prototype.processAudio;
+  let base: object | null = processor;
+  for (let next = base; next !== null && next !== Object.prototype;) {
+    base = next;
+    next = Object.getPrototypeOf(next);
+  }
+  return processor.processAudio !== (base as Partial<FrameProcessor>).processAudio;
 }

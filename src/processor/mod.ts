@@ -5,5 +5,7 @@
  * @module
  */
 
+export * from "./define_processor.ts";
 export * from "./frame_processor.ts";
 export * from "./guard.ts";
+export * from "./load_processor.ts";

@@ -1,0 +1,17 @@
+/**
+ * Decoded pictures and sound: `VideoFrame` and `AudioFrame`, pixel formats and their conversion,
+ * tensors, and drawing. Raw bytes and times come in from the decoders; the same leave for the encoders.
+ * Nothing here knows of ffmpeg or HTTP.
+ *
+ * @module
+ */
+
+export * from "./audio_frame.ts";
+export { type ConvertOptions, convertPicture } from "./convert.ts";
+export * from "./draw.ts";
+export { type FrameCounts, frameCounts, onFrameLeak } from "./lease.ts";
+export * from "./picture.ts";
+export * from "./stamp.ts";
+export { type ImageShape, parseImageShape, pictureToTensor, tensorToPicture } from "./tensor.ts";
+export { formatTime } from "./time.ts";
+export * from "./video_frame.ts";

@@ -1,0 +1,95 @@
+/**
+ * Processors from plain functions.
+ *
+ * @module
+ */
+
+import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import type { PixelFormat } from "../media/types.ts";
+import {
+  type AudioResult,
+  type ErrorPolicy,
+  FrameProcessor,
+  type ProcessorContext,
+  type ProcessorParams,
+  type VideoResult,
+} from "./frame_processor.ts";
+
+/** The functions of a processor; `this` is not used, closures keep the state. */
+export interface ProcessorDefinition {
+  /** Layout of the frames that `video` gets. @default "i420" */
+  readonly pixelFormat?: PixelFormat;
+  /** What happens when a call fails. @default "drop" */
+  readonly onError?: ErrorPolicy;
+  /** How long one call may take, in milliseconds. @default 10000 */
+  readonly timeoutMs?: number;
+  /** Frames processed at once. @default 1 */
+  readonly maxInFlight?: number;
+  /** See {@linkcode FrameProcessor.processVideo}. @default frames go on as they come */
+  readonly video?: (frame: VideoFrame) => VideoResult | Promise<VideoResult>;
+  /** See {@linkcode FrameProcessor.processAudio}. @default audio is copied */
+  readonly audio?: (frame: AudioFrame) => AudioResult | Promise<AudioResult>;
+  /** See {@linkcode FrameProcessor.initialize}. */
+  readonly initialize?: (context: ProcessorContext) => void | Promise<void>;
+  /** See {@linkcode FrameProcessor.updateParams}. */
+  readonly updateParams?: (params: ProcessorParams) => void | Promise<void>;
+  /** See {@linkcode FrameProcessor.onStreamStart}. */
+  readonly onStreamStart?: (params: ProcessorParams) => void | Promise<void>;
+  /** See {@linkcode FrameProcessor.onStreamStop}. */
+  readonly onStreamStop?: () => void | Promise<void>;
+  /** See {@linkcode FrameProcessor.getMetrics}. */
+  readonly getMetrics?: () => Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Makes a factory of processors from functions, to be exported or passed as `processor`. Give a
+ * function that makes the definition when each stream needs state of its own.
+ *
+ * ```ts
+ * import { defineProcessor } from "./define_processor.ts";
+ *
+ * export default defineProcessor({
+ *   pixelFormat: "rgb24",
+ *   video(frame) {
+ *     const pixels = frame.tensor.data; // uint8 [H, W, 3]
+ *     for (let i = 0; i < pixels.length; i += 3) pixels[i] = 0; // no red
+ *     return frame;
+ *   },
+ * });
+ * ```
+ */
+export function defineProcessor(
+  definition: ProcessorDefinition | (() => ProcessorDefinition),
+): () => FrameProcessor {
+  return () => toProcessor(typeof definition === "function" ? definition() : definition);
+}
+
+function toProcessor(definition: ProcessorDefinition): FrameProcessor {
+  const { video, audio, initialize, updateParams, onStreamStart, onStreamStop, getMetrics } =
+    definition;
+  const processor = new DefinedProcessor(definition);
+  // Only what is defined is overridden: a processor without audio has its audio copied.
+  if (video !== undefined) processor.processVideo = video;
+  if (audio !== undefined) processor.processAudio = audio;
+  if (initialize !== undefined) processor.initialize = initialize;
+  if (updateParams !== undefined) processor.updateParams = updateParams;
+  if (onStreamStart !== undefined) processor.onStreamStart = onStreamStart;
+  if (onStreamStop !== undefined) processor.onStreamStop = onStreamStop;
+  if (getMetrics !== undefined) processor.getMetrics = getMetrics;
+  return processor;
+}
+
+class DefinedProcessor extends FrameProcessor {
+  override readonly pixelFormat: PixelFormat;
+  override readonly onError: ErrorPolicy;
+  override readonly timeoutMs: number;
+  override readonly maxInFlight: number;
+
+  constructor(definition: ProcessorDefinition) {
+    super();
+    this.pixelFormat = definition.pixelFormat ?? "i420";
+    this.onError = definition.onError ?? "drop";
+    this.timeoutMs = definition.timeoutMs ?? 10_000;
+    this.maxInFlight = definition.maxInFlight ?? 1;
+  }
+}

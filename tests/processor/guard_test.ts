@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import type { ProcessorErrorCode } from "../../src/base/mod.ts";
+import { ProcessorError } from "../../src/base/mod.ts";
+import {
+  defineProcessor,
+  type ProcessorDefinition,
+  ProcessorGuard,
+} from "../../src/processor/mod.ts";
+import { makeAudio, makeFrame } from "./frames.ts";
+
+function guard(definition: ProcessorDefinition): ProcessorGuard {
+  return new ProcessorGuard(defineProcessor(definition)());
+}
+
+function refuses(call: Promise<unknown>, code: ProcessorErrorCode, message: RegExp): Promise<void> {
+  return assert.rejects(call, (error) => {
+    assert.ok(error instanceof ProcessorError);
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+Deno.test("ProcessorGuard passes frames and null on, from plain and async processors", async () => {
+  const frame = makeFrame();
+  assert.equal(await guard({ video: (f) => f }).processVideo(frame), frame);
+  assert.equal(await guard({ video: (f) => Promise.resolve(f) }).processVideo(frame), frame);
+  assert.equal(await guard({ video: () => null }).processVideo(frame), null);
+  assert.equal(await guard({}).processVideo(frame), frame);
+});
+
+Deno.test("ProcessorGuard says what a processor threw, with its cause", async () => {
+  const cause = new Error("no such model");
+  const sync = guard({
+    video: () => {
+      throw cause;
+    },
+  });
+  await refuses(sync.processVideo(makeFrame()), "PROCESSOR_FRAME", /no such model/);
+  const rejected = guard({ video: () => Promise.reject(cause) }).processVideo(makeFrame());
+  await assert.rejects(rejected, (error) => error instanceof Error && error.cause === cause);
+});
+
+Deno.test("ProcessorGuard refuses results that are no open frame", async () => {
+  const closed = makeFrame();
+  closed.close();
+  const cases: readonly [unknown, RegExp][] = [
+    [undefined, /undefined/],
+    [42, /number 42/],
+    [new Uint8Array(3), /Uint8Array/],
+    [closed, /closed VideoFrame/],
+  ];
+  for (const [result, message] of cases) {
+    const call = guard({ video: () => result as null }).processVideo(makeFrame());
+    await refuses(call, "PROCESSOR_RESULT", message);
+  }
+});
+
+Deno.test("ProcessorGuard gives a hung call up, and closes its frames when it ends after all", async () => {
+  const frame = makeFrame();
+  const late = makeFrame();
+  const hanging = Promise.withResolvers<typeof late>();
+  const hung = guard({ timeoutMs: 20, video: () => hanging.promise });
+  await refuses(hung.processVideo(frame), "PROCESSOR_TIMEOUT", /20 ms/);
+  assert.equal(frame.closed, false);
+  hanging.resolve(late);
+  await hanging.promise;
+  await Promise.resolve();
+  assert.equal(late.closed, true);
+  assert.equal(frame.closed, true);
+});
+
+Deno.test("ProcessorGuard takes one audio frame, several, or none", async () => {
+  const audio = makeAudio();
+  assert.deepEqual(await guard({ audio: (a) => a }).processAudio(audio), [audio]);
+  assert.equal((await guard({ audio: (a) => [a, a] }).processAudio(audio)).length, 2);
+  assert.deepEqual(await guard({ audio: () => null }).processAudio(audio), []);
+  const wrong = guard({ audio: () => [1] as unknown as null }).processAudio(audio);
+  await refuses(wrong, "PROCESSOR_RESULT", /AudioFrame/);
+  assert.equal(guard({}).handlesAudio, false);
+  assert.equal(guard({ audio: (a) => a }).handlesAudio, true);
+});
+
+Deno.test("ProcessorGuard never runs updates beside each other, and goes on after a refused one", async () => {
+  const seen: unknown[] = [];
+  let running = 0;
+  const updated = guard({
+    async updateParams(params) {
+      assert.equal(++running, 1);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      running--;
+      if (params["bad"] === true) throw new RangeError("bad is not allowed");
+      seen.push(params["n"]);
+    },
+  });
+  const first = updated.updateParams({ n: 1 });
+  const second = updated.updateParams({ bad: true });
+  const third = updated.updateParams({ n: 3 });
+  await first;
+  await refuses(second, "PROCESSOR_PARAMS", /bad is not allowed/);
+  await third;
+  assert.deepEqual(seen, [1, 3]);
+});
+
+Deno.test("ProcessorGuard reports metrics that cannot be had instead of failing", () => {
+  const broken = guard({
+    getMetrics: () => {
+      throw new Error("not yet");
+    },
+  });
+  assert.match(String(broken.metrics()["error"]), /not yet/);
+});
