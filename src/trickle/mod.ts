@@ -1,5 +1,52 @@
-export * from "./clock.ts";
-export * from "./segments.ts";
-export * from "./server/trickle_server.ts";
-export * from "./subscriber/trickle_subscriber.ts";
-export * from "./subscriber/subscriber_options.ts";
+/**
+ * The trickle protocol: byte segments over HTTP, one channel of them per stream. A {@linkcode TrickleServer}
+ * keeps the channels; a {@linkcode TricklePublisher} is a sink that segments flow into; a
+ * {@linkcode TrickleSubscriber} is a source that they flow out of. Nothing here knows what the bytes mean.
+ *
+ * @module
+ */
+
+export { type Clock, systemClock } from "./clock.ts";
+export type { InputSegment, SegmentSink, SegmentSource, SegmentWriter } from "./segments.ts";
+export { CHANGE_FEED_NAME, type ChannelChanges } from "./server/change_feed.ts";
+export { DEFAULT_TRICKLE_LIMITS, type TrickleLimits } from "./server/limits.ts";
+export {
+  type TrickleListenOptions,
+  TrickleServer,
+  type TrickleServerOptions,
+  type TrickleServerStats,
+} from "./server/trickle_server.ts";
+export { TricklePublisher } from "./publisher/trickle_publisher.ts";
+export type {
+  PublisherStart,
+  PublisherStats,
+  TricklePublisherOptions,
+} from "./publisher/publisher_options.ts";
+export { TrickleSubscriber } from "./subscriber/trickle_subscriber.ts";
+export type {
+  SubscriberOutcome,
+  SubscriberStart,
+  SubscriberStats,
+  TrickleSubscriberOptions,
+} from "./subscriber/subscriber_options.ts";
+export {
+  LocalPublisher,
+  type LocalPublisherOptions,
+  LocalSubscriber,
+  type LocalSubscriberOptions,
+  LocalTransport,
+  type TrickleHandler,
+} from "./local.ts";
+export { createTransport } from "./transport/create_transport.ts";
+export {
+  type TlsEnvironmentOptions,
+  tlsFromEnvironment,
+  type TlsOptions,
+} from "./transport/tls.ts";
+export {
+  NotConnectedError,
+  type Transport,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "./transport/transport.ts";

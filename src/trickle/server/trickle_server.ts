@@ -13,6 +13,12 @@ import { MemoryPool, resolveLimits, type TrickleLimits } from "./limits.ts";
 import { normalizeBasePath } from "./paths.ts";
 import { errorResponse } from "./responses.ts";
 import { ActivePosts } from "./write_segment.ts";
+import {
+  LocalPublisher,
+  type LocalPublisherOptions,
+  LocalSubscriber,
+  type LocalSubscriberOptions,
+} from "../local.ts";
 
 const log = roomLogger("trickle");
 /** How long a stopping server lets answers drain before it cuts the connections. */
@@ -178,6 +184,16 @@ export class TrickleServer implements AsyncDisposable {
     this.#registry.close([name]);
   }
 
+  /** A publisher of a channel of this server, without HTTP in between. */
+  publisher(name: string, options: LocalPublisherOptions = {}): LocalPublisher {
+    return new LocalPublisher(this.#channelPath(name), { ...options, handler: this.handler });
+  }
+
+  /** A subscriber to a channel of this server, without HTTP in between. */
+  subscriber(name: string, options: LocalSubscriberOptions = {}): LocalSubscriber {
+    return new LocalSubscriber(this.#channelPath(name), { ...options, handler: this.handler });
+  }
+
   /**
    * Opens the port. Throws a `TrickleError` with `TRICKLE_ADDRESS_IN_USE` where another program has it,
    * and a `TypeError` when called twice.
@@ -217,6 +233,10 @@ export class TrickleServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
+  }
+
+  #channelPath(name: string): string {
+    return this.basePath + encodeURIComponent(name);
   }
 
   async #stop(): Promise<void> {

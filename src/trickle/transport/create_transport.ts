@@ -7,9 +7,14 @@
 import { FetchTransport } from "./fetch_transport.ts";
 import { InsecureTransport } from "./insecure_transport.ts";
 import type { TlsOptions } from "./tls.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport, TransportOptions } from "./transport.ts";
 
 /** Creates a transport of its own for one publisher or subscriber. */
-export function createTransport(tls: TlsOptions = { mode: "system" }): Transport {
-  return tls.mode === "insecure" ? new InsecureTransport() : new FetchTransport(tls);
+export function createTransport(
+  tls: TlsOptions = { mode: "system" },
+  options: TransportOptions = {},
+): Transport {
+  return tls.mode === "insecure"
+    ? new InsecureTransport(options)
+    : new FetchTransport(tls, options);
 }

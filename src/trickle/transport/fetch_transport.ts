@@ -5,21 +5,29 @@
  */
 
 import type { TlsOptions } from "./tls.ts";
-import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
+import {
+  NotConnectedError,
+  type Transport,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "./transport.ts";
 
 /** Sends requests with `fetch`. */
 export class FetchTransport implements Transport {
   readonly #caCerts: string[];
+  readonly #idleConnections: { readonly poolMaxIdlePerHost?: number };
   #client: Deno.HttpClient;
 
   /** Creates a transport; connections are opened as requests need them. */
-  constructor(tls: Exclude<TlsOptions, { mode: "insecure" }>) {
+  constructor(tls: Exclude<TlsOptions, { mode: "insecure" }>, options: TransportOptions = {}) {
+    this.#idleConnections = options.reuseConnections === false ? { poolMaxIdlePerHost: 0 } : {};
     this.#caCerts = tls.mode === "caCerts" ? [...tls.caCerts] : [];
     this.#client = this.#createClient();
   }
 
   async request(request: TransportRequest): Promise<TransportResponse> {
-    return await fetch(request.url, {
+    const sent = fetch(request.url, {
       method: request.method,
       // No content-coding: whatever compresses also buffers (TRICKLE.md section 2).
       headers: { "Accept-Encoding": "identity", ...request.headers },
@@ -28,6 +36,11 @@ export class FetchTransport implements Transport {
       redirect: "manual",
       ...(request.body === undefined ? {} : { body: request.body, duplex: "half" }),
     });
+    try {
+      return await sent;
+    } catch (error) {
+      throw isConnectError(error) ? new NotConnectedError(error) : error;
+    }
   }
 
   renew(): void {
@@ -41,6 +54,17 @@ export class FetchTransport implements Transport {
 
   /** HTTP/1.1 only: a request then shares its fate, and its flow control, with no other. */
   #createClient(): Deno.HttpClient {
-    return Deno.createHttpClient({ caCerts: this.#caCerts, http1: true, http2: false });
+    return Deno.createHttpClient({
+      caCerts: this.#caCerts,
+      http1: true,
+      http2: false,
+      ...this.#idleConnections,
+    });
   }
+}
+
+/** Deno tells the failures apart only in the text of the cause. */
+function isConnectError(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && cause.message.includes("client error (Connect)");
 }

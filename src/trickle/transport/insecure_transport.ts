@@ -8,12 +8,26 @@ import { Agent, request as httpsRequest } from "node:https";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Buffer } from "node:buffer";
 import { FetchTransport } from "./fetch_transport.ts";
-import type { Transport, TransportRequest, TransportResponse } from "./transport.ts";
+import {
+  NotConnectedError,
+  type Transport,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "./transport.ts";
 
 /** Sends `https:` requests to whoever answers, and the others with `fetch`. */
 export class InsecureTransport implements Transport {
-  readonly #plain = new FetchTransport({ mode: "system" });
-  #agent = createAgent();
+  readonly #plain: FetchTransport;
+  readonly #options: TransportOptions;
+  #agent: Agent;
+
+  /** Creates a transport; connections are opened as requests need them. */
+  constructor(options: TransportOptions = {}) {
+    this.#options = options;
+    this.#plain = new FetchTransport({ mode: "system" }, options);
+    this.#agent = createAgent(options);
+  }
 
   async request(request: TransportRequest): Promise<TransportResponse> {
     if (!request.url.startsWith("https:")) return await this.#plain.request(request);
@@ -31,17 +45,21 @@ export class InsecureTransport implements Transport {
     const onAbort = (): void => void outgoing.destroy(abortError(request.signal));
     request.signal.addEventListener("abort", onAbort, { once: true });
     outgoing.on("close", () => request.signal.removeEventListener("abort", onAbort));
-    outgoing.on("error", reject);
+    let isConnected = false;
+    outgoing.on("error", (error) => reject(isConnected ? error : new NotConnectedError(error)));
     outgoing.on("response", (incoming) => resolve(toResponse(incoming, outgoing)));
+    onConnected(outgoing, () => {
+      isConnected = true;
+      if (request.body !== undefined) sendBody(request.body, outgoing);
+    });
     outgoing.flushHeaders();
     if (request.body === undefined) outgoing.end();
-    else sendBody(request.body, outgoing);
     return await promise;
   }
 
   renew(): void {
     const old = this.#agent;
-    this.#agent = createAgent();
+    this.#agent = createAgent(this.#options);
     for (const sockets of Object.values(old.freeSockets)) {
       for (const socket of sockets ?? []) socket.destroy();
     }
@@ -54,8 +72,18 @@ export class InsecureTransport implements Transport {
   }
 }
 
-function createAgent(): Agent {
-  return new Agent({ keepAlive: true, rejectUnauthorized: false });
+function createAgent(options: TransportOptions): Agent {
+  // Not "keepAlive: false", which would ask the server to close: that answer has a meaning of its own.
+  const idle = options.reuseConnections === false ? { maxFreeSockets: 0 } : {};
+  return new Agent({ keepAlive: true, rejectUnauthorized: false, ...idle });
+}
+
+/** Calls back once the request has a connection with TLS up: what is written before that is only held. */
+function onConnected(outgoing: ClientRequest, run: () => void): void {
+  outgoing.once("socket", (socket) => {
+    if (outgoing.reusedSocket) run();
+    else socket.once("secureConnect", run);
+  });
 }
 
 function lengthHeader(request: TransportRequest): Record<string, string> {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { describeError } from "../../base/mod.ts";
+
 /** One request. */
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "DELETE";
@@ -28,10 +30,31 @@ export interface TransportResponse {
 
 /** A pool of connections of one publisher or subscriber. */
 export interface Transport extends Disposable {
-  /** Sends a request. Rejects when no answer came: refused, reset, aborted. */
+  /**
+   * Sends a request. Rejects when no answer came, with a {@linkcode NotConnectedError} where it is certain
+   * that nothing was sent.
+   */
   request(request: TransportRequest): Promise<TransportResponse>;
   /** Makes the next request use a fresh connection; requests under way go on. */
   renew(): void;
+}
+
+/** No connection came about, so that not one byte of the request was sent. */
+export class NotConnectedError extends Error {
+  /** Creates the error. */
+  constructor(cause: unknown) {
+    super(`Cannot connect: ${describeError(cause)}`, { cause });
+    this.name = "NotConnectedError";
+  }
+}
+
+/** How a transport treats its connections. */
+export interface TransportOptions {
+  /**
+   * Whether a connection serves one request after another. Off for publishers: data sent on one that
+   * the server is just closing would be lost. @default {true}
+   */
+  readonly reuseConnections?: boolean;
 }
 
 /** Cancels a body that nobody wants. A body that is broken already is as good as cancelled. */

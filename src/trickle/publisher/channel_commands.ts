@@ -1,0 +1,94 @@
+/**
+ * The short requests of a publisher: create the channel, close a segment, delete the channel.
+ *
+ * @module
+ */
+
+import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
+import { EXPECT_CONTENT_HEADER } from "../protocol.ts";
+import { discardBody, type TransportResponse } from "../transport/transport.ts";
+import type { PublisherSettings } from "./publisher_options.ts";
+
+const log = roomLogger("trickle");
+
+/** Sends commands to one channel. */
+export class ChannelCommands {
+  readonly #url: string;
+  readonly #settings: PublisherSettings;
+  readonly #deletions = new Set<Promise<void>>();
+
+  /** `url` is the channel's, without a slash at its end. */
+  constructor(url: string, settings: PublisherSettings) {
+    this.#url = url;
+    this.#settings = settings;
+  }
+
+  /** Resolves when no segment is being closed any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#deletions);
+  }
+
+  /** Creates the channel. Throws a `TrickleError` unless the server answers 200. */
+  async create(): Promise<void> {
+    const headers = { [EXPECT_CONTENT_HEADER]: this.#settings.contentType };
+    const { closeTimeoutMs } = this.#settings;
+    const { status } = await this.#send("POST", this.#url, headers, closeTimeoutMs);
+    if (status === 200) return;
+    throw new TrickleError(
+      status === 404 ? "TRICKLE_NOT_FOUND" : "TRICKLE_PROTOCOL",
+      `Cannot create ${this.#url}: the server answered ${status}; check the URL`,
+      { context: { url: this.#url, status } },
+    );
+  }
+
+  /** Closes a segment that will not be finished, as far as that works. Never rejects. */
+  deleteSegment(seq: number): Promise<void> {
+    const deletion = this.#delete(`${this.#url}/${seq}`, this.#settings.closeTimeoutMs)
+      .finally(() => this.#deletions.delete(deletion));
+    this.#deletions.add(deletion);
+    return deletion;
+  }
+
+  /** Deletes the channel on a fresh connection, as far as that works. Never rejects. */
+  async deleteChannel(timeoutMs: number): Promise<void> {
+    this.#settings.transport.renew();
+    await this.#delete(this.#url, timeoutMs);
+  }
+
+  async #delete(url: string, timeoutMs: number): Promise<void> {
+    try {
+      const { status } = await this.#send("DELETE", url, {}, timeoutMs);
+      // 400 and 404 say that it is gone already (sections 5.5 and 5.6).
+      if (![200, 400, 404].includes(status)) {
+        log.warn("Deleting {url} was answered {status}", { url, status });
+      }
+    } catch (error) {
+      log.warn("Cannot delete {url}: {error}", { url, error: describeError(error) });
+    }
+  }
+
+  async #send(
+    method: "POST" | "DELETE",
+    url: string,
+    headers: Readonly<Record<string, string>>,
+    timeoutMs: number,
+  ): Promise<TransportResponse> {
+    const timeout = new AbortController();
+    const cancel = this.#settings.clock.schedule(timeoutMs, () => timeout.abort());
+    try {
+      const signal = timeout.signal;
+      const response = await this.#settings.transport.request({ method, url, headers, signal });
+      await discardBody(response);
+      return response;
+    } catch (error) {
+      const found = timeout.signal.aborted ? `no answer in ${timeoutMs} ms` : describeError(error);
+      throw new TrickleError(
+        "TRICKLE_UNREACHABLE",
+        `Cannot ${method} ${url}: ${found}; check the URL and the server`,
+        { cause: error, context: { url } },
+      );
+    } finally {
+      cancel();
+    }
+  }
+}
