@@ -9,7 +9,7 @@ import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
 import { audioDecodeArguments } from "./arguments.ts";
 import { nutAudioStream } from "./audio_stream.ts";
-import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
+import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { RunEnd } from "./codec_run.ts";
 
 /** A piece of sound. */
@@ -97,7 +97,11 @@ export class AudioDecoder implements AsyncDisposable {
 
   /** Ends the input. Resolves when all samples came out, which needs somebody to take them. */
   flush(): Promise<void> {
-    return this.#engine.flush();
+    return this.#engine.flush(() => {
+      const { frames, undecodedPackets, lostPackets } = this.#counts;
+      const wasted = undecodedPackets + lostPackets;
+      return frames > 0 || wasted === 0 ? undefined : nothingDecoded(this.#stream.codec, wasted);
+    });
   }
 
   /** The sound, in order. Ends after {@linkcode flush}; throws when decoding is impossible. */

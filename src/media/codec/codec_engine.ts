@@ -113,11 +113,16 @@ export class CodecEngine<Out> implements AsyncDisposable {
     this.#check();
   }
 
-  /** Ends the input. Resolves when all output is in the queue, which then ends. */
-  async flush(): Promise<void> {
+  /**
+   * Ends the input. Resolves when all output is in the queue, which then ends; or fails, when `verify`
+   * finds something wrong with the whole.
+   */
+  async flush(verify: () => Error | undefined = () => undefined): Promise<void> {
     await this.inTurn(async () => {
       this.finishCurrent();
       await this.#tail;
+      const wrong = verify();
+      if (wrong !== undefined) this.fail(wrong);
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#state !== "open") return;
       this.#state = "ended";
@@ -163,6 +168,16 @@ export class CodecEngine<Out> implements AsyncDisposable {
     if (unsupported !== undefined) this.fail(unsupported);
     else if (!this.#budget.spend()) this.fail(restartLimit(this.#options.name, end.error));
   }
+}
+
+/** The error of a decoder that was given packets and made nothing of them. */
+export function nothingDecoded(codec: string, packets: number): MediaError {
+  return new MediaError(
+    "MEDIA_BAD_FRAME",
+    `Cannot decode ${codec}: ffmpeg made nothing of ${packets} packets; check that the stream is ` +
+      `${codec} and starts with a keyframe`,
+    { context: { codec, packets } },
+  );
 }
 
 const NO_CODER =

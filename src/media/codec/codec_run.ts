@@ -21,6 +21,8 @@ const log = roomLogger("codec");
 
 // A child that was given its last input and then says nothing for this long is stuck.
 const DRAIN_STALL_MS = 10_000;
+// How long the connection of a child that is gone already may take to show.
+const CONNECT_GRACE_MS = 250;
 // Smaller payloads are joined with their header: one write costs less than two.
 const JOIN_BELOW_BYTES = 65_536;
 
@@ -66,6 +68,8 @@ export class CodecRun implements AsyncDisposable {
   readonly #sink: Promise<ByteSink | undefined>;
   #source: ByteSource | undefined;
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #ended = false;
   #finishing = false;
   #reading = false;
   #disposed = false;
@@ -164,17 +168,18 @@ export class CodecRun implements AsyncDisposable {
   }
 
   async #live(output: Endpoint<ByteSource>): Promise<RunEnd> {
-    // A child that dies before it connects would be waited for without end.
-    this.#child.exited.then(() => this.#closeEndpoints());
+    this.#child.exited.then(() => this.#giveUpConnecting());
     let damage: unknown;
     try {
-      await this.#options.after;
       await this.#readAll(output);
     } catch (error) {
       damage = error;
     }
     this.#source?.close();
     clearTimeout(this.#stallTimer);
+    clearTimeout(this.#connectTimer);
+    this.#ended = true;
+    this.#closeEndpoints();
     const exit = await this.#child.end();
     (await this.#sink)?.close();
     if (this.#disposed) return { kind: "finished" };
@@ -203,6 +208,8 @@ export class CodecRun implements AsyncDisposable {
     } catch {
       return; // closed because the child is gone: its exit code says more
     }
+    // Connected at once, read later: a short run may be over before the one before it.
+    await this.#options.after;
     if (this.#disposed) return;
     for (;;) {
       if (this.#finishing) this.#watchForStall();
@@ -233,6 +240,13 @@ export class CodecRun implements AsyncDisposable {
       log.warn(`${this.#options.name}: ffmpeg ${this.pid} does not finish: stopping it`);
       this.#child.terminate();
     }, DRAIN_STALL_MS);
+  }
+
+  /** A child that died before it connected would be waited for without end. */
+  #giveUpConnecting(): void {
+    if (this.#ended) return;
+    // One that did connect, wrote all and left is still in the listener's queue.
+    this.#connectTimer = setTimeout(() => this.#closeEndpoints(), CONNECT_GRACE_MS);
   }
 
   #closeEndpoints(): void {

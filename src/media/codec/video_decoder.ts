@@ -11,7 +11,7 @@ import { FramePool } from "../frame_pool.ts";
 import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
 import { type Hardware, videoDecodeArguments } from "./arguments.ts";
-import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
+import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
 import { pictureBytes } from "./picture.ts";
@@ -144,7 +144,11 @@ export class VideoDecoder implements AsyncDisposable {
 
   /** Ends the input. Resolves when all pictures came out, which needs somebody to take them. */
   flush(): Promise<void> {
-    return this.#engine.flush();
+    return this.#engine.flush(() => {
+      const { frames, undecodedPackets, lostPackets } = this.#counts;
+      const wasted = undecodedPackets + lostPackets;
+      return frames > 0 || wasted === 0 ? undefined : nothingDecoded(this.#stream.codec, wasted);
+    });
   }
 
   /** The pictures, in order. Ends after {@linkcode flush}; throws when decoding is impossible. */
