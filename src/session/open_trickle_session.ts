@@ -34,9 +34,11 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
     waitForChannelMs: CHANNEL_GRACE_MS,
     ...transport,
   });
-  const sink = publishUrl === undefined
-    ? undefined
-    : new TricklePublisher(publishUrl, { contentType: MPEG_TS_MEDIA_TYPE, ...transport });
+  const sink = publishUrl === undefined ? undefined : new TricklePublisher(publishUrl, {
+    contentType: MPEG_TS_MEDIA_TYPE,
+    autocreate: true,
+    ...transport,
+  });
   return new Session({
     ...rest,
     source,

@@ -1,0 +1,174 @@
+/**
+ * Added latency of a live stream through a worker, and the time to its first output.
+ *
+ * A trickle server and the load run in this process, the worker in its own, ffmpeg in its own, all on
+ * the same cores. The latency of a frame is the time from its last input byte being available to
+ * subscribers to its last output byte at a subscriber of the output, both over HTTP.
+ *
+ * @module
+ */
+
+import { TrickleServer, TrickleSubscriber } from "../src/trickle/mod.ts";
+import { feedLive, type MediaClip, OutputProbe, readClip } from "./live_feed.ts";
+import { WorkerProcess } from "./worker_process.ts";
+
+/** One picture size at one rate. */
+export interface LatencyCase {
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  readonly targets: { readonly p50: number; readonly p95?: number };
+}
+
+/** The cases with their targets in milliseconds. */
+export const LATENCY_CASES: readonly LatencyCase[] = [
+  { width: 512, height: 512, fps: 24, targets: { p50: 8, p95: 20 } },
+  { width: 1280, height: 720, fps: 30, targets: { p50: 15, p95: 35 } },
+  { width: 1920, height: 1080, fps: 30, targets: { p50: 45 } },
+  { width: 1920, height: 1080, fps: 60, targets: { p50: Infinity } },
+];
+
+/** What one run gave; times in milliseconds. */
+export interface LatencyRun {
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+  readonly firstOutputMs: number;
+  readonly framesIn: number;
+  readonly framesOut: number;
+  readonly dropped: number;
+  readonly repeated: number;
+  readonly reordered: number;
+  readonly peakMemoryBytes: number;
+}
+
+/** Options of {@linkcode measureLatency}. */
+export interface LatencyOptions {
+  /** How long frames are fed, in seconds. */
+  readonly seconds: number;
+  readonly processor?: string;
+  /** Seconds of the stream before the worker is started on it. @default 1 */
+  readonly lead?: number;
+}
+
+/** Runs one case once. */
+export async function measureLatency(
+  bench: LatencyCase,
+  options: LatencyOptions,
+): Promise<LatencyRun> {
+  const { seconds, processor = "passthrough", lead = 1 } = options;
+  const clip = await makeClip(bench, seconds);
+  await using server = new TrickleServer();
+  server.listen();
+  await using worker = await WorkerProcess.start([
+    ...["--processor", processor, "--target-fps", `${bench.fps}`, "--log-level", "warning"],
+  ]);
+  await using input = server.publisher("in", { autocreate: true });
+  server.createChannel("out", "video/mp2t");
+  await using subscriber = new TrickleSubscriber(server.channelUrl("out"), { start: 0 });
+  const probe = new OutputProbe(subscriber);
+  const writtenMs = new Map<number, number>();
+  const feeding = feedLive(clip, {
+    sink: input,
+    onWritten: (packet, atMs) => {
+      if (packet.kind === "video") writtenMs.set(packet.ptsTicks, atMs);
+    },
+  });
+  await new Promise((resolve) => setTimeout(resolve, lead * 1000));
+  const startedMs = performance.now();
+  const { status, json } = await worker.call("/stream/start", {
+    gateway_request_id: "bench",
+    subscribe_url: server.channelUrl("in"),
+    publish_url: server.channelUrl("out"),
+  });
+  if (status !== 200) throw new Error(`The worker refused the stream: ${JSON.stringify(json)}`);
+  await feeding;
+  const peakMemoryBytes = await worker.peakMemory();
+  await input.close();
+  await probe.ended;
+  return { ...summarize(probe, { clip, writtenMs, startedMs }), peakMemoryBytes };
+}
+
+function summarize(
+  probe: OutputProbe,
+  fed: { clip: MediaClip; writtenMs: Map<number, number>; startedMs: number },
+): Omit<LatencyRun, "peakMemoryBytes"> {
+  const video = probe.video;
+  const times = video.map(({ packet }) => packet.ptsTicks);
+  const first = times[0] ?? Infinity;
+  const expected = fed.clip.packets.filter(({ kind, ptsTicks }) =>
+    kind === "video" && ptsTicks >= first
+  );
+  // What waited in the channel when the stream began is a backlog, not latency.
+  const live = video.filter(({ packet }) =>
+    (fed.writtenMs.get(packet.ptsTicks) ?? 0) > fed.startedMs
+  );
+  // The first second is the start-up: children start, the backlog is worked off.
+  const steady = live.filter(({ packet }) =>
+    (fed.writtenMs.get(packet.ptsTicks) ?? 0) > fed.startedMs + 1000
+  );
+  const delays = steady.map(({ packet, atMs }) =>
+    atMs - (fed.writtenMs.get(packet.ptsTicks) ?? NaN)
+  )
+    .sort((a, b) => a - b);
+  const seen = new Set(times);
+  return {
+    p50: percentile(delays, 0.5),
+    p95: percentile(delays, 0.95),
+    max: delays.at(-1) ?? NaN,
+    firstOutputMs: (probe.firstByteMs ?? NaN) - fed.startedMs,
+    framesIn: expected.length,
+    framesOut: video.length,
+    dropped: expected.filter(({ ptsTicks }) => !seen.has(ptsTicks)).length,
+    repeated: times.length - seen.size,
+    reordered: times.filter((pts, i) => i > 0 && pts < times[i - 1]!).length,
+  };
+}
+
+/** The nearest-rank percentile of sorted values; NaN for none. */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
+}
+
+/** A clip with a moving picture and a tone: H.264 as live sources send it, and AAC. */
+async function makeClip(
+  { width, height, fps }: LatencyCase,
+  seconds: number,
+): Promise<MediaClip> {
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    const { success, stderr } = await new Deno.Command("ffmpeg", {
+      args: [
+        ...[
+          "-v",
+          "error",
+          "-y",
+          "-f",
+          "lavfi",
+          "-i",
+          `testsrc2=size=${width}x${height}:rate=${fps}`,
+        ],
+        ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", `${seconds}`],
+        ...["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-g", `${fps * 2}`],
+        ...["-c:a", "aac", "-f", "mpegts", path],
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr));
+    return await readClip(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+if (import.meta.main) {
+  const seconds = Number(Deno.args[0] ?? 10);
+  for (
+    const bench of LATENCY_CASES.filter((c) => !Deno.args[1] || String(c.height) === Deno.args[1])
+  ) {
+    // deno-lint-ignore no-console
+    console.log(bench.width, bench.height, bench.fps, await measureLatency(bench, { seconds }));
+  }
+}

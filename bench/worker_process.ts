@@ -1,0 +1,119 @@
+/**
+ * A Runnel worker in a process of its own, as users run it.
+ *
+ * @module
+ */
+
+import { linesOf } from "./text_lines.ts";
+
+const MOD = new URL("../mod.ts", import.meta.url).pathname;
+const READY = /https?:\/\/\S+/;
+const START_TIMEOUT_MS = 30_000;
+
+/** A `serve` process and its API. */
+export class WorkerProcess implements AsyncDisposable {
+  /** URL of its API, without a slash at the end. */
+  readonly url: string;
+  /** Its process id. */
+  readonly pid: number;
+  /** Everything it wrote to stderr so far. */
+  readonly log: readonly string[];
+  readonly #child: Deno.ChildProcess;
+  readonly #reading: Promise<void>;
+
+  private constructor(
+    child: Deno.ChildProcess,
+    ready: { url: string; log: string[]; reading: Promise<void> },
+  ) {
+    this.#child = child;
+    this.pid = child.pid;
+    this.url = ready.url.replace(/\/$/, "").replace("0.0.0.0", "127.0.0.1");
+    this.log = ready.log;
+    this.#reading = ready.reading;
+  }
+
+  /** Starts `serve` with these arguments on a free port and waits until it is ready. */
+  static async start(
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ): Promise<WorkerProcess> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", MOD, "serve", "--host", "127.0.0.1", "--port", "0", ...args],
+      env,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const log: string[] = [];
+    const ready = Promise.withResolvers<string>();
+    ready.promise.catch(() => {}); // thrown below
+    const reading = (async () => {
+      for await (const line of linesOf(child.stderr)) {
+        log.push(line);
+        const url = READY.exec(line)?.[0];
+        if (url !== undefined) ready.resolve(url);
+      }
+      ready.reject(new Error(`The worker ended before it was ready:\n${log.join("\n")}`));
+    })();
+    const timer = setTimeout(
+      () => ready.reject(new Error(`The worker is not ready:\n${log.join("\n")}`)),
+      START_TIMEOUT_MS,
+    );
+    try {
+      return new WorkerProcess(child, { url: await ready.promise, log, reading });
+    } catch (error) {
+      endChild(child, "SIGKILL");
+      await child.status;
+      await reading;
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Calls the API; the answer is whatever JSON it gives. */
+  async call(
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; json: Record<string, unknown> }> {
+    const response = await fetch(`${this.url}${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    });
+    return { status: response.status, json: await response.json() };
+  }
+
+  /** Peak resident memory in bytes since the start (Linux; 0 elsewhere). */
+  async peakMemory(): Promise<number> {
+    try {
+      const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
+      return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+    } catch {
+      return 0; // no /proc here: memory is not measured
+    }
+  }
+
+  /** Ends the process and waits for it. Resolves to its exit code. */
+  async stop(): Promise<number> {
+    endChild(this.#child, "SIGTERM");
+    const { code } = await this.#child.status;
+    await this.#reading;
+    return code;
+  }
+
+  /** Ends the process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+function endChild(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // A child that has ended by itself needs no signal.
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
