@@ -236,7 +236,10 @@ class ProcessedAudio extends CodedAudio {
 }
 
 /** What an encoder is told to write, as the output's tables need it before its first packet. */
-function encodedStream(codec: "aac" | "opus", input: AudioStreamInfo): AudioStreamInfo {
+export function encodedStream(
+  codec: "aac" | "opus",
+  input: { readonly sampleRate: number; readonly channels: number },
+): AudioStreamInfo {
   if (codec === "opus") {
     // WebRTC takes one or two channels of 48 kHz; more are mixed down.
     const channels = Math.min(2, input.channels);

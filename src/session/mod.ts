@@ -6,6 +6,8 @@
  */
 
 export type { TlsOptions } from "../trickle/mod.ts";
+export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";
+export * from "./trickle_client.ts";
 export * from "./types.ts";

@@ -115,11 +115,11 @@ export class Session implements AsyncDisposable {
   }
 
   #createPipeline(): Pipeline {
-    const { source, sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
+    const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
     const { audioCodec = "opus", gopSeconds = 2 } = this.#options;
     const { width, height, max_framerate, detect_out_resolution } = this.#params;
     return new Pipeline({
-      events: source === undefined ? this.#noInput() : demuxSegments(source),
+      events: this.#inputEvents(),
       sink,
       guard: this.#guard,
       meters: this.#meters,
@@ -135,6 +135,12 @@ export class Session implements AsyncDisposable {
       onError: (error, stage) => this.#reportError(error, stage),
       onOutputClosed: (error) => this.#outputClosed(error),
     });
+  }
+
+  #inputEvents(): AsyncIterable<InputEvent> {
+    const { source, media } = this.#options;
+    if (media !== undefined) return media.events;
+    return source === undefined ? this.#noInput() : demuxSegments(source);
   }
 
   /** Without an input there is nothing to read, until the session is stopped. */
@@ -196,6 +202,7 @@ export class Session implements AsyncDisposable {
 
   async #closeSource(): Promise<void> {
     try {
+      this.#options.media?.close();
       await this.#options.source?.[Symbol.asyncDispose]();
     } catch (error) {
       this.#reportError(asError(error), "input");

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TsEvent } from "../media/mpegts/mod.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
 
@@ -24,6 +25,14 @@ export interface StreamParams {
   readonly [name: string]: unknown;
 }
 
+/** Media that needs no demuxing any more, such as a file read with `src/source`. */
+export interface MediaSource {
+  /** Descriptions of streams and their packets in 90 kHz ticks. Iterated once. */
+  readonly events: AsyncIterable<TsEvent>;
+  /** Ends the iteration soon. Idempotent. */
+  close(): void;
+}
+
 /** How a {@linkcode Session} is set up. */
 export interface SessionOptions {
   /** Name of the stream in logs and events. */
@@ -32,6 +41,8 @@ export interface SessionOptions {
   readonly processor: FrameProcessor;
   /** Where MPEG-TS segments come from. Owned by the session from then on. */
   readonly source?: SegmentSource | undefined;
+  /** Media that comes from elsewhere, in place of `source`. */
+  readonly media?: MediaSource | undefined;
   /** Asked at the end of the input: whether its channel was there at all. @default assumed so */
   readonly inputFound?: () => Promise<boolean>;
   /** Where MPEG-TS segments go. Owned by the session from then on. */
