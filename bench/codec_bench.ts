@@ -1,7 +1,7 @@
 /**
- * Measures what decoding and encoding add to the age of a picture: H.264 packets, paced in real time,
- * through `VideoDecoder` and `VideoEncoder`; from each packet handed over to the packet that came of
- * it. Source, decoder and encoder share the machine.
+ * Measures what decoding and encoding add to the age of a picture: H.264 packets, paced in real
+ * time, through `VideoDecoder` and `VideoEncoder`; from each packet handed over to the packet that
+ * came of it. Source, decoder and encoder share the machine.
  *
  * Usage: `deno run -A bench/codec_bench.ts [seconds] [encoder threads,...] [transport]`
  *

@@ -1,13 +1,16 @@
 /**
- * Reuse of large buffers: a 1080p picture is 3 MB, and fresh memory of that size thirty times a second
- * costs page faults and garbage collection.
+ * Reuse of large buffers: a 1080p picture is 3 MB, and fresh memory of that size thirty times a
+ * second costs page faults and garbage collection.
  *
  * @module
  */
 
 /** Options of a {@linkcode FramePool}. */
 export interface FramePoolOptions {
-  /** The most idle bytes kept for reuse; what comes back beyond that is left to the collector. @default 67_108_864 */
+  /**
+   * The most idle bytes kept for reuse; what comes back beyond that is left to the collector.
+   * @default 67_108_864
+   */
   readonly maxIdleBytes?: number;
 }
 
@@ -26,8 +29,8 @@ export interface FramePoolStats {
 }
 
 /**
- * A bounded pool of buffers by size. A buffer that is never given back is simply collected; giving one
- * back twice is noticed and ignored.
+ * A bounded pool of buffers by size. A buffer that is never given back is simply collected; giving
+ * one back twice is noticed and ignored.
  */
 export class FramePool {
   readonly #maxIdleBytes: number;
@@ -71,7 +74,10 @@ export class FramePool {
     return new Uint8Array(buffer);
   }
 
-  /** Takes back memory from {@linkcode allocate}, or any view of it; the caller must not use it again. */
+  /**
+   * Takes back memory from {@linkcode allocate}, or any view of it; the caller must not use it
+   * again.
+   */
   release(data: Uint8Array): void {
     const buffer = data.buffer;
     if (!(buffer instanceof ArrayBuffer) || !this.#handedOut.delete(buffer)) return;
@@ -85,7 +91,10 @@ export class FramePool {
     this.#idleBytes += bytes;
   }
 
-  /** Forgets idle buffers of other sizes, which a resolution change left behind, until there is room. */
+  /**
+   * Forgets idle buffers of other sizes, which a resolution change left behind, until there is
+   * room.
+   */
   #makeRoom(bytes: number): boolean {
     for (const [size, buffers] of this.#idle) {
       if (this.#idleBytes + bytes <= this.#maxIdleBytes) return true;

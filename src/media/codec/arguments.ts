@@ -1,6 +1,6 @@
 /**
- * ffmpeg argument lists, for FFmpeg 5.1 to 8. Each was measured: what looks superfluous here usually
- * saves a frame of delay.
+ * ffmpeg argument lists, for FFmpeg 5.1 to 8. Each was measured: what looks superfluous here
+ * usually saves a frame of delay.
  *
  * @module
  */

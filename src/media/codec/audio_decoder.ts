@@ -14,7 +14,9 @@ import type { RunEnd } from "./codec_run.ts";
 
 /** A piece of sound. */
 export interface DecodedAudio {
-  /** One array of samples for each channel, from -1 to 1, in ffmpeg's order (FL FR FC LFE BL BR). */
+  /**
+   * One array of samples for each channel, from -1 to 1, in ffmpeg's order (FL FR FC LFE BL BR).
+   */
   readonly samples: readonly Float32Array[];
   /** Samples per second and channel. */
   readonly sampleRate: number;
@@ -43,9 +45,9 @@ export interface AudioDecoderStats {
 }
 
 /**
- * Decodes AAC, Opus, MP3 and AC-3 with one ffmpeg child. Every packet becomes one piece of sound with
- * exactly its pts; nothing is skipped at the start, resampled or filled in. A child that dies is replaced
- * with the next packet.
+ * Decodes AAC, Opus, MP3 and AC-3 with one ffmpeg child. Every packet becomes one piece of sound
+ * with exactly its pts; nothing is skipped at the start, resampled or filled in. A child that dies
+ * is replaced with the next packet.
  */
 export class AudioDecoder implements AsyncDisposable {
   readonly #options: AudioDecoderOptions;
@@ -79,8 +81,8 @@ export class AudioDecoder implements AsyncDisposable {
   }
 
   /**
-   * Takes the next packet. Resolves when the child has it. Rejects with an `FfmpegError` or `MediaError`
-   * once decoding is impossible. Calls need not wait for each other.
+   * Takes the next packet. Resolves when the child has it. Rejects with an `FfmpegError` or
+   * `MediaError` once decoding is impossible. Calls need not wait for each other.
    */
   decode(packet: Packet): Promise<void> {
     return this.#engine.inTurn(() => this.#decode(packet));

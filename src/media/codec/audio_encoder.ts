@@ -48,9 +48,9 @@ export interface AudioEncoderStats {
 }
 
 /**
- * Encodes Opus or AAC with one ffmpeg child. Packets have the pts of their first sample, the encoder's
- * run-in included, so that sound stays where it was to the sample: gaps of up to a second are filled
- * with silence, overlaps are cut, larger jumps begin anew in another child, in order.
+ * Encodes Opus or AAC with one ffmpeg child. Packets have the pts of their first sample, the
+ * encoder's run-in included, so that sound stays where it was to the sample: gaps of up to a second
+ * are filled with silence, overlaps are cut, larger jumps begin anew in another child, in order.
  */
 export class AudioEncoder implements AsyncDisposable {
   readonly #options: AudioEncoderOptions;
@@ -98,8 +98,8 @@ export class AudioEncoder implements AsyncDisposable {
 
   /**
    * Takes the next samples; their memory is free again when the promise resolves. Rejects with a
-   * `MediaError` for samples that cannot be encoded, with an `FfmpegError` once encoding is impossible.
-   * Calls need not wait for each other.
+   * `MediaError` for samples that cannot be encoded, with an `FfmpegError` once encoding is
+   * impossible. Calls need not wait for each other.
    */
   encode(audio: RawAudio): Promise<void> {
     return this.#engine.inTurn(() => this.#encode(audio));

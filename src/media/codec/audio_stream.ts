@@ -14,7 +14,10 @@ const OPUS_RATE = 48_000;
 const MAX_CHANNELS = 8;
 const MAX_SAMPLE_RATE = 192_000;
 
-/** The NUT stream that carries the packets of an audio stream. Throws a `MediaError` for what cannot be. */
+/**
+ * The NUT stream that carries the packets of an audio stream. Throws a `MediaError` for what cannot
+ * be.
+ */
 export function nutAudioStream(stream: AudioStreamInfo, timeBase: Rational): NutAudioStream {
   const { codec, sampleRate, channels } = stream;
   checkAudioShape({ sampleRate, channels }, `decode ${codec}`);
@@ -39,8 +42,9 @@ export function checkAudioShape(
 }
 
 /**
- * The OpusHead (RFC 7845, section 5.1) for a decoder, with a pre-skip of 0: what is skipped would be
- * missing in the middle of a stream too, and every packet's pts already counts from its first sample.
+ * The OpusHead (RFC 7845, section 5.1) for a decoder, with a pre-skip of 0: what is skipped would
+ * be missing in the middle of a stream too, and every packet's pts already counts from its first
+ * sample.
  */
 function opusHead(stream: AudioStreamInfo): Uint8Array {
   const given = stream.extradata;
@@ -54,8 +58,8 @@ function newOpusHead(channels: number): Uint8Array {
   if (channels > 2) {
     throw new MediaError(
       "MEDIA_UNSUPPORTED_CODEC",
-      `Cannot decode Opus with ${channels} channels: there is no OpusHead that maps them; pass it ` +
-        `as extradata`,
+      `Cannot decode Opus with ${channels} channels: there is no OpusHead that maps ` +
+        `them; pass it as extradata`,
     );
   }
   const head = new Uint8Array(OPUS_HEAD_BYTES);

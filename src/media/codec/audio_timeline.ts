@@ -1,6 +1,6 @@
 /**
- * One unbroken row of samples out of pieces of sound whose clocks may drift, overlap or leave gaps: an
- * encoder counts samples, and every sample must still be heard at its time.
+ * One unbroken row of samples out of pieces of sound whose clocks may drift, overlap or leave gaps:
+ * an encoder counts samples, and every sample must still be heard at its time.
  *
  * @module
  */

@@ -40,8 +40,8 @@ export interface AudioTranscoderStats {
 const MAX_STEP_SECONDS = 1;
 
 /**
- * Turns AAC, Opus, MP3 or AC-3 into Opus or AAC with one ffmpeg child. Sound stays at its time; after a
- * gap of less than a second within one packet's length.
+ * Turns AAC, Opus, MP3 or AC-3 into Opus or AAC with one ffmpeg child. Sound stays at its time;
+ * after a gap of less than a second within one packet's length.
  */
 export class AudioTranscoder implements AsyncDisposable {
   readonly #options: AudioTranscoderOptions;

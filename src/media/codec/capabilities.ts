@@ -36,8 +36,9 @@ export interface CodecCapabilities {
 const cache = new Map<string, Promise<CodecCapabilities>>();
 
 /**
- * Asks ffmpeg for its version and codecs and tries the hardware ones on a picture. The answer is cached
- * per program. Throws an `FfmpegError`: `FFMPEG_MISSING`, or `FFMPEG_SPAWN` when it cannot be run.
+ * Asks ffmpeg for its version and codecs and tries the hardware ones on a picture. The answer is
+ * cached per program. Throws an `FfmpegError`: `FFMPEG_MISSING`, or `FFMPEG_SPAWN` when it cannot
+ * be run.
  */
 export function probeCapabilities(options: FfmpegOptions = {}): Promise<CodecCapabilities> {
   const ffmpegPath = ffmpegProgram(options);

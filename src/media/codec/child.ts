@@ -1,6 +1,6 @@
 /**
- * The life of one ffmpeg child: started with all its streams in hand, its stderr always drained, and
- * never outliving us.
+ * The life of one ffmpeg child: started with all its streams in hand, its stderr always drained,
+ * and never outliving us.
  *
  * @module
  */
@@ -18,7 +18,10 @@ export type Spawn = (command: string, options: Deno.CommandOptions) => Deno.Chil
 
 /** Which ffmpeg is run, and how. */
 export interface FfmpegOptions {
-  /** The ffmpeg program. @default the environment variable `FFMPEG_PATH`, else `ffmpeg` on the PATH */
+  /**
+   * The ffmpeg program.
+   * @default the environment variable `FFMPEG_PATH`, else `ffmpeg` on the PATH
+   */
   readonly ffmpegPath?: string;
   /** Starts the process. @default `Deno.Command` */
   readonly spawn?: Spawn;
@@ -78,8 +81,8 @@ export class FfmpegChild implements AsyncDisposable {
   }
 
   /**
-   * Gives the child, whose input was closed, time to end: then SIGTERM, then SIGKILL. Resolves when it
-   * is gone. Idempotent.
+   * Gives the child, whose input was closed, time to end: then SIGTERM, then SIGKILL. Resolves when
+   * it is gone. Idempotent.
    */
   async end(): Promise<ChildExit> {
     if (!this.#gone && this.#timers.length === 0) {

@@ -77,8 +77,8 @@ export class CodecEngine<Out> implements AsyncDisposable {
   }
 
   /**
-   * Runs `step` after the steps before it, so that callers need not wait for each other. Rejects with
-   * the engine's failure, or a `TypeError` once it was flushed or disposed.
+   * Runs `step` after the steps before it, so that callers need not wait for each other. Rejects
+   * with the engine's failure, or a `TypeError` once it was flushed or disposed.
    */
   inTurn<T>(step: () => Promise<T>): Promise<T> {
     const turn = this.#turns.then(() => {
@@ -107,15 +107,17 @@ export class CodecEngine<Out> implements AsyncDisposable {
     this.#current = undefined;
   }
 
-  /** Resolves when the runs so far have ended and their ends are accounted for. Throws the failure. */
+  /**
+   * Resolves when the runs so far have ended and their ends are accounted for. Throws the failure.
+   */
   async inOrder(): Promise<void> {
     await this.#tail;
     this.#check();
   }
 
   /**
-   * Ends the input. Resolves when all output is in the queue, which then ends; or fails, when `verify`
-   * finds something wrong with the whole.
+   * Ends the input. Resolves when all output is in the queue, which then ends; or fails, when
+   * `verify` finds something wrong with the whole.
    */
   async flush(verify: () => Error | undefined = () => undefined): Promise<void> {
     await this.inTurn(async () => {

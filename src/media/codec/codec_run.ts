@@ -36,6 +36,8 @@ export interface CodecRunSpec {
   readonly output: TransportKind;
   /** Memory for what comes out. @default a new array each time */
   readonly allocate?: (bytes: number) => Uint8Array;
+  /** Takes back memory of a packet that never became whole. */
+  readonly release?: (memory: Uint8Array) => void;
   /** Takes what comes out, in order; the next read waits for it. */
   readonly onEvent: (event: NutEvent) => Promise<void> | void;
 }
@@ -175,6 +177,8 @@ export class CodecRun implements AsyncDisposable {
     } catch (error) {
       damage = error;
     }
+    const partial = this.#demuxer.wanted;
+    if (partial !== undefined) this.#spec.release?.(partial);
     this.#source?.close();
     clearTimeout(this.#stallTimer);
     clearTimeout(this.#connectTimer);

@@ -1,9 +1,9 @@
 /**
  * ffmpeg as a codec engine: one child process for each elementary stream and direction, and nothing
- * but packets, pictures and samples in and out. Containers, clocks and synchronisation are ours; ffmpeg
- * only codes. {@linkcode VideoDecoder} and {@linkcode AudioDecoder} take packets,
- * {@linkcode VideoEncoder} and {@linkcode AudioEncoder} give them, {@linkcode AudioTranscoder} does
- * both; timestamps come out exactly as they went in.
+ * but packets, pictures and samples in and out. Containers, clocks and synchronisation are ours;
+ * ffmpeg only codes. {@linkcode VideoDecoder} and {@linkcode AudioDecoder} take packets, {@linkcode
+ * VideoEncoder} and {@linkcode AudioEncoder} give them, {@linkcode AudioTranscoder} does both;
+ * timestamps come out exactly as they went in.
  *
  * @module
  */
@@ -14,7 +14,14 @@ export type { AudioOutputOptions } from "./audio_output.ts";
 export * from "./audio_transcoder.ts";
 export * from "./capabilities.ts";
 export type { Hardware } from "./arguments.ts";
-export type { FfmpegOptions, Spawn } from "./child.ts";
+export {
+  type ChildExit,
+  FfmpegChild,
+  type FfmpegChildOptions,
+  type FfmpegOptions,
+  ffmpegProgram,
+  type Spawn,
+} from "./child.ts";
 export type { CoderOptions } from "./codec_engine.ts";
 export type { PictureShape } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";

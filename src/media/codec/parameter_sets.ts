@@ -10,7 +10,10 @@ import type { VideoCodec } from "../types.ts";
 // Parameter sets come before the first slice and are small: no need to search megabytes.
 const SEARCH_BYTES = 65_536;
 
-/** The sequence parameter sets in an access unit, one after the other; undefined when there are none. */
+/**
+ * The sequence parameter sets in an access unit, one after the other; undefined when there are
+ * none.
+ */
 export function sequenceParameterSets(
   accessUnit: Uint8Array,
   codec: VideoCodec,

@@ -33,8 +33,8 @@ export function checkPicture(shape: PictureShape & { readonly data: Uint8Array }
   if (!whole || width < 2 || height < 2 || width > MAX_SIDE || height > MAX_SIDE) {
     throw new MediaError(
       "MEDIA_BAD_FRAME",
-      `Cannot encode a picture of ${width}x${height}: H.264 needs 2 to ${MAX_SIDE} pixels a side; ` +
-        `scale it first`,
+      `Cannot encode a picture of ${width}x${height}: H.264 needs 2 to ${MAX_SIDE} pixels ` +
+        `a side; scale it first`,
       { context: { width, height } },
     );
   }

@@ -1,6 +1,7 @@
 /**
- * Timestamps across a child: each one goes in as a tick of the child's own clock and is looked up when
- * that tick comes out, so that what ffmpeg does to clocks (rounding, monotony, jumps) cannot change it.
+ * Timestamps across a child: each one goes in as a tick of the child's own clock and is looked up
+ * when that tick comes out, so that what ffmpeg does to clocks (rounding, monotony, jumps) cannot
+ * change it.
  *
  * @module
  */

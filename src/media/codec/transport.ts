@@ -1,7 +1,7 @@
 /**
- * How bytes get into an ffmpeg child and out of it, behind one interface: the child's own pipes, or a
- * loopback TCP or unix socket that the child connects to. Raw frames are megabytes each, and a pipe
- * moves them 64 KiB at a time; `bench/transport_bench.ts` measures the difference.
+ * How bytes get into an ffmpeg child and out of it, behind one interface: the child's own pipes, or
+ * a loopback TCP or unix socket that the child connects to. Raw frames are megabytes each, and a
+ * pipe moves them 64 KiB at a time; `bench/transport_bench.ts` measures the difference.
  *
  * @module
  */
@@ -15,8 +15,8 @@ export const RAW_TRANSPORT: TransportKind = "tcp";
 /** Bytes that come out of a child. */
 export interface ByteSource {
   /**
-   * Reads once. Where the source can, it reads into `wanted`, and the result is a view of that memory;
-   * otherwise the result is valid until the next read. `undefined` at the end.
+   * Reads once. Where the source can, it reads into `wanted`, and the result is a view of that
+   * memory; otherwise the result is valid until the next read. `undefined` at the end.
    */
   read(wanted: Uint8Array | undefined): Promise<Uint8Array | undefined>;
   /** Stops: the child gets an error when it writes on. Idempotent. */
@@ -37,7 +37,10 @@ export interface ByteSink {
 export interface Endpoint<End> {
   /** What ffmpeg is told to open. */
   readonly url: string;
-  /** Our end, once the child is there. Rejects when the endpoint is closed before the child connects. */
+  /**
+   * Our end, once the child is there. Rejects when the endpoint is closed before the child
+   * connects.
+   */
   connect(child: Deno.ChildProcess): Promise<End>;
   /** Stops waiting for the child. Idempotent. */
   close(): void;

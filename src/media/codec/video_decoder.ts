@@ -43,7 +43,10 @@ export interface VideoDecoderOptions extends CoderOptions {
   readonly timeBase: Rational;
   /** @default "i420" */
   readonly pixelFormat?: PixelFormat;
-  /** Scale to cover this size, keeping the aspect, and crop to the centre. @default the source's size */
+  /**
+   * Scale to cover this size, keeping the aspect, and crop to the centre.
+   * @default the source's size
+   */
   readonly scale?: { readonly width: number; readonly height: number };
   /** Where the pictures' memory comes from. @default a pool of its own */
   readonly pool?: FramePool;
@@ -72,9 +75,9 @@ export interface VideoDecoderStats {
 }
 
 /**
- * Decodes H.264 and HEVC with one ffmpeg child. Pictures come out in the order in which they are shown,
- * each with exactly the pts of its packet. A stream that changes its size goes on in a new child, in
- * order and without loss; a child that dies is replaced at the next keyframe.
+ * Decodes H.264 and HEVC with one ffmpeg child. Pictures come out in the order in which they are
+ * shown, each with exactly the pts of its packet. A stream that changes its size goes on in a new
+ * child, in order and without loss; a child that dies is replaced at the next keyframe.
  */
 export class VideoDecoder implements AsyncDisposable {
   readonly #options: VideoDecoderOptions;
@@ -119,7 +122,10 @@ export class VideoDecoder implements AsyncDisposable {
     return { ...this.#counts };
   }
 
-  /** Starts the child before there is a packet, which saves about 100 ms then. Throws an `FfmpegError`. */
+  /**
+   * Starts the child before there is a packet, which saves about 100 ms then. Throws an
+   * `FfmpegError`.
+   */
   prewarm(): void {
     if (this.#engine.current === undefined) this.#begin();
   }
@@ -133,7 +139,9 @@ export class VideoDecoder implements AsyncDisposable {
     return this.#engine.inTurn(() => this.#decode(packet));
   }
 
-  /** Says that the stream is another from the next keyframe on. Packets before it are still decoded. */
+  /**
+   * Says that the stream is another from the next keyframe on. Packets before it are still decoded.
+   */
   reconfigure(stream: VideoStreamInfo): Promise<void> {
     return this.#engine.inTurn(() => {
       this.#changed ||= !sameStream(stream, this.#stream);
@@ -233,6 +241,7 @@ export class VideoDecoder implements AsyncDisposable {
       input: "pipe",
       output: this.#options.transport ?? RAW_TRANSPORT,
       allocate: (bytes) => this.#pool.allocate(bytes),
+      release: (memory) => this.#pool.release(memory),
       args: (urls) =>
         videoDecodeArguments({
           ...urls,

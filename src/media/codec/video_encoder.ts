@@ -24,7 +24,10 @@ export interface VideoEncoderOptions extends CoderOptions {
   readonly timeBase: Rational;
   /** The shape to start with: only used by {@linkcode VideoEncoder.prewarm}. */
   readonly shape?: PictureShape;
-  /** How the pictures' YUV values are meant, and what the stream is tagged with. @default bt709, limited */
+  /**
+   * How the pictures' YUV values are meant, and what the stream is tagged with.
+   * @default bt709, limited
+   */
   readonly color?: ColorInfo;
   /** The longest time from keyframe to keyframe. @default 2 */
   readonly gopSeconds?: number;
@@ -75,10 +78,10 @@ export interface VideoEncoderStats {
 }
 
 /**
- * Encodes H.264 (8 bits, 4:2:0, no B-frames) with one ffmpeg child. Every packet has exactly the pts of
- * its picture, in order; every keyframe carries its parameter sets. A picture of another size or format
- * goes on in a new child, in order and without loss; a child that dies is replaced with the next
- * picture, which is then a keyframe.
+ * Encodes H.264 (8 bits, 4:2:0, no B-frames) with one ffmpeg child. Every packet has exactly the
+ * pts of its picture, in order; every keyframe carries its parameter sets. A picture of another
+ * size or format goes on in a new child, in order and without loss; a child that dies is replaced
+ * with the next picture, which is then a keyframe.
  */
 export class VideoEncoder implements AsyncDisposable {
   readonly #options: VideoEncoderOptions;

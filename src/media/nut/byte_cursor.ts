@@ -6,7 +6,9 @@
 
 import { MediaError } from "../../base/errors.ts";
 
-/** Thrown by a {@linkcode ByteCursor} that may be continued with more bytes; never leaves this room. */
+/**
+ * Thrown by a {@linkcode ByteCursor} that may be continued with more bytes; never leaves this room.
+ */
 export class NeedMoreBytes extends Error {}
 
 /** Options of a {@linkcode ByteCursor}. */

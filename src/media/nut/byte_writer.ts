@@ -81,7 +81,9 @@ export class ByteWriter {
     this.bytes(value);
   }
 
-  /** A whole NUT packet: start code, forward pointer, header checksum where due, payload, checksum. */
+  /**
+   * A whole NUT packet: start code, forward pointer, header checksum where due, payload, checksum.
+   */
   packet(startCode: StartCode, payload: Uint8Array): void {
     const start = this.#length;
     this.u32(startCode.high);

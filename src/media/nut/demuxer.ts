@@ -1,6 +1,6 @@
 /**
- * Reading NUT: what comes out of an ffmpeg child (NUT specification, versions 2 to 4). Push-based: any
- * split of the input into chunks gives the same packets.
+ * Reading NUT: what comes out of an ffmpeg child (NUT specification, versions 2 to 4). Push-based:
+ * any split of the input into chunks gives the same packets.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The NUT container: how packets and raw frames go into ffmpeg and come out of it, with exact
- * timestamps in any time base and nothing that delays a frame. {@linkcode NutMuxer} turns packets into
- * chunks of bytes; {@linkcode NutDemuxer} turns chunks of bytes into streams and packets.
+ * timestamps in any time base and nothing that delays a frame. {@linkcode NutMuxer} turns packets
+ * into chunks of bytes; {@linkcode NutDemuxer} turns chunks of bytes into streams and packets.
  *
  * @module
  */

@@ -19,8 +19,9 @@ import {
 /** Options of a {@linkcode NutMuxer}. */
 export interface NutMuxerOptions {
   /**
-   * `"every-packet"`: a reader may start anywhere and recovers from damage; `"first-packet"` (version 4,
-   * `NUT_PIPE`): for pipes. ffmpeg's reader remembers every syncpoint for as long as it runs.
+   * `"every-packet"`: a reader may start anywhere and recovers from damage; `"first-packet"`
+   * (version 4, `NUT_PIPE`): for pipes. ffmpeg's reader remembers every syncpoint for as long as it
+   * runs.
    * @default "every-packet"
    */
   readonly syncpoints?: "every-packet" | "first-packet";
@@ -74,8 +75,8 @@ export class NutMuxer {
   }
 
   /**
-   * The chunks of one packet: a new header, and the payload itself. Throws a `RangeError` for a stream
-   * index or a pts that cannot be written.
+   * The chunks of one packet: a new header, and the payload itself. Throws a `RangeError` for a
+   * stream index or a pts that cannot be written.
    */
   packet(packet: NutPacket): [header: Uint8Array, payload: Uint8Array] {
     const streamIndex = packet.streamIndex ?? 0;

@@ -1,6 +1,7 @@
 /**
- * Constants of the NUT open container format ("NUT Open Container Format", versions 3 and 4): the file
- * id string, start codes (section "Constants"), frame flags (section "Frame") and four-character codes.
+ * Constants of the NUT open container format ("NUT Open Container Format", versions 3 and 4): the
+ * file id string, start codes (section "Constants"), frame flags (section "Frame") and
+ * four-character codes.
  *
  * @module
  */

@@ -46,7 +46,10 @@ function peakSeconds(frames: readonly DecodedAudio[]): number {
 
 const NEAR_SILENCE = 0.0001;
 
-/** Soft noise with a click whose loudest sample is at `clickSeconds`, in pieces of a tenth of a second. */
+/**
+ * Soft noise with a click whose loudest sample is at `clickSeconds`, in pieces of a tenth of a
+ * second.
+ */
 function clicks(
   { sampleRate, channels, clickSeconds, pieces = 10 }: {
     sampleRate: number;
@@ -83,7 +86,7 @@ for (const [codec, encoder] of Object.entries(ENCODERS)) {
   for (const [layout, channels] of Object.entries(LAYOUTS)) {
     for (const rate of codec === "opus" ? [48_000] : [44_100, 48_000]) {
       if (codec === "mp3" && layout === "5.1") continue; // MP3 has two channels at most
-      Deno.test(`AudioDecoder gives each packet's samples at its pts: ${codec} ${layout} ${rate}`, async () => {
+      Deno.test(`AudioDecoder keeps every pts: ${codec} ${layout} ${rate}`, async () => {
         const clip = await makeAudio({ encode: `${encoder} ${channels} -ar ${rate}` });
         const frames = await decodeAll(clip);
         const sent = clip.packets.map((packet) => packet.ptsTicks);
@@ -186,7 +189,7 @@ Deno.test("AudioDecoder follows reconfigure() in order", async () => {
 for (const codec of ["opus", "aac"] as const) {
   for (const sampleRate of [44_100, 48_000]) {
     for (const channels of [1, 2, 6]) {
-      Deno.test(`AudioEncoder keeps sound at its time: ${codec} ${sampleRate} Hz, ${channels} ch`, async () => {
+      Deno.test(`AudioEncoder keeps time: ${codec} ${sampleRate} Hz, ${channels} ch`, async () => {
         const pieces = clicks({ sampleRate, channels, clickSeconds: 0.55 });
         const clip = await encodeAll(pieces, { codec });
         assert.equal(clip.stream.codec, codec);

@@ -279,7 +279,7 @@ Deno.test("VideoEncoder fails when no child ever works", async () => {
   await failed;
 });
 
-Deno.test("VideoEncoder starts ahead with prewarm(), and switches when the guess was wrong", async () => {
+Deno.test("VideoEncoder starts ahead with prewarm(), even with a wrong guess", async () => {
   for (const size of ["320x180", "160x90"]) {
     const pictures = await makePictures({ size, frames: 3 });
     const shape = { width: 320, height: 180, pixelFormat: "i420" } as const;
