@@ -85,15 +85,22 @@ export abstract class FrameProcessor {
   }
 }
 
-/**
- * Whether a processor overrides `processAudio`; if not, audio is copied. `FrameProcessor` may be that of
- * another copy of Runnel, so its own prototype is asked for.
- */
+/** Whether a processor overrides `processAudio`; if not, audio is copied. */
 export function handlesAudio(processor: FrameProcessor): boolean {
-  let base: object | null = processor;
+  return processor.processAudio !== baseOf(processor).processAudio;
+}
+
+/** Whether a processor overrides `processVideo`; if not, frames go on as they come. */
+export function handlesVideo(processor: FrameProcessor): boolean {
+  return processor.processVideo !== baseOf(processor).processVideo;
+}
+
+/** `FrameProcessor` may be that of another copy of Runnel, so the processor's own base is asked for. */
+function baseOf(processor: FrameProcessor): Partial<FrameProcessor> {
+  let base: object = processor;
   for (let next = base; next !== null && next !== Object.prototype;) {
     base = next;
     next = Object.getPrototypeOf(next);
   }
-  return processor.processAudio !== (base as Partial<FrameProcessor>).processAudio;
+  return base;
 }

@@ -8,6 +8,9 @@ import { describeError, ProcessorError, type ProcessorErrorCode } from "../base/
 import { type AudioFrame, isAudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
 import { type FrameProcessor, handlesAudio, type ProcessorParams } from "./frame_processor.ts";
 
+/** The smallest side of a frame that can be encoded: chroma is a sample for two pixels. */
+const MIN_FRAME_SIDE = 2;
+
 /**
  * Stands between a stream and a user's processor: what it throws, returns or never returns becomes a
  * frame, null, or a {@linkcode ProcessorError}.
@@ -17,6 +20,7 @@ export class ProcessorGuard {
   readonly processor: FrameProcessor;
   /** Whether audio goes through the processor. */
   readonly handlesAudio: boolean;
+  /** Settles when the last update has really ended, which may be after it was given up. */
   #updates: Promise<void> = Promise.resolve();
 
   /** Guards a processor. */
@@ -48,6 +52,9 @@ export class ProcessorGuard {
     if (result.closed) {
       throw badResult("processVideo()", result, "a frame that was not closed");
     }
+    if (result.width < MIN_FRAME_SIDE || result.height < MIN_FRAME_SIDE) {
+      throw badResult("processVideo()", result, "a frame of 2x2 pixels or more");
+    }
     return result;
   }
 
@@ -67,20 +74,24 @@ export class ProcessorGuard {
   }
 
   /**
-   * Gives changed parameters to the processor, after updates that are still under way. Rejects with a
-   * `ProcessorError` of code `PROCESSOR_PARAMS` when it refuses them.
+   * Gives changed parameters to the processor, once updates that are still under way have ended, also
+   * one that hangs. Rejects with a `ProcessorError` of code `PROCESSOR_PARAMS` when it refuses them, or
+   * `PROCESSOR_TIMEOUT` when it is not done in time, waiting included; an update whose turn has not
+   * come by then is never given.
    */
   updateParams(params: ProcessorParams): Promise<void> {
-    const update = this.#updates.then(() =>
-      this.#call({
-        what: "updateParams()",
-        code: "PROCESSOR_PARAMS",
-        run: () => this.processor.updateParams(params),
-      })
-    );
+    let abandoned = false;
+    const update = this.#updates.then(async () => {
+      if (!abandoned) await this.processor.updateParams(params);
+    });
     // A refused update is its caller's; the next one has its turn all the same.
     this.#updates = update.catch(() => {});
-    return update;
+    return this.#call({
+      what: "updateParams()",
+      code: "PROCESSOR_PARAMS",
+      run: () => update,
+      onTimeout: () => abandoned = true,
+    });
   }
 
   /** Says that a stream begins. Rejects with a `ProcessorError` when the processor fails. */
@@ -111,15 +122,15 @@ export class ProcessorGuard {
   }
 
   async #call<T>(call: GuardedCall<T>): Promise<T> {
-    let pending: T | Promise<T>;
+    let pending: T | PromiseLike<T>;
     try {
       pending = call.run();
     } catch (error) {
       throw failed(call, error);
     }
     // Most processors answer at once: no timer for them.
-    if (!(pending instanceof Promise)) return pending;
-    return await this.#waitFor(pending, call);
+    if (!isThenable(pending)) return pending;
+    return await this.#waitFor(Promise.resolve(pending), call);
   }
 
   async #waitFor<T>(pending: Promise<T>, call: GuardedCall<T>): Promise<T> {
@@ -128,6 +139,7 @@ export class ProcessorGuard {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
+      call.onTimeout?.();
       timeout.reject(hung(call.what, timeoutMs));
     }, timeoutMs);
     const outcome = pending.then(
@@ -151,9 +163,17 @@ export class ProcessorGuard {
 interface GuardedCall<T> {
   readonly what: string;
   readonly code: ProcessorErrorCode;
-  readonly run: () => T | Promise<T>;
+  readonly run: () => T | PromiseLike<T>;
+  /** Called when the call is given up. */
+  readonly onTimeout?: () => void;
   /** Takes a result, if there is one, that came after the call was given up. */
   readonly onLate?: (result: unknown) => void;
+}
+
+/** Not every promise is a `Promise`: a processor may use a library's own. */
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
 }
 
 function failed(call: Pick<GuardedCall<unknown>, "what" | "code">, cause: unknown): ProcessorError {
@@ -183,7 +203,9 @@ function badResult(what: string, result: unknown, wanted: string): ProcessorErro
 
 function describeValue(value: unknown): string {
   if (value === undefined) return "undefined";
-  if (isVideoFrame(value)) return "a closed VideoFrame";
+  if (isVideoFrame(value)) {
+    return `a${value.closed ? " closed" : ""} VideoFrame of ${value.width}x${value.height}`;
+  }
   if (typeof value !== "object" || value === null) return `${typeof value} ${String(value)}`;
   return `an object of type ${value.constructor?.name ?? "null"}`;
 }

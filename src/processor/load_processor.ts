@@ -9,10 +9,8 @@ import { Gain } from "./builtin/gain.ts";
 import { Passthrough } from "./builtin/passthrough.ts";
 import { Grayscale, Invert, Mirror } from "./builtin/picture_filters.ts";
 import { Timestamp } from "./builtin/timestamp.ts";
-import { FrameProcessor } from "./frame_processor.ts";
-
-/** What may be passed as `processor`: an instance, or what makes one. */
-export type ProcessorSource = FrameProcessor | (() => FrameProcessor);
+import type { FrameProcessor } from "./frame_processor.ts";
+import { processorFrom } from "./resolve_processor.ts";
 
 /** The processors that come with Runnel, by name. */
 export const BUILTIN_PROCESSORS: Readonly<Record<string, () => FrameProcessor>> = Object.freeze({
@@ -99,48 +97,12 @@ async function importDefault(file: string, url: URL): Promise<unknown> {
   );
 }
 
+/** Anything but a function is judged at once; a function only when it is called. */
 function toFactory(file: string, exported: unknown): () => FrameProcessor {
-  if (isProcessor(exported)) return () => exported;
-  if (typeof exported !== "function") throw wrongExport(file, exported);
-  const create = exported as (() => unknown) & (new () => unknown);
-  return () => {
-    let made: unknown;
-    try {
-      made = isProcessor(create.prototype) ? new create() : create();
-    } catch (error) {
-      throw new ConfigError(
-        "CONFIG_PROCESSOR",
-        `Cannot create the processor of ${file}: ${describeError(error)}`,
-        { cause: error, context: { file } },
-      );
-    }
-    if (!isProcessor(made)) throw wrongExport(file, made);
-    return made;
-  };
-}
-
-/**
- * Whether a value is a processor: by its methods, since a user's file may import another copy of
- * Runnel, whose classes are not ours.
- */
-function isProcessor(value: unknown): value is FrameProcessor {
-  if (value instanceof FrameProcessor) return true;
-  if (typeof value !== "object" || value === null) return false;
-  const candidate = value as Partial<Record<keyof FrameProcessor, unknown>>;
-  return typeof candidate.processVideo === "function" &&
-    typeof candidate.initialize === "function" && typeof candidate.updateParams === "function";
-}
-
-function wrongExport(file: string, found: unknown): ConfigError {
-  const type = typeof found === "object" && found !== null
-    ? found.constructor?.name ?? "object"
-    : typeof found;
-  return new ConfigError(
-    "CONFIG_PROCESSOR",
-    `Cannot load processor ${file}: its default export gives ${type}; ` +
-      "export a FrameProcessor, a class that extends it, or what defineProcessor returns",
-    { context: { file, type } },
-  );
+  const described = `the default export of ${file}`;
+  if (typeof exported === "function") return () => processorFrom(exported, described);
+  const instance = processorFrom(exported, described);
+  return () => instance;
 }
 
 function unknownName(name: string): ConfigError {

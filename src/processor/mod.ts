@@ -9,3 +9,4 @@ export * from "./define_processor.ts";
 export * from "./frame_processor.ts";
 export * from "./guard.ts";
 export * from "./load_processor.ts";
+export { isFrameProcessor, type ProcessorSource, resolveProcessor } from "./resolve_processor.ts";

@@ -49,6 +49,7 @@ Deno.test("ProcessorGuard refuses results that are no open frame", async () => {
     [42, /number 42/],
     [new Uint8Array(3), /Uint8Array/],
     [closed, /closed VideoFrame/],
+    [makeFrame({ width: 1, height: 8 }), /VideoFrame of 1x8; return a frame of 2x2/],
   ];
   for (const [result, message] of cases) {
     const call = guard({ video: () => result as null }).processVideo(makeFrame());
@@ -100,6 +101,34 @@ Deno.test("ProcessorGuard never runs updates beside each other, and goes on afte
   await refuses(second, "PROCESSOR_PARAMS", /bad is not allowed/);
   await third;
   assert.deepEqual(seen, [1, 3]);
+});
+
+Deno.test("ProcessorGuard does not start an update beside one that hangs", async () => {
+  const first = Promise.withResolvers<void>();
+  const given: unknown[] = [];
+  const slow = guard({
+    timeoutMs: 20,
+    updateParams(params) {
+      given.push(params["n"]);
+      return params["n"] === 1 ? first.promise : Promise.resolve();
+    },
+  });
+  const hanging = slow.updateParams({ n: 1 });
+  const waiting = slow.updateParams({ n: 2 });
+  await refuses(hanging, "PROCESSOR_TIMEOUT", /20 ms/);
+  await refuses(waiting, "PROCESSOR_TIMEOUT", /20 ms/);
+  first.resolve();
+  await slow.updateParams({ n: 3 });
+  assert.deepEqual(given, [1, 3]);
+});
+
+Deno.test("ProcessorGuard waits for promises that are not of the class Promise", async () => {
+  const frame = makeFrame();
+  const thenable: PromiseLike<typeof frame> = {
+    then: (resolve, reject) => Promise.resolve(frame).then(resolve, reject),
+  };
+  const odd = guard({ video: () => thenable as Promise<typeof frame> });
+  assert.equal(await odd.processVideo(frame), frame);
 });
 
 Deno.test("ProcessorGuard reports metrics that cannot be had instead of failing", () => {

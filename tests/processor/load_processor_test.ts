@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../src/base/mod.ts";
-import { FrameProcessor, handlesAudio, loadProcessor } from "../../src/processor/mod.ts";
+import {
+  BUILTIN_PROCESSORS,
+  defineProcessor,
+  FrameProcessor,
+  handlesAudio,
+  handlesVideo,
+  loadProcessor,
+  resolveProcessor,
+} from "../../src/processor/mod.ts";
 
 const ROOM = new URL("../../src/processor/mod.ts", import.meta.url).href;
 
@@ -69,4 +77,49 @@ Deno.test("loadProcessor() refuses a default export that is no processor", async
   await refused("export default 42;", /gives number/);
   await refused("export default () => ({});", /gives Object/);
   await refused(`export default () => { throw new Error("no GPU"); };`, /no GPU/);
+});
+
+Deno.test("resolveProcessor() keeps an instance, constructs a class, and calls a factory", () => {
+  class Own extends FrameProcessor {}
+  const instance = new Own();
+  assert.equal(resolveProcessor(instance), instance);
+  assert.ok(resolveProcessor(Own) instanceof Own);
+  const defined = defineProcessor({ video: () => null });
+  assert.notEqual(resolveProcessor(defined), resolveProcessor(defined));
+  assert.throws(() => resolveProcessor({} as FrameProcessor), /option processor.*gives Object/);
+  assert.throws(() => resolveProcessor(() => null as never), /gives null/);
+});
+
+Deno.test("handlesVideo() and handlesAudio() tell what a processor overrides", () => {
+  class Pictures extends FrameProcessor {
+    override processVideo(): null {
+      return null;
+    }
+  }
+  class MorePictures extends Pictures {}
+  const cases: readonly [FrameProcessor, boolean, boolean][] = [
+    [new MorePictures(), true, false],
+    [defineProcessor({})(), false, false],
+    [defineProcessor({ video: () => null })(), true, false],
+    [defineProcessor({ audio: () => null })(), false, true],
+    [BUILTIN_PROCESSORS["passthrough"]!(), false, false],
+    [BUILTIN_PROCESSORS["gain"]!(), false, true],
+    [BUILTIN_PROCESSORS["mirror"]!(), true, false],
+  ];
+  for (const [processor, video, audio] of cases) {
+    assert.equal(handlesVideo(processor), video);
+    assert.equal(handlesAudio(processor), audio);
+  }
+});
+
+Deno.test("handlesAudio() knows a processor of another copy of the library", async () => {
+  // Another URL is another module instance: its FrameProcessor is not ours.
+  const copy: typeof import("../../src/processor/frame_processor.ts") = await import(
+    `${new URL("../../src/processor/frame_processor.ts", import.meta.url).href}?copy`
+  );
+  class Foreign extends copy.FrameProcessor {}
+  assert.equal(new Foreign() instanceof FrameProcessor, false);
+  const resolved = resolveProcessor(Foreign as typeof FrameProcessor & (new () => FrameProcessor));
+  assert.equal(handlesAudio(resolved), false);
+  assert.equal(handlesVideo(resolved), false);
 });

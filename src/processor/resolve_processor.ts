@@ -1,0 +1,69 @@
+/**
+ * From what may be passed as `processor` to a processor.
+ *
+ * @module
+ */
+
+import { ConfigError, describeError } from "../base/mod.ts";
+import { FrameProcessor } from "./frame_processor.ts";
+
+/**
+ * What may be passed as `processor`: an instance, which serves one stream at a time, or a factory or
+ * class, which makes one for each stream.
+ */
+export type ProcessorSource = FrameProcessor | (() => FrameProcessor) | (new () => FrameProcessor);
+
+/**
+ * The processor of a source: an instance is itself, a class is constructed, a factory called.
+ *
+ * Throws a {@linkcode ConfigError} `CONFIG_PROCESSOR` for what is or gives no processor, and when its
+ * making fails.
+ */
+export function resolveProcessor(source: ProcessorSource): FrameProcessor {
+  return processorFrom(source, "the option processor");
+}
+
+/** Like {@linkcode resolveProcessor}, for a value of which nothing is known; errors name it so. */
+export function processorFrom(source: unknown, described: string): FrameProcessor {
+  if (isFrameProcessor(source)) return source;
+  if (typeof source !== "function") throw wrongSource(described, source);
+  const create = source as (() => unknown) & (new () => unknown);
+  let made: unknown;
+  try {
+    made = isFrameProcessor(create.prototype) ? new create() : create();
+  } catch (error) {
+    throw new ConfigError(
+      "CONFIG_PROCESSOR",
+      `Cannot create a processor from ${described}: ${describeError(error)}`,
+      { cause: error, context: { source: described } },
+    );
+  }
+  if (!isFrameProcessor(made)) throw wrongSource(described, made);
+  return made;
+}
+
+/**
+ * Whether a value is a processor: by its methods, since a user's file may import another copy of
+ * Runnel, whose classes are not ours.
+ */
+export function isFrameProcessor(value: unknown): value is FrameProcessor {
+  if (value instanceof FrameProcessor) return true;
+  if (typeof value !== "object" || value === null) return false;
+  const candidate = value as Partial<Record<keyof FrameProcessor, unknown>>;
+  return typeof candidate.processVideo === "function" &&
+    typeof candidate.initialize === "function" && typeof candidate.updateParams === "function";
+}
+
+function wrongSource(described: string, found: unknown): ConfigError {
+  const type = typeof found === "object" && found !== null
+    ? found.constructor?.name ?? "object"
+    : found === null
+    ? "null"
+    : typeof found;
+  return new ConfigError(
+    "CONFIG_PROCESSOR",
+    `Cannot use ${described} as a processor: it gives ${type}; ` +
+      "give a FrameProcessor, a class that extends it, or what defineProcessor returns",
+    { context: { source: described, type } },
+  );
+}
