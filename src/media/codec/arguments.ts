@@ -97,6 +97,8 @@ export interface VideoEncodeArguments extends CodecUrls {
   readonly height: number;
   readonly pixelFormat: PixelFormat;
   readonly color: ColorInfo;
+  /** Size to scale to. @default the pictures' own */
+  readonly outputSize?: { readonly width: number; readonly height: number };
   /** About how many pictures a second will come: for the level and the rate control. */
   readonly frameRate: number;
   readonly preset: string;
@@ -128,21 +130,37 @@ export function videoEncodeArguments(options: VideoEncodeArguments): string[] {
   ];
 }
 
-function encodeFilters({ width, height, pixelFormat, color }: VideoEncodeArguments): string {
+function encodeFilters(options: VideoEncodeArguments): string {
+  const { pixelFormat, color, outputSize } = options;
   const range = color.fullRange ? "pc" : "tv";
+  const { width, height } = even(outputSize ?? options);
   const filters: string[] = [];
-  if (width % 2 !== 0 || height % 2 !== 0) {
-    filters.push(`crop=${width - width % 2}:${height - height % 2}:0:0`);
+  const scaled = outputSize !== undefined &&
+    (outputSize.width !== options.width || outputSize.height !== options.height);
+  if (!scaled && (width !== options.width || height !== options.height)) {
+    filters.push(`crop=${width}:${height}:0:0`);
   }
-  if (pixelFormat !== "i420") {
-    const flags = "flags=bilinear+accurate_rnd+full_chroma_inp";
-    filters.push(`scale=out_color_matrix=${color.matrix}:out_range=${range}:${flags}`);
+  if (scaled || pixelFormat !== "i420") {
+    const size = scaled ? `w=${width}:h=${height}:` : "";
+    const matrix = pixelFormat === "i420" ? "" : `out_color_matrix=${color.matrix}:`;
+    const limits = pixelFormat === "i420"
+      ? `in_range=${range}:out_range=${range}`
+      : `out_range=${range}`;
+    filters.push(`scale=${size}${matrix}${limits}:flags=bilinear+accurate_rnd+full_chroma_inp`);
     filters.push("format=yuv420p");
   }
   const { space, primaries, transfer } = COLOR_TAGS[color.matrix];
   const tags = `colorspace=${space}:color_primaries=${primaries}:color_trc=${transfer}`;
   filters.push(`setparams=range=${range}:${tags}`);
   return filters.join(",");
+}
+
+/** H.264 in 4:2:0 has even sizes: the last column or row goes. */
+function even({ width, height }: { width: number; height: number }): {
+  width: number;
+  height: number;
+} {
+  return { width: width - width % 2, height: height - height % 2 };
 }
 
 const COLOR_TAGS = {

@@ -29,6 +29,8 @@ export interface VideoEncoderOptions extends CoderOptions {
    * @default bt709, limited
    */
   readonly color?: ColorInfo;
+  /** Size that every picture is scaled to. @default the pictures' own */
+  readonly outputSize?: { readonly width: number; readonly height: number };
   /** The longest time from keyframe to keyframe. @default 2 */
   readonly gopSeconds?: number;
   /** About how many pictures a second will come; they may come at any other rate. @default 30 */
@@ -202,7 +204,8 @@ export class VideoEncoder implements AsyncDisposable {
 
   #runSpec(shape: TaggedShape): Omit<CodecRunSpec, "onEvent"> {
     const { width, height, pixelFormat, color } = shape;
-    const { frameRate = 30, preset = "superfast", crf = 23, threads = 0, bitrate } = this.#options;
+    const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = this.#options;
+    const { bitrate, outputSize } = this.#options;
     const picture = { width, height, pixelFormat, color };
     const settings = { frameRate, preset, crf, threads, hardware: this.#hardware };
     return {
@@ -215,6 +218,7 @@ export class VideoEncoder implements AsyncDisposable {
           ...picture,
           ...settings,
           ...(bitrate === undefined ? {} : { bitrate }),
+          ...(outputSize === undefined ? {} : { outputSize }),
         }),
     };
   }

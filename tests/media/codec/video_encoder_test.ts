@@ -308,3 +308,29 @@ Deno.test("what VideoEncoder makes goes through VideoDecoder with every pts", as
   await done;
   assert.deepEqual(items.map((frame) => frame.ptsTicks), pictures.map((p) => p.ptsTicks));
 });
+
+Deno.test("VideoEncoder scales pictures of any size and format to its output size", async () => {
+  const outputSize = { width: 161, height: 90 };
+  await using encoder = new VideoEncoder({ timeBase: TIME_BASE, outputSize });
+  const { items, done } = collect(encoder.packets());
+  let ptsTicks = 0;
+  for (const size of ["320x180", "160x90", "161x90"]) {
+    for (const picture of await makePictures({ size, frames: 2 })) {
+      await encoder.encode({ ...picture, ptsTicks: ptsTicks += 3000 });
+    }
+  }
+  await encoder.flush();
+  await done;
+  assert.equal(items.length, 6);
+  const color: ColorInfo = { matrix: "bt709", fullRange: false };
+  const size = { width: 160, height: 90, reorderDepth: 0, color } as const;
+  const stream = { kind: "video", codec: "h264", ...size } as const;
+  await using decoder = new VideoDecoder({ stream, timeBase: TIME_BASE });
+  const decoded = collect(decoder.frames());
+  for (const packet of items) await decoder.decode(packet);
+  await decoder.flush();
+  await decoded.done;
+  assert.deepEqual(decoded.items.map(({ width, height }) => `${width}x${height}`), [
+    ...new Array<string>(6).fill("160x90"),
+  ]);
+});
