@@ -1,7 +1,10 @@
-import { writeAacConfig } from "../bitstream/aac_config.ts";
-import type { AdtsHeader } from "../bitstream/adts.ts";
-import type { AudioFrameHeader, AudioFrameParser } from "../bitstream/audio_frame.ts";
-import { AUDIO_FRAME_PARSERS } from "../bitstream/audio_frame_parsers.ts";
+import {
+  type AdtsHeader,
+  AUDIO_FRAME_PARSERS,
+  type AudioFrameHeader,
+  type AudioFrameParser,
+  writeAacConfig,
+} from "../bitstream/mod.ts";
 import type { AudioStreamInfo } from "../types.ts";
 import { concatBytes } from "./bytes.ts";
 import type { PesUnit } from "./pes_assembler.ts";

@@ -6,17 +6,21 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
-import { aacChannels, type AacConfig, parseAacConfig } from "../bitstream/aac_config.ts";
-import { ADTS_HEADER_BYTES, assertAdtsConfig, writeAdtsHeader } from "../bitstream/adts.ts";
-import { findNalUnit } from "../bitstream/annexb.ts";
-import { H264_NAL } from "../bitstream/h264.ts";
-import { HEVC_NAL } from "../bitstream/hevc.ts";
-import { parseOpusHead } from "../bitstream/opus.ts";
 import {
+  aacChannels,
+  type AacConfig,
+  ADTS_HEADER_BYTES,
+  assertAdtsConfig,
+  findNalUnit,
+  H264_NAL,
+  HEVC_NAL,
   opusChannelConfig,
   opusControlHeaderBytes,
+  parseAacConfig,
+  parseOpusHead,
+  writeAdtsHeader,
   writeOpusControlHeader,
-} from "../bitstream/opus_ts.ts";
+} from "../bitstream/mod.ts";
 import type { AudioStreamInfo, VideoCodec } from "../types.ts";
 import type { Descriptor, PmtStream } from "./psi.ts";
 import { DESCRIPTOR, FORMAT, OPUS_EXTENSION_TAG, PID, STREAM_ID, STREAM_TYPE } from "./tables.ts";

@@ -5,8 +5,8 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
-import { ByteCursor } from "../bitstream/byte_cursor.ts";
-import { crc32Mpeg } from "./crc32.ts";
+import { ByteCursor } from "../bitstream/mod.ts";
+import { crc32, MPEG_CRC_START } from "../crc32.ts";
 import { TABLE_ID } from "./tables.ts";
 
 const CRC_BYTES = 4;
@@ -109,7 +109,7 @@ function openSection(section: Uint8Array, tableId: number): Section | undefined 
   const tableIdExtension = cursor.readU16();
   const inForce = (cursor.readU8() & 1) === 1; // current_next_indicator
   cursor.skip(2); // section_number, last_section_number
-  if (crc32Mpeg(section) !== 0) {
+  if (crc32(section, MPEG_CRC_START) !== 0) {
     throw new MediaError(
       "MEDIA_BAD_CONTAINER",
       `Cannot read table ${tableId}: its CRC is wrong; the stream is damaged`,
@@ -148,7 +148,7 @@ function writeSection(
     ...body,
     ...[0, 0, 0, 0],
   ]);
-  const crc = crc32Mpeg(data.subarray(0, data.length - CRC_BYTES));
+  const crc = crc32(data.subarray(0, data.length - CRC_BYTES), MPEG_CRC_START);
   new DataView(data.buffer).setUint32(data.length - CRC_BYTES, crc);
   return data;
 }

@@ -6,8 +6,7 @@
  */
 
 import type { AudioCodec, VideoCodec } from "../types.ts";
-import { writeOpusHead } from "../bitstream/opus.ts";
-import { opusHeadFromChannelConfig } from "../bitstream/opus_ts.ts";
+import { opusHeadFromChannelConfig, writeOpusHead } from "../bitstream/mod.ts";
 import type { Descriptor, PmtStream } from "./psi.ts";
 import {
   DESCRIPTOR,

@@ -1,7 +1,9 @@
-import { scanAccessUnits } from "../bitstream/access_unit.ts";
-import { parseH264Sps } from "../bitstream/h264.ts";
-import { parseHevcSps } from "../bitstream/hevc.ts";
-import type { SequenceInfo } from "../bitstream/vui.ts";
+import {
+  parseH264Sps,
+  parseHevcSps,
+  scanAccessUnits,
+  type SequenceInfo,
+} from "../bitstream/mod.ts";
 import { MediaError } from "../../base/errors.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";

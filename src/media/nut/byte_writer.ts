@@ -4,7 +4,7 @@
  * @module
  */
 
-import { crc32 } from "./crc32.ts";
+import { crc32 } from "../crc32.ts";
 import { HEADER_CHECKSUM_ABOVE, type StartCode } from "./tables.ts";
 
 /** A growing byte buffer. */

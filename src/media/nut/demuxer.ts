@@ -8,7 +8,7 @@
 import { MediaError } from "../../base/errors.ts";
 import type { Rational } from "../../base/rational.ts";
 import { ByteCursor, NeedMoreBytes } from "./byte_cursor.ts";
-import { crc32 } from "./crc32.ts";
+import { crc32 } from "../crc32.ts";
 import { type FrameHeader, readFrameHeader, type StreamState } from "./frame_header.ts";
 import {
   type MainHeader,

@@ -5,7 +5,7 @@
  */
 
 import type { ByteCursor } from "./byte_cursor.ts";
-import { crc32 } from "./crc32.ts";
+import { crc32 } from "../crc32.ts";
 import type { MainHeader, StreamHeader } from "./headers.ts";
 import { ELISION_SIZE_MAX, FrameFlag } from "./tables.ts";
 

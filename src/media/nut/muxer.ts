@@ -6,7 +6,7 @@
 
 import type { Rational } from "../../base/rational.ts";
 import { ByteWriter } from "./byte_writer.ts";
-import { crc32 } from "./crc32.ts";
+import { crc32 } from "../crc32.ts";
 import { FULL_FRAME_CODE, type NutStream, writeMainHeader, writeStreamHeader } from "./headers.ts";
 import {
   FILE_ID,

@@ -1,6 +1,6 @@
 /**
- * The checksum of NUT packets: CRC-32 with polynomial 0x04C11DB7, initial value 0, neither
- * reflected nor inverted (NUT specification, `checksum`).
+ * The checksum of both containers: CRC-32 with polynomial 0x04C11DB7, neither reflected nor inverted
+ * (ISO/IEC 13818-1 Annex A; NUT specification, `checksum`).
  *
  * @module
  */
@@ -17,9 +17,10 @@ function buildTable(): Uint32Array {
   return table;
 }
 
-/**
- * The checksum of `bytes`, continuing from `crc`. Over data followed by its own checksum it is 0.
- */
+/** What the checksum of an MPEG-TS section begins with; that of a NUT packet begins with 0. */
+export const MPEG_CRC_START = 0xFFFFFFFF;
+
+/** The checksum of `bytes`, continuing from `crc`. Over data followed by its own checksum it is 0. */
 export function crc32(bytes: Uint8Array, crc = 0): number {
   for (let i = 0; i < bytes.length; i++) {
     crc = (crc << 8) ^ TABLE[(crc >>> 24) ^ bytes[i]!]!;
