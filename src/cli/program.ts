@@ -6,6 +6,12 @@
 
 import { Command, CommanderError } from "commander";
 import { type CommandTask, EXIT, type ExitCode, runCommand } from "./command_run.ts";
+import { addBench } from "./commands/bench.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addDoctor } from "./commands/doctor.ts";
+import { addProcess } from "./commands/process.ts";
+import { addPublish } from "./commands/publish.ts";
+import { addServe } from "./commands/serve.ts";
 import { addSubscribe } from "./commands/subscribe.ts";
 import { addTrickleServer } from "./commands/trickle_server.ts";
 import type { LogSettings } from "./logging.ts";
@@ -57,8 +63,14 @@ function createProgram(run: RunTask): Command {
 }
 
 const COMMANDS: readonly ((program: Command, run: RunTask) => Command)[] = [
+  addServe,
+  addDemo,
+  addProcess,
   addTrickleServer,
+  addPublish,
   addSubscribe,
+  addDoctor,
+  addBench,
 ];
 
 /** Commander takes any value of a flag's variable for "on": `=0`, `=false` and `=no` mean "off" here. */

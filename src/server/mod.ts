@@ -10,5 +10,4 @@ export { InterruptGuard } from "./interrupt.ts";
 export type { StreamServerOptions } from "./options.ts";
 export type { CurrentState, HealthStatus, StatusBody, StatusMetrics } from "./pipeline_status.ts";
 export type { ErrorBody, SuccessBody } from "./responses.ts";
-export type { StartRequest, ValidStreamParams } from "./schemas.ts";
 export { StreamServer } from "./stream_server.ts";

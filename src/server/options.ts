@@ -4,17 +4,17 @@
  * @module
  */
 
-import type { FrameProcessor } from "../processor/mod.ts";
+import type { ProcessorSource } from "../processor/mod.ts";
 import type { OutputAudioCodec, TlsOptions, TrickleSessionOptions } from "../session/mod.ts";
 import type { StreamSession } from "./active_stream.ts";
 
 /** Options of a `StreamServer`. */
 export interface StreamServerOptions {
   /**
-   * What every frame goes through: an instance, or a factory that is called once when the server
-   * starts. It serves one stream at a time.
+   * What every frame goes through: an instance, or a class or factory that is used once when the
+   * server starts. It serves one stream at a time.
    */
-  readonly processor: FrameProcessor | (() => FrameProcessor);
+  readonly processor: ProcessorSource;
   /** Port to listen on; 0 takes a free one. @default {8000} */
   readonly port?: number;
   /** Address to bind. @default {"0.0.0.0"} */

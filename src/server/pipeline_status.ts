@@ -44,7 +44,7 @@ export interface StatusBody extends CurrentState {
     readonly gateway_request_id: string;
   } | null;
   /** Figures of the active stream, else of the last one; `{}` before the first. */
-  readonly metrics: StatusMetrics | Readonly<Record<string, never>>;
+  readonly metrics: Partial<StatusMetrics>;
 }
 
 /** Figures of a stream under `metrics`, with what the processor's `getMetrics()` says of the GPU. */

@@ -16,11 +16,18 @@ export class ProcessorHost {
   /** Resolves when initialization is over, one way or the other. */
   readonly settled: Promise<void>;
   #state: PipelineState = { kind: "loading" };
+  #droppedMessages = 0;
 
-  /** Begins to initialize the processor. */
+  /** Begins to initialize the processor; the signal says that the server stops. */
   constructor(processor: FrameProcessor, signal: AbortSignal) {
     this.processor = processor;
-    this.settled = this.#initialize(signal);
+    this.settled = this.#initialize({
+      params: {},
+      log: roomLogger("processor"),
+      signal,
+      sendData: () => this.#dropMessage(),
+      sendEvent: () => this.#dropMessage(),
+    });
   }
 
   /** How far initialization is. */
@@ -28,31 +35,28 @@ export class ProcessorHost {
     return this.#state;
   }
 
-  async #initialize(signal: AbortSignal): Promise<void> {
+  /** Data and events that the processor sent while there was no channel to take them. */
+  get droppedMessages(): number {
+    return this.#droppedMessages;
+  }
+
+  #dropMessage(): void {
+    this.#droppedMessages++;
+    if (this.#droppedMessages > 1) return;
+    log.warn("The processor sent data or an event, and there is no channel for it: dropped");
+  }
+
+  async #initialize(context: ProcessorContext): Promise<void> {
     const startedMs = performance.now();
     try {
-      await this.processor.initialize(createContext(signal));
+      await this.processor.initialize(context);
       this.#state = { kind: "ready" };
-      log.info("The processor is ready after {ms} ms", {
-        ms: Math.round(performance.now() - startedMs),
-      });
+      const ms = Math.round(performance.now() - startedMs);
+      log.info("The processor is ready after {ms} ms", { ms });
     } catch (error) {
-      if (signal.aborted) return;
-      this.#state = { kind: "failed", reason: describeError(error) };
-      log.error("The processor could not be initialized: {reason}", {
-        reason: describeError(error),
-      });
+      const reason = describeError(error);
+      this.#state = { kind: "failed", reason };
+      log.error("The processor could not be initialized: {reason}", { reason });
     }
   }
-}
-
-/** Outside a stream there is nobody to send to. */
-function createContext(signal: AbortSignal): ProcessorContext {
-  return {
-    params: {},
-    log: roomLogger("processor"),
-    signal,
-    sendData: () => {},
-    sendEvent: () => {},
-  };
 }

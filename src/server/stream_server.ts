@@ -5,7 +5,7 @@
  */
 
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
-import type { FrameProcessor } from "../processor/mod.ts";
+import { resolveProcessor } from "../processor/mod.ts";
 import { openTrickleSession, type TrickleSessionOptions } from "../session/mod.ts";
 import { InterruptGuard } from "./interrupt.ts";
 import type { StreamServerOptions } from "./options.ts";
@@ -87,7 +87,7 @@ export class StreamServer implements AsyncDisposable {
       if (this.#http !== undefined || this.#stopping !== undefined) {
         throw new TypeError("Cannot start: this server was started before; create another");
       }
-      const processor = createProcessor(this.#options.processor);
+      const processor = resolveProcessor(this.#options.processor);
       const { signal, openSession = openTrickleSession } = this.#options;
       this.#http = this.#listen();
       this.#host = new ProcessorHost(processor, this.#abort.signal);
@@ -166,19 +166,6 @@ export class StreamServer implements AsyncDisposable {
     const timer = setTimeout(() => this.#cut.abort(), SHUTDOWN_GRACE_MS);
     await this.#http.shutdown();
     clearTimeout(timer);
-  }
-}
-
-function createProcessor(source: FrameProcessor | (() => FrameProcessor)): FrameProcessor {
-  if (typeof source !== "function") return source;
-  try {
-    return source();
-  } catch (cause) {
-    throw new ConfigError(
-      "CONFIG_PROCESSOR",
-      `Cannot create the processor: its factory threw ${JSON.stringify(describeError(cause))}`,
-      { cause },
-    );
   }
 }
 

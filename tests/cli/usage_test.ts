@@ -3,6 +3,12 @@ import { runToEnd } from "./command_process.ts";
 import manifest from "../../deno.json" with { type: "json" };
 
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  "serve": ["PORT", "HOST", "CAPABILITY_NAME", "RUNNEL_PROCESSOR", "RUNNEL_TARGET_FPS"],
+  "demo": ["RUNNEL_DEMO_INPUT", "RUNNEL_DEMO_OUTPUT", "RUNNEL_SECONDS", "RUNNEL_PROCESSOR"],
+  "process": ["RUNNEL_PROCESSOR", "RUNNEL_PARAMS", "RUNNEL_PROCESS_SIZE"],
+  "publish": ["RUNNEL_TEST_SIZE", "RUNNEL_TEST_FPS", "RUNNEL_LOOP", "TRICKLE_TLS"],
+  "doctor": [],
+  "bench": [],
   "trickle-server": ["RUNNEL_TRICKLE_PORT", "RUNNEL_TRICKLE_HOST", "RUNNEL_TRICKLE_IDLE_TIMEOUT"],
   "subscribe": ["RUNNEL_SUBSCRIBE_START", "TRICKLE_TLS"],
 };

@@ -13,7 +13,7 @@ import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption } from "../options.ts";
 import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
 import type { RunTask } from "../program.ts";
-import { untilAborted } from "../until_aborted.ts";
+import { untilAborted } from "../pause.ts";
 
 interface ServeFlags extends LogSettings, StreamFlags {
   readonly host: string;

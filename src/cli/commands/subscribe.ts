@@ -5,8 +5,9 @@
  */
 
 import { type Command, InvalidArgumentError } from "commander";
-import { ConfigError, describeError, roomLogger, TrickleError } from "../../base/mod.ts";
+import { roomLogger, TrickleError } from "../../base/mod.ts";
 import { type SubscriberStart, tlsFromEnvironment, TrickleSubscriber } from "../../trickle/mod.ts";
+import { copyChannel, openOutput } from "../channel_copy.ts";
 import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { httpUrl, option, positiveNumber, tlsOption } from "../options.ts";
@@ -59,8 +60,7 @@ async function subscribe(
   });
   using output = await openOutput(out);
   context.announce(`Subscribed to ${subscriber.url}, writing to ${out}`, { url: subscriber.url });
-  const complete = await copySegments(subscriber, output.writer);
-  if (!complete) return EXIT.ok;
+  if (await copyChannel(subscriber, output) === "unread") return EXIT.ok;
   const outcome = await subscriber.outcome;
   const { segments, bytes, skippedSegments, droppedSegments } = subscriber.stats;
   if (outcome.kind === "not-found" && segments === 0) {
@@ -74,44 +74,4 @@ async function subscribe(
   const lost = skippedSegments + droppedSegments;
   if (lost > 0) log.warn("{lost} segments are missing: reading was too slow", { lost });
   return EXIT.ok;
-}
-
-interface Output extends Disposable {
-  readonly writer: { write(bytes: Uint8Array): Promise<number> };
-}
-
-async function openOutput(path: string): Promise<Output> {
-  if (path === "-") return { writer: Deno.stdout, [Symbol.dispose]: () => {} };
-  try {
-    const file = await Deno.open(path, { write: true, create: true, truncate: true });
-    return { writer: file, [Symbol.dispose]: () => file.close() };
-  } catch (cause) {
-    throw new ConfigError(
-      "CONFIG_INVALID",
-      `Cannot write ${path}: ${describeError(cause)}; name a file that can be written`,
-      { cause },
-    );
-  }
-}
-
-/** Copies all segments; false when whoever read the output has left. */
-async function copySegments(
-  subscriber: TrickleSubscriber,
-  writer: Output["writer"],
-): Promise<boolean> {
-  try {
-    for await (const segment of subscriber) {
-      for await (const chunk of segment.body) await writeAll(writer, chunk);
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return false;
-    throw error;
-  }
-}
-
-async function writeAll(writer: Output["writer"], bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length;) {
-    offset += await writer.write(bytes.subarray(offset));
-  }
 }

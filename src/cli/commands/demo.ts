@@ -1,0 +1,163 @@
+/**
+ * `demo`: a whole deployment in one process. A test picture goes into a trickle server, a worker that
+ * was started through its HTTP API takes it through a processor, and the result goes back.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import { loadProcessor } from "../../processor/mod.ts";
+import { StreamServer } from "../../server/mod.ts";
+import { TricklePublisher, TrickleServer } from "../../trickle/mod.ts";
+import { ChannelRecording } from "../channel_recording.ts";
+import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import { pause } from "../pause.ts";
+import { type DemoReport, describeReport, reportOf, statusLine } from "../demo_report.ts";
+import { sendLive, TEST_INPUT } from "../live_media.ts";
+import type { LogSettings } from "../logging.ts";
+import { option, port } from "../options.ts";
+import type { RunTask } from "../program.ts";
+import { writeStdout } from "../stdout.ts";
+import { StreamApi } from "../stream_api.ts";
+import { addProcessorOption } from "../stream_options.ts";
+import { addTestOptions, type TestFlags } from "../test_options.ts";
+
+interface DemoFlags extends LogSettings, TestFlags {
+  readonly processor: string;
+  readonly input: string;
+  readonly output?: string;
+  readonly port: number;
+  readonly json: boolean;
+}
+
+const INPUT_CHANNEL = "demo";
+const OUTPUT_CHANNEL = "demo-out";
+const MPEG_TS = "video/mp2t";
+
+/** How often the status is asked for. */
+const STATUS_INTERVAL_MS = 500;
+/** How long the worker may take to write out what it has after the end of the input. */
+const DRAIN_TIMEOUT_MS = 10_000;
+const DRAIN_POLL_MS = 20;
+
+/** Adds the command. */
+export function addDemo(program: Command, run: RunTask): Command {
+  const command = program.command("demo")
+    .description("run trickle server, test picture and worker in one process")
+    .addOption(option("--input <file>", "file or URL to play in a loop, or test", {
+      env: "RUNNEL_DEMO_INPUT",
+      default: TEST_INPUT,
+    }))
+    .addOption(option("--output <file>", "keep the processed stream as MPEG-TS", {
+      env: "RUNNEL_DEMO_OUTPUT",
+    }))
+    .addOption(option("--port <port>", "port of the worker's API; 0 takes a free one", {
+      env: "RUNNEL_DEMO_PORT",
+      default: 0,
+      parse: port,
+    }))
+    .addOption(option<boolean>("--json", "print the figures as one JSON object at the end", {
+      env: "RUNNEL_DEMO_JSON",
+      default: false,
+    }));
+  return addTestOptions(addProcessorOption(command))
+    .action((flags: DemoFlags) => run(flags, (context) => demo(flags, context)));
+}
+
+async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode> {
+  const processor = await loadProcessor(flags.processor);
+  await using trickle = new TrickleServer();
+  trickle.listen({ port: 0 });
+  await using server = new StreamServer({
+    processor,
+    host: "127.0.0.1",
+    port: flags.port,
+    targetFps: Infinity,
+  });
+  await server.start();
+  await server.initialized;
+  const report = await runStream(
+    { flags, context, trickle, api: new StreamApi(server.url) },
+    () => {
+      const [inputUrl, outputUrl] = [INPUT_CHANNEL, OUTPUT_CHANNEL].map((name) =>
+        trickle.channelUrl(name)
+      );
+      context.announce(`Worker ready on ${server.url}`, { url: server.url });
+      context.announce(`Input ${inputUrl}, output ${outputUrl}`, { inputUrl, outputUrl });
+    },
+  );
+  if (flags.json) writeStdout(`${JSON.stringify(report)}\n`);
+  else context.announce(describeReport(report), { report });
+  return report.frames_out > 0 ? EXIT.ok : EXIT.failed;
+}
+
+interface Stage {
+  readonly flags: DemoFlags;
+  readonly context: CommandContext;
+  readonly trickle: TrickleServer;
+  readonly api: StreamApi;
+}
+
+async function runStream(stage: Stage, onReady: () => void): Promise<DemoReport> {
+  const { flags, context, trickle, api } = stage;
+  for (const name of [INPUT_CHANNEL, OUTPUT_CHANNEL]) trickle.createChannel(name, MPEG_TS);
+  await using recording = flags.output === undefined
+    ? undefined
+    : await ChannelRecording.start(trickle.channelUrl(OUTPUT_CHANNEL), flags.output);
+  await api.start({
+    gateway_request_id: "demo",
+    subscribe_url: trickle.channelUrl(INPUT_CHANNEL),
+    publish_url: trickle.channelUrl(OUTPUT_CHANNEL),
+  });
+  onReady();
+  {
+    await using _status = new StatusTicker(stage);
+    await feed(stage);
+    if (!context.signal.aborted) await drain(api);
+  }
+  if ((await api.status()).active_streams > 0) await api.stop();
+  await recording?.finished;
+  return reportOf(await api.status(), recording?.lostSegments ?? 0);
+}
+
+async function feed({ flags, context, trickle }: Stage): Promise<void> {
+  await using publisher = new TricklePublisher(trickle.channelUrl(INPUT_CHANNEL), {
+    contentType: MPEG_TS,
+  });
+  await sendLive({ ...flags, loop: true, signal: context.signal }, publisher);
+  await publisher.close();
+}
+
+/** The input has ended: what the worker still has is to come out by itself. */
+async function drain(api: StreamApi): Promise<void> {
+  const deadline = performance.now() + DRAIN_TIMEOUT_MS;
+  while (performance.now() < deadline && (await api.status()).active_streams > 0) {
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+  }
+}
+
+/** Keeps the status line up to date. */
+class StatusTicker implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  readonly #done: Promise<void>;
+
+  constructor(stage: Stage) {
+    this.#done = stage.context.terminal.interactive ? this.#run(stage) : Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#done;
+  }
+
+  async #run({ api, context }: Stage): Promise<void> {
+    const { signal } = this.#stop;
+    const startedMs = performance.now();
+    while (!signal.aborted) {
+      const elapsedSeconds = (performance.now() - startedMs) / 1000;
+      context.terminal.status(statusLine(await api.status(), elapsedSeconds));
+      await pause(STATUS_INTERVAL_MS, signal);
+    }
+    context.terminal.keepStatus();
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * `doctor`: what this machine has of what Runnel uses, and what to do about the rest.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import { describeError, FfmpegError } from "../../base/mod.ts";
+import {
+  type CodecCapabilities,
+  MIN_FFMPEG_VERSION,
+  probeCapabilities,
+} from "../../media/codec/mod.ts";
+import { EXIT, type ExitCode } from "../command_run.ts";
+import type { LogSettings } from "../logging.ts";
+import type { RunTask } from "../program.ts";
+import { writeStdout } from "../stdout.ts";
+import { VERSION } from "../version.ts";
+
+interface DoctorFlags extends LogSettings {
+  readonly json: boolean;
+}
+
+/** One thing that was looked for. */
+export interface Check {
+  readonly name: string;
+  /** `none`: not there, and everything works without it. */
+  readonly status: "ok" | "none" | "missing";
+  /** What was found. */
+  readonly found: string;
+  /** What to do about it; absent where there is nothing to do. */
+  readonly advice?: string;
+}
+
+/** Adds the command. */
+export function addDoctor(program: Command, run: RunTask): Command {
+  return program.command("doctor")
+    .description("show what this machine has of what Runnel uses, and what to do about the rest")
+    .option("--json", "print one JSON object", false)
+    .action((flags: DoctorFlags) => run(flags, () => doctor(flags)));
+}
+
+async function doctor(flags: DoctorFlags): Promise<ExitCode> {
+  const checks = [...versionChecks(), ...await ffmpegChecks(), await gpuCheck()];
+  const isWell = checks.every(({ status }) => status !== "missing");
+  if (flags.json) writeStdout(`${JSON.stringify({ ok: isWell, checks })}\n`);
+  else writeStdout(checks.map(formatCheck).join("") + summary(isWell));
+  return isWell ? EXIT.ok : EXIT.failed;
+}
+
+function versionChecks(): Check[] {
+  const { os, arch } = Deno.build;
+  return [
+    { name: "runnel", status: "ok", found: VERSION },
+    { name: "deno", status: "ok", found: `${Deno.version.deno} on ${os} ${arch}` },
+  ];
+}
+
+async function ffmpegChecks(): Promise<Check[]> {
+  try {
+    return describeCapabilities(await probeCapabilities());
+  } catch (error) {
+    if (!(error instanceof FfmpegError)) throw error;
+    return [{ name: "ffmpeg", status: "missing", found: "none", advice: describeError(error) }];
+  }
+}
+
+/** The checks of an ffmpeg that runs. */
+export function describeCapabilities(capabilities: CodecCapabilities): Check[] {
+  const { ffmpegPath, version, tooOld, problems, videoDecoder, videoEncoder } = capabilities;
+  const lacks = problems.filter((problem) => !problem.includes("older than"));
+  return [
+    {
+      name: "ffmpeg",
+      status: tooOld ? "missing" : "ok",
+      found: `${version} (${ffmpegPath})`,
+      ...(tooOld ? { advice: `install ffmpeg ${MIN_FFMPEG_VERSION} or newer` } : {}),
+    },
+    lacks.length === 0
+      ? { name: "codecs", status: "ok", found: "all that are needed" }
+      : { name: "codecs", status: "missing", found: "incomplete", advice: lacks.join("; ") },
+    hardwareCheck("hardware decoding", videoDecoder),
+    hardwareCheck("hardware encoding", videoEncoder),
+  ];
+}
+
+function hardwareCheck(name: string, hardware: string): Check {
+  return hardware === "none"
+    ? { name, status: "none", found: "none", advice: "video is coded on the CPU" }
+    : { name, status: "ok", found: hardware };
+}
+
+async function gpuCheck(): Promise<Check> {
+  const name = "GPU adapter";
+  const advice = "frames are processed on the CPU; for WebGPU install a Vulkan driver";
+  try {
+    const adapter = await navigator.gpu?.requestAdapter();
+    if (adapter === null || adapter === undefined) {
+      return { name, status: "none", found: "none", advice };
+    }
+    const { description, device, architecture, vendor } = adapter.info;
+    const label = [description, device, architecture, vendor].find((part) => part !== "");
+    const kind = adapter.info.isFallbackAdapter ? " (software)" : "";
+    return { name, status: "ok", found: `${label ?? "unnamed"}${kind}` };
+  } catch (error) {
+    return { name, status: "none", found: describeError(error), advice };
+  }
+}
+
+function formatCheck({ name, status, found, advice }: Check): string {
+  const marks = { ok: "ok", none: "-", missing: "MISSING" } as const;
+  const what = advice === undefined ? found : `${found}: ${advice}`;
+  return `${marks[status].padEnd(8)}${name.padEnd(20)}${what}\n`;
+}
+
+function summary(isWell: boolean): string {
+  return isWell ? "Everything needed is there.\n" : "Something needed is missing: see above.\n";
+}

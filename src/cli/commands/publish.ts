@@ -1,0 +1,57 @@
+/**
+ * `publish`: a file, a camera or a test picture into a trickle channel, in real time.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import { roomLogger } from "../../base/mod.ts";
+import { tlsFromEnvironment, TricklePublisher } from "../../trickle/mod.ts";
+import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import { sendLive, TEST_INPUT } from "../live_media.ts";
+import type { LogSettings } from "../logging.ts";
+import { httpUrl, option, tlsOption } from "../options.ts";
+import type { RunTask } from "../program.ts";
+import { addTestOptions, type TestFlags } from "../test_options.ts";
+
+const log = roomLogger("cli");
+
+interface PublishFlags extends LogSettings, TestFlags {
+  readonly loop: boolean;
+  readonly tls: string;
+}
+
+/** Adds the command. */
+export function addPublish(program: Command, run: RunTask): Command {
+  const command = program.command("publish")
+    .description("publish a file, a camera or a test picture to a trickle channel, in real time")
+    .argument("<in>", `file, URL of a camera or stream, or ${TEST_INPUT} for a test picture`)
+    .argument("<url>", "URL of the channel", httpUrl)
+    .addOption(option<boolean>("--loop", "begin anew at the end of the file", {
+      env: "RUNNEL_LOOP",
+      default: false,
+    }));
+  return addTestOptions(command)
+    .addOption(tlsOption())
+    .action((input: string, url: string, flags: PublishFlags) =>
+      run(flags, (context) => publish({ input, url, flags }, context))
+    );
+}
+
+async function publish(
+  { input, url, flags }: { input: string; url: string; flags: PublishFlags },
+  context: CommandContext,
+): Promise<ExitCode> {
+  const tls = tlsFromEnvironment({ get: () => flags.tls });
+  await using publisher = new TricklePublisher(url, { contentType: "video/mp2t", tls });
+  context.announce(`Publishing ${input} to ${url}`, { url });
+  const { signal } = context;
+  const { segments, bytes, failedSegments } = await sendLive(
+    { ...flags, input, signal },
+    publisher,
+  );
+  await publisher.close();
+  log.info("Published {segments} segments, {bytes} bytes", { segments, bytes });
+  if (failedSegments > 0) log.warn("{count} segments failed", { count: failedSegments });
+  return EXIT.ok;
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { CommandProcess, runToEnd } from "./command_process.ts";
+
+Deno.test("demo --json ends with one object of figures, and --output keeps the stream", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const output = `${folder}/out.ts`;
+    const { code, stdout, stderr } = await runToEnd([
+      "demo",
+      ..."--seconds 3 --size 320x180 --fps 20 --json --output".split(" "),
+      output,
+    ]);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.trim().split("\n").length, 1);
+    const report = JSON.parse(stdout);
+    assert.deepEqual(Object.keys(report), [
+      "frames_in",
+      "frames_out",
+      "frames_dropped",
+      "time_to_first_frame_ms",
+      "latency_ms",
+      "output_bytes",
+      "errors",
+    ]);
+    assert.equal(report.frames_in, 60);
+    assert.equal(report.frames_out + report.frames_dropped, 60);
+    assert.equal(report.errors, 0, stderr);
+    assert.ok(report.time_to_first_frame_ms > 0);
+    const { p50, p95, max } = report.latency_ms;
+    assert.ok(p50 > 0 && p50 <= p95 && p95 <= max, JSON.stringify(report.latency_ms));
+    assert.equal((await Deno.stat(output)).size, report.output_bytes);
+    const decoded = await new Deno.Command("ffmpeg", {
+      args: ["-v", "warning", "-xerror", "-i", output, "-f", "null", "-"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    assert.equal(new TextDecoder().decode(decoded.stderr), "");
+    assert.equal(decoded.code, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("demo names its addresses, serves its API, and ends cleanly on SIGINT", async () => {
+  await using command = new CommandProcess(["demo", "--size", "160x90", "--fps", "10"]);
+  const [, url] = await command.waitFor(/Worker ready on (http:\S+)/);
+  await command.waitFor(/Input http:\S+\/demo, output http:\S+\/demo-out/);
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const status = await (await fetch(`${url}/api/stream/status`)).json();
+    assert.equal(status.current_params.gateway_request_id, "demo");
+    if (status.metrics.frames_out > 0) break;
+    assert.ok(Date.now() < deadline, command.stderr);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  command.kill("SIGINT");
+  const { code, stdout, stderr } = await command.result();
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "");
+  assert.match(stderr, /\d+ frames in, \d+ out/);
+});
+
+Deno.test("demo with a processor or file that does not exist is exit code 1", async () => {
+  for (const args of [["--processor", "nothing"], ["--input", "/no/such/file.mp4"]]) {
+    const { code, stderr } = await runToEnd(["demo", "--seconds", "1", ...args]);
+    assert.equal(code, 1, args.join(" "));
+    assert.match(stderr, /^error: Cannot /m);
+  }
+});

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { CommandProcess, runToEnd } from "./command_process.ts";
+
+/** A worker on a free port. */
+async function startWorker(
+  args: readonly string[],
+): Promise<{ readonly command: CommandProcess; readonly url: string } & AsyncDisposable> {
+  const command = new CommandProcess([
+    "serve",
+    "--host",
+    "127.0.0.1",
+    "--port",
+    "0",
+    ...args,
+  ]);
+  const [, url] = await command.waitFor(/Serving .* on (http:\S+)/);
+  return { command, url: url!, [Symbol.asyncDispose]: () => command[Symbol.asyncDispose]() };
+}
+
+async function json(url: string): Promise<Record<string, unknown>> {
+  const response = await fetch(url);
+  assert.equal(response.status, 200);
+  return await response.json();
+}
+
+async function waitForHealth(url: string, status: string): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while ((await json(`${url}/health`)).status !== status) {
+    assert.ok(Date.now() < deadline, `the worker did not become ${status}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function withFile(source: string, use: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/processor.ts`;
+    await Deno.writeTextFile(path, source);
+    await use(path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("serve says where it listens, is idle once ready, and ends cleanly on SIGTERM", async () => {
+  await using worker = await startWorker(["--prefix", "/v1"]);
+  assert.match(worker.url, /^http:\/\/127\.0\.0\.1:\d+\/v1$/);
+  await waitForHealth(worker.url, "IDLE");
+  assert.equal((await json(`${worker.url}/api/stream/status`)).active_streams, 0);
+  worker.command.kill("SIGTERM");
+  assert.equal((await worker.command.result()).code, 0);
+});
+
+Deno.test("serve takes its settings from the environment", async () => {
+  await using command = new CommandProcess([], {
+    env: { HOST: "127.0.0.1", PORT: "0", RUNNEL_PREFIX: "/env", RUNNEL_PROCESSOR: "passthrough" },
+  });
+  const [, url] = await command.waitFor(/Serving passthrough on (http:\S+)/);
+  assert.ok(url!.endsWith("/env"));
+  await waitForHealth(url!, "IDLE");
+});
+
+Deno.test("serve loads a processor from a file", async () => {
+  const mod = new URL("../../src/processor/mod.ts", import.meta.url).href;
+  const source = `import { FrameProcessor } from ${JSON.stringify(mod)};
+export default class Quiet extends FrameProcessor {}`;
+  await withFile(source, async (path) => {
+    await using worker = await startWorker(["--processor", path]);
+    await waitForHealth(worker.url, "IDLE");
+  });
+});
+
+Deno.test("a processor whose initialize fails leaves a worker that says so", async () => {
+  const mod = new URL("../../src/processor/mod.ts", import.meta.url).href;
+  const source = `import { FrameProcessor } from ${JSON.stringify(mod)};
+export default class Broken extends FrameProcessor {
+  override initialize(): void { throw new Error("no weights"); }
+}`;
+  await withFile(source, async (path) => {
+    await using worker = await startWorker(["--processor", path]);
+    await waitForHealth(worker.url, "ERROR");
+    const response = await fetch(`${worker.url}/stream/start`, {
+      method: "POST",
+      body: new TextEncoder().encode('{"gateway_request_id":"a"}'),
+    });
+    assert.equal(response.status, 503);
+    assert.match((await response.json()).message, /no weights/);
+  });
+});
+
+Deno.test("a processor that cannot be loaded is one readable line and exit code 1", async () => {
+  const args = ["serve", "--port", "0", "--processor"];
+  for (const name of ["no-such-processor", "./no/such/file.ts"]) {
+    const { code, stderr } = await runToEnd([...args, name]);
+    assert.equal(code, 1, name);
+    assert.match(stderr, /^error: Cannot .*no.such/m);
+  }
+  for (
+    const source of ["export const x = 1;", "this is not TypeScript {", "throw new Error('x');"]
+  ) {
+    await withFile(source, async (path) => {
+      const { code, stderr } = await runToEnd([...args, path]);
+      assert.equal(code, 1, source);
+      assert.match(stderr, /^error: .*processor\.ts/m);
+    });
+  }
+});
+
+Deno.test("a port in use is one readable line and exit code 1", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = String(listener.addr.port);
+  const { code, stderr } = await runToEnd(["serve", "--host", "127.0.0.1", "--port", port]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    new RegExp(`^error: Cannot listen on 127\\.0\\.0\\.1:${port}: another program`),
+  );
+});
