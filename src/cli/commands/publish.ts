@@ -44,6 +44,8 @@ async function publish(
 ): Promise<ExitCode> {
   const tls = tlsFromEnvironment({ get: () => flags.tls });
   await using publisher = new TricklePublisher(url, { contentType: "video/mp2t", tls });
+  // Says at once where there is no server, or no such channel and no way to create it.
+  await publisher.create();
   context.announce(`Publishing ${input} to ${url}`, { url });
   const { signal } = context;
   const { segments, bytes, failedSegments } = await sendLive(
@@ -53,5 +55,5 @@ async function publish(
   await publisher.close();
   log.info("Published {segments} segments, {bytes} bytes", { segments, bytes });
   if (failedSegments > 0) log.warn("{count} segments failed", { count: failedSegments });
-  return EXIT.ok;
+  return failedSegments > 0 && failedSegments === segments ? EXIT.failed : EXIT.ok;
 }
