@@ -1,10 +1,33 @@
 /**
- * Runnel: a GPU runtime for live video and audio.
+ * Runnel: a GPU runtime for live video and audio. A worker subscribes to a trickle channel, decodes it,
+ * hands every frame to a {@linkcode FrameProcessor}, encodes what comes back and publishes it.
+ *
+ * Run it with `deno run -A mod.ts serve --processor my_processor.ts`, or import it:
+ *
+ * ```ts ignore
+ * import { defineProcessor, StreamServer } from "@runnel/runnel";
+ *
+ * const processor = defineProcessor({ video: (frame) => frame });
+ * await new StreamServer({ processor, port: 8000 }).runForever();
+ * ```
  *
  * @module
  */
 
 export * from "./src/base/errors.ts";
+export { MPEG_TIME_BASE, type Rational, rescaleTicks, ticksToSeconds } from "./src/base/mod.ts";
+export * from "./src/frames/mod.ts";
+export * from "./src/processor/mod.ts";
+export * from "./src/server/mod.ts";
+export * from "./src/session/mod.ts";
+export {
+  TricklePublisher,
+  type TricklePublisherOptions,
+  TrickleServer,
+  type TrickleServerOptions,
+  TrickleSubscriber,
+  type TrickleSubscriberOptions,
+} from "./src/trickle/mod.ts";
 
 if (import.meta.main) {
   // A library user must not load the commands, nor what they are made of.
