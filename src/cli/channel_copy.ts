@@ -34,8 +34,8 @@ export async function openOutput(path: string): Promise<OutputFile> {
 }
 
 /**
- * Copies all segments of a channel. Resolves to `"ended"` at its end, and to `"unread"` when whoever
- * read the output has left.
+ * Copies all segments of a channel. Resolves to `"ended"` at its end, and to `"unread"` when
+ * whoever read the output has left.
  */
 export async function copyChannel(
   source: SegmentSource,

@@ -9,7 +9,9 @@ import { copyChannel, openOutput, type OutputFile } from "./channel_copy.ts";
 
 /** Records a channel from its first segment to its end. */
 export class ChannelRecording implements AsyncDisposable {
-  /** Resolves when the channel has ended and all of it is written; rejects where it could not be. */
+  /**
+   * Resolves when the channel has ended and all of it is written; rejects where it could not be.
+   */
   readonly finished: Promise<unknown>;
   readonly #subscriber: TrickleSubscriber;
   readonly #output: OutputFile;
@@ -21,7 +23,9 @@ export class ChannelRecording implements AsyncDisposable {
     this.finished.catch(() => {}); // whoever awaits it hears of it
   }
 
-  /** Opens the file and begins to record. Rejects with a `ConfigError` for a file that cannot be. */
+  /**
+   * Opens the file and begins to record. Rejects with a `ConfigError` for a file that cannot be.
+   */
   static async start(url: string, path: string): Promise<ChannelRecording> {
     return new ChannelRecording(url, await openOutput(path));
   }

@@ -31,9 +31,9 @@ export interface LiveMediaOptions extends TestFlags {
 }
 
 /**
- * Writes media to a sink in real time, one segment per keyframe, until it ends or the signal aborts.
- * The sink stays open. Rejects as the source does, for a file that cannot be read or without ffmpeg, and
- * as the sink does when the channel is gone.
+ * Writes media to a sink in real time, one segment per keyframe, until it ends or the signal
+ * aborts. The sink stays open. Rejects as the source does, for a file that cannot be read or
+ * without ffmpeg, and as the sink does when the channel is gone.
  */
 export async function sendLive(
   options: LiveMediaOptions,

@@ -1,6 +1,6 @@
 /**
- * The commands: `deno run -A mod.ts [command]`. A command line comes in, an exit code goes out; nothing
- * here is needed by a program that uses Runnel as a library.
+ * The commands: `deno run -A mod.ts [command]`. A command line comes in, an exit code goes out;
+ * nothing here is needed by a program that uses Runnel as a library.
  *
  * @module
  */

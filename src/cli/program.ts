@@ -73,7 +73,10 @@ const COMMANDS: readonly ((program: Command, run: RunTask) => Command)[] = [
   addBench,
 ];
 
-/** Commander takes any value of a flag's variable for "on": `=0`, `=false` and `=no` mean "off" here. */
+/**
+ * Commander takes any value of a flag's variable for "on": `=0`, `=false` and `=no` mean "off"
+ * here.
+ */
 function heedFalseWords(command: Command): void {
   for (const flag of command.options.filter((each) => each.isBoolean() || each.negate)) {
     const name = flag.attributeName();

@@ -1,5 +1,6 @@
 /**
- * Standard error as a terminal: whole lines, and below them one status line that is redrawn in place.
+ * Standard error as a terminal: whole lines, and below them one status line that is redrawn in
+ * place.
  *
  * @module
  */

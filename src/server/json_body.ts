@@ -78,9 +78,9 @@ async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<
 }
 
 /**
- * The index of the first character at which a text stops being JSON; the text's length where it only
- * ends too early. `JSON.parse` names no position for an unexpected token, but it tells a text that is
- * wrong from one that could go on, so the longest prefix that could go on is searched for.
+ * The index of the first character at which a text stops being JSON; the text's length where it
+ * only ends too early. `JSON.parse` names no position for an unexpected token, but it tells a text
+ * that is wrong from one that could go on, so the longest prefix that could go on is searched for.
  */
 export function findJsonError(text: string): number {
   let viable = 0;

@@ -47,7 +47,9 @@ export interface StatusBody extends CurrentState {
   readonly metrics: Partial<StatusMetrics>;
 }
 
-/** Figures of a stream under `metrics`, with what the processor's `getMetrics()` says of the GPU. */
+/**
+ * Figures of a stream under `metrics`, with what the processor's `getMetrics()` says of the GPU.
+ */
 export interface StatusMetrics extends SessionMetrics {
   readonly gpu_memory_mb: number | null;
 }

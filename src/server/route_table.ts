@@ -19,8 +19,8 @@ export interface Endpoint {
 }
 
 /**
- * Brings a prefix into the form `/a/b`, or "" for none. Throws a `RangeError` for one that no request
- * path could have.
+ * Brings a prefix into the form `/a/b`, or "" for none. Throws a `RangeError` for one that no
+ * request path could have.
  */
 export function normalizePrefix(prefix: string): string {
   const parts = prefix.split("/").filter((part) => part !== "");
@@ -33,7 +33,9 @@ export function normalizePrefix(prefix: string): string {
   return path;
 }
 
-/** Finds the endpoint for each request: 404 for an unknown path, 405 for a method it does not take. */
+/**
+ * Finds the endpoint for each request: 404 for an unknown path, 405 for a method it does not take.
+ */
 export class RouteTable {
   readonly #handlers = new Map<string, Map<string, Handler>>();
 

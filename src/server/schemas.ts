@@ -72,7 +72,10 @@ const strictFlag = () => {
     });
 };
 
-/** The parameters of a stream: unknown keys are the application's. Normalised: numbers are numbers and flags are booleans afterwards. */
+/**
+ * The parameters of a stream: unknown keys are the application's. Normalised: numbers are numbers
+ * and flags are booleans afterwards.
+ */
 const streamParams = z.looseObject({
   width: integerBetween(1, MAX_PICTURE_SIDE).optional(),
   height: integerBetween(1, MAX_PICTURE_SIDE).optional(),
@@ -95,8 +98,8 @@ const streamParams = z.looseObject({
 export type ValidStreamParams = z.output<typeof streamParams>;
 
 /**
- * Parameters as gateways pass them through: an object, a string that holds one as JSON, or null or ""
- * for none.
+ * Parameters as gateways pass them through: an object, a string that holds one as JSON, or null or
+ * "" for none.
  */
 const passedParams = z.preprocess((value) => {
   if (value === undefined || value === null) return {};

@@ -1,6 +1,6 @@
 /**
- * The four stream endpoints and `/health`: specs/LIVEPEER.md section 2. HTTP ends here; what a start or
- * a stop does is the {@linkcode StreamRegistry}'s business.
+ * The four stream endpoints and `/health`: specs/LIVEPEER.md section 2. HTTP ends here; what a
+ * start or a stop does is the {@linkcode StreamRegistry}'s business.
  *
  * @module
  */

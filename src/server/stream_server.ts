@@ -104,8 +104,8 @@ export class StreamServer implements AsyncDisposable {
   }
 
   /**
-   * Starts unless that was done, and serves until SIGINT, SIGTERM, {@linkcode stop} or the signal of
-   * the options. A second SIGINT or SIGTERM ends the process at once.
+   * Starts unless that was done, and serves until SIGINT, SIGTERM, {@linkcode stop} or the signal
+   * of the options. A second SIGINT or SIGTERM ends the process at once.
    */
   async runForever(): Promise<void> {
     if (this.#http === undefined) await this.start();

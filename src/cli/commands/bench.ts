@@ -1,6 +1,6 @@
 /**
- * `bench`: the measurements of a checkout. The package does not hold them, so they run as a program of
- * their own.
+ * `bench`: the measurements of a checkout. The package does not hold them, so they run as a
+ * program of their own.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * `demo`: a whole deployment in one process. A test picture goes into a trickle server, a worker that
- * was started through its HTTP API takes it through a processor, and the result goes back.
+ * `demo`: a whole deployment in one process. A test picture goes into a trickle server, a worker
+ * that was started through its HTTP API takes it through a processor, and the result goes back.
  *
  * @module
  */
