@@ -121,14 +121,18 @@ function halvesToBytes(halves: Uint16Array): Uint8Array {
   return bytes;
 }
 
-/** From one plane per channel to pixels. */
+/** From one plane per channel to pixels, all channels in one pass. */
 function interleave(planes: Uint8Array, shape: ImageShape): Uint8Array {
   const { channels } = shape;
   const pixels = new Uint8Array(planes.length);
-  const planeSize = shape.width * shape.height;
-  for (let channel = 0; channel < channels; channel++) {
-    let from = channel * planeSize;
-    for (let at = channel; at < pixels.length; at += channels) pixels[at] = planes[from++]!;
+  const green = shape.width * shape.height;
+  const blue = 2 * green;
+  const alpha = 3 * green;
+  for (let from = 0, at = 0; from < green; from++, at += channels) {
+    pixels[at] = planes[from]!;
+    pixels[at + 1] = planes[green + from]!;
+    pixels[at + 2] = planes[blue + from]!;
+    if (channels === 4) pixels[at + 3] = planes[alpha + from]!;
   }
   return pixels;
 }
