@@ -29,7 +29,7 @@ export async function readSegment(
   }
   if (segment.byteLength === 0) {
     attachment.release();
-    await nextTurn();
+    if (!request.signal.aborted) await nextTurn();
     return emptyResponse(channel, segment);
   }
   const headers = new Headers({ [SEQ_HEADER]: String(segment.index) });

@@ -88,6 +88,8 @@ export class TrickleServer implements AsyncDisposable {
   readonly #pool: MemoryPool;
   readonly #posts = new ActivePosts();
   readonly #abort = new AbortController();
+  /** Answers on their way out of our own port. */
+  readonly #deliveries = new Set<Promise<void>>();
   #http: Deno.HttpServer<Deno.NetAddr> | undefined;
   #isTls = false;
   readonly #figures: ServerFigures = { requests: 0, receivedBytes: 0, cutReaders: 0 };
@@ -216,8 +218,8 @@ export class TrickleServer implements AsyncDisposable {
     };
     try {
       this.#http = options.tls === undefined
-        ? Deno.serve(listenOptions, this.handler)
-        : Deno.serve({ ...listenOptions, ...options.tls }, this.handler);
+        ? Deno.serve(listenOptions, this.#serve)
+        : Deno.serve({ ...listenOptions, ...options.tls }, this.#serve);
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
       throw new TrickleError(
@@ -235,6 +237,17 @@ export class TrickleServer implements AsyncDisposable {
     return this.#stopping;
   }
 
+  /** The handler of our own port: it also notes when an answer is out. */
+  readonly #serve = (request: Request, info: Deno.ServeHandlerInfo): Promise<Response> => {
+    const delivery = info.completed
+      .catch((error: unknown) => {
+        log.debug("An answer did not get through: {error}", { error: describeError(error) });
+      })
+      .finally(() => this.#deliveries.delete(delivery));
+    this.#deliveries.add(delivery);
+    return this.handler(request);
+  };
+
   #channelPath(name: string): string {
     return this.basePath + encodeURIComponent(name);
   }
@@ -243,16 +256,13 @@ export class TrickleServer implements AsyncDisposable {
     this.#registry[Symbol.dispose]();
     this.#posts.interruptAll();
     if (this.#http === undefined) return;
-    let isDrained = false;
+    // Not `shutdown()`: a client that neither reads nor leaves would hold it up, and once it has begun
+    // Deno lets nothing cut it short.
     const grace = new AbortController();
-    const drained = this.#http.shutdown().then(() => {
-      isDrained = true;
-      grace.abort();
-    });
+    void Promise.all(this.#deliveries).then(() => grace.abort());
     await pause(systemClock, SHUTDOWN_GRACE_MS, grace.signal);
-    // A client that neither reads nor leaves must not hold the server up.
-    if (!isDrained) this.#abort.abort();
-    await Promise.all([drained, this.#http.finished]);
+    this.#abort.abort();
+    await this.#http.finished;
   }
 }
 

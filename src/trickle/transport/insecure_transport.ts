@@ -16,41 +16,56 @@ import {
   type TransportResponse,
 } from "./transport.ts";
 
-/** Sends `https:` requests to whoever answers, and the others with `fetch`. */
+/**
+ * Sends `https:` requests to whoever answers, and the others with `fetch`. Each request has a connection
+ * of its own: on one that is used again, Deno's `node:https` neither reports an abort nor keeps from
+ * sending the request a second time.
+ */
 export class InsecureTransport implements Transport {
   readonly #plain: FetchTransport;
-  readonly #options: TransportOptions;
-  #agent: Agent;
+  readonly #agents = new Set<Agent>();
 
   /** Creates a transport; connections are opened as requests need them. */
   constructor(options: TransportOptions = {}) {
-    this.#options = options;
     this.#plain = new FetchTransport({ mode: "system" }, options);
-    this.#agent = createAgent(options);
   }
 
   async request(request: TransportRequest): Promise<TransportResponse> {
     if (!request.url.startsWith("https:")) return await this.#plain.request(request);
     request.signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<TransportResponse>();
+    const agent = this.#createAgent();
     const outgoing = httpsRequest(request.url, {
       method: request.method,
-      agent: this.#agent,
+      agent,
       headers: {
         "Accept-Encoding": "identity",
         ...request.headers,
         ...lengthHeader(request),
       },
     });
-    const onAbort = (): void => void outgoing.destroy(abortError(request.signal));
-    request.signal.addEventListener("abort", onAbort, { once: true });
-    outgoing.on("close", () => request.signal.removeEventListener("abort", onAbort));
     let isConnected = false;
-    outgoing.on("error", (error) => reject(isConnected ? error : new NotConnectedError(error)));
+    const fail = (error: unknown): void => {
+      reject(isConnected ? error : new NotConnectedError(error));
+    };
+    const onAbort = (): void => {
+      outgoing.destroy();
+      reject(request.signal.reason);
+    };
+    request.signal.addEventListener("abort", onAbort, { once: true });
+    outgoing.on("error", fail);
+    outgoing.on("close", () => {
+      request.signal.removeEventListener("abort", onAbort);
+      this.#dropAgent(agent);
+      fail(new Error("The connection was closed before an answer came"));
+    });
     outgoing.on("response", (incoming) => resolve(toResponse(incoming, outgoing)));
-    onConnected(outgoing, () => {
-      isConnected = true;
-      if (request.body !== undefined) sendBody(request.body, outgoing);
+    outgoing.once("socket", (socket) => {
+      // What is written before there is a connection is only held, and would count as sent.
+      socket.once("secureConnect", () => {
+        isConnected = true;
+        if (request.body !== undefined) sendBody(request.body, outgoing);
+      });
     });
     outgoing.flushHeaders();
     if (request.body === undefined) outgoing.end();
@@ -58,41 +73,30 @@ export class InsecureTransport implements Transport {
   }
 
   renew(): void {
-    const old = this.#agent;
-    this.#agent = createAgent(this.#options);
-    for (const sockets of Object.values(old.freeSockets)) {
-      for (const socket of sockets ?? []) socket.destroy();
-    }
     this.#plain.renew();
   }
 
   [Symbol.dispose](): void {
-    this.#agent.destroy();
+    for (const agent of this.#agents) this.#dropAgent(agent);
     this.#plain[Symbol.dispose]();
   }
-}
 
-function createAgent(options: TransportOptions): Agent {
-  // Not "keepAlive: false", which would ask the server to close: that answer has a meaning of its own.
-  const idle = options.reuseConnections === false ? { maxFreeSockets: 0 } : {};
-  return new Agent({ keepAlive: true, rejectUnauthorized: false, ...idle });
-}
+  /** "keepAlive", because without it the request would ask the server to close: that has a meaning. */
+  #createAgent(): Agent {
+    const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
+    this.#agents.add(agent);
+    return agent;
+  }
 
-/** Calls back once the request has a connection with TLS up: what is written before that is only held. */
-function onConnected(outgoing: ClientRequest, run: () => void): void {
-  outgoing.once("socket", (socket) => {
-    if (outgoing.reusedSocket) run();
-    else socket.once("secureConnect", run);
-  });
+  #dropAgent(agent: Agent): void {
+    this.#agents.delete(agent);
+    agent.destroy();
+  }
 }
 
 function lengthHeader(request: TransportRequest): Record<string, string> {
   if (request.body !== undefined) return { "Transfer-Encoding": "chunked" };
   return request.method === "POST" ? { "Content-Length": "0" } : {};
-}
-
-function abortError(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new Error("The request was given up");
 }
 
 /** Sends a body as it comes. It ends with the request: a body that errors destroys it. */

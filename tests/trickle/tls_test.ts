@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import {
+  tlsFromEnvironment,
+  type TlsOptions,
+  TricklePublisher,
+  TrickleServer,
+  TrickleSubscriber,
+} from "../../src/trickle/mod.ts";
+import { delay, eventually } from "./raw_exchange.ts";
+
+interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+async function openssl(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", {
+    args,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  assert.equal(success, true, new TextDecoder().decode(stderr));
+}
+
+const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+
+/** A self-signed certificate that is flagged as an authority, as orchestrators have it. */
+async function selfSigned(folder: string): Promise<Certificate> {
+  const [key, cert] = [`${folder}/ca.key`, `${folder}/ca.pem`];
+  const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
+  const subject = ["-subj", "/CN=runnel test", "-addext", names, "-days", "2"];
+  await openssl("req", "-x509", ...NEW_KEY, "-keyout", key, "-out", cert, ...subject);
+  return { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
+}
+
+/** A certificate that the self-signed one vouches for. */
+async function signedBySelfSigned(folder: string): Promise<Certificate> {
+  const [key, request, cert] = [`${folder}/leaf.key`, `${folder}/leaf.csr`, `${folder}/leaf.pem`];
+  const extensions = `${folder}/leaf.ext`;
+  await Deno.writeTextFile(
+    extensions,
+    "basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n",
+  );
+  await openssl("req", ...NEW_KEY, "-keyout", key, "-out", request, "-subj", "/CN=runnel leaf");
+  const authority = ["-CA", `${folder}/ca.pem`, "-CAkey", `${folder}/ca.key`, "-CAcreateserial"];
+  const files = ["-in", request, "-out", cert, "-extfile", extensions, "-days", "2"];
+  await openssl("x509", "-req", ...authority, ...files);
+  return { cert: await Deno.readTextFile(cert), key: await Deno.readTextFile(key) };
+}
+
+async function withHttps(
+  kind: "self-signed" | "signed",
+  use: (server: TrickleServer, caCert: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const authority = await selfSigned(folder);
+    const certificate = kind === "signed" ? await signedBySelfSigned(folder) : authority;
+    await using server = new TrickleServer();
+    server.listen({ tls: certificate });
+    await use(server, authority.cert);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Bytes both ways, small and large, and the end. */
+async function roundTrip(server: TrickleServer, tls: TlsOptions): Promise<void> {
+  const url = server.channelUrl("c");
+  assert.equal(url.startsWith("https://"), true);
+  const publisher = new TricklePublisher(url, { tls });
+  await publisher.create();
+  await using subscriber = new TrickleSubscriber(url, { tls });
+  const segments = subscriber[Symbol.asyncIterator]();
+  const first = await publisher.next();
+  await first.write(new Uint8Array([7]));
+  const segment = (await segments.next()).value!;
+  const body = segment.body[Symbol.asyncIterator]();
+  // The byte is here while its segment is open: nothing on the way holds it back.
+  assert.deepEqual((await body.next()).value, new Uint8Array([7]));
+  await first.write(new Uint8Array([8]));
+  assert.deepEqual((await body.next()).value, new Uint8Array([8]));
+  await first.close();
+  assert.equal((await body.next()).done, true);
+  const large = new Uint8Array(3_000_000).map((_, at) => at % 251);
+  const second = await publisher.next();
+  await second.write(large);
+  await second.close();
+  const received: number[] = [];
+  for await (const bytes of (await segments.next()).value!.body) received.push(...bytes);
+  assert.deepEqual(new Uint8Array(received), large);
+  await publisher.close();
+  assert.equal((await segments.next()).done, true);
+  assert.deepEqual(await subscriber.outcome, { kind: "ended" });
+  assert.equal(publisher.stats.failedSegments, 0);
+}
+
+Deno.test("caCerts: a certificate of the given authority is accepted", () =>
+  withHttps(
+    "signed",
+    (server, caCert) => roundTrip(server, { mode: "caCerts", caCerts: [caCert] }),
+  ));
+
+Deno.test("insecure: a self-signed certificate is accepted, streaming both ways", () =>
+  withHttps("self-signed", (server) => roundTrip(server, { mode: "insecure" })));
+
+Deno.test("system: a self-signed certificate is refused", () =>
+  withHttps("self-signed", async (server) => {
+    server.createChannel("c");
+    await using publisher = new TricklePublisher(server.channelUrl("c"), { ownsChannel: false });
+    await assert.rejects(publisher.create(), { code: "TRICKLE_UNREACHABLE" });
+    await using subscriber = new TrickleSubscriber(server.channelUrl("c"), { maxRetries: 0 });
+    subscriber.start();
+    assert.equal((await subscriber.outcome).kind, "failed");
+  }));
+
+Deno.test("insecure: early answers arrive while the body is open", () =>
+  withHttps("self-signed", async (server) => {
+    server.createChannel("c");
+    const tls = { mode: "insecure" } as const;
+    await using publisher = new TricklePublisher(server.channelUrl("c"), { tls });
+    const writer = await publisher.next();
+    await writer.write(new Uint8Array(100));
+    await eventually(() => server.stats.receivedBytes === 100, "the bytes to arrive");
+    server.closeChannel("c");
+    await assert.rejects(async () => {
+      for (;;) {
+        await writer.write(new Uint8Array(1));
+        await delay(1);
+      }
+    }, { code: "TRICKLE_CLOSED" });
+  }));
+
+Deno.test("insecure: a segment that is given up stays open for whoever goes on with it", () =>
+  withHttps("self-signed", async (server) => {
+    server.createChannel("c");
+    const tls = { mode: "insecure" } as const;
+    const url = server.channelUrl("c");
+    await using subscriber = new TrickleSubscriber(url, { tls });
+    const segments = subscriber[Symbol.asyncIterator]();
+    const publisher = new TricklePublisher(url, { tls, ownsChannel: false, start: 0 });
+    const writer = await publisher.next();
+    await writer.write(new Uint8Array([1]));
+    const body = (await segments.next()).value!.body[Symbol.asyncIterator]();
+    await body.next();
+    await writer.abandon();
+    assert.equal((await body.next()).done, true);
+    await publisher.close();
+    const answer = await server.handler(new Request(`http://x/c/next`));
+    assert.equal(await answer.text(), "1");
+  }));
+
+Deno.test("TRICKLE_TLS chooses between the system's authorities and none", () => {
+  const get = (value: string | undefined) => ({ get: () => value });
+  assert.deepEqual(tlsFromEnvironment(get(undefined)), { mode: "system" });
+  assert.deepEqual(tlsFromEnvironment(get("system")), { mode: "system" });
+  assert.deepEqual(tlsFromEnvironment(get("insecure")), { mode: "insecure" });
+  assert.throws(() => tlsFromEnvironment(get("yes")), { code: "CONFIG_INVALID" });
+});
