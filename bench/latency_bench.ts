@@ -9,7 +9,9 @@
  */
 
 import { TrickleServer, TrickleSubscriber } from "../src/trickle/mod.ts";
-import { feedLive, type MediaClip, OutputProbe, readClip } from "./live_feed.ts";
+import { feedLive, type MediaClip, OutputProbe } from "./live_feed.ts";
+import { percentile } from "./statistics.ts";
+import { makeClip } from "./test_clip.ts";
 import { WorkerProcess } from "./worker_process.ts";
 
 /** One picture size at one rate. */
@@ -57,7 +59,7 @@ export async function measureLatency(
   options: LatencyOptions,
 ): Promise<LatencyRun> {
   const { seconds, processor = "passthrough", lead = 1 } = options;
-  const clip = await makeClip(bench, seconds);
+  const clip = await makeClip({ ...bench, seconds });
   await using server = new TrickleServer();
   server.listen();
   await using worker = await WorkerProcess.start([
@@ -123,52 +125,4 @@ function summarize(
     repeated: times.length - seen.size,
     reordered: times.filter((pts, i) => i > 0 && pts < times[i - 1]!).length,
   };
-}
-
-/** The nearest-rank percentile of sorted values; NaN for none. */
-export function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;
-}
-
-/** A clip with a moving picture and a tone: H.264 as live sources send it, and AAC. */
-async function makeClip(
-  { width, height, fps }: LatencyCase,
-  seconds: number,
-): Promise<MediaClip> {
-  const path = await Deno.makeTempFile({ suffix: ".ts" });
-  try {
-    const { success, stderr } = await new Deno.Command("ffmpeg", {
-      args: [
-        ...[
-          "-v",
-          "error",
-          "-y",
-          "-f",
-          "lavfi",
-          "-i",
-          `testsrc2=size=${width}x${height}:rate=${fps}`,
-        ],
-        ...["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", `${seconds}`],
-        ...["-c:v", "libx264", "-preset", "superfast", "-tune", "zerolatency", "-g", `${fps * 2}`],
-        ...["-c:a", "aac", "-f", "mpegts", path],
-      ],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).output();
-    if (!success) throw new Error(new TextDecoder().decode(stderr));
-    return await readClip(path);
-  } finally {
-    await Deno.remove(path);
-  }
-}
-
-if (import.meta.main) {
-  const seconds = Number(Deno.args[0] ?? 10);
-  for (
-    const bench of LATENCY_CASES.filter((c) => !Deno.args[1] || String(c.height) === Deno.args[1])
-  ) {
-    // deno-lint-ignore no-console
-    console.log(bench.width, bench.height, bench.fps, await measureLatency(bench, { seconds }));
-  }
 }

@@ -41,7 +41,7 @@ export interface PipelineOptions {
 }
 
 /** Runs one stream from its first input event to its last output byte. */
-export class Pipeline {
+export class Pipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #abort = new AbortController();
   readonly #limiter: FrameRateLimiter;
@@ -110,7 +110,7 @@ export class Pipeline {
       for (const packet of this.#sync.release()) await this.#output?.write(packet);
       await this.#output?.finish();
     } finally {
-      await this.#dispose();
+      await this[Symbol.asyncDispose]();
     }
   }
 
@@ -261,7 +261,8 @@ export class Pipeline {
     for (const packet of packets) await this.#output?.write(packet);
   }
 
-  async #dispose(): Promise<void> {
+  /** Ends the stream where it is and waits until nothing of it is left. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.abort();
     await Promise.allSettled([
       this.#audio?.[Symbol.asyncDispose](),

@@ -103,9 +103,8 @@ export class Session implements AsyncDisposable {
    * `stopTimeoutMs` is dropped and counted. Idempotent; resolves when the session has ended.
    */
   stop(): Promise<SessionEnd> {
-    if (this.#state === "starting") {
-      this.#finish({ reason: "stopped" });
-    } else this.#requestEnd({ reason: "stopped" });
+    if (this.#state === "starting") void this.#neverStart();
+    else this.#requestEnd({ reason: "stopped" });
     return this.ended;
   }
 
@@ -154,7 +153,7 @@ export class Session implements AsyncDisposable {
   async #run(): Promise<void> {
     let end: SessionEnd;
     try {
-      await this.#guard.startStream(this.#params);
+      await this.#startProcessor();
       await this.#pipeline.run();
       const found = await this.#options.inputFound?.() ?? true;
       end = this.#requestedEnd ?? { reason: "input-ended", found };
@@ -164,6 +163,20 @@ export class Session implements AsyncDisposable {
     await this.#closeSource();
     await this.#stopProcessor();
     this.#finish(end);
+  }
+
+  async #neverStart(): Promise<void> {
+    this.#setState("stopping");
+    await this.#closeSource();
+    await this.#pipeline[Symbol.asyncDispose]();
+    this.#finish({ reason: "stopped" });
+  }
+
+  /** A processor that hangs in `onStreamStart` must not hold a stop up. */
+  async #startProcessor(): Promise<void> {
+    const starting = this.#guard.startStream(this.#params);
+    starting.catch(() => {}); // thrown here, unless the stop came first
+    await Promise.race([starting, this.#stopRequested.promise]);
   }
 
   async #stopProcessor(): Promise<void> {

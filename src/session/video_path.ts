@@ -47,6 +47,7 @@ export class VideoPath {
   #dropReason: "queue" | "stop" = "queue";
   #slots: number;
   #slotFreed = Promise.withResolvers<void>();
+  readonly #aborted = Promise.withResolvers<"aborted">();
 
   /** Starts the path's tasks; {@linkcode finish} or {@linkcode abort} ends them. */
   constructor(options: VideoPathOptions) {
@@ -77,8 +78,9 @@ export class VideoPath {
     await this.done;
   }
 
-  /** Drops what waits and takes nothing more. */
+  /** Drops what waits and what is in the processor, without waiting for a call that hangs. */
   abort(): void {
+    this.#aborted.resolve("aborted");
     this.#dropReason = "stop";
     this.#waiting.close();
     this.#waiting.clear();
@@ -101,13 +103,21 @@ export class VideoPath {
   async #processAll(): Promise<void> {
     try {
       for await (const frame of this.#waiting) {
-        while (this.#slots === 0) await this.#slotFreed.promise;
-        this.#slots--;
-        await this.#inOrder.push(this.#process(frame));
+        if (await this.#takeSlot() === "aborted") this.#drop(frame, this.#dropReason);
+        else await this.#inOrder.push(this.#process(frame));
       }
     } finally {
       this.#inOrder.close();
     }
+  }
+
+  async #takeSlot(): Promise<"free" | "aborted"> {
+    while (this.#slots === 0) {
+      const news = await Promise.race([this.#slotFreed.promise, this.#aborted.promise]);
+      if (news === "aborted") return news;
+    }
+    this.#slots--;
+    return "free";
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
@@ -123,6 +133,16 @@ export class VideoPath {
   }
 
   async #emitAll(): Promise<void> {
-    for await (const outcome of this.#inOrder) await this.#options.emit(await outcome);
+    for await (const pending of this.#inOrder) {
+      const outcome = await Promise.race([pending, this.#aborted.promise]);
+      if (outcome === "aborted") pending.then(closeFrames);
+      else await this.#options.emit(outcome);
+    }
   }
+}
+
+/** What comes out of the processor after the stream was aborted is nobody's. */
+function closeFrames(outcome: VideoOutcome): void {
+  outcome.input.close();
+  if (outcome.kind === "frame") outcome.output.close();
 }

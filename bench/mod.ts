@@ -1,0 +1,159 @@
+/**
+ * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
+ * [--seconds N]` with the names `latency`, `throughput` and `relay`; all of them without a name.
+ *
+ * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
+ * output: as tables, or as one JSON object.
+ *
+ * @module
+ */
+
+// deno-lint-ignore-file no-console
+
+import { parseArgs } from "node:util";
+import {
+  LATENCY_CASES,
+  type LatencyCase,
+  type LatencyRun,
+  measureLatency,
+} from "./latency_bench.ts";
+import { benchRelay } from "./relay_bench.ts";
+import { median, round } from "./statistics.ts";
+import { measureThroughput, THROUGHPUT_SIZES } from "./throughput_bench.ts";
+
+/** First output byte after the start request on a live channel, in milliseconds. */
+const FIRST_OUTPUT_TARGET_MS = 400;
+/** Memory of the worker's own process at 720p, in MiB. */
+const MEMORY_TARGET_MIB = 200;
+const MEMORY_TARGET_HEIGHT = 720;
+
+interface BenchSettings {
+  readonly runs: number;
+  readonly seconds: number;
+}
+
+/** One row of the latency table; times in milliseconds. */
+interface LatencyRow {
+  readonly size: string;
+  readonly fps: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+  readonly first_output_ms: number;
+  readonly frames: number;
+  readonly dropped: number;
+  readonly repeated: number;
+  readonly reordered: number;
+  readonly peak_memory_mib: number;
+  readonly missed_targets: readonly string[];
+}
+
+const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unknown>>> = {
+  latency: benchLatency,
+  throughput: benchThroughput,
+  relay: ({ runs }) => benchRelay({ runs }),
+};
+
+async function benchLatency(settings: BenchSettings): Promise<LatencyRow[]> {
+  const rows: LatencyRow[] = [];
+  for (const bench of LATENCY_CASES) {
+    const runs: LatencyRun[] = [];
+    for (let run = 0; run < settings.runs; run++) {
+      console.error(`latency ${bench.width}x${bench.height} at ${bench.fps} fps, run ${run + 1}`);
+      runs.push(await measureLatency(bench, settings));
+    }
+    rows.push(latencyRow(bench, runs));
+  }
+  return rows;
+}
+
+function latencyRow(bench: LatencyCase, runs: readonly LatencyRun[]): LatencyRow {
+  const typical = (figure: keyof LatencyRun): number => round(median(runs.map((r) => r[figure])));
+  const total = (figure: keyof LatencyRun): number => runs.reduce((sum, r) => sum + r[figure], 0);
+  const row = {
+    size: `${bench.width}x${bench.height}`,
+    fps: bench.fps,
+    p50: typical("p50"),
+    p95: typical("p95"),
+    max: typical("max"),
+    first_output_ms: typical("firstOutputMs"),
+    frames: total("framesIn"),
+    dropped: total("dropped"),
+    repeated: total("repeated"),
+    reordered: total("reordered"),
+    peak_memory_mib: Math.round(median(runs.map((r) => r.peakMemoryBytes)) / 2 ** 20),
+  };
+  return { ...row, missed_targets: missedTargets(bench, row) };
+}
+
+function missedTargets(
+  { height, targets }: LatencyCase,
+  row: Omit<LatencyRow, "missed_targets">,
+): string[] {
+  const missed: string[] = [];
+  const expect = (name: string, value: number, limit: number | undefined): void => {
+    // NaN, where nothing came out, misses as well.
+    if (limit !== undefined && !(value <= limit)) missed.push(`${name} ${value} > ${limit}`);
+  };
+  expect("p50", row.p50, targets.p50);
+  expect("p95", row.p95, targets.p95);
+  expect("first output", row.first_output_ms, FIRST_OUTPUT_TARGET_MS);
+  expect("dropped", row.dropped, 0);
+  expect("repeated", row.repeated, 0);
+  expect("reordered", row.reordered, 0);
+  if (height === MEMORY_TARGET_HEIGHT) {
+    expect("memory", row.peak_memory_mib, MEMORY_TARGET_MIB);
+  }
+  return missed;
+}
+
+async function benchThroughput({ runs }: BenchSettings): Promise<unknown[]> {
+  const rows: unknown[] = [];
+  for (const size of THROUGHPUT_SIZES) {
+    console.error(`throughput ${size.width}x${size.height}, ${runs} runs`);
+    const fps = await measureThroughput(size, { seconds: 10, runs, processor: "passthrough" });
+    rows.push({ size: `${size.width}x${size.height}`, fps: round(median(fps)) });
+  }
+  return rows;
+}
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      json: { type: "boolean", default: false },
+      runs: { type: "string", default: "3" },
+      seconds: { type: "string", default: "12" },
+    },
+  });
+  const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+  const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
+  const settings = { runs: Number(values.runs), seconds: Number(values.seconds) };
+  if (unknown !== undefined || !(settings.runs >= 1) || !(settings.seconds >= 4)) {
+    console.error(
+      `Cannot bench ${unknown ?? ""}: use ${Object.keys(BENCHES).join(", ")}, ` +
+        "--runs from 1, --seconds from 4",
+    );
+    return 2;
+  }
+  const results: Record<string, unknown> = {};
+  for (const name of names) {
+    const result = results[name] = await BENCHES[name]!(settings);
+    if (values.json) continue;
+    console.log(`\n${name}`);
+    console.table(result);
+  }
+  if (values.json) console.log(JSON.stringify({ ...machine(), ...results }));
+  return 0;
+}
+
+function machine(): Record<string, unknown> {
+  return {
+    date: new Date().toISOString(),
+    cores: navigator.hardwareConcurrency,
+    deno: Deno.version.deno,
+  };
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
