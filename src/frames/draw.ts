@@ -19,9 +19,13 @@ export const BLACK: Rgb = Object.freeze([0, 0, 0] as const);
 
 /** A rectangle in pixels; it may reach beyond the picture. */
 export interface Rect {
+  /** Left edge. */
   readonly x: number;
+  /** Top edge. */
   readonly y: number;
+  /** From the left edge to the right one. */
   readonly width: number;
+  /** From the top edge to the bottom one. */
   readonly height: number;
 }
 
@@ -33,7 +37,7 @@ export interface DrawTextOptions {
   readonly y: number;
   /** Pixels a dot of the font takes, each way: 1 gives letters of 5x7 pixels. @default 2 */
   readonly scale?: number;
-  /** @default WHITE */
+  /** Colour of the letters. @default WHITE */
   readonly color?: Rgb;
   /** Colour of a line of one dot around the letters. @default none */
   readonly outline?: Rgb;

@@ -6,6 +6,8 @@
  * @module
  */
 
+export { Tensor, type TypedTensor } from "onnxruntime-common";
+export type { Rational } from "../base/mod.ts";
 export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert.ts";
 export * from "./draw.ts";

@@ -31,8 +31,11 @@ export interface Picture {
 
 /** One plane of a picture: a view, so writes to it are writes to the picture. */
 export interface Plane {
+  /** One byte a sample. */
   readonly data: Uint8Array;
+  /** Samples in a row. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
   /** Bytes from one row to the next. */
   readonly strideBytes: number;
@@ -40,8 +43,11 @@ export interface Plane {
 
 /** The three planes of an `i420` picture; chroma has half the size, rounded up. */
 export interface YuvPlanes {
+  /** Brightness. */
   readonly y: Plane;
+  /** Blue difference. */
   readonly u: Plane;
+  /** Red difference. */
   readonly v: Plane;
 }
 

@@ -21,8 +21,11 @@ const ACCEPTED = "accepted are uint8 (0-255), float32 and float16 (0-1) tensors 
 export interface ImageShape {
   /** `hwc`: the channels of a pixel lie together. `chw`: one plane per channel. */
   readonly layout: "hwc" | "chw";
+  /** In pixels. */
   readonly width: number;
+  /** In pixels. */
   readonly height: number;
+  /** Grey, RGB or RGBA. */
   readonly channels: 1 | 3 | 4;
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { Logger } from "../base/mod.ts";
 export * from "./define_processor.ts";
 export * from "./frame_processor.ts";
 export * from "./guard.ts";
