@@ -232,7 +232,11 @@ export class Pipeline implements AsyncDisposable {
     const policy = guard.processor.onError;
     if (policy === "stop") throw error;
     onError(error, "process");
-    if (policy === "passthrough" && !frame.closed) return await this.#encode(frame);
+    if (policy === "passthrough" && !frame.closed) {
+      // A call that hangs may end while the frame is encoded, and close it.
+      using shared = frame.share();
+      return await this.#encode(shared);
+    }
     meters.framesDropped("error");
   }
 

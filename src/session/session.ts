@@ -160,6 +160,7 @@ export class Session implements AsyncDisposable {
     } catch (error) {
       end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
     }
+    await this.#pipeline[Symbol.asyncDispose]();
     await this.#closeSource();
     await this.#stopProcessor();
     this.#finish(end);

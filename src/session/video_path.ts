@@ -41,7 +41,8 @@ export interface VideoPathOptions {
 export class VideoPath {
   readonly #options: VideoPathOptions;
   readonly #waiting: BoundedQueue<VideoFrame>;
-  readonly #inOrder: BoundedQueue<Promise<VideoOutcome>>;
+  /** In a box each: a promise would be awaited on its way out of the queue. */
+  readonly #inOrder: BoundedQueue<{ readonly pending: Promise<VideoOutcome> }>;
   /** Resolves when every frame has left; rejects as soon as `emit` does. */
   readonly done: Promise<void>;
   #dropReason: "queue" | "stop" = "queue";
@@ -104,7 +105,7 @@ export class VideoPath {
     try {
       for await (const frame of this.#waiting) {
         if (await this.#takeSlot() === "aborted") this.#drop(frame, this.#dropReason);
-        else await this.#inOrder.push(this.#process(frame));
+        else await this.#inOrder.push({ pending: this.#process(frame) });
       }
     } finally {
       this.#inOrder.close();
@@ -133,7 +134,7 @@ export class VideoPath {
   }
 
   async #emitAll(): Promise<void> {
-    for await (const pending of this.#inOrder) {
+    for await (const { pending } of this.#inOrder) {
       const outcome = await Promise.race([pending, this.#aborted.promise]);
       if (outcome === "aborted") pending.then(closeFrames);
       else await this.#options.emit(outcome);
