@@ -30,7 +30,7 @@ export {
 } from "./src/trickle/mod.ts";
 
 if (import.meta.main) {
-  // A library user must not load the commands, nor what they are made of.
-  const { main } = await import("./src/cli/mod.ts");
-  Deno.exit(await main(Deno.args));
+  // A library user must not load the commands, nor what they are made of. And nothing is awaited here:
+  // a processor's file may import this module, and would wait for the command that waits for the file.
+  void import("./src/cli/mod.ts").then(async ({ main }) => Deno.exit(await main(Deno.args)));
 }

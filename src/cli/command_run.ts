@@ -36,6 +36,9 @@ export interface CommandContext {
 /** The work of a command. */
 export type CommandTask = (context: CommandContext) => Promise<ExitCode>;
 
+/** Runs the work of the command that was chosen. */
+export type RunTask = (settings: LogSettings, task: CommandTask) => Promise<void>;
+
 /** Runs a command's work; errors become one line on standard error and {@linkcode EXIT.failed}. */
 export async function runCommand(settings: LogSettings, task: CommandTask): Promise<ExitCode> {
   const terminal = new Terminal();

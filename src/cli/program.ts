@@ -5,7 +5,7 @@
  */
 
 import { Command, CommanderError } from "commander";
-import { type CommandTask, EXIT, type ExitCode, runCommand } from "./command_run.ts";
+import { EXIT, type ExitCode, runCommand, type RunTask } from "./command_run.ts";
 import { addBench } from "./commands/bench.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -14,12 +14,8 @@ import { addPublish } from "./commands/publish.ts";
 import { addServe } from "./commands/serve.ts";
 import { addSubscribe } from "./commands/subscribe.ts";
 import { addTrickleServer } from "./commands/trickle_server.ts";
-import type { LogSettings } from "./logging.ts";
 import { addLogOptions } from "./options.ts";
 import { VERSION } from "./version.ts";
-
-/** Runs the work of the command that was chosen. */
-export type RunTask = (settings: LogSettings, task: CommandTask) => Promise<void>;
 
 /** What runs when no command is named. */
 const DEFAULT_COMMAND = "serve";

@@ -7,9 +7,8 @@
 
 import type { Command } from "commander";
 import { ConfigError } from "../../base/mod.ts";
-import { EXIT, type ExitCode } from "../command_run.ts";
+import { EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import type { RunTask } from "../program.ts";
 
 interface BenchFlags extends LogSettings {
   readonly json: boolean;

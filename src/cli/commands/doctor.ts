@@ -11,9 +11,8 @@ import {
   MIN_FFMPEG_VERSION,
   probeCapabilities,
 } from "../../media/codec/mod.ts";
-import { EXIT, type ExitCode } from "../command_run.ts";
+import { EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import type { RunTask } from "../program.ts";
 import { writeStdout } from "../stdout.ts";
 import { VERSION } from "../version.ts";
 

@@ -14,11 +14,10 @@ import {
   type SessionEnd,
   type StreamParams,
 } from "../../session/mod.ts";
-import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, type Size, size } from "../options.ts";
 import { pause } from "../pause.ts";
-import type { RunTask } from "../program.ts";
 import { clock, progressLine } from "../progress_bar.ts";
 import { addProcessorOption } from "../stream_options.ts";
 

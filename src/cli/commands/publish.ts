@@ -7,11 +7,10 @@
 import type { Command } from "commander";
 import { roomLogger } from "../../base/mod.ts";
 import { tlsFromEnvironment, TricklePublisher } from "../../trickle/mod.ts";
-import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import { sendLive, TEST_INPUT } from "../live_media.ts";
 import type { LogSettings } from "../logging.ts";
 import { httpUrl, option, tlsOption } from "../options.ts";
-import type { RunTask } from "../program.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
 
 const log = roomLogger("cli");

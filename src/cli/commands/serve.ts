@@ -8,11 +8,10 @@ import type { Command } from "commander";
 import { loadProcessor } from "../../processor/mod.ts";
 import { StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
-import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption } from "../options.ts";
 import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
-import type { RunTask } from "../program.ts";
 import { untilAborted } from "../pause.ts";
 
 interface ServeFlags extends LogSettings, StreamFlags {

@@ -8,10 +8,9 @@ import { type Command, InvalidArgumentError } from "commander";
 import { roomLogger, TrickleError } from "../../base/mod.ts";
 import { type SubscriberStart, tlsFromEnvironment, TrickleSubscriber } from "../../trickle/mod.ts";
 import { copyChannel, openOutput } from "../channel_copy.ts";
-import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { httpUrl, option, positiveNumber, tlsOption } from "../options.ts";
-import type { RunTask } from "../program.ts";
 
 const log = roomLogger("cli");
 

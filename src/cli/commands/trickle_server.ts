@@ -6,11 +6,10 @@
 
 import type { Command } from "commander";
 import { TrickleServer } from "../../trickle/mod.ts";
-import { type CommandContext, EXIT, type ExitCode } from "../command_run.ts";
+import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port, positiveNumber } from "../options.ts";
 import { untilAborted } from "../pause.ts";
-import type { RunTask } from "../program.ts";
 
 interface TrickleServerFlags extends LogSettings {
   readonly host: string;
