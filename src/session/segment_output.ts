@@ -141,10 +141,11 @@ export class SegmentOutput implements AsyncDisposable {
     const previous = this.#segment;
     this.#segment = undefined;
     if (previous !== undefined) this.#closeInBackground(previous);
-    this.#segment = await this.#options.sink.next();
-    this.#segmentStartTicks = packet.ptsTicks;
+    // Before anything can fail: audio must not open a segment for the rest of this keyframe's GOP.
     this.#segmentHasVideo = packet.kind === "video";
     this.#videoSeen ||= this.#segmentHasVideo;
+    this.#segment = await this.#options.sink.next();
+    this.#segmentStartTicks = packet.ptsTicks;
     if (this.#options.meters.segmentsOut++ === 0) this.#options.onFirstSegment();
     return this.#muxerFor(streams).startSegment();
   }

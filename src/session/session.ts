@@ -85,11 +85,11 @@ export class Session implements AsyncDisposable {
    * a `ProcessorError` when the processor refuses them; then nothing has changed.
    */
   async updateParams(params: StreamParams): Promise<void> {
-    const merged = { ...this.#params, ...params };
     await this.#guard.updateParams(params);
-    this.#params = merged;
+    // Merged only now: another update may have been accepted while this one waited for its turn.
+    this.#params = { ...this.#params, ...params };
     if (params.max_framerate !== undefined) this.#pipeline.setMaxFps(params.max_framerate);
-    this.#emit({ type: "params-updated", params: merged });
+    this.#emit({ type: "params-updated", params: this.#params });
   }
 
   /** The figures of this moment. */

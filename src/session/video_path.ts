@@ -103,9 +103,11 @@ export class VideoPath {
 
   async #processAll(): Promise<void> {
     try {
-      for await (const frame of this.#waiting) {
-        if (await this.#takeSlot() === "aborted") this.#drop(frame, this.#dropReason);
-        else await this.#inOrder.push({ pending: this.#process(frame) });
+      // The slot comes first: a frame that has left the queue could not be dropped for a newer one.
+      while (await this.#takeSlot() === "free") {
+        const frame = await this.#waiting.shift();
+        if (frame === undefined) return;
+        await this.#inOrder.push({ pending: this.#process(frame) });
       }
     } finally {
       this.#inOrder.close();

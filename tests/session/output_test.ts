@@ -1,0 +1,116 @@
+/** What a session does about an output that fails. */
+
+import assert from "node:assert/strict";
+import { TrickleError } from "../../src/base/mod.ts";
+import { movedClip, testClip } from "./clips.ts";
+import { MemorySink } from "./in_memory.ts";
+import { Rig, until } from "./rig.ts";
+
+function failedSegment(): TrickleError {
+  return new TrickleError("TRICKLE_SEGMENT_FAILED", "Cannot write segment 1: the server hung up");
+}
+
+Deno.test("a segment that fails costs the rest of its pictures, and the next one goes on", async () => {
+  const clip = await testClip({ seconds: 2 });
+  const rig = new Rig({
+    audioCodec: "source",
+    script: {
+      onWrite: (seq, write) => {
+        if (seq === 1 && write >= 5) throw failedSegment();
+      },
+    },
+  });
+  assert.equal((await rig.run(clip)).reason, "input-ended");
+  assert.deepEqual(rig.errors, ["output: Cannot write segment 1: the server hung up"]);
+  assert.deepEqual(rig.sink.segments.map(({ outcome }) => outcome), [
+    "closed",
+    "abandoned",
+    "closed",
+    "closed",
+  ]);
+  const whole = [...clip.videoTicks.slice(0, 10), ...clip.videoTicks.slice(20)];
+  assert.deepEqual(rig.videoTicks, whole);
+  const { frames_out, frames_dropped_by_reason, error_count } = rig.session.metrics();
+  // What was written of the segment before it failed counts as out.
+  assert.ok(frames_out > 30 && frames_out < 40, `${frames_out} frames out`);
+  assert.deepEqual(frames_dropped_by_reason, { output: 40 - frames_out });
+  assert.equal(error_count, 1);
+});
+
+Deno.test("a segment that is not stored at its end is an error, and the next one goes on", async () => {
+  const clip = await testClip();
+  const rig = new Rig({
+    script: {
+      onClose: (seq) => {
+        if (seq === 0) throw failedSegment();
+      },
+    },
+  });
+  await rig.run(clip);
+  assert.equal(rig.errors.length, 1);
+  assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(10));
+});
+
+Deno.test("a segment that cannot be begun costs its pictures, and the next one goes on", async () => {
+  const clip = await testClip();
+  const rig = new Rig({
+    script: {
+      onNext: (seq) => {
+        if (seq === 0) throw failedSegment();
+      },
+    },
+  });
+  await rig.run(clip);
+  // Sound that comes meanwhile does not open a segment for pictures without their keyframe.
+  assert.deepEqual(rig.sink.segments.map(({ outcome }) => outcome), ["open", "closed"]);
+  assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(10));
+  assert.deepEqual(rig.session.metrics().frames_dropped_by_reason, { output: 10 });
+});
+
+Deno.test("an output channel that somebody closes ends the session", async () => {
+  const clip = await testClip();
+  const rig = new Rig({
+    script: {
+      onNext: (seq) => {
+        if (seq === 1) throw new TrickleError("TRICKLE_CLOSED", "The channel was closed");
+      },
+    },
+  });
+  rig.session.start();
+  // The input never ends by itself.
+  await rig.source.feed(clip.segments);
+  await rig.source.feed(movedClip(clip, 90_000).segments);
+  assert.deepEqual(await rig.ended(), { reason: "output-closed" });
+  assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(0, 10));
+  assert.ok(rig.session.metrics().frames_dropped_by_reason.output! > 0);
+  assert.ok(rig.sink.disposed);
+});
+
+Deno.test("an output that is stuck holds a live stream up within bounds, and the stop ends it", async () => {
+  const clip = await testClip({ seconds: 10, gopSeconds: 0.5 });
+  const stuck = Promise.withResolvers<void>();
+  const rig = new Rig({
+    pace: "live",
+    maxQueueSize: 4,
+    stopTimeoutMs: 50,
+    script: { onWrite: (_seq, write) => write === 2 ? stuck.promise : undefined },
+  });
+  rig.session.start();
+  await rig.source.feed(clip.segments);
+  await until(() => rig.session.metrics().frames_dropped > 20, "frames dropped");
+  const stopped = rig.session.stop();
+  // The sink is let go of when the session gives it back, as a publisher's writes are.
+  await until(() => rig.session.state === "stopping", "the stop");
+  setTimeout(() => stuck.resolve(), 200);
+  assert.deepEqual(await stopped, { reason: "stopped" });
+  await rig.ended();
+});
+
+Deno.test("a session whose sink was never written to ends its channel", async () => {
+  const rig = new Rig();
+  rig.session.start();
+  rig.source.end();
+  assert.deepEqual(await rig.ended(), { reason: "input-ended", found: true });
+  assert.ok(rig.sink instanceof MemorySink && rig.sink.closed);
+  assert.equal(rig.sink.segments.length, 0);
+});
