@@ -1,0 +1,94 @@
+/**
+ * Media at the speed of its clock.
+ *
+ * @module
+ */
+
+import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
+import { readAhead } from "./read_ahead.ts";
+
+/** Where the time comes from; tests bring their own. */
+export interface PacingClock {
+  /** Milliseconds since some fixed moment; never goes back. */
+  now(): number;
+  /** Resolves after so many milliseconds, or when the signal aborts. Never rejects. */
+  wait(delayMs: number, signal: AbortSignal | undefined): Promise<void>;
+}
+
+/** Options of {@linkcode paced}. */
+export interface PacingOptions {
+  /** Ends the media at once, without an error. */
+  readonly signal?: AbortSignal;
+  /** Media seconds per second. @default 1 */
+  readonly speed?: number;
+  /** @default the real time */
+  readonly clock?: PacingClock;
+}
+
+/** A stock that covers the start of an ffmpeg process: about a second of video and audio. */
+const AHEAD_EVENTS = 96;
+/** Timers may fire this much early. */
+const TOLERANCE_MS = 1;
+/** Packets further apart than that do not belong to one clock, whatever their source says. */
+const MAX_STEP_TICKS = 10 * TICKS_PER_SECOND;
+
+/**
+ * Gives each packet when its decoding time has come: the first at once, none more than a millisecond
+ * early. What is late comes at once until it has caught up. After a jump of the clock time begins anew.
+ */
+export async function* paced(
+  events: AsyncIterable<MediaEvent>,
+  options: PacingOptions = {},
+): AsyncGenerator<MediaEvent> {
+  const { signal, speed = 1, clock = realClock } = options;
+  if (!(speed > 0)) throw new RangeError(`Cannot pace media at speed ${speed}: use more than 0`);
+  const schedule = new Schedule(speed);
+  for await (const event of readAhead(events, AHEAD_EVENTS)) {
+    if (event.kind === "packet") {
+      const dueMs = schedule.dueMs(event.packet.dtsTicks, clock.now());
+      while (dueMs - clock.now() > TOLERANCE_MS && signal?.aborted !== true) {
+        await clock.wait(dueMs - clock.now(), signal);
+      }
+    } else if (event.kind === "discontinuity" && event.reason === "clock") schedule.restart();
+    if (signal?.aborted === true) return;
+    yield event;
+  }
+}
+
+/** Which decoding time is when. */
+class Schedule {
+  readonly #msPerTick: number;
+  #start: { readonly ticks: number; readonly ms: number } | undefined;
+  #lastTicks = 0;
+
+  constructor(speed: number) {
+    this.#msPerTick = 1000 / TICKS_PER_SECOND / speed;
+  }
+
+  dueMs(ticks: number, nowMs: number): number {
+    const jumps = Math.abs(ticks - this.#lastTicks) > MAX_STEP_TICKS;
+    if (this.#start === undefined || jumps) this.#start = { ticks, ms: nowMs };
+    this.#lastTicks = ticks;
+    return this.#start.ms + (ticks - this.#start.ticks) * this.#msPerTick;
+  }
+
+  restart(): void {
+    this.#start = undefined;
+  }
+}
+
+const realClock: PacingClock = {
+  now: () => performance.now(),
+  wait(delayMs, signal) {
+    if (signal?.aborted === true) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, delayMs);
+    signal?.addEventListener("abort", done, { once: true });
+    return promise;
+  },
+};

@@ -1,0 +1,169 @@
+/**
+ * What a file or stream holds, as ffprobe sees it.
+ *
+ * @module
+ */
+
+import { FfmpegError } from "../base/errors.ts";
+import { roomLogger } from "../base/log.ts";
+import { FfmpegChild, type FfmpegOptions, ffmpegProgram } from "../media/codec/mod.ts";
+import type { InputAddress } from "./input_address.ts";
+import { noPlayableStream, unreadableInput } from "./input_errors.ts";
+
+const log = roomLogger("source");
+
+/** How a stream gets into MPEG-TS: as it is, or decoded and encoded anew. */
+export type StreamPlan = "copy" | "transcode";
+
+/** What is known of a file or stream before it is read. */
+export interface MediaFileInfo {
+  /** How long it is; undefined for live streams. */
+  readonly durationSeconds: number | undefined;
+  /** About how many pictures it has; undefined where neither the container nor the length says. */
+  readonly frameCount: number | undefined;
+  /** How its pictures are read; undefined where it has none. */
+  readonly video: StreamPlan | undefined;
+  /** How its sound is read; undefined where it has none. */
+  readonly audio: StreamPlan | undefined;
+}
+
+/** What is to be read of an input: stream specifiers of ffmpeg beside how to take them. */
+export interface InputPlan {
+  readonly info: MediaFileInfo;
+  readonly video: { readonly map: string; readonly plan: StreamPlan } | undefined;
+  readonly audio: { readonly map: string; readonly plan: StreamPlan } | undefined;
+}
+
+/** The parts of ffprobe's output that are asked for. */
+export interface ProbeOutput {
+  readonly streams?: readonly ProbedStream[];
+  readonly format?: { readonly format_name?: string; readonly duration?: string };
+}
+
+/** A stream as ffprobe prints it. */
+export interface ProbedStream {
+  readonly index: number;
+  readonly codec_type?: string;
+  readonly codec_name?: string;
+  readonly avg_frame_rate?: string;
+  readonly nb_frames?: string;
+  readonly disposition?: { readonly attached_pic?: number };
+  readonly side_data_list?: readonly { readonly rotation?: number }[];
+  readonly tags?: { readonly rotate?: string };
+}
+
+const ENTRIES = "format=format_name,duration" +
+  ":stream=index,codec_type,codec_name,avg_frame_rate,nb_frames" +
+  ":stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=rotate";
+
+/** What our demuxer reads: `VideoCodec` and `AudioCodec`. */
+const VIDEO_CODECS: ReadonlySet<string> = new Set(["h264", "hevc"]);
+const AUDIO_CODECS: ReadonlySet<string> = new Set(["aac", "opus", "mp3", "ac3"]);
+/** Containers without presentation times: MPEG-TS cannot do without. */
+const UNTIMED_FORMATS: ReadonlySet<string> = new Set(["avi", "h264", "hevc"]);
+
+/** A dead address must not be waited for without end. */
+const PROBE_TIMEOUT_MS = 30_000;
+
+/**
+ * Looks into an input. Without an ffprobe beside ffmpeg nothing is known, and all is transcoded. Throws a
+ * `MediaError` (`MEDIA_BAD_CONTAINER`, `MEDIA_NO_STREAM`) or an `FfmpegError`. Undefined once the
+ * signal aborts.
+ */
+export async function probeInput(
+  address: InputAddress,
+  options: FfmpegOptions & { readonly signal?: AbortSignal },
+): Promise<InputPlan | undefined> {
+  let child: FfmpegChild;
+  try {
+    child = startProbe(address, options);
+  } catch (error) {
+    if (!(error instanceof FfmpegError && error.code === "FFMPEG_MISSING")) throw error;
+    log.warn("No ffprobe beside ffmpeg: {input} is transcoded, its length is not known", {
+      input: address.label,
+    });
+    return UNKNOWN;
+  }
+  const stop = (): void => void child.terminate();
+  const timer = setTimeout(stop, PROBE_TIMEOUT_MS);
+  options.signal?.addEventListener("abort", stop, { once: true });
+  if (options.signal?.aborted === true) stop();
+  const text = await new Response(child.process.stdout).text();
+  const exit = await child.exited;
+  clearTimeout(timer);
+  options.signal?.removeEventListener("abort", stop);
+  if (options.signal?.aborted === true) return undefined;
+  if (exit.code !== 0) throw unreadableInput(address.label, { ...exit, stderr: child.stderrTail });
+  return planInput(JSON.parse(text), address.label);
+}
+
+function startProbe(address: InputAddress, options: FfmpegOptions): FfmpegChild {
+  return new FfmpegChild({
+    ...(options.spawn === undefined ? {} : { spawn: options.spawn }),
+    ffmpegPath: probeProgram(ffmpegProgram(options)),
+    name: "media probe",
+    args: ["-hide_banner", "-v", "error", "-of", "json", "-show_entries", ENTRIES, ...address.args],
+    stdin: "null",
+    stdout: "piped",
+  });
+}
+
+/** The ffprobe that belongs to an ffmpeg: `/opt/bin/ffmpeg-7` has `/opt/bin/ffprobe-7`. */
+function probeProgram(ffmpeg: string): string {
+  const probe = ffmpeg.replace(/ffmpeg([^/\\]*)$/, "ffprobe$1");
+  return probe === ffmpeg ? "ffprobe" : probe;
+}
+
+const UNKNOWN: InputPlan = {
+  info: {
+    durationSeconds: undefined,
+    frameCount: undefined,
+    video: "transcode",
+    audio: "transcode",
+  },
+  video: { map: "0:v:0?", plan: "transcode" },
+  audio: { map: "0:a:0?", plan: "transcode" },
+};
+
+/** Chooses the first video and audio stream. Throws a `MediaError` where there is neither. */
+export function planInput({ streams = [], format = {} }: ProbeOutput, label: string): InputPlan {
+  // The cover of a song is no video.
+  const video = streams.find((stream) =>
+    stream.codec_type === "video" && stream.disposition?.attached_pic !== 1
+  );
+  const audio = streams.find((stream) => stream.codec_type === "audio");
+  if (video === undefined && audio === undefined) throw noPlayableStream(label);
+  const timed = !UNTIMED_FORMATS.has(format.format_name ?? "");
+  const plan = (copies: boolean): StreamPlan => copies && timed ? "copy" : "transcode";
+  const plans = {
+    video: video && plan(VIDEO_CODECS.has(video.codec_name ?? "") && !isRotated(video)),
+    audio: audio && plan(AUDIO_CODECS.has(audio.codec_name ?? "")),
+  };
+  const durationSeconds = positive(Number(format.duration));
+  return {
+    info: { ...plans, durationSeconds, frameCount: countFrames(video, durationSeconds) },
+    video: video && { map: `0:${video.index}`, plan: plans.video! },
+    audio: audio && { map: `0:${audio.index}`, plan: plans.audio! },
+  };
+}
+
+/** Phones turn pictures in the container's header, which MPEG-TS has not. */
+function isRotated({ side_data_list = [], tags }: ProbedStream): boolean {
+  return [Number(tags?.rotate ?? 0), ...side_data_list.map(({ rotation = 0 }) => rotation)]
+    .some((degrees) => degrees % 360 !== 0);
+}
+
+function countFrames(
+  video: ProbedStream | undefined,
+  durationSeconds: number | undefined,
+): number | undefined {
+  if (video === undefined) return undefined;
+  const counted = positive(Number(video.nb_frames));
+  if (counted !== undefined || durationSeconds === undefined) return counted;
+  const [num = 0, den = 0] = (video.avg_frame_rate ?? "").split("/").map(Number);
+  return positive(Math.round(durationSeconds * num / den));
+}
+
+function positive(value: number): number | undefined {
+  return Number.isFinite(value) && value > 0 ? value : undefined;
+}
