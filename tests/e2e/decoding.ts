@@ -78,13 +78,11 @@ export function beepStarts(sound: readonly OutputSound[]): number[] {
   return starts;
 }
 
-/** The loudest sample. */
-export function peak(sound: readonly OutputSound[]): number {
-  let loudest = 0;
-  for (const { samples } of sound) {
-    for (const sample of samples) loudest = Math.max(loudest, Math.abs(sample));
-  }
-  return loudest;
+/** How loud it is on the whole: the root of the sum of squares. */
+export function loudness(sound: readonly OutputSound[]): number {
+  let sum = 0;
+  for (const { samples } of sound) for (const sample of samples) sum += sample ** 2;
+  return Math.sqrt(sum);
 }
 
 /** When the test picture flashes, in ticks. */
@@ -93,7 +91,8 @@ export function flashTimes(frames: readonly OutputFrame[]): number[] {
     .map(({ ptsTicks }) => ptsTicks);
 }
 
-interface Region {
+/** A part of a picture, in pixels. */
+export interface Region {
   readonly x: number;
   readonly y: number;
   readonly width: number;
