@@ -20,7 +20,7 @@ export interface InputAddress {
 /** Two letters at least: `C:` is a drive. */
 const URL_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
 /** What stands between a scheme and a host. */
-const CREDENTIALS = /(:\/\/)[^/@\s]*@/g;
+const CREDENTIALS = /(:\/\/)[^/\s]*@/g;
 
 /** How ffmpeg is to open a file, a camera device or a URL. */
 export function inputAddress(input: string): InputAddress {

@@ -25,7 +25,8 @@ export async function* knownStreams(
     if (event.kind === "streams" && isDescribed(event)) {
       waiting = false;
       yield event;
-      yield* held.splice(0);
+      // What was said of the streams before is true no more.
+      yield* held.splice(0).filter(({ kind }) => kind !== "streams");
     } else if (waiting && held.length < MAX_HELD_EVENTS) {
       held.push(event);
     } else {

@@ -116,7 +116,7 @@ export function isFlashFrame({ frameNumber, fps }: TestFrameTime): boolean {
 
 /** The number of the first frame at or after a second. */
 export function firstFrameOfSecond(second: number, fps: number): number {
-  return Math.ceil(second * fps - EPSILON);
+  return Math.max(0, Math.ceil(second * fps - EPSILON));
 }
 
 /** Where the white block flashes. */
