@@ -43,6 +43,8 @@ export interface AudioPath extends AsyncDisposable {
   readonly codecRestarts: number;
   /** Packets that never came out because a child died. */
   readonly packetsLost: number;
+  /** Rejects as soon as the path cannot go on; `write` may then wait until it is disposed of. */
+  readonly failure: Promise<never>;
   /** Whether this path can go on with a stream as it is described now. */
   accepts(stream: AudioStreamInfo): boolean;
   /** Takes the next packet of the input. */
@@ -72,6 +74,7 @@ class CopiedAudio implements AudioPath {
   readonly output: AudioStreamInfo;
   readonly codecRestarts = 0;
   readonly packetsLost = 0;
+  readonly failure: Promise<never> = new Promise(() => {});
   readonly #emit: AudioPathOptions["emit"];
 
   constructor({ stream, emit }: AudioPathOptions) {
@@ -99,13 +102,17 @@ class CopiedAudio implements AudioPath {
 /** What the coded paths have in common: the settings of the output and who counts what. */
 abstract class CodedAudio implements AudioPath {
   readonly output: AudioStreamInfo;
+  readonly failure: Promise<never>;
   protected readonly emit: AudioPathOptions["emit"];
+  readonly #failed = Promise.withResolvers<never>();
   #input: AudioStreamInfo;
 
   constructor({ stream, emit }: AudioPathOptions, codec: "aac" | "opus") {
     this.#input = stream;
     this.emit = emit;
     this.output = encodedStream(codec, stream);
+    this.failure = this.#failed.promise;
+    this.failure.catch(() => {}); // finish() throws the same
   }
 
   abstract readonly codecRestarts: number;
@@ -116,6 +123,11 @@ abstract class CodedAudio implements AudioPath {
 
   accepts(stream: AudioStreamInfo): boolean {
     return sameAudio(stream, this.#input);
+  }
+
+  /** Makes the failure of a task the path's. */
+  protected watch(task: Promise<void>): void {
+    task.catch((error) => this.#failed.reject(error));
   }
 }
 
@@ -139,7 +151,7 @@ class TranscodedAudio extends CodedAudio {
     });
     this.#transcoder.prewarm();
     this.#pumping = this.#pump();
-    this.#pumping.catch(() => {}); // thrown by finish()
+    this.watch(this.#pumping);
   }
 
   get codecRestarts(): number {
@@ -189,8 +201,8 @@ class ProcessedAudio extends CodedAudio {
     this.#encoder.prewarm();
     this.#processing = this.#processAll();
     this.#pumping = this.#pump();
-    this.#processing.catch(() => {}); // thrown by finish()
-    this.#pumping.catch(() => {}); // thrown by finish()
+    this.watch(this.#processing);
+    this.watch(this.#pumping);
   }
 
   get codecRestarts(): number {

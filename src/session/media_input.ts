@@ -53,7 +53,7 @@ export interface MediaInputOptions {
 const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
 
 /** Reads input events, decodes the video, and hands on frames and audio packets. */
-export class MediaInput {
+export class MediaInput implements AsyncDisposable {
   readonly #options: MediaInputOptions;
   #decoder: VideoDecoder | undefined;
   #pumping: Promise<void> | undefined;
@@ -93,9 +93,14 @@ export class MediaInput {
       for await (const event of this.#options.events) await this.#take(event);
       await this.#drainDecoder();
     } finally {
-      await this.#decoder?.[Symbol.asyncDispose]();
-      await this.#pumping?.catch(() => {}); // already thrown by #drainDecoder, or cut off by it
+      await this[Symbol.asyncDispose]();
     }
+  }
+
+  /** Stops the decoder, also while the input is being waited for. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#decoder?.[Symbol.asyncDispose]();
+    await this.#pumping?.catch(() => {}); // already thrown by #drainDecoder, or cut off by it
   }
 
   async #take(event: InputEvent): Promise<void> {

@@ -49,6 +49,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #input: MediaInput;
   readonly #videoPath: VideoPath;
   readonly #output: SegmentOutput | undefined;
+  readonly #audioFailed = Promise.withResolvers<never>();
   #video: VideoOutput | undefined;
   #audio: AudioPath | undefined;
   #endedAudio = { codecRestarts: 0, packetsLost: 0 };
@@ -59,6 +60,7 @@ export class Pipeline implements AsyncDisposable {
     this.#options = options;
     this.#limiter = new FrameRateLimiter(options.maxFps);
     this.#sync = new AvSync({ waitForVideo: true, live });
+    this.#audioFailed.promise.catch(() => {}); // thrown by run(), unless the stream ended before
     this.#output = this.#createOutput();
     this.#videoPath = new VideoPath({
       process: (frame) => this.#process(frame),
@@ -104,7 +106,7 @@ export class Pipeline implements AsyncDisposable {
    */
   async run(): Promise<void> {
     try {
-      await Promise.race([this.#input.run(), this.#videoPath.done]);
+      await Promise.race([this.#input.run(), this.#videoPath.done, this.#audioFailed.promise]);
       await this.#videoPath.finish();
       await Promise.all([this.#audio?.finish(), this.#video?.finish()]);
       for (const packet of this.#sync.release()) await this.#output?.write(packet);
@@ -184,6 +186,7 @@ export class Pipeline implements AsyncDisposable {
       emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
       signal: this.#abort.signal,
     });
+    this.#audio.failure.catch((error) => this.#audioFailed.reject(error));
   }
 
   async #endAudio(path: AudioPath): Promise<void> {
@@ -269,6 +272,7 @@ export class Pipeline implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.abort();
     await Promise.allSettled([
+      this.#input[Symbol.asyncDispose](),
       this.#audio?.[Symbol.asyncDispose](),
       this.#video?.[Symbol.asyncDispose](),
       this.#videoPath.done,

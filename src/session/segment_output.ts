@@ -57,6 +57,7 @@ export class SegmentOutput implements AsyncDisposable {
   #segmentHasVideo = false;
   #videoSeen = false;
   #closedByPeer = false;
+  #sinkEnded: Promise<void> | undefined;
 
   /** Starts the writer's task; {@linkcode finish} ends it. */
   constructor(options: SegmentOutputOptions) {
@@ -84,19 +85,24 @@ export class SegmentOutput implements AsyncDisposable {
     await this.#options.sink.close();
   }
 
-  /** Drops what waits and takes nothing more. */
+  /** Ends at once, also where the sink is stuck: what waits is dropped, the open segment given up. */
   abort(): void {
     this.#packets.close();
     this.#packets.clear();
     this.#configured.resolve();
+    this.#abandonSegment(new Error("the stream ended"));
+    this.#sinkEnded ??= this.#endSink();
   }
 
-  /** Ends at once: what waits is dropped, the open segment is given up. Idempotent. */
+  /** Does what {@linkcode abort} does and waits until nothing is left. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.abort();
-    this.#abandonSegment(new Error("the stream ended"));
-    await this.#options.sink[Symbol.asyncDispose]();
+    await this.#sinkEnded;
     await Promise.all([this.#done, ...this.#closing]);
+  }
+
+  async #endSink(): Promise<void> {
+    await this.#options.sink[Symbol.asyncDispose]();
   }
 
   async #writeAll(): Promise<void> {

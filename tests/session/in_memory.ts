@@ -98,8 +98,11 @@ export class MemorySink implements SegmentSink {
   disposed = false;
   readonly #script: SinkScript;
 
+  readonly #ended = Promise.withResolvers<never>();
+
   constructor(script: SinkScript = {}) {
     this.#script = script;
+    this.#ended.promise.catch(() => {}); // rejects next(), if that waits
   }
 
   /** The bytes of the segments that were closed. */
@@ -111,12 +114,14 @@ export class MemorySink implements SegmentSink {
     const seq = this.segments.length;
     const segment: TakenSegment = { seq, bytes: [], outcome: "open" };
     this.segments.push(segment);
-    await this.#script.onNext?.(seq);
+    await Promise.race([this.#script.onNext?.(seq), this.#ended.promise]);
     let writes = 0;
+    const givenUp = Promise.withResolvers<never>();
+    givenUp.promise.catch(() => {}); // rejects writes, if there are any
     return {
       seq,
       write: async (bytes) => {
-        await this.#script.onWrite?.(seq, writes++);
+        await Promise.race([this.#script.onWrite?.(seq, writes++), givenUp.promise]);
         segment.bytes.push(bytes);
       },
       close: () =>
@@ -126,6 +131,7 @@ export class MemorySink implements SegmentSink {
         }),
       abandon: () => {
         segment.outcome = "abandoned";
+        givenUp.reject(new Error(`Segment ${seq} was abandoned`));
         return Promise.resolve();
       },
     };
@@ -138,6 +144,7 @@ export class MemorySink implements SegmentSink {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.disposed = true;
+    this.#ended.reject(new Error("The sink was ended"));
     return Promise.resolve();
   }
 }
