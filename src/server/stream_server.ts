@@ -24,7 +24,7 @@ const SHUTDOWN_GRACE_MS = 500;
 /**
  * Serves the stream endpoints: starts, updates and stops streams that go through one processor.
  *
- * ```ts no-eval
+ * ```ts ignore
  * import { FrameProcessor, StreamServer, type VideoFrame } from "@runnel/runnel";
  *
  * class Invert extends FrameProcessor {
