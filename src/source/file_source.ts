@@ -21,8 +21,8 @@ export interface MediaFileOptions extends FfmpegOptions {
 }
 
 /**
- * A file or stream that can be read. Each iteration reads it from its beginning, with an ffmpeg of its
- * own that ends with the loop. Clocks begin at about 1.4 s whatever those of the file are.
+ * A file or stream that can be read. Each iteration reads it from its beginning, with an ffmpeg of
+ * its own that ends with the loop. Clocks begin at about 1.4 s whatever those of the file are.
  */
 export interface MediaFile extends AsyncIterable<MediaEvent> {
   /**
@@ -33,12 +33,12 @@ export interface MediaFile extends AsyncIterable<MediaEvent> {
 }
 
 /**
- * Names a file (a path or `file:` URL), a camera device (`/dev/video0`) or a stream (`rtsp:`, `http:`,
- * `rtmp:`, `srt:` and so on). H.264, HEVC, AAC, Opus, MP3 and AC-3 are taken as they are, everything
- * else is transcoded to H.264 and AAC. Nothing is opened before it is iterated or described; that
- * throws a `ConfigError` for a file that is not there, a `MediaError` for one that cannot be read
- * (`MEDIA_BAD_CONTAINER`) or has nothing to play (`MEDIA_NO_STREAM`), and an `FfmpegError` where ffmpeg
- * is missing (`FFMPEG_MISSING`) or fails (`FFMPEG_EXIT`).
+ * Names a file (a path or `file:` URL), a camera device (`/dev/video0`) or a stream (`rtsp:`,
+ * `http:`, `rtmp:`, `srt:` and so on). H.264, HEVC, AAC, Opus, MP3 and AC-3 are taken as they are,
+ * everything else is transcoded to H.264 and AAC. Nothing is opened before it is iterated or
+ * described; that throws a `ConfigError` for a file that is not there, a `MediaError` for one that
+ * cannot be read (`MEDIA_BAD_CONTAINER`) or has nothing to play (`MEDIA_NO_STREAM`), and an
+ * `FfmpegError` where ffmpeg is missing (`FFMPEG_MISSING`) or fails (`FFMPEG_EXIT`).
  */
 export function openMediaFile(input: string, options: MediaFileOptions = {}): MediaFile {
   return new FfmpegFile(inputAddress(input), options);

@@ -19,8 +19,8 @@ const NOT_MEDIA =
 const NO_STREAM = /matches no streams|does not contain any stream/i;
 
 /**
- * The error of an input that ffmpeg could not read, or not to its end: a `MediaError` for contents, an
- * `FfmpegError` (`FFMPEG_EXIT`) for all else. `context.stderr` holds ffmpeg's last lines.
+ * The error of an input that ffmpeg could not read, or not to its end: a `MediaError` for contents,
+ * an `FfmpegError` (`FFMPEG_EXIT`) for all else. `context.stderr` holds ffmpeg's last lines.
  */
 export function unreadableInput(label: string, failed: FailedRead): MediaError | FfmpegError {
   const stderr = failed.stderr.map(withoutCredentials);

@@ -12,9 +12,9 @@ type StreamsEvent = Extract<MediaEvent, { kind: "streams" }>;
 const MAX_HELD_EVENTS = 256;
 
 /**
- * Holds packets back until each stream that is announced is described: a demuxer knows the audio only
- * when it met its first frame, and a muxer must know it before the first packet. Audio that does not
- * come for a few seconds is left out of the description until it does.
+ * Holds packets back until each stream that is announced is described: a demuxer knows the audio
+ * only when it met its first frame, and a muxer must know it before the first packet. Audio that
+ * does not come for a few seconds is left out of the description until it does.
  */
 export async function* knownStreams(
   events: AsyncIterable<MediaEvent>,

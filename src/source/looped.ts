@@ -21,9 +21,9 @@ const LONE_PACKET_TICKS = 3000;
 
 /**
  * Plays the same media again and again with clocks that go on: each pass begins exactly one frame
- * after the last picture of the one before. Audio keeps its place beside the picture to within half an
- * audio frame and goes on by exactly one frame, too: at the seam a frame too many is left out. Throws
- * what the media throws, and a `MediaError` (`MEDIA_NO_STREAM`) when a pass has no packets.
+ * after the last picture of the one before. Audio keeps its place beside the picture to within half
+ * an audio frame and goes on by exactly one frame, too: at the seam a frame too many is left out.
+ * Throws what the media throws, and a `MediaError` (`MEDIA_NO_STREAM`) when a pass has no packets.
  */
 export async function* looped(
   open: () => AsyncIterable<MediaEvent>,

@@ -1,7 +1,8 @@
 /**
- * Where media comes from when no session gives it: a test picture with beeps, files, cameras and streams
- * that ffmpeg opens. All of them are {@linkcode MediaEvent}s, the same that a demuxer gives, and flow on
- * through {@linkcode looped} and {@linkcode paced} into {@linkcode writeSegments}.
+ * Where media comes from when no session gives it: a test picture with beeps, files, cameras and
+ * streams that ffmpeg opens. All of them are {@linkcode MediaEvent}s, the same that a demuxer
+ * gives, and flow on through {@linkcode looped} and {@linkcode paced} into
+ * {@linkcode writeSegments}.
  *
  * @module
  */

@@ -33,8 +33,9 @@ const TOLERANCE_MS = 1;
 const MAX_STEP_TICKS = 10 * TICKS_PER_SECOND;
 
 /**
- * Gives each packet when its decoding time has come: the first at once, none more than a millisecond
- * early. What is late comes at once until it has caught up. After a jump of the clock time begins anew.
+ * Gives each packet when its decoding time has come: the first at once, none more than a
+ * millisecond early. What is late comes at once until it has caught up. After a jump of the clock
+ * time begins anew.
  */
 export async function* paced(
   events: AsyncIterable<MediaEvent>,

@@ -66,9 +66,9 @@ const UNTIMED_FORMATS: ReadonlySet<string> = new Set(["avi", "h264", "hevc"]);
 const PROBE_TIMEOUT_MS = 30_000;
 
 /**
- * Looks into an input. Without an ffprobe beside ffmpeg nothing is known, and all is transcoded. Throws a
- * `MediaError` (`MEDIA_BAD_CONTAINER`, `MEDIA_NO_STREAM`) or an `FfmpegError`. Undefined once the
- * signal aborts.
+ * Looks into an input. Without an ffprobe beside ffmpeg nothing is known, and all is transcoded.
+ * Throws a `MediaError` (`MEDIA_BAD_CONTAINER`, `MEDIA_NO_STREAM`) or an `FfmpegError`. Undefined
+ * once the signal aborts.
  */
 export async function probeInput(
   address: InputAddress,

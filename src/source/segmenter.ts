@@ -46,11 +46,11 @@ export interface SegmentTotals {
 }
 
 /**
- * Writes each packet as it comes: a new segment from each keyframe on, or every two seconds where there
- * is only audio. A segment that fails is given up and counted, and the next keyframe opens another:
- * `open` decides when to stop, by rejecting. Resolves when the media has ended and the last segment is
- * closed. Rejects, with the segment given up, with what the media or `open` throw, or a `MediaError` for
- * a stream that MPEG-TS cannot carry.
+ * Writes each packet as it comes: a new segment from each keyframe on, or every two seconds where
+ * there is only audio. A segment that fails is given up and counted, and the next keyframe opens
+ * another: `open` decides when to stop, by rejecting. Resolves when the media has ended and the
+ * last segment is closed. Rejects, with the segment given up, with what the media or `open` throw,
+ * or a `MediaError` for a stream that MPEG-TS cannot carry.
  */
 export async function writeSegments(
   events: AsyncIterable<MediaEvent>,

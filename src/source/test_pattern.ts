@@ -1,7 +1,7 @@
 /**
- * The test picture: from top to bottom the frame's number for machines (the stamp), colour bars, a band
- * of stripes that moves, and a black panel with the number and time for people. In the panel's right
- * corner a white block flashes in the one frame that begins each second.
+ * The test picture: from top to bottom the frame's number for machines (the stamp), colour bars, a
+ * band of stripes that moves, and a black panel with the number and time for people. In the panel's
+ * right corner a white block flashes in the one frame that begins each second.
  *
  * @module
  */
@@ -68,8 +68,8 @@ const SAMPLE_TEXT = "frame 000000\n00:00:00.000";
 const EPSILON = 1e-6;
 
 /**
- * Creates an `i420` picture with all that never changes. {@linkcode drawTestFrame} makes a frame of it,
- * again and again. Throws a `RangeError` for a size below {@linkcode MIN_TEST_SIZE}.
+ * Creates an `i420` picture with all that never changes. {@linkcode drawTestFrame} makes a frame of
+ * it, again and again. Throws a `RangeError` for a size below {@linkcode MIN_TEST_SIZE}.
  */
 export function createTestPicture({ width, height }: PictureSize): Picture {
   if (!(width >= MIN_TEST_SIZE.width && height >= MIN_TEST_SIZE.height)) {

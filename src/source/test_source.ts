@@ -44,9 +44,10 @@ const MAX_FPS = 240;
 
 /**
  * Makes H.264 and AAC or Opus as fast as they are taken, and only a few packets ahead: put `paced`
- * behind it for real time. Packets come by decoding time; frame 0 is at {@linkcode TEST_START_TICKS},
- * and audio begins with the encoder's run-in before it. Iterate once. Throws a `RangeError` for
- * a picture or rate that cannot be; iterating throws an `FfmpegError` where ffmpeg does not work.
+ * behind it for real time. Packets come by decoding time; frame 0 is at
+ * {@linkcode TEST_START_TICKS}, and audio begins with the encoder's run-in before it. Iterate once.
+ * Throws a `RangeError` for a picture or rate that cannot be; iterating throws an `FfmpegError`
+ * where ffmpeg does not work.
  */
 export function createTestMedia(options: TestMediaOptions): AsyncIterable<MediaEvent> {
   const { fps, seconds = Infinity } = options;

@@ -26,8 +26,8 @@ export interface TestToneOptions {
 }
 
 /**
- * One channel of sound: silence, and from the sample at which a flash frame begins a sine that lasts
- * {@linkcode BEEP_SECONDS}.
+ * One channel of sound: silence, and from the sample at which a flash frame begins a sine that
+ * lasts {@linkcode BEEP_SECONDS}.
  */
 export function testTone({ startSample, count, sampleRate, fps }: TestToneOptions): Float32Array {
   const samples = new Float32Array(count);
