@@ -1,6 +1,6 @@
 /**
- * Time, injectable: every wait of this room goes through a {@linkcode Clock}, so that a test can make
- * 45 seconds pass at once.
+ * Time, injectable: every wait of this room goes through a {@linkcode Clock}, so that a test can
+ * make 45 seconds pass at once.
  *
  * @module
  */
@@ -9,7 +9,9 @@
 export interface Clock {
   /** Milliseconds since some fixed moment; never goes back. */
   now(): number;
-  /** Calls `run` once after `delayMs`. The returned function cancels it and may be called any time. */
+  /**
+   * Calls `run` once after `delayMs`. The returned function cancels it and may be called any time.
+   */
   schedule(delayMs: number, run: () => void): () => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A publisher and a subscriber on an embedded server of the same process: what they do is the same as
- * over HTTP, but requests go straight to the server's handler.
+ * A publisher and a subscriber on an embedded server of the same process: what they do is the same
+ * as over HTTP, but requests go straight to the server's handler.
  *
  * @module
  */
@@ -49,6 +49,7 @@ export class LocalTransport implements Transport {
   /** There are no connections. */
   renew(): void {}
 
+  /** Nothing is held. */
   [Symbol.dispose](): void {}
 
   async #answer(request: TransportRequest): Promise<TransportResponse> {

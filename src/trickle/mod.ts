@@ -1,11 +1,13 @@
 /**
- * The trickle protocol: byte segments over HTTP, one channel of them per stream. A {@linkcode TrickleServer}
- * keeps the channels; a {@linkcode TricklePublisher} is a sink that segments flow into; a
- * {@linkcode TrickleSubscriber} is a source that they flow out of. Nothing here knows what the bytes mean.
+ * The trickle protocol: byte segments over HTTP, one channel of them per stream. A {@linkcode
+ * TrickleServer} keeps the channels; a {@linkcode TricklePublisher} is a sink that segments flow
+ * into; a {@linkcode TrickleSubscriber} is a source that they flow out of. Nothing here knows what
+ * the bytes mean.
  *
  * @module
  */
 
+export { TrickleError, type TrickleErrorCode } from "../base/mod.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { InputSegment, SegmentSink, SegmentSource, SegmentWriter } from "./segments.ts";
 export { CHANGE_FEED_NAME, type ChannelChanges } from "./server/change_feed.ts";

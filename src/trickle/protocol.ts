@@ -23,8 +23,8 @@ export const INDEX_NEXT = -1;
 export const INDEX_CURRENT = -2;
 
 /**
- * Parses a decimal integer with an optional sign: an index in a path, or the value of a `Lp-Trickle-*`
- * header. Gives undefined for anything else and beyond 2^53-1 (section 2).
+ * Parses a decimal integer with an optional sign: an index in a path, or the value of a
+ * `Lp-Trickle-*` header. Gives undefined for anything else and beyond 2^53-1 (section 2).
  */
 export function parseDecimal(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined || !/^[+-]?[0-9]+$/.test(text)) return undefined;

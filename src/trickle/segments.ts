@@ -29,8 +29,8 @@ export interface SegmentWriter {
    */
   write(bytes: Uint8Array): Promise<void>;
   /**
-   * Ends the segment; resolves once the server has stored it and rejects with a `TrickleError` where it
-   * did not. The next writer may be taken without waiting for this. Idempotent.
+   * Ends the segment; resolves once the server has stored it and rejects with a `TrickleError`
+   * where it did not. The next writer may be taken without waiting for this. Idempotent.
    */
   close(): Promise<void>;
   /** Gives the segment up: readers see it end where it is. Resolves once the server was told. */

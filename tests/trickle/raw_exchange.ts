@@ -1,6 +1,6 @@
 /**
- * One HTTP/1.1 exchange on a socket of its own, so that a test sees and sends exactly what it means:
- * heads without bodies, half-sent bodies, interim answers, the `Connection` header.
+ * One HTTP/1.1 exchange on a socket of its own, so that a test sees and sends exactly what it
+ * means: heads without bodies, half-sent bodies, interim answers, the `Connection` header.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * An HTTP/1.1 server that answers nothing by itself: a test takes the requests in the order of their
- * arrival and answers, delays or drops each of them.
+ * An HTTP/1.1 server that answers nothing by itself: a test takes the requests in the order of
+ * their arrival and answers, delays or drops each of them.
  *
  * @module
  */

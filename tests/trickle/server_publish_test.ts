@@ -21,7 +21,7 @@ Deno.test("S02 the media type of a channel never changes", () =>
     assert.equal((await bench.read(0)).headers.get("content-type"), "text/x-a");
   }));
 
-Deno.test("S03 Content-Type of a channel POST, and of a later segment POST, is not the channel's", () =>
+Deno.test("S03 Content-Type of a POST to an existing channel is not the channel's", () =>
   withServer(async (bench) => {
     await bench.ask("POST", "/c", { "Content-Type": "a/b" });
     await bench.post(0, "x", { "Content-Type": "c/d" });

@@ -1,11 +1,11 @@
 /**
- * One segment on its way out: its writer in front, and behind it as many POSTs as it takes. TRICKLE.md
- * sections 7.3 and 7.4.
+ * One segment on its way out: its writer in front, and behind it as many POSTs as it takes.
+ * TRICKLE.md sections 7.3 and 7.4.
  *
  * @module
  */
 
-import { describeError, TrickleError } from "../../base/mod.ts";
+import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
 import { pause } from "../clock.ts";
 import { CLOSED_HEADER, parseDecimal, RESET_HEADER, SEQ_HEADER } from "../protocol.ts";
 import type { SegmentWriter } from "../segments.ts";
@@ -14,6 +14,7 @@ import { SegmentData } from "./segment_data.ts";
 import { type PostResult, SegmentPost } from "./segment_post.ts";
 import type { MutablePublisherStats, PublisherSettings } from "./publisher_options.ts";
 
+const log = roomLogger("trickle");
 const RETRY_DELAY_MS = 250;
 
 /** What a segment asks of its publisher. */
@@ -120,8 +121,13 @@ export class OutgoingSegment implements SegmentWriter {
     this.#throwIfFailed();
   }
 
-  async abandon(): Promise<void> {
+  async abandon(reason?: unknown): Promise<void> {
     if (this.isSettled) return;
+    log.debug("Segment {seq} of {url} is given up: {reason}", {
+      seq: this.#seq,
+      url: this.#owner.url,
+      reason: reason === undefined ? "no reason given" : describeError(reason),
+    });
     this.#owner.stats.abandonedSegments++;
     this.#settle({ kind: "abandoned" });
     await this.#owner.deleteSegment(this.#seq);

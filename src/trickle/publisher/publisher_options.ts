@@ -10,8 +10,8 @@ import type { TlsOptions } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /**
- * Where to begin (TRICKLE.md section 7.2): where the channel stands, closing what an earlier publisher left
- * open; with `POST -1`; or with an index.
+ * Where to begin (TRICKLE.md section 7.2): where the channel stands, closing what an earlier
+ * publisher left open; with `POST -1`; or with an index.
  */
 export type PublisherStart = "resume" | "next" | number;
 
@@ -21,7 +21,9 @@ export interface TricklePublisherOptions {
   readonly contentType?: string;
   /** Where to begin. @default {"resume"} */
   readonly start?: PublisherStart;
-  /** Whether a channel that does not exist is created by the first segment, at 0. @default {false} */
+  /**
+   * Whether a channel that does not exist is created by the first segment, at 0. @default {false}
+   */
   readonly autocreate?: boolean;
   /** Whether `close` deletes the channel. @default {true} */
   readonly ownsChannel?: boolean;
@@ -101,7 +103,7 @@ export function resolvePublisherOptions(options: TricklePublisherOptions): Publi
     closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
     preconnectRefreshMs: options.preconnectRefreshMs ?? 45_000,
     maxFailures: options.maxFailures ?? 3,
-    transport: options.transport ?? createTransport(options.tls, { reuseConnections: false }),
+    transport: options.transport ?? createTransport(options.tls, { uploads: true }),
     clock: options.clock ?? systemClock,
   };
 }

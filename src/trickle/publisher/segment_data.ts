@@ -7,8 +7,8 @@
 /** Small writes that wait are sent together, up to this much. */
 const MERGE_BYTES = 64 * 1024;
 /**
- * Bytes taken that are kept for another try. `fetch` takes up to 1 MiB before there is a connection, so
- * that a refused one has "taken" bytes that were never sent.
+ * Bytes taken that are kept for another try. `fetch` takes up to 1 MiB before there is a
+ * connection, so that a refused one has "taken" bytes that were never sent.
  */
 const KEEP_BYTES = 2 * 1024 * 1024;
 
@@ -49,7 +49,10 @@ export class SegmentData {
     this.wake();
   }
 
-  /** Takes what is there, up to 64 KiB where it must be put together; undefined when there is nothing. */
+  /**
+   * Takes what is there, up to 64 KiB where it must be put together; undefined when there is
+   * nothing.
+   */
   take(): Uint8Array | undefined {
     const bytes = this.#merge();
     if (bytes === undefined) return undefined;

@@ -21,8 +21,8 @@ export interface PublisherBeginning {
 }
 
 /**
- * Finds out where to begin. Throws a `TrickleError` with `TRICKLE_NOT_FOUND` where the channel does not
- * exist and is not to be created.
+ * Finds out where to begin. Throws a `TrickleError` with `TRICKLE_NOT_FOUND` where the channel does
+ * not exist and is not to be created.
  */
 export async function findBeginning(
   url: string,
@@ -44,7 +44,9 @@ export async function findBeginning(
   return { seq: 0, reset: true };
 }
 
-/** What `GET /next` said; a server without that route, or none at all, says no index. Never rejects. */
+/**
+ * What `GET /next` said; a server without that route, or none at all, says no index. Never rejects.
+ */
 export async function askNext(
   url: string,
   settings: PublisherSettings,

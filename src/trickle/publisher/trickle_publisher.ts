@@ -22,9 +22,10 @@ const log = roomLogger("trickle");
 const MAX_PENDING_MESSAGES = 1000;
 
 /**
- * Publishes a channel, segment by segment. The request for the next segment is open before it is needed. A
- * segment that fails is counted and its index closed; the next one works on a fresh connection. What ends
- * the publisher, and with it every call, is a `TrickleError`: `TRICKLE_CLOSED` (the channel ended),
+ * Publishes a channel, segment by segment. The request for the next segment is open before it is
+ * needed. A segment that fails is counted and its index closed; the next one works on a fresh
+ * connection. What ends the publisher, and with it every call, is a `TrickleError`:
+ * `TRICKLE_CLOSED` (the channel ended),
  * `TRICKLE_NOT_FOUND` (it does not exist) or the failure of the last of several segments in a row.
  */
 export class TricklePublisher implements SegmentSink {
@@ -81,7 +82,8 @@ export class TricklePublisher implements SegmentSink {
   }
 
   /**
-   * The writer of the next segment, once the one before was handed to the network or has failed. Throws a
+   * The writer of the next segment, once the one before was handed to the network or has failed.
+   * Throws a
    * `TypeError` where that one was neither closed nor abandoned.
    */
   next(): Promise<SegmentWriter> {
@@ -91,8 +93,8 @@ export class TricklePublisher implements SegmentSink {
   }
 
   /**
-   * Publishes one message as a segment of its own, sent in one piece (section 7.6); resolves when it is
-   * stored. Throws a `RangeError` for an empty one.
+   * Publishes one message as a segment of its own, sent in one piece (section 7.6); resolves when
+   * it is stored. Throws a `RangeError` for an empty one.
    */
   publishMessage(message: string | Uint8Array): Promise<void> {
     const bytes = typeof message === "string" ? new TextEncoder().encode(message) : message;
@@ -112,7 +114,9 @@ export class TricklePublisher implements SegmentSink {
     return sent;
   }
 
-  /** Finishes the segment being written, deletes the channel where it is owned, and ends everything. */
+  /**
+   * Finishes the segment being written, deletes the channel where it is owned, and ends everything.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -205,7 +209,8 @@ export class TricklePublisher implements SegmentSink {
     this.#end(
       new TrickleError(
         error.code,
-        `Cannot go on publishing to ${this.url}: ${this.#failuresInRow} failures in a row, the last: ` +
+        `Cannot go on publishing to ${this.url}: ${this.#failuresInRow} failures in a row, ` +
+          "the last: " +
           error.message,
         { cause: error, context: { url: this.url, failures: this.#failuresInRow } },
       ),

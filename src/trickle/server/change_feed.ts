@@ -1,6 +1,6 @@
 /**
- * The channel `_changes`: one JSON object per segment for every channel that comes or goes. TRICKLE.md
- * section 6.14.
+ * The channel `_changes`: one JSON object per segment for every channel that comes or goes.
+ * TRICKLE.md section 6.14.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * One channel: a ring of five segments and the rules of TRICKLE.md sections 4 and 6, with section 11's
- * "our server" column where the reference has a quirk. Nothing here knows of HTTP.
+ * One channel: a ring of five segments and the rules of TRICKLE.md sections 4 and 6, with section
+ * 11's "our server" column where the reference has a quirk. Nothing here knows of HTTP.
  *
  * @module
  */
@@ -92,7 +92,9 @@ export class Channel implements Disposable {
     return this.#inRing(resolved) ?? this.#install(resolved);
   }
 
-  /** Finds the segment that a GET reads, or installs the one that comes next; undefined: status 470. */
+  /**
+   * Finds the segment that a GET reads, or installs the one that comes next; undefined: status 470.
+   */
   openForRead(index: number): SegmentBuffer | undefined {
     let resolved = index;
     if (index === INDEX_NEXT) resolved = this.#next;
@@ -124,7 +126,10 @@ export class Channel implements Disposable {
     return "stored";
   }
 
-  /** The clean end of a POST, with or without bytes: closes the segment. Never lowers `NEXT` (Q5, Q6). */
+  /**
+   * The clean end of a POST, with or without bytes: closes the segment. Never lowers `NEXT` (Q5,
+   * Q6).
+   */
   finish(segment: SegmentBuffer): void {
     segment.close();
     if (this.#closed) return;

@@ -1,6 +1,6 @@
 /**
- * The channels of a server by name, with the limit on their number, the idle sweep (TRICKLE.md section
- * 6.13) and the change feed (section 6.14).
+ * The channels of a server by name, with the limit on their number, the idle sweep (TRICKLE.md
+ * section 6.13) and the change feed (section 6.14).
  *
  * @module
  */

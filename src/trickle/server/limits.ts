@@ -10,11 +10,14 @@ export interface TrickleLimits {
   readonly maxChannels: number;
   /** Characters of a channel's name; a longer one answers 400. @default {256} */
   readonly maxNameLength: number;
-  /** Bytes of one segment; on excess the POST answers 413 and the segment ends. @default {67108864} */
+  /**
+   * Bytes of one segment; on excess the POST answers 413 and the segment ends. @default {67108864}
+   */
   readonly maxSegmentBytes: number;
   /**
    * Bytes held for one channel: its ring, and segments that left the ring but are still being read.
-   * On excess slow readers of the oldest segments are cut, then old segments go. @default {268435456}
+   * On excess slow readers of the oldest segments are cut, then old segments go. @default
+   * {268435456}
    */
   readonly maxChannelBytes: number;
   /** Bytes held by the whole server, handled likewise. @default {1073741824} */

@@ -13,7 +13,10 @@ export type TrickleRoute =
   | { readonly kind: "malformed" }
   | { readonly kind: "none" };
 
-/** Checks and completes a base path: it begins and ends in "/". Throws a `TypeError` if it does not begin so. */
+/**
+ * Checks and completes a base path: it begins and ends in "/". Throws a `TypeError` if it does not
+ * begin so.
+ */
 export function normalizeBasePath(basePath: string): string {
   if (!basePath.startsWith("/")) {
     throw new TypeError(`Cannot mount a trickle server at "${basePath}": begin the path with "/"`);

@@ -1,6 +1,6 @@
 /**
- * `GET {channel}/{seq}`: the head waits for the first byte, then every byte goes out as it comes in.
- * TRICKLE.md sections 4 and 5.3.
+ * `GET {channel}/{seq}`: the head waits for the first byte, then every byte goes out as it comes
+ * in. TRICKLE.md sections 4 and 5.3.
  *
  * @module
  */
@@ -42,7 +42,9 @@ export async function readSegment(
   return new Response(segmentBody(segment, attachment), { headers });
 }
 
-/** The answer for a segment that closed without a byte; also for a client that has gone meanwhile. */
+/**
+ * The answer for a segment that closed without a byte; also for a client that has gone meanwhile.
+ */
 function emptyResponse(channel: Channel, segment: SegmentBuffer): Response {
   const headers = new Headers({
     [SEQ_HEADER]: String(segment.index),
@@ -54,8 +56,8 @@ function emptyResponse(channel: Channel, segment: SegmentBuffer): Response {
 }
 
 /**
- * Lets what has arrived be handled first: a POST with a reset closes segments at its head, and the `NEXT`
- * that their readers are told should count the body that came along with it (case S57).
+ * Lets what has arrived be handled first: a POST with a reset closes segments at its head, and the
+ * `NEXT` that their readers are told should count the body that came along with it (case S57).
  */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
@@ -97,8 +99,8 @@ class ReaderAttachment {
 }
 
 /**
- * The bytes of a segment as a stream that reads ahead by nothing: a slow client costs a cursor. Not a
- * byte stream, which would detach the buffers that other readers share.
+ * The bytes of a segment as a stream that reads ahead by nothing: a slow client costs a cursor. Not
+ * a byte stream, which would detach the buffers that other readers share.
  */
 function segmentBody(
   segment: SegmentBuffer,

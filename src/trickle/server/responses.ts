@@ -23,7 +23,10 @@ export function errorResponse(
   });
 }
 
-/** The answer to a POST whose body was not read to its end, so that the connection cannot go on (6.12). */
+/**
+ * The answer to a POST whose body was not read to its end, so that the connection cannot go on
+ * (6.12).
+ */
 export function unreadBodyResponse(
   status: number,
   message: string,

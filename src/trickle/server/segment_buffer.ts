@@ -1,6 +1,6 @@
 /**
- * One segment in memory: an append-only byte buffer that any number of readers follow, each with its
- * own cursor. TRICKLE.md sections 1 and 4.
+ * One segment in memory: an append-only byte buffer that any number of readers follow, each with
+ * its own cursor. TRICKLE.md sections 1 and 4.
  *
  * @module
  */
@@ -14,13 +14,16 @@ interface Block {
 }
 
 /**
- * The bytes of one segment. They are copied into blocks: thousands of tiny pieces then cost a reader who
- * comes late a handful of large ones, and a piece that is a small view of a large buffer keeps nothing else alive.
+ * The bytes of one segment. They are copied into blocks: thousands of tiny pieces then cost a
+ * reader who comes late a handful of large ones, and a piece that is a small view of a large buffer
+ * keeps nothing else alive.
  */
 export class SegmentBuffer {
   /** Index of the segment in its channel. */
   readonly index: number;
-  /** Whether it was installed below the channel's `NEXT`: its first byte is a publisher's restart. */
+  /**
+   * Whether it was installed below the channel's `NEXT`: its first byte is a publisher's restart.
+   */
   readonly restart: boolean;
   readonly #blocks: Block[] = [];
   readonly #whenClosed: PromiseWithResolvers<void> = Promise.withResolvers<void>();

@@ -175,7 +175,8 @@ export class TrickleServer implements AsyncDisposable {
     if (this.#registry.get(name) !== undefined) return;
     if (this.#registry.full) {
       throw new RangeError(
-        `Cannot create channel "${name}": there are ${this.#limits.maxChannels} already; close some`,
+        `Cannot create channel "${name}": there are ${this.#limits.maxChannels} already; ` +
+          "close some",
       );
     }
     this.#registry.create(name, mime);
@@ -197,8 +198,8 @@ export class TrickleServer implements AsyncDisposable {
   }
 
   /**
-   * Opens the port. Throws a `TrickleError` with `TRICKLE_ADDRESS_IN_USE` where another program has it,
-   * and a `TypeError` when called twice.
+   * Opens the port. Throws a `TrickleError` with `TRICKLE_ADDRESS_IN_USE` where another program has
+   * it, and a `TypeError` when called twice.
    */
   listen(options: TrickleListenOptions = {}): void {
     if (this.#http !== undefined || this.#stopping !== undefined) {
@@ -256,8 +257,8 @@ export class TrickleServer implements AsyncDisposable {
     this.#registry[Symbol.dispose]();
     this.#posts.interruptAll();
     if (this.#http === undefined) return;
-    // Not `shutdown()`: a client that neither reads nor leaves would hold it up, and once it has begun
-    // Deno lets nothing cut it short.
+    // Not `shutdown()`: a client that neither reads nor leaves would hold it up, and once it has
+    // begun Deno lets nothing cut it short.
     const grace = new AbortController();
     void Promise.all(this.#deliveries).then(() => grace.abort());
     await pause(systemClock, SHUTDOWN_GRACE_MS, grace.signal);

@@ -1,5 +1,6 @@
 /**
- * `POST {channel}/{seq}`: every byte goes to the readers as it comes in. TRICKLE.md sections 4, 5.2, 6.5.
+ * `POST {channel}/{seq}`: every byte goes to the readers as it comes in. TRICKLE.md sections 4,
+ * 5.2, 6.5.
  *
  * @module
  */

@@ -10,7 +10,10 @@ import { INDEX_NEXT } from "../protocol.ts";
 export const SAME_INDEX_DELAY_MS = 250;
 const RESTART_DELAY_MS = 100;
 const SAME_INDEX_RETRIES = 3;
-/** Jumps forward in a row that are made at once: a server that always points on must not be hammered. */
+/**
+ * Jumps forward in a row that are made at once: a server that always points on must not be
+ * hammered.
+ */
 const FREE_JUMPS = 4;
 
 /** What led to a 470. */

@@ -85,8 +85,8 @@ export class ReceiveBuffer {
   }
 
   /**
-   * Adds bytes. False when the segment is not wanted any more. It waits only where a single segment,
-   * which the reader has begun with, fills the whole buffer: that one cannot be dropped.
+   * Adds bytes. False when the segment is not wanted any more. It waits only where a single
+   * segment, which the reader has begun with, fills the whole buffer: that one cannot be dropped.
    */
   async append(segment: ReceivedSegment, bytes: Uint8Array): Promise<boolean> {
     if (!segment.isWanted) return false;

@@ -1,5 +1,6 @@
 /**
- * Reads the body of one segment into the buffer, and goes on where it broke off: TRICKLE.md section 8.6.
+ * Reads the body of one segment into the buffer, and goes on where it broke off: TRICKLE.md section
+ * 8.6.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Finds the next segment there is: asks, refreshes, retries and jumps until a segment's body is at hand
- * or nothing more comes. TRICKLE.md sections 8.3 to 8.5.
+ * Finds the next segment there is: asks, refreshes, retries and jumps until a segment's body is at
+ * hand or nothing more comes. TRICKLE.md sections 8.3 to 8.5.
  *
  * @module
  */
@@ -73,8 +73,8 @@ export class SegmentLocator {
   }
 
   /**
-   * Finds the segment at `index` or the one that takes its place. `expected` is the index that would
-   * follow the last segment without a gap. Never rejects.
+   * Finds the segment at `index` or the one that takes its place. `expected` is the index that
+   * would follow the last segment without a gap. Never rejects.
    */
   async locate(
     index: number,
@@ -98,8 +98,8 @@ export class SegmentLocator {
   }
 
   /**
-   * Asks for a segment whose body broke off. Undefined when it is gone, and what is left of it with it.
-   * Never rejects.
+   * Asks for a segment whose body broke off. Undefined when it is gone, and what is left of it with
+   * it. Never rejects.
    */
   async refetch(seq: number, signal: AbortSignal): Promise<TransportResponse | undefined> {
     while (!signal.aborted) {

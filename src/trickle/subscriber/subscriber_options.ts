@@ -104,7 +104,9 @@ export function resolveSubscriberOptions(options: TrickleSubscriberOptions): Sub
   };
 }
 
-/** The index that a start means on the wire. Throws a `RangeError` for a number that is no index. */
+/**
+ * The index that a start means on the wire. Throws a `RangeError` for a number that is no index.
+ */
 export function toPosition(start: SubscriberStart): number {
   if (start === "current") return INDEX_CURRENT;
   if (start === "next") return INDEX_NEXT;

@@ -23,10 +23,12 @@ import {
 } from "./subscriber_options.ts";
 
 /**
- * Subscribes to a channel. It asks for one segment ahead, survives lost connections, and never waits for
- * its reader: what does not fit the buffer is dropped, whole segments, oldest first, and counted.
+ * Subscribes to a channel. It asks for one segment ahead, survives lost connections, and never
+ * waits for its reader: what does not fit the buffer is dropped, whole segments, oldest first, and
+ * counted.
  *
- * Iterating starts it and ends with the channel; it throws a `TrickleError` with `TRICKLE_UNREACHABLE` or
+ * Iterating starts it and ends with the channel; it throws a `TrickleError` with
+ * `TRICKLE_UNREACHABLE` or
  * `TRICKLE_PROTOCOL` once the retry budget is spent. A channel that does not exist just ends the
  * iteration: {@linkcode outcome} tells the difference.
  */
@@ -89,8 +91,8 @@ export class TrickleSubscriber implements SegmentSource {
   }
 
   /**
-   * Goes to another place in the channel: gives up the pending request, what is buffered and the body
-   * being read, and starts with a fresh connection and a fresh retry budget.
+   * Goes to another place in the channel: gives up the pending request, what is buffered and the
+   * body being read, and starts with a fresh connection and a fresh retry budget.
    */
   seek(start: SubscriberStart): void {
     this.#seekPosition = toPosition(start);
@@ -157,7 +159,9 @@ export class TrickleSubscriber implements SegmentSource {
     return found;
   }
 
-  /** Reads a segment while the one after it is being asked for, and gives that one (section 8.2). */
+  /**
+   * Reads a segment while the one after it is being asked for, and gives that one (section 8.2).
+   */
   async #receive(
     found: FoundSegment,
     pass: {

@@ -5,7 +5,7 @@
  */
 
 import { FetchTransport } from "./fetch_transport.ts";
-import { InsecureTransport } from "./insecure_transport.ts";
+import { NodeTransport } from "./node_transport.ts";
 import type { TlsOptions } from "./tls.ts";
 import type { Transport, TransportOptions } from "./transport.ts";
 
@@ -14,7 +14,7 @@ export function createTransport(
   tls: TlsOptions = { mode: "system" },
   options: TransportOptions = {},
 ): Transport {
-  return tls.mode === "insecure"
-    ? new InsecureTransport(options)
-    : new FetchTransport(tls, options);
+  return tls.mode === "insecure" || options.uploads === true
+    ? new NodeTransport(tls)
+    : new FetchTransport(tls);
 }

@@ -8,7 +8,6 @@ import type { TlsOptions } from "./tls.ts";
 import {
   NotConnectedError,
   type Transport,
-  type TransportOptions,
   type TransportRequest,
   type TransportResponse,
 } from "./transport.ts";
@@ -16,12 +15,10 @@ import {
 /** Sends requests with `fetch`. */
 export class FetchTransport implements Transport {
   readonly #caCerts: string[];
-  readonly #idleConnections: { readonly poolMaxIdlePerHost?: number };
   #client: Deno.HttpClient;
 
   /** Creates a transport; connections are opened as requests need them. */
-  constructor(tls: Exclude<TlsOptions, { mode: "insecure" }>, options: TransportOptions = {}) {
-    this.#idleConnections = options.reuseConnections === false ? { poolMaxIdlePerHost: 0 } : {};
+  constructor(tls: Exclude<TlsOptions, { mode: "insecure" }>) {
     this.#caCerts = tls.mode === "caCerts" ? [...tls.caCerts] : [];
     this.#client = this.#createClient();
   }
@@ -58,7 +55,6 @@ export class FetchTransport implements Transport {
       caCerts: this.#caCerts,
       http1: true,
       http2: false,
-      ...this.#idleConnections,
     });
   }
 }

@@ -26,8 +26,8 @@ export interface TlsEnvironmentOptions {
 let warned = false;
 
 /**
- * The TLS option that `TRICKLE_TLS` asks for: `system` (or unset) or `insecure`, which is logged once as
- * a warning. Throws a `ConfigError` for anything else.
+ * The TLS option that `TRICKLE_TLS` asks for: `system` (or unset) or `insecure`, which is logged
+ * once as a warning. Throws a `ConfigError` for anything else.
  */
 export function tlsFromEnvironment(options: TlsEnvironmentOptions = {}): TlsOptions {
   const get = options.get ?? ((name: string) => Deno.env.get(name));

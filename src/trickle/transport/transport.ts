@@ -8,8 +8,11 @@ import { describeError } from "../../base/mod.ts";
 
 /** One request. */
 export interface TransportRequest {
+  /** The method. */
   readonly method: "GET" | "POST" | "DELETE";
+  /** The whole URL. */
   readonly url: string;
+  /** Headers besides those that the transport sets by itself. */
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * Sent piece by piece as it is read, its head before the first piece. Closing it ends the body
@@ -22,7 +25,9 @@ export interface TransportRequest {
 
 /** The answer to a request; it may come before the request's body has ended. */
 export interface TransportResponse {
+  /** The status, 470 included. */
   readonly status: number;
+  /** The headers. */
   readonly headers: Headers;
   /** Must be read to its end or cancelled. Errors when the connection is lost before the end. */
   readonly body: ReadableStream<Uint8Array> | null;
@@ -31,8 +36,8 @@ export interface TransportResponse {
 /** A pool of connections of one publisher or subscriber. */
 export interface Transport extends Disposable {
   /**
-   * Sends a request. Rejects when no answer came, with a {@linkcode NotConnectedError} where it is certain
-   * that nothing was sent.
+   * Sends a request. Rejects when no answer came, with a {@linkcode NotConnectedError} where it is
+   * certain that nothing was sent.
    */
   request(request: TransportRequest): Promise<TransportResponse>;
   /** Makes the next request use a fresh connection; requests under way go on. */
@@ -48,13 +53,10 @@ export class NotConnectedError extends Error {
   }
 }
 
-/** How a transport treats its connections. */
+/** What a transport is wanted for. */
 export interface TransportOptions {
-  /**
-   * Whether a connection serves one request after another. Off for publishers: data sent on one that
-   * the server is just closing would be lost. @default {true}
-   */
-  readonly reuseConnections?: boolean;
+  /** Whether it streams bodies up, with little delay. @default {false} */
+  readonly uploads?: boolean;
 }
 
 /** Cancels a body that nobody wants. A body that is broken already is as good as cancelled. */

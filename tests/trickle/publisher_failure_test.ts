@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { type SegmentWriter, TricklePublisher } from "../../src/trickle/mod.ts";
+import { begin, bytes, EARLY, passUntil, scripted, type Stage, store } from "./publisher_stage.ts";
+import { type ScriptedRequest, withScript } from "./scripted_server.ts";
+
+scripted(
+  "C34 a connection that drops after bytes loses the segment, and only it",
+  { start: 0 },
+  async (
+    stage,
+  ) => {
+    const [writer, post, ahead] = await begin(stage, 0);
+    await writer.write(bytes("lost"));
+    await post.shows("lost");
+    post.drop();
+    await stage.server.next("DELETE /c/0");
+    await assert.rejects(writer.write(bytes("more")), { code: "TRICKLE_SEGMENT_FAILED" });
+    await assert.rejects(writer.close(), { code: "TRICKLE_SEGMENT_FAILED" });
+    const second = await stage.publisher.next();
+    assert.equal(second.seq, 1);
+    await second.write(bytes("fine"));
+    const closed = second.close();
+    await ahead.shows("fine");
+    await store(ahead, 1);
+    await closed;
+    assert.equal(stage.publisher.stats.failedSegments, 1);
+  },
+);
+
+async function fail(
+  stage: Stage,
+  seq: number,
+  post: ScriptedRequest,
+  writer: SegmentWriter,
+): Promise<void> {
+  await writer.write(bytes("x"));
+  const closed = assert.rejects(writer.close(), { code: "TRICKLE_SEGMENT_FAILED" });
+  await post.finished();
+  await post.answer({ status: 500 });
+  await closed;
+  await (await stage.server.next(`DELETE /c/${seq}`)).answer();
+}
+
+scripted("C35 three failed segments in a row are the end", { start: 0 }, async (stage) => {
+  const [first, post, ahead] = await begin(stage, 0);
+  await fail(stage, 0, post, first);
+  const second = await stage.publisher.next();
+  const two = await stage.server.next("POST /c/2");
+  await fail(stage, 1, ahead, second);
+  const third = await stage.publisher.next();
+  await stage.server.next("POST /c/3");
+  await fail(stage, 2, two, third);
+  await assert.rejects(stage.publisher.next(), { code: "TRICKLE_SEGMENT_FAILED" });
+  await stage.server.quiet();
+});
+
+scripted("C35 a stored segment in between starts the count anew", { start: 0 }, async (stage) => {
+  const [first, post, ahead] = await begin(stage, 0);
+  let waiting = ahead;
+  await fail(stage, 0, post, first);
+  for (let seq = 1; seq < 6; seq++) {
+    const writer = await stage.publisher.next();
+    const following = await stage.server.next(`POST /c/${seq + 1}`);
+    if (seq % 2 === 0) {
+      await fail(stage, seq, waiting, writer);
+    } else {
+      await writer.write(bytes("x"));
+      const closed = writer.close();
+      await store(waiting, seq);
+      await closed;
+    }
+    waiting = following;
+  }
+  assert.equal(stage.publisher.stats.failedSegments, 3);
+});
+
+scripted("C36 an answer with another index moves the publisher there", { start: 0 }, async (
+  stage,
+) => {
+  const [writer, post, ahead] = await begin(stage, 0);
+  await writer.write(bytes("x"));
+  const closed = writer.close();
+  await store(post, 7);
+  await closed;
+  await ahead.aborted();
+  await stage.server.next("POST /c/8");
+  assert.equal((await stage.publisher.next()).seq, 8);
+});
+
+scripted("C37 close deletes the channel and aborts what was preconnected", {
+  start: 0,
+  ownsChannel: true,
+}, async ({ server, publisher }) => {
+  await publisher.next();
+  const [post, ahead] = await server.some("POST /c/0", "POST /c/1");
+  const closed = publisher.close();
+  const deletion = await server.next("DELETE /c");
+  assert.equal(ahead!.gone, false);
+  await deletion.answer();
+  await closed;
+  await post!.aborted();
+  await ahead!.aborted();
+  await server.quiet();
+});
+
+for (const status of [400, 404, 500]) {
+  scripted(`C38 close does not mind ${status}`, { ownsChannel: true }, async (stage) => {
+    const closed = stage.publisher.close();
+    await (await stage.server.next("DELETE /c")).answer({ status });
+    await closed;
+  });
+}
+
+scripted("C38 close gives up on a server that does not answer", { ownsChannel: true }, async (
+  stage,
+) => {
+  const closed = stage.publisher.close();
+  await stage.server.next("DELETE /c");
+  await stage.clock.passDelay(1, 5000);
+  await closed;
+});
+
+scripted("C39 an abandoned segment is aborted and then deleted", { start: 0 }, async (stage) => {
+  const [writer, post] = await begin(stage, 0);
+  await writer.write(bytes("half"));
+  await post.shows("half");
+  const abandoned = writer.abandon();
+  const deletion = await stage.server.next("DELETE /c/0");
+  await post.aborted();
+  await deletion.answer();
+  await abandoned;
+  assert.equal((await stage.publisher.next()).seq, 1);
+  assert.equal(stage.publisher.stats.abandonedSegments, 1);
+});
+
+scripted("C40 POST -1 waits for its answer before it goes on", { start: "next" }, async (stage) => {
+  const { server, publisher } = stage;
+  const writer = await publisher.next();
+  const post = await server.next("POST /c/-1");
+  await writer.write(bytes("x"));
+  const closed = writer.close();
+  const second = publisher.next();
+  await post.finished();
+  await server.quiet();
+  await post.answer({ headers: { "Lp-Trickle-Seq": 8 } });
+  await closed;
+  assert.equal((await second).seq, 9);
+  await server.some("POST /c/9", "POST /c/10");
+});
+
+scripted("C41 a message is one segment of one chunk, and never empty", {
+  start: 0,
+  contentType: "application/json",
+}, async ({ server, publisher }) => {
+  const sent = publisher.publishMessage('{"keep":"alive"}');
+  const again = publisher.publishMessage(new Uint8Array(20_000).fill(65));
+  const [first, second] = await server.some("POST /c/0", "POST /c/1");
+  assert.equal(first!.headers.get("content-type"), "application/json");
+  await first!.finished();
+  assert.deepEqual(first!.chunks, ['{"keep":"alive"}']);
+  await first!.answer({ headers: { "Lp-Trickle-Seq": 0 } });
+  await sent;
+  await second!.finished();
+  assert.deepEqual(second!.chunks.map((chunk) => chunk.length), [20_000]);
+  await second!.answer({ headers: { "Lp-Trickle-Seq": 1 } });
+  await again;
+  assert.throws(() => publisher.publishMessage(""), RangeError);
+});
+
+scripted(
+  "C42 a server that takes nothing fails the segment, within bounded memory",
+  { start: 0 },
+  async (
+    { server, publisher, clock },
+  ) => {
+    server.readsBodies = false;
+    const writer = await publisher.next();
+    await server.some("POST /c/0", "POST /c/1");
+    const block = new Uint8Array(256 * 1024);
+    let accepted = 0;
+    const flooding = (async () => {
+      for (;;) {
+        await writer.write(block);
+        accepted += block.byteLength;
+      }
+    })();
+    const failed = assert.rejects(flooding, { code: "TRICKLE_STALLED" });
+    await passUntil(clock, failed);
+    await failed;
+    assert.equal(accepted < 64 * 1024 * 1024, true);
+  },
+);
+
+scripted("a whole segment answered as if it had been finished before is reported as dropped", {
+  start: 0,
+}, async (stage) => {
+  const [writer, post, ahead] = await begin(stage, 0);
+  await writer.write(bytes("x"));
+  const closed = assert.rejects(writer.close(), { code: "TRICKLE_SEGMENT_FAILED" });
+  await post.finished();
+  await post.answer({ headers: { ...EARLY, "Lp-Trickle-Seq": 0 } });
+  const next = await stage.server.next("GET /c/next");
+  await next.answer({ headers: { "Lp-Trickle-Latest": 5 } });
+  await closed;
+  await ahead.aborted();
+  await stage.server.next("POST /c/5");
+  assert.equal(stage.publisher.stats.discardedSegments, 1);
+});
+
+scripted("create() asks for the channel with its media type", { contentType: "a/b" }, async (
+  { server, publisher },
+) => {
+  const created = publisher.create();
+  const post = await server.next("POST /c");
+  assert.equal(post.headers.get("expect-content"), "a/b");
+  assert.equal(post.headers.get("content-length"), "0");
+  await post.answer();
+  await created;
+  const refused = assert.rejects(publisher.create(), { code: "TRICKLE_NOT_FOUND" });
+  await (await server.next("POST /c")).answer({ status: 404 });
+  await refused;
+});
+
+scripted("the next writer is not given while one is open", { start: 0 }, async (stage) => {
+  const [writer] = await begin(stage, 0);
+  await assert.rejects(stage.publisher.next(), TypeError);
+  await writer.write(bytes("x"));
+});
+
+Deno.test("the signal of the caller closes the publisher", () =>
+  withScript(async (server) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const publisher = new TricklePublisher(server.url, { start: 0, signal });
+    const writer = await publisher.next();
+    const [post] = await server.some("POST /c/0", "POST /c/1");
+    controller.abort();
+    await (await server.next("DELETE /c")).answer();
+    await publisher.close();
+    await post!.aborted();
+    await assert.rejects(writer.write(bytes("x")), { code: "TRICKLE_CLOSED" });
+  }));

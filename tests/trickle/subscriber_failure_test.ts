@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { TrickleSubscriber } from "../../src/trickle/mod.ts";
+import { ManualClock } from "./manual_clock.ts";
+import { eventually } from "./raw_exchange.ts";
+import { withScript } from "./scripted_server.ts";
+import { CLOSED, missing, Reading, scripted, segment, textOf } from "./subscriber_stage.ts";
+
+scripted(
+  "C18 five errors are survived at a measured pace, and six in a row are not",
+  { start: 3 },
+  async (server, reading, clock) => {
+    for (let round = 0; round < 5; round++) {
+      await (await server.next("GET /c/3")).answer({ status: 500 });
+      await clock.passDelay(300, 500);
+    }
+    await segment(await server.next("GET /c/3"), 3, "three");
+    await reading.shows("3:three");
+    for (let round = 0; round < 5; round++) {
+      await (await server.next("GET /c/4")).answer({ status: 500 });
+      await clock.passDelay(300, 500);
+    }
+    await (await server.next("GET /c/4")).answer({ status: 500 });
+    await reading.done;
+    assert.equal((reading.error as { code?: string }).code, "TRICKLE_UNREACHABLE");
+    await server.quiet();
+  },
+);
+
+scripted(
+  "C19 dropped connections are survived likewise, on fresh ones",
+  { start: 3 },
+  async (server, reading, clock) => {
+    const connections = new Set<number>();
+    for (let round = 0; round < 5; round++) {
+      const request = await server.next("GET /c/3");
+      connections.add(request.connection);
+      request.drop();
+      await clock.passDelay(300, 500);
+    }
+    const last = await server.next("GET /c/3");
+    assert.equal(connections.add(last.connection).size, 6);
+    await segment(last, 3, "three");
+    await reading.shows("3:three");
+    assert.equal(reading.subscriber.stats.retries, 5);
+  },
+);
+
+Deno.test("C19 a refused connection ends with TRICKLE_UNREACHABLE", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${listener.addr.port}/c`;
+  listener.close();
+  const clock = new ManualClock();
+  await using subscriber = new TrickleSubscriber(url, { clock });
+  subscriber.start();
+  for (let round = 0; round < 5; round++) await clock.passDelay(300, 500);
+  const outcome = await subscriber.outcome;
+  assert.equal(outcome.kind, "failed");
+  await assert.rejects(async () => {
+    for await (const _ of subscriber);
+  }, { code: "TRICKLE_UNREACHABLE" });
+});
+
+scripted("C20 a body that breaks off is continued without a repetition", { start: 5 }, async (
+  server,
+  reading,
+) => {
+  const five = await server.next("GET /c/5");
+  await five.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "abc" });
+  const six = await server.next("GET /c/6");
+  await eventually(() => reading.subscriber.stats.bytes === 3, "the first bytes");
+  five.drop();
+  const again = await server.next("GET /c/5");
+  await again.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "ab" });
+  await again.chunk("cd");
+  await again.chunk("ef");
+  await again.end();
+  await reading.shows("5:abcdef");
+  await segment(six, 6, "six");
+  await reading.shows("5:abcdef", "6:six");
+  assert.equal(reading.subscriber.stats.recoveredBodies, 1);
+});
+
+scripted("C20 a body whose rest is gone ends, and is counted", { start: 5 }, async (
+  server,
+  reading,
+) => {
+  const five = await server.next("GET /c/5");
+  await five.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "abc" });
+  const six = await server.next("GET /c/6");
+  await eventually(() => reading.subscriber.stats.bytes === 3, "the first bytes");
+  five.drop();
+  await missing(await server.next("GET /c/5"), 12);
+  await segment(six, 6, "six");
+  await reading.shows("5:abc", "6:six");
+  assert.equal(reading.subscriber.stats.truncatedSegments, 1);
+});
+
+scripted("C21 an abort ends the request and everything else", { start: 5 }, async (
+  server,
+  reading,
+) => {
+  const five = await server.next("GET /c/5");
+  await reading.subscriber[Symbol.asyncDispose]();
+  await five.aborted();
+  await reading.done;
+  assert.deepEqual(await reading.subscriber.outcome, { kind: "aborted" });
+  await server.quiet();
+});
+
+Deno.test("C21 the signal of the caller aborts likewise", () =>
+  withScript(async (server) => {
+    const controller = new AbortController();
+    await using reading = new Reading(server, { start: 5, signal: controller.signal });
+    const five = await server.next("GET /c/5");
+    controller.abort();
+    await five.aborted();
+    await reading.done;
+    assert.deepEqual(await reading.subscriber.outcome, { kind: "aborted" });
+  }));
+
+scripted("C22 a seek gives up the pending request", { start: 5 }, async (server, reading) => {
+  const five = await server.next("GET /c/5");
+  reading.subscriber.seek(20);
+  const twenty = await server.next("GET /c/20");
+  await five.aborted();
+  await segment(twenty, 20, "twenty");
+  await reading.shows("20:twenty");
+});
+
+scripted("C23 the reader is told how many segments are missing", { start: 3 }, async (
+  server,
+  reading,
+) => {
+  await segment(await server.next("GET /c/3"), 3, "three");
+  await missing(await server.next("GET /c/4"), 9);
+  await segment(await server.next("GET /c/9"), 9, "nine");
+  await reading.shows("3:three", "9:nine+5");
+  assert.equal(reading.subscriber.stats.skippedSegments, 5);
+});
+
+scripted(
+  "a channel that does not exist yet is waited for within the grace",
+  { start: 0, waitForChannelMs: 600 },
+  async (server, reading, clock) => {
+    for (let round = 0; round < 2; round++) {
+      await (await server.next("GET /c/0")).answer({ status: 404 });
+      await clock.passDelay(250, 250);
+    }
+    await segment(await server.next("GET /c/0"), 0, "zero");
+    await reading.shows("0:zero");
+    await (await server.next("GET /c/1")).answer({ status: 404 });
+    assert.deepEqual(await reading.subscriber.outcome, { kind: "not-found" });
+  },
+);
+
+scripted(
+  "a body that falls silent is asked for anew",
+  { start: 5 },
+  async (server, reading, clock) => {
+    const five = await server.next("GET /c/5");
+    await five.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "abc" });
+    await server.next("GET /c/6");
+    await eventually(() => reading.subscriber.stats.bytes === 3, "the first bytes");
+    await clock.passDelay(30_000, 30_000);
+    await five.aborted();
+    const again = await server.some("GET /c/5", "GET /c/6");
+    await segment(again[0]!, 5, "abcdef");
+    await reading.shows("5:abcdef");
+  },
+);
+
+Deno.test("a slow reader loses whole segments, oldest first, and is told so", () =>
+  withScript(async (server) => {
+    await using subscriber = new TrickleSubscriber(server.url, {
+      start: 0,
+      maxBufferedSegments: 2,
+    });
+    subscriber.start();
+    for (let seq = 0; seq < 5; seq++) {
+      await segment(await server.next(`GET /c/${seq}`), seq, `s${seq}`);
+    }
+    await (await server.next("GET /c/5")).answer({ headers: CLOSED });
+    await subscriber.outcome;
+    const seen: string[] = [];
+    for await (const received of subscriber) seen.push(await textOf(received));
+    assert.deepEqual(seen, ["3:s3+3", "4:s4"]);
+    assert.equal(subscriber.stats.droppedSegments, 3);
+  }));
+
+Deno.test("buffered bytes are bounded, whatever arrives", () =>
+  withScript(async (server) => {
+    await using subscriber = new TrickleSubscriber(server.url, {
+      start: 0,
+      maxBufferedBytes: 100,
+    });
+    subscriber.start();
+    for (let seq = 0; seq < 4; seq++) {
+      await segment(await server.next(`GET /c/${seq}`), seq, String(seq).repeat(60));
+    }
+    await (await server.next("GET /c/4")).answer({ headers: CLOSED });
+    await subscriber.outcome;
+    assert.equal(subscriber.bufferedBytes <= 100, true);
+    const seen: string[] = [];
+    for await (const received of subscriber) seen.push(await textOf(received));
+    assert.deepEqual(seen, [`3:${"3".repeat(60)}+3`]);
+  }));
