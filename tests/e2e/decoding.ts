@@ -78,6 +78,15 @@ export function beepStarts(sound: readonly OutputSound[]): number[] {
   return starts;
 }
 
+/** How long the sound is that is not silence. */
+export function soundSeconds(sound: readonly OutputSound[]): number {
+  let samples = 0;
+  for (const piece of sound) {
+    if (piece.samples.some((sample) => Math.abs(sample) > 0.01)) samples += piece.samples.length;
+  }
+  return samples / SAMPLE_RATE;
+}
+
 /** How loud it is on the whole: the root of the sum of squares. */
 export function loudness(sound: readonly OutputSound[]): number {
   let sum = 0;
