@@ -181,7 +181,8 @@ export class ChainStream implements AsyncDisposable {
   }
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
+/** All bytes one after the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { feedLive, type MediaClip, OutputProbe } from "../../bench/live_feed.ts";
+import { AudioFrame, TrickleClient, type TrickleClientOptions, VideoFrame } from "../../mod.ts";
+import { createTestPicture, drawTestFrame } from "../../src/source/mod.ts";
+import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+import { assertEveryFrame } from "./assertions.ts";
+import { findChild } from "./children.ts";
+import { CLIP, makeTestClip, shownTicks } from "./clips.ts";
+import { beepStarts, decodeAudio, decodeVideo, flashTimes, loudness } from "./decoding.ts";
+import { assertDecodesCleanly } from "./ffmpeg.ts";
+import { joined, within } from "./harness.ts";
+
+/** 40 ms in 90 kHz. */
+const TOLERANCE_TICKS = 3600;
+const TIME_BASE = { num: 1, den: 90_000 };
+
+Deno.test("a client's loop carries every frame and the sound from channel to channel", async () => {
+  await using rig = new ClientRig();
+  const clip = await makeTestClip();
+  const feeding = rig.feed(clip);
+  for await (const frame of rig.client.videoFrames()) await rig.client.publishVideoFrame(frame);
+  await feeding;
+  const media = await rig.closed();
+  await assertWhole(media, clip);
+  assert.equal(rig.client.metrics.frames_dropped, 0);
+});
+
+Deno.test("a client may change the sound on its way", async () => {
+  const clip = await makeTestClip();
+  const plain = await runSound(clip, 1);
+  const halved = await runSound(clip, 0.5);
+  const ratio = loudness(await decodeAudio(halved)) / loudness(await decodeAudio(plain));
+  assert.ok(Math.abs(ratio - 0.5) < 0.05, `half the samples gave ${ratio}`);
+});
+
+Deno.test("a client's frames have the size and format that it asks for", async () => {
+  await using rig = new ClientRig({ pixelFormat: "rgb24", size: { width: 160, height: 120 } });
+  const clip = await makeTestClip({ seconds: 1 });
+  const feeding = rig.feed(clip);
+  for await (const frame of rig.client.videoFrames()) {
+    assert.deepEqual(frame.tensor.dims, [120, 160, 3]);
+    await rig.client.publishVideoFrame(frame);
+  }
+  await feeding;
+  const frames = await decodeVideo(await rig.closed());
+  assertEveryFrame(frames, shownTicks(clip));
+  assert.deepEqual([frames[0]!.picture.width, frames[0]!.picture.height], [160, 120]);
+});
+
+Deno.test("a client without an input publishes what it is given", async () => {
+  await using rig = new ClientRig({ publishAudio: "none" }, { withInput: false });
+  const picture = createTestPicture(CLIP);
+  const ticks = Array.from({ length: 45 }, (_, index) => 90_000 + index * 4_500);
+  for (const [frameNumber, ptsTicks] of ticks.entries()) {
+    drawTestFrame(picture, { frameNumber, fps: CLIP.fps });
+    const frame = new VideoFrame({ ...picture, ptsTicks, timeBase: TIME_BASE });
+    await rig.client.publishVideoFrame(frame);
+  }
+  const media = await rig.closed();
+  await assertDecodesCleanly(media, "the output");
+  assertEveryFrame(await decodeVideo(media), ticks);
+});
+
+Deno.test("a client that leaves its loop early leaves nothing behind", async () => {
+  await using rig = new ClientRig();
+  const clip = await makeTestClip({ seconds: 10 });
+  const stop = new AbortController();
+  const feeding = rig.feed(clip, stop.signal);
+  let count = 0;
+  for await (const frame of rig.client.videoFrames()) {
+    await rig.client.publishVideoFrame(frame);
+    if (++count === 10) break;
+  }
+  const media = await rig.closed();
+  stop.abort();
+  await feeding;
+  assertEveryFrame(await decodeVideo(media), shownTicks(clip).slice(0, 10));
+  if (Deno.build.os === "linux") {
+    assert.equal(await findChild(Deno.pid, "rawvideo"), undefined, "a decoder is left");
+    assert.equal(await findChild(Deno.pid, "libx264"), undefined, "an encoder is left");
+    assert.equal(await findChild(Deno.pid, "libopus"), undefined, "a transcoder is left");
+  }
+});
+
+/** Carries a clip through a client that multiplies its samples. */
+async function runSound(clip: MediaClip, factor: number): Promise<Uint8Array> {
+  await using rig = new ClientRig({ publishAudio: "frames" });
+  const { client } = rig;
+  const feeding = rig.feed(clip);
+  const video = (async () => {
+    for await (const frame of client.videoFrames()) await client.publishVideoFrame(frame);
+  })();
+  const audio = (async () => {
+    for await (const frame of client.audioFrames()) {
+      assert.ok(frame instanceof AudioFrame);
+      const samples = frame.samples.map((channel) => channel.map((sample) => sample * factor));
+      await client.publishAudioFrame(frame.replaceSamples(samples));
+    }
+  })();
+  await Promise.all([feeding, video, audio]);
+  const media = await rig.closed();
+  await assertWhole(media, clip);
+  return media;
+}
+
+async function assertWhole(media: Uint8Array, clip: MediaClip): Promise<void> {
+  await assertDecodesCleanly(media, "the output");
+  const frames = await decodeVideo(media);
+  assertEveryFrame(frames, shownTicks(clip));
+  const [flashes, beeps] = [flashTimes(frames), beepStarts(await decodeAudio(media))];
+  assert.equal(beeps.length, flashes.length, `beeps at ${beeps.join()}, ${flashes.join()}`);
+  for (const [index, beep] of beeps.entries()) {
+    const apart = beep - flashes[index]!;
+    assert.ok(Math.abs(apart) <= TOLERANCE_TICKS, `${apart / 90} ms from flash to beep ${index}`);
+  }
+}
+
+/** A trickle server, a client between two of its channels, a feed and a reader. */
+class ClientRig implements AsyncDisposable {
+  readonly client: TrickleClient;
+  readonly #server = new TrickleServer();
+  readonly #publisher: TricklePublisher;
+  readonly #subscriber: TrickleSubscriber;
+  readonly #probe: OutputProbe;
+
+  constructor(options: TrickleClientOptions = {}, { withInput = true } = {}) {
+    this.#server.listen();
+    for (const name of ["in", "out"]) this.#server.createChannel(name, "video/mp2t");
+    const [input, output] = ["in", "out"].map((name) => this.#server.channelUrl(name));
+    this.#publisher = new TricklePublisher(input!);
+    this.#subscriber = new TrickleSubscriber(output!, { start: 0 });
+    this.#probe = new OutputProbe(this.#subscriber, { keepBytes: true });
+    this.#probe.ended.catch(() => {}); // thrown by closed()
+    const subscribeUrl = withInput ? { subscribeUrl: input! } : {};
+    this.client = new TrickleClient({ publishUrl: output!, ...subscribeUrl, ...options });
+  }
+
+  /** Feeds a clip and ends the input. */
+  async feed(clip: MediaClip, signal?: AbortSignal): Promise<void> {
+    const options = signal === undefined ? {} : { signal };
+    await feedLive(clip, { sink: this.#publisher, speed: 2, ...options });
+    await this.#publisher.close();
+  }
+
+  /** Closes the client, and waits for the end of its output: all of that. */
+  async closed(): Promise<Uint8Array> {
+    await within(this.client.close(), "the client's end");
+    await within(this.#probe.ended, "the end of the output channel");
+    return joined(this.#probe.segments);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+    await this.#publisher[Symbol.asyncDispose]();
+    await this.#subscriber[Symbol.asyncDispose]();
+    await this.#server[Symbol.asyncDispose]();
+  }
+}
