@@ -10,7 +10,15 @@ const MOD = new URL("../mod.ts", import.meta.url).pathname;
 const READY = /https?:\/\/\S+/;
 const START_TIMEOUT_MS = 30_000;
 
-/** A `serve` process and its API. */
+/** Options of {@linkcode WorkerProcess.start}. */
+export interface StartOptions {
+  /** @default "serve" */
+  readonly command?: "serve" | "trickle-server";
+  /** Variables beside those of this process. @default none */
+  readonly env?: Record<string, string>;
+}
+
+/** A process that serves HTTP: a worker and its API, or a trickle server. */
 export class WorkerProcess implements AsyncDisposable {
   /** URL of its API, without a slash at the end. */
   readonly url: string;
@@ -32,13 +40,13 @@ export class WorkerProcess implements AsyncDisposable {
     this.#reading = ready.reading;
   }
 
-  /** Starts `serve` with these arguments on a free port and waits until it is ready. */
+  /** Starts a command with these arguments on a free port and waits until it is ready. */
   static async start(
     args: readonly string[],
-    env: Record<string, string> = {},
+    { command = "serve", env = {} }: StartOptions = {},
   ): Promise<WorkerProcess> {
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", MOD, "serve", "--host", "127.0.0.1", "--port", "0", ...args],
+      args: ["run", "-A", MOD, command, "--host", "127.0.0.1", "--port", "0", ...args],
       env,
       stdin: "null",
       stdout: "null",
