@@ -71,7 +71,7 @@ const CASES: readonly FileCase[] = [
 ];
 
 for (const { name, words, copied, codecs } of CASES) {
-  Deno.test(`${name} is read whole, ${describePlan(copied)}, and decodes without a warning`, async () => {
+  Deno.test(`${name} is read whole and decodes cleanly: ${describePlan(copied)}`, async () => {
     await using folder = await ClipFolder.open();
     const file = openMediaFile(await folder.make(name, words));
     const info = await file.describe();
@@ -99,7 +99,7 @@ for (const { name, words, copied, codecs } of CASES) {
 
 function describePlan([video, audio]: FileCase["copied"]): string {
   const say = (what: string, copied: boolean | undefined): readonly string[] =>
-    copied === undefined ? [] : [`its ${what} ${copied ? "as it is" : "transcoded"}`];
+    copied === undefined ? [] : [`${what} ${copied ? "as it is" : "transcoded"}`];
   return [...say("video", video), ...say("audio", audio)].join(", ");
 }
 

@@ -37,7 +37,7 @@ Deno.test("planInput() copies what the demuxer reads and transcodes the rest", (
   }
 });
 
-Deno.test("planInput() transcodes turned pictures and containers without presentation times", () => {
+Deno.test("planInput() transcodes turned pictures and untimed containers", () => {
   assert.deepEqual(plans([{ ...H264, side_data_list: [{}, { rotation: -90 }] }]), [
     "transcode",
     undefined,

@@ -84,7 +84,7 @@ Deno.test("each keyframe begins a segment that plays alone", async () => {
   ]);
 });
 
-Deno.test("the packets that come out are those that went in, from the first keyframe on", async () => {
+Deno.test("what goes in comes out, from the first keyframe on", async () => {
   const shelf = new Shelf();
   const events = await media();
   const written: number[] = [];
@@ -146,7 +146,7 @@ Deno.test("a demuxer's packets before the first sound wait until the sound is kn
   assert.equal(totals.packets, packets.length);
 });
 
-Deno.test("sound that is announced and never comes does not hold the picture up for ever", async () => {
+Deno.test("announced sound that never comes does not hold the picture up", async () => {
   const events = await media(false);
   const endless = Array.from({ length: 12 }, () => packetsEvents(events)).flat();
   const silent: MediaEvent = {

@@ -8,7 +8,7 @@ import { collect, complaints, packetsOf, replay, streamsOf, toBytes } from "./me
 const SIZE = { width: 320, height: 180, fps: 30 } as const;
 
 for (const audioCodec of ["aac", "opus"] as const) {
-  Deno.test(`test media with ${audioCodec} decodes without a warning, with all frames in order, each flash with its beep`, async () => {
+  Deno.test(`test media with ${audioCodec} decodes cleanly, each flash with its beep`, async () => {
     const events = await collect(
       createTestMedia({ ...SIZE, seconds: 3, audioCodec, gopSeconds: 1 }),
     );
@@ -40,7 +40,7 @@ for (const audioCodec of ["aac", "opus"] as const) {
   });
 }
 
-Deno.test("test media has a keyframe each gopSeconds and frames at the exact times of its rate", async () => {
+Deno.test("test media has its keyframes and frames at the exact times", async () => {
   const fps = 30_000 / 1001;
   const events = await collect(
     createTestMedia({ ...SIZE, fps, seconds: 2, audio: false, gopSeconds: 0.5 }),
