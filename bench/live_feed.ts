@@ -5,9 +5,10 @@
  * @module
  */
 
-import { MpegTsDemuxer, MpegTsMuxer } from "../src/media/mpegts/mod.ts";
+import { MpegTsDemuxer } from "../src/media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../src/media/types.ts";
-import type { SegmentSink, SegmentSource, SegmentWriter } from "../src/trickle/mod.ts";
+import { type MediaEvent, paced, writeSegments } from "../src/source/mod.ts";
+import type { SegmentSink, SegmentSource } from "../src/trickle/mod.ts";
 
 /** A file's packets and what they are. */
 export interface MediaClip {
@@ -47,35 +48,26 @@ export interface FeedOptions {
  */
 export async function feedLive(clip: MediaClip, options: FeedOptions): Promise<void> {
   const { sink, signal, speed = 1, onWritten } = options;
-  const muxer = new MpegTsMuxer({
-    ...(clip.video === undefined ? {} : { video: clip.video }),
-    ...(clip.audio === undefined ? {} : { audio: clip.audio }),
+  const media = paced(clipEvents(clip), { speed, ...(signal === undefined ? {} : { signal }) });
+  const { failedSegments } = await writeSegments(media, () => sink.next(), {
+    onWritten: (packet) => onWritten?.(packet, performance.now()),
   });
-  const byTime = [...clip.packets].sort((a, b) => a.dtsTicks - b.dtsTicks);
-  const startTicks = byTime[0]?.dtsTicks ?? 0;
-  const startMs = performance.now();
-  let segment: SegmentWriter | undefined;
-  let segmentTicks = 0;
-  for (const packet of byTime) {
-    const dueMs = startMs + (packet.dtsTicks - startTicks) / 90 / speed;
-    const waitMs = dueMs - performance.now();
-    if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    if (signal?.aborted) break;
-    const opens = packet.kind === "video"
-      ? packet.keyframe
-      : clip.video === undefined && packet.dtsTicks - segmentTicks >= 180_000;
-    if (opens || (segment === undefined && clip.video === undefined)) {
-      const closing = segment?.close();
-      segment = await sink.next();
-      segmentTicks = packet.dtsTicks;
-      await closing;
-      await segment.write(muxer.startSegment());
-    }
-    if (segment === undefined) continue;
-    await segment.write(muxer.write(packet));
-    onWritten?.(packet, performance.now());
+  if (failedSegments > 0) throw new Error(`${failedSegments} segments of the feed failed`);
+}
+
+/** A clip as what a demuxer gives, by decoding time. */
+export async function* clipEvents(clip: MediaClip): AsyncGenerator<MediaEvent> {
+  const { video, audio } = clip;
+  yield {
+    kind: "streams",
+    unsupported: [],
+    ...(video === undefined ? {} : { video }),
+    ...(audio === undefined ? {} : { audio }),
+  };
+  for (const packet of [...clip.packets].sort((a, b) => a.dtsTicks - b.dtsTicks)) {
+    await Promise.resolve();
+    yield { kind: "packet", packet, stream: packet.kind };
   }
-  await segment?.close();
 }
 
 /** What an {@linkcode OutputProbe} saw of one packet. */

@@ -7,9 +7,8 @@
 
 import { loadProcessor } from "../src/processor/mod.ts";
 import { Session } from "../src/session/mod.ts";
-import type { MediaEvent } from "../src/source/mod.ts";
 import type { SegmentSink } from "../src/trickle/mod.ts";
-import type { MediaClip } from "./live_feed.ts";
+import { clipEvents, type MediaClip } from "./live_feed.ts";
 import { type ClipShape, makeClip } from "./test_clip.ts";
 
 /** The sizes that are measured. */
@@ -35,7 +34,7 @@ async function runOnce(clip: MediaClip, processor: string): Promise<number> {
   const session = new Session({
     id: "throughput",
     processor: create(),
-    media: { events: eventsOf(clip), close: () => {} },
+    media: { events: clipEvents(clip), close: () => {} },
     sink: discardingSink(),
     targetFps: Infinity,
     pace: "complete",
@@ -45,20 +44,6 @@ async function runOnce(clip: MediaClip, processor: string): Promise<number> {
   const end = await session.ended;
   if (end.reason === "failed") throw end.error;
   return session.metrics().frames_out / (performance.now() - startedMs) * 1000;
-}
-
-async function* eventsOf(clip: MediaClip): AsyncGenerator<MediaEvent> {
-  const { video, audio } = clip;
-  yield {
-    kind: "streams",
-    unsupported: [],
-    ...(video === undefined ? {} : { video }),
-    ...(audio === undefined ? {} : { audio }),
-  };
-  for (const packet of clip.packets) {
-    await Promise.resolve();
-    yield { kind: "packet", packet, stream: packet.kind };
-  }
 }
 
 function discardingSink(): SegmentSink {
