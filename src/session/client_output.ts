@@ -86,7 +86,7 @@ export class ClientOutput implements AsyncDisposable {
 
   /** Takes audio that is encoded already. */
   async writeAudioPacket(packet: Packet): Promise<void> {
-    await this.#writeAll(this.#options.sync.offerAudio(packet));
+    await this.#output.writeAll(this.#options.sync.offerAudio(packet));
   }
 
   /** Says what the audio is, once that is known; undefined: there is none. */
@@ -102,7 +102,7 @@ export class ClientOutput implements AsyncDisposable {
     await this.#video?.finish();
     clearTimeout(this.#audioTimer);
     if (this.#audioTimer !== undefined) this.#configure();
-    await this.#writeAll(this.#options.sync.release());
+    await this.#output.writeAll(this.#options.sync.release());
     await this.#output.finish();
   }
 
@@ -127,7 +127,7 @@ export class ClientOutput implements AsyncDisposable {
       outputSize: undefined,
       emit: async (packet) => {
         await this.#output.write(packet);
-        await this.#writeAll(this.#options.sync.videoWritten());
+        await this.#output.writeAll(this.#options.sync.videoWritten());
       },
       signal,
     });
@@ -157,9 +157,5 @@ export class ClientOutput implements AsyncDisposable {
     clearTimeout(this.#audioTimer);
     this.#audioTimer = undefined;
     this.#output.configure({ video: true, audio: this.#audioStream });
-  }
-
-  async #writeAll(packets: readonly Packet[]): Promise<void> {
-    for (const packet of packets) await this.#output.write(packet);
   }
 }

@@ -109,7 +109,7 @@ export class Pipeline implements AsyncDisposable {
       await Promise.race([this.#input.run(), this.#videoPath.done, this.#audioFailed.promise]);
       await this.#videoPath.finish();
       await Promise.all([this.#audio?.finish(), this.#video?.finish()]);
-      for (const packet of this.#sync.release()) await this.#output?.write(packet);
+      await this.#writeAudio(this.#sync.release());
       await this.#output?.finish();
     } finally {
       await this[Symbol.asyncDispose]();
@@ -265,7 +265,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #writeAudio(packets: readonly Packet[]): Promise<void> {
-    for (const packet of packets) await this.#output?.write(packet);
+    await this.#output?.writeAll(packets);
   }
 
   /** Ends the stream where it is and waits until nothing of it is left. Idempotent. */

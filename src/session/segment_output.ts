@@ -47,6 +47,7 @@ export class SegmentOutput implements AsyncDisposable {
     onDrop: (packet) => this.#countLost(packet),
   });
   readonly #done: Promise<void>;
+  #taken: Promise<void> = Promise.resolve();
   readonly #closing = new Set<Promise<void>>();
   readonly #configured = Promise.withResolvers<void>();
   #streams: OutputStreams | undefined;
@@ -62,7 +63,7 @@ export class SegmentOutput implements AsyncDisposable {
   /** Starts the writer's task; {@linkcode finish} ends it. */
   constructor(options: SegmentOutputOptions) {
     this.#options = options;
-    this.#done = this.#writeAll();
+    this.#done = this.#drainQueue();
   }
 
   /** Says what the streams are, before the first packet; a change takes effect at the next segment. */
@@ -72,8 +73,16 @@ export class SegmentOutput implements AsyncDisposable {
   }
 
   /** Takes a packet with 90 kHz timestamps; resolves once there is room for more. */
-  async write(packet: Packet): Promise<void> {
-    await this.#packets.push(packet);
+  write(packet: Packet): Promise<void> {
+    return this.writeAll([packet]);
+  }
+
+  /** Takes packets, after those of earlier calls; resolves once there is room for more. */
+  writeAll(packets: readonly Packet[]): Promise<void> {
+    if (packets.length === 0) return Promise.resolve();
+    // Audio that waited for video and audio that comes meanwhile must not overtake each other.
+    this.#taken = this.#taken.then(() => this.#takeAll(packets));
+    return this.#taken;
   }
 
   /** Writes what waits, ends the last segment and closes the sink. */
@@ -105,7 +114,11 @@ export class SegmentOutput implements AsyncDisposable {
     await this.#options.sink[Symbol.asyncDispose]();
   }
 
-  async #writeAll(): Promise<void> {
+  async #takeAll(packets: readonly Packet[]): Promise<void> {
+    for (const packet of packets) await this.#packets.push(packet);
+  }
+
+  async #drainQueue(): Promise<void> {
     await this.#configured.promise;
     for await (const packet of this.#packets) {
       if (this.#closedByPeer) this.#countLost(packet);
