@@ -7,11 +7,11 @@
  * @module
  */
 
-export * from "./file_source.ts";
+export { type MediaFile, type MediaFileOptions, openMediaFile } from "./file_source.ts";
 export * from "./looped.ts";
 export type { MediaEvent } from "./media_event.ts";
 export * from "./pacing.ts";
-export type { MediaFileInfo } from "./probe.ts";
+export type { MediaFileInfo, StreamPlan } from "./probe.ts";
 export * from "./segmenter.ts";
 export * from "./test_pattern.ts";
 export * from "./test_source.ts";

@@ -21,7 +21,7 @@ export interface PacingOptions {
   readonly signal?: AbortSignal;
   /** Media seconds per second. @default 1 */
   readonly speed?: number;
-  /** @default the real time */
+  /** What tells the time. @default the real time */
   readonly clock?: PacingClock;
 }
 

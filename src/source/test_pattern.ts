@@ -35,7 +35,9 @@ export const MIN_TEST_SIZE: { readonly width: number; readonly height: number } 
 
 /** A size in pixels. */
 export interface PictureSize {
+  /** From left to right. */
   readonly width: number;
+  /** From top to bottom. */
   readonly height: number;
 }
 

@@ -27,7 +27,7 @@ export interface TestMediaOptions extends FfmpegOptions {
   readonly seconds?: number;
   /** Whether there are beeps. @default true */
   readonly audio?: boolean;
-  /** @default "aac" */
+  /** What the beeps are encoded as. @default "aac" */
   readonly audioCodec?: "aac" | "opus";
   /** Channels of the beeps. @default 2 */
   readonly audioChannels?: 1 | 2;
