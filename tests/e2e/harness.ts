@@ -169,6 +169,7 @@ export class ChainStream implements AsyncDisposable {
     await within(this.probe.ended, "the end of the output channel");
     await this.#chain.untilHealth("IDLE");
     const { probe } = this;
+    assertInOrder(probe);
     const { segments } = probe;
     return { segments, bytes: joined(segments), probe };
   }
@@ -178,6 +179,16 @@ export class ChainStream implements AsyncDisposable {
     await this.input[Symbol.asyncDispose]();
     await this.#subscriber[Symbol.asyncDispose]();
     await this.probe.ended.catch(() => {}); // a test that failed shows its own error
+  }
+}
+
+/** Whatever happened to a stream: its output never goes back in time. */
+function assertInOrder({ seen }: OutputProbe): void {
+  for (const kind of ["video", "audio"] as const) {
+    const times = seen.filter(({ packet }) => packet.kind === kind)
+      .map(({ packet }) => packet.ptsTicks);
+    const back = times.findIndex((time, index) => index > 0 && time <= times[index - 1]!);
+    assert.equal(back, -1, `${kind} packet ${back}: ${times[back]} after ${times[back - 1]}`);
   }
 }
 
