@@ -6,6 +6,7 @@
  */
 
 export * from "./bounded_queue.ts";
+export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./log.ts";
 export * from "./rational.ts";

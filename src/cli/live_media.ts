@@ -48,8 +48,8 @@ function openMedia(options: LiveMediaOptions): AsyncIterable<MediaEvent> {
   if (input === TEST_INPUT) {
     return createTestMedia({ ...size, fps, seconds, audio, audioCodec: "aac", signal });
   }
-  const open = (): AsyncIterable<MediaEvent> => openMediaFile(input, { signal });
-  return upTo(loop ? looped(open) : open(), seconds);
+  const file = openMediaFile(input, { signal });
+  return upTo(loop ? looped(() => file) : file, seconds);
 }
 
 /** Ends media after so many seconds of decoding time. */

@@ -5,6 +5,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { withoutCredentials } from "../base/credentials.ts";
 import { ConfigError, describeError } from "../base/errors.ts";
 
 /** An input that ffmpeg can be given. */
@@ -19,8 +20,6 @@ export interface InputAddress {
 
 /** Two letters at least: `C:` is a drive. */
 const URL_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
-/** What stands between a scheme and a host. */
-const CREDENTIALS = /(:\/\/)[^/\s]*@/g;
 
 /** How ffmpeg is to open a file, a camera device or a URL. */
 export function inputAddress(input: string): InputAddress {
@@ -36,11 +35,6 @@ export function inputAddress(input: string): InputAddress {
   const path = /^file:\/\//i.test(input) ? fileURLToPath(input) : input.replace(/^file:/i, "");
   // With a protocol, ffmpeg takes no file's name for another protocol, or for an option.
   return { args: ["-i", `file:${path}`], label: path, path };
-}
-
-/** A text, such as ffmpeg's messages, without the user names and passwords of its URLs. */
-export function withoutCredentials(text: string): string {
-  return text.replace(CREDENTIALS, "$1");
 }
 
 /** Throws a `ConfigError` for a file that is not there or cannot be read as one. */

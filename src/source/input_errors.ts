@@ -5,7 +5,7 @@
  */
 
 import { FfmpegError, MediaError } from "../base/errors.ts";
-import { withoutCredentials } from "./input_address.ts";
+import { withoutCredentials } from "../base/credentials.ts";
 
 /** How an ffmpeg that read an input ended. */
 export interface FailedRead {

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { readArguments } from "../../src/source/file_source.ts";
-import { inputAddress, withoutCredentials } from "../../src/source/input_address.ts";
+import { withoutCredentials } from "../../src/base/mod.ts";
+import { inputAddress } from "../../src/source/input_address.ts";
 import { unreadableInput } from "../../src/source/input_errors.ts";
 import { planInput, type ProbedStream } from "../../src/source/probe.ts";
 

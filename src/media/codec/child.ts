@@ -5,6 +5,7 @@
  * @module
  */
 
+import { withoutCredentials } from "../../base/credentials.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 
@@ -141,8 +142,9 @@ export class FfmpegChild implements AsyncDisposable {
     this.#keepLine(rest);
   }
 
-  #keepLine(line: string): void {
-    if (line.trim() === "") return;
+  #keepLine(text: string): void {
+    if (text.trim() === "") return;
+    const line = withoutCredentials(text);
     this.#stderr.push(line.slice(0, STDERR_LINE_CHARACTERS));
     if (this.#stderr.length > STDERR_TAIL_LINES) this.#stderr.shift();
     log.debug(`${this.#options.name}: ffmpeg ${this.pid}: ${line}`);
