@@ -103,5 +103,10 @@ export class StreamRegistry {
     this.#lastMetrics = stream.metrics();
     this.#streams.delete(stream.id);
     if (end.reason === "failed") this.#lastError = describeError(end.error);
+    if (end.reason === "input-ended" && !end.found) this.#lastError = inputNotFound(stream);
   }
+}
+
+function inputNotFound({ request }: ActiveStream): string {
+  return `Cannot read ${request.subscribe_url}: there is no such channel; check subscribe_url`;
 }

@@ -31,7 +31,7 @@ export interface SegmentOutputOptions {
   readonly onFirstSegment: () => void;
   /** Called when a segment could not be published; the next one may work. */
   readonly onSegmentError: (error: Error) => void;
-  /** Called once when the channel was closed by somebody else. */
+  /** Called once when nothing can be published any more: the channel was closed, or is gone. */
   readonly onClosed: (error: Error) => void;
 }
 
@@ -57,7 +57,7 @@ export class SegmentOutput implements AsyncDisposable {
   #segmentStartTicks = 0;
   #segmentHasVideo = false;
   #videoSeen = false;
-  #closedByPeer = false;
+  #isOver = false;
   #sinkEnded: Promise<void> | undefined;
 
   /** Starts the writer's task; {@linkcode finish} ends it. */
@@ -121,7 +121,7 @@ export class SegmentOutput implements AsyncDisposable {
   async #drainQueue(): Promise<void> {
     await this.#configured.promise;
     for await (const packet of this.#packets) {
-      if (this.#closedByPeer) this.#countLost(packet);
+      if (this.#isOver) this.#countLost(packet);
       else await this.#writePacket(packet);
     }
   }
@@ -163,10 +163,20 @@ export class SegmentOutput implements AsyncDisposable {
     // Before anything can fail: audio must not open a segment for the rest of this keyframe's GOP.
     this.#segmentHasVideo = packet.kind === "video";
     this.#videoSeen ||= this.#segmentHasVideo;
-    this.#segment = await this.#options.sink.next();
+    this.#segment = await this.#nextWriter();
     this.#segmentStartTicks = packet.ptsTicks;
     if (this.#options.meters.segmentsOut++ === 0) this.#options.onFirstSegment();
     return this.#muxerFor(streams).startSegment();
+  }
+
+  async #nextWriter(): Promise<SegmentWriter> {
+    try {
+      return await this.#options.sink.next();
+    } catch (error) {
+      // A publisher that gives no writer has ended, whatever failed it: it never gives another.
+      if (error instanceof TrickleError) this.#end(error);
+      throw error;
+    }
   }
 
   #muxerFor(streams: OutputStreams): MpegTsMuxer {
@@ -213,9 +223,13 @@ export class SegmentOutput implements AsyncDisposable {
 
   #report(thrown: unknown): void {
     const error = thrown instanceof Error ? thrown : new Error(describeError(thrown));
-    if (!isTerminal(error)) return this.#options.onSegmentError(error);
-    if (!this.#closedByPeer) this.#options.onClosed(error);
-    this.#closedByPeer = true;
+    if (isTerminal(error)) this.#end(error);
+    else if (!this.#isOver) this.#options.onSegmentError(error);
+  }
+
+  #end(error: TrickleError): void {
+    if (!this.#isOver) this.#options.onClosed(error);
+    this.#isOver = true;
   }
 
   #countWritten(packet: Packet, byteCount: number): void {
@@ -233,7 +247,7 @@ export class SegmentOutput implements AsyncDisposable {
 }
 
 /** Whether the channel is gone for good, so that no later segment can work. */
-function isTerminal(error: Error): boolean {
+function isTerminal(error: Error): error is TrickleError {
   return error instanceof TrickleError &&
     (error.code === "TRICKLE_CLOSED" || error.code === "TRICKLE_NOT_FOUND" ||
       error.code === "TRICKLE_UNREACHABLE");

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../base/mod.ts";
+import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -43,6 +43,7 @@ export class Session implements AsyncDisposable {
   #state: SessionState = "starting";
   #params: StreamParams;
   #requestedEnd: SessionEnd | undefined;
+  #sawInput = false;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Sets the stream up without starting it. Throws a `RangeError` for options out of range. */
@@ -129,7 +130,10 @@ export class Session implements AsyncDisposable {
       live: pace === "live",
       audioCodec,
       gopSeconds,
-      onFirstInput: () => this.#emit({ type: "first-input-segment" }),
+      onFirstInput: () => {
+        this.#sawInput = true;
+        this.#emit({ type: "first-input-segment" });
+      },
       onFirstOutput: () => this.#emit({ type: "first-output-segment" }),
       onError: (error, stage) => this.#reportError(error, stage),
       onOutputClosed: (error) => this.#outputClosed(error),
@@ -155,8 +159,7 @@ export class Session implements AsyncDisposable {
     try {
       await this.#startProcessor();
       await this.#pipeline.run();
-      const found = await this.#options.inputFound?.() ?? true;
-      end = this.#requestedEnd ?? { reason: "input-ended", found };
+      end = this.#requestedEnd ?? { reason: "input-ended", found: await this.#inputFound() };
     } catch (error) {
       end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
     }
@@ -164,6 +167,19 @@ export class Session implements AsyncDisposable {
     await this.#closeSource();
     await this.#stopProcessor();
     this.#finish(end);
+  }
+
+  /** A channel that was read may be gone by the time of the last request: that is its end. */
+  async #inputFound(): Promise<boolean> {
+    if (this.#sawInput || await this.#options.inputFound?.() !== false) return true;
+    this.#reportError(
+      new MediaError(
+        "MEDIA_NO_STREAM",
+        "Cannot read the input: its channel does not exist; check the URL to subscribe to",
+      ),
+      "input",
+    );
+    return false;
   }
 
   async #neverStart(): Promise<void> {
@@ -223,7 +239,11 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  /** Being closed is how an output ends; one that is not there or cannot be reached is a failure. */
   #outputClosed(error: Error): void {
+    if (!(error instanceof TrickleError && error.code === "TRICKLE_CLOSED")) {
+      return this.#requestEnd({ reason: "failed", error });
+    }
     log.info("The output of stream {id} is gone: {reason}", { id: this.id, reason: error.message });
     this.#requestEnd({ reason: "output-closed" });
   }

@@ -75,7 +75,7 @@ export type SessionState = "starting" | "running" | "stopping" | "ended";
 
 /** Why a session ended. */
 export type SessionEnd =
-  /** The input ended or its channel was closed or is gone. */
+  /** The input ended or its channel was closed or is gone; `found`: whether it was ever there. */
   | { readonly reason: "input-ended"; readonly found: boolean }
   /** `stop()` was called. */
   | { readonly reason: "stopped" }

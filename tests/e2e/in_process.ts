@@ -43,6 +43,8 @@ export class InProcessWorker implements AsyncDisposable {
       host: "127.0.0.1",
       port: 0,
       targetFps: 60,
+      // Clips come in one burst, not at the speed of their clock.
+      maxQueueSize: 100,
       openSession: (session) =>
         openTrickleSession({
           ...session,
@@ -134,11 +136,18 @@ export class InProcessWorker implements AsyncDisposable {
     return new InProcessStream(this, { input, publish });
   }
 
-  /** Runs segments through a stream of their own, and says when the pictures are that come out. */
-  async run(name: string, segments: readonly Uint8Array[]): Promise<number[]> {
+  /**
+   * Runs segments through a stream of their own, of which `frames` pictures are to come out, and says
+   * when those are.
+   */
+  async run(
+    name: string,
+    segments: readonly Uint8Array[],
+    frames: number,
+  ): Promise<number[]> {
     await using stream = await this.open(name);
     await stream.feed(segments);
-    return await stream.end();
+    return await stream.end(frames);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -154,6 +163,7 @@ export class InProcessStream implements AsyncDisposable {
   readonly #subscriber: TrickleSubscriber;
   readonly #reading: Promise<Uint8Array[]>;
   #joined = false;
+  #receivedBytes = 0;
 
   constructor(worker: InProcessWorker, urls: { input: string; publish: string }) {
     this.#worker = worker;
@@ -177,8 +187,13 @@ export class InProcessStream implements AsyncDisposable {
     }
   }
 
-  /** Ends the input, waits for an idle worker, and gives the times of the pictures that came out. */
-  async end(): Promise<number[]> {
+  /**
+   * Ends the input, waits for an idle worker, and gives the times of the pictures that came out. Waits
+   * for all but the last of `frames` before: what a reader has not yet begun to read is gone with the
+   * channel.
+   */
+  async end(frames: number): Promise<number[]> {
+    await this.received(frames - 1);
     await this.#input.close();
     await this.#worker.untilIdle();
     return await this.outputTicks();
@@ -189,6 +204,14 @@ export class InProcessStream implements AsyncDisposable {
     const segments = await within(this.#reading, "the end of the output");
     return demux(joined(segments)).filter(({ kind }) => kind === "video")
       .map(({ ptsTicks }) => ptsTicks);
+  }
+
+  /** Waits until this many pictures came out, and all that the worker wrote was read. */
+  async received(frames: number): Promise<void> {
+    await until(async () => {
+      const { frames_out, output_bytes } = (await this.#worker.status()).metrics;
+      return frames_out >= frames && this.#receivedBytes >= output_bytes;
+    }, `${frames} frames at the output`);
   }
 
   get #hasJoined(): boolean {
@@ -204,7 +227,10 @@ export class InProcessStream implements AsyncDisposable {
     const segments: Uint8Array[] = [];
     for await (const { body } of this.#subscriber) {
       const chunks: Uint8Array[] = [];
-      for await (const chunk of body) chunks.push(chunk);
+      for await (const chunk of body) {
+        chunks.push(chunk);
+        this.#receivedBytes += chunk.length;
+      }
       segments.push(joined(chunks));
     }
     return segments;

@@ -56,21 +56,21 @@ Deno.test("a processor that cannot be initialized is an error in health, start a
 Deno.test("frames on which the processor throws are dropped and counted", async () => {
   await using worker = await InProcessWorker.start(new Failing(outOfMemory));
   const clip = await testClip();
-  assert.deepEqual(await worker.run("a", clip.segments), clip.videoTicks.slice(5));
+  assert.deepEqual(await worker.run("a", clip.segments, 15), clip.videoTicks.slice(5));
   const { metrics } = await worker.status();
   assert.deepEqual(metrics.frames_dropped_by_reason, { error: 5 });
   assert.equal(metrics.error_count, 5);
   assert.equal(worker.errors.length, 5);
   assert.match(worker.errors[0]!, /processVideo\(\) failed: model out of memory/);
   assert.deepEqual(worker.ends, [{ reason: "input-ended", found: true }]);
-  assert.deepEqual(await worker.run("b", clip.segments), clip.videoTicks, "the next stream");
+  assert.deepEqual(await worker.run("b", clip.segments, 20), clip.videoTicks, "the next stream");
 });
 
 Deno.test("frames on which the processor throws go on as they came where the policy says so", async () => {
   const processor = new Failing(outOfMemory, { onError: "passthrough" });
   await using worker = await InProcessWorker.start(processor);
   const clip = await testClip();
-  assert.deepEqual(await worker.run("a", clip.segments), clip.videoTicks);
+  assert.deepEqual(await worker.run("a", clip.segments, 20), clip.videoTicks);
   const { metrics } = await worker.status();
   assert.equal(metrics.frames_dropped, 0);
   assert.equal(metrics.error_count, 5);
@@ -89,7 +89,7 @@ Deno.test("a processor that throws ends the stream where the policy says so", as
   assert.equal(metrics.error_count, 1);
   assert.equal(worker.ends[0]?.reason, "failed");
   assert.deepEqual(await stream.outputTicks(), []);
-  assert.deepEqual(await worker.run("b", clip.segments), clip.videoTicks, "the next stream");
+  assert.deepEqual(await worker.run("b", clip.segments, 20), clip.videoTicks, "the next stream");
   assert.equal((await worker.status()).error_message, null);
 });
 
@@ -102,13 +102,13 @@ Deno.test("a frame on which the processor hangs is given up, and the stream goes
   }, { failures: 2 });
   await using worker = await InProcessWorker.start(processor);
   const clip = await testClip();
-  assert.deepEqual(await worker.run("a", clip.segments), clip.videoTicks.slice(2));
+  assert.deepEqual(await worker.run("a", clip.segments, 18), clip.videoTicks.slice(2));
   const { metrics } = await worker.status();
   assert.deepEqual(metrics.frames_dropped_by_reason, { error: 2 });
   assert.match(worker.errors[0]!, /processVideo\(\) did not answer within 100 ms: it hangs/);
   // What comes after all is nobody's any more.
   for (const call of hanging) call.resolve(null);
-  assert.deepEqual(await worker.run("b", clip.segments), clip.videoTicks, "the next stream");
+  assert.deepEqual(await worker.run("b", clip.segments, 20), clip.videoTicks, "the next stream");
 });
 
 Deno.test("while the processor hangs no more than the queue waits, and the rest is counted", async () => {
@@ -129,7 +129,7 @@ Deno.test("while the processor hangs no more than the queue waits, and the rest 
     (await worker.status()).metrics.frames_dropped_by_reason.queue ?? 0;
   await until(async () => await dropped() >= 40 - 1 - 5 - 1, "frames dropped from the queue");
   letGo.resolve(null);
-  const ticks = await stream.end();
+  const ticks = await stream.end(5);
   assert.deepEqual(ticks, clip.videoTicks.slice(-5));
   assert.deepEqual((await worker.status()).metrics.frames_dropped_by_reason, {
     processor: 1,
@@ -158,7 +158,7 @@ Deno.test("a stop while the processor hangs is answered, and the next stream wor
   assert.ok(metrics.frames_dropped_by_reason.stop! > 0);
   assert.deepEqual(worker.ends, [{ reason: "stopped" }]);
   letGo.resolve(null);
-  assert.deepEqual(await worker.run("b", clip.segments), clip.videoTicks, "the next stream");
+  assert.deepEqual(await worker.run("b", clip.segments, 20), clip.videoTicks, "the next stream");
 });
 
 const WRONG_RESULTS: readonly (readonly [string, (frame: VideoFrame) => unknown, RegExp])[] = [
@@ -184,7 +184,7 @@ Deno.test("results that cannot be used are named, dropped and counted", async ()
     let calls = 0;
     makeResult = (frame) => calls++ < 2 ? make(frame) : frame;
     const before = worker.errors.length;
-    const ticks = await worker.run(`stream${index}`, clip.segments);
+    const ticks = await worker.run(`stream${index}`, clip.segments, 18);
     assert.deepEqual(ticks, clip.videoTicks.slice(2), what);
     const errors = worker.errors.slice(before);
     assert.equal(errors.length, 2, what);
@@ -202,6 +202,6 @@ Deno.test("a tensor of a wrong shape is an error of the frame that says what is 
   }, { failures: 1 });
   await using worker = await InProcessWorker.start(processor);
   const clip = await testClip();
-  assert.deepEqual(await worker.run("a", clip.segments), clip.videoTicks.slice(1));
+  assert.deepEqual(await worker.run("a", clip.segments, 19), clip.videoTicks.slice(1));
   assert.match(worker.errors[0]!, /processVideo\(\) failed: Cannot .*tensor.*128.*160.*3.*2/);
 });

@@ -56,7 +56,7 @@ Deno.test("a segment that cannot be begun costs its pictures, and the next one g
   const rig = new Rig({
     script: {
       onNext: (seq) => {
-        if (seq === 0) throw failedSegment();
+        if (seq === 0) throw new Error("disk full");
       },
     },
   });
@@ -65,6 +65,24 @@ Deno.test("a segment that cannot be begun costs its pictures, and the next one g
   assert.deepEqual(rig.sink.segments.map(({ outcome }) => outcome), ["open", "closed"]);
   assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(10));
   assert.deepEqual(rig.session.metrics().frames_dropped_by_reason, { output: 10 });
+});
+
+Deno.test("an output that gives up for good fails the session with its error", async () => {
+  const clip = await testClip();
+  const rig = new Rig({
+    script: {
+      onNext: (seq) => {
+        if (seq === 1) throw failedSegment();
+      },
+    },
+  });
+  rig.session.start();
+  // The input never ends by itself.
+  await rig.source.feed(clip.segments);
+  const end = await rig.ended();
+  assert.ok(end.reason === "failed", end.reason);
+  assert.match(end.error.message, /the server hung up/);
+  assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(0, 10));
 });
 
 Deno.test("an output channel that somebody closes ends the session", async () => {
