@@ -239,9 +239,14 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  /** Being closed is how an output ends; one that is not there or cannot be reached is a failure. */
+  /**
+   * Being closed is how an output ends, also while no segment was under way: then it is not found any
+   * more. One that was never there, or cannot be reached, is a failure.
+   */
   #outputClosed(error: Error): void {
-    if (!(error instanceof TrickleError && error.code === "TRICKLE_CLOSED")) {
+    const code = error instanceof TrickleError ? error.code : undefined;
+    const wasThere = this.#meters.segmentsOut > 1;
+    if (code !== "TRICKLE_CLOSED" && !(code === "TRICKLE_NOT_FOUND" && wasThere)) {
       return this.#requestEnd({ reason: "failed", error });
     }
     log.info("The output of stream {id} is gone: {reason}", { id: this.id, reason: error.message });

@@ -85,23 +85,42 @@ Deno.test("an output that gives up for good fails the session with its error", a
   assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(0, 10));
 });
 
-Deno.test("an output channel that somebody closes ends the session", async () => {
+for (const code of ["TRICKLE_CLOSED", "TRICKLE_NOT_FOUND"] as const) {
+  Deno.test(`an output channel that somebody closes ends the session: ${code}`, async () => {
+    const clip = await testClip();
+    const rig = new Rig({
+      script: {
+        onNext: (seq) => {
+          if (seq === 2) throw new TrickleError(code, "The channel was closed");
+        },
+      },
+    });
+    rig.session.start();
+    // The input never ends by itself.
+    await rig.source.feed(clip.segments);
+    await rig.source.feed(movedClip(clip, 90_000).segments);
+    await rig.source.feed(movedClip(clip, 180_000).segments);
+    assert.deepEqual(await rig.ended(), { reason: "output-closed" });
+    assert.ok(rig.videoTicks.length >= 20);
+    assert.ok(rig.session.metrics().frames_dropped_by_reason.output! > 0);
+    assert.ok(rig.sink.disposed);
+  });
+}
+
+Deno.test("an output channel that was never there fails the session", async () => {
   const clip = await testClip();
   const rig = new Rig({
     script: {
-      onNext: (seq) => {
-        if (seq === 1) throw new TrickleError("TRICKLE_CLOSED", "The channel was closed");
+      onNext: () => {
+        throw new TrickleError("TRICKLE_NOT_FOUND", "There is no such channel");
       },
     },
   });
   rig.session.start();
-  // The input never ends by itself.
   await rig.source.feed(clip.segments);
-  await rig.source.feed(movedClip(clip, 90_000).segments);
-  assert.deepEqual(await rig.ended(), { reason: "output-closed" });
-  assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(0, 10));
-  assert.ok(rig.session.metrics().frames_dropped_by_reason.output! > 0);
-  assert.ok(rig.sink.disposed);
+  const end = await rig.ended();
+  assert.ok(end.reason === "failed", end.reason);
+  assert.match(end.error.message, /no such channel/);
 });
 
 for (
