@@ -9,4 +9,5 @@ export * from "./bounded_queue.ts";
 export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./log.ts";
+export * from "./pause.ts";
 export * from "./rational.ts";

@@ -4,18 +4,16 @@
  * @module
  */
 
+import { type RequestHandler, route } from "@std/http/unstable-route";
 import { discardBody } from "./json_body.ts";
 import { failure } from "./responses.ts";
-
-/** Answers one request. */
-export type Handler = (request: Request) => Promise<Response> | Response;
 
 /** One endpoint, which may answer at several paths. */
 export interface Endpoint {
   readonly method: "GET" | "POST";
   /** Absolute paths, without the server's prefix. */
   readonly paths: readonly string[];
-  readonly handler: Handler;
+  readonly handler: (request: Request) => Promise<Response> | Response;
 }
 
 /**
@@ -34,42 +32,44 @@ export function normalizePrefix(prefix: string): string {
 }
 
 /**
- * Finds the endpoint for each request: 404 for an unknown path, 405 for a method it does not take.
+ * A handler that finds the endpoint of each request: 404 for an unknown path, 405 for a method that it
+ * does not take. `prefix` comes before every path; a slash at the end makes no difference.
  */
-export class RouteTable {
-  readonly #handlers = new Map<string, Map<string, Handler>>();
+export function createRoutes(endpoints: readonly Endpoint[], prefix: string): RequestHandler {
+  const methodsOf = new Map<string, string[]>();
+  const routes = endpoints.flatMap(({ method, paths, handler }) =>
+    paths.map((path) => {
+      const pathname = prefix + path;
+      const methods = method === "GET" ? ["GET", "HEAD"] : [method];
+      methodsOf.set(pathname, [...methodsOf.get(pathname) ?? [], ...methods]);
+      return {
+        method: methods,
+        pattern: new URLPattern({ pathname: `${literal(pathname)}{/}?` }),
+        handler,
+      };
+    })
+  );
+  return route(routes, (request) => refuse(request, methodsOf));
+}
 
-  /** Builds the table; `prefix` comes before every path. */
-  constructor(endpoints: readonly Endpoint[], prefix: string) {
-    for (const { method, paths, handler } of endpoints) {
-      for (const path of paths) {
-        const methods = this.#handlers.get(prefix + path) ?? new Map<string, Handler>();
-        methods.set(method, handler);
-        if (method === "GET") methods.set("HEAD", handler);
-        this.#handlers.set(prefix + path, methods);
-      }
-    }
-  }
+/** A prefix may hold characters that mean something in a pattern. */
+function literal(pathname: string): string {
+  return pathname.replace(/[^\w/-]/g, (character) => `\\${character}`);
+}
 
-  /** Answers a request. */
-  async dispatch(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    const path = pathname.length > 1 && pathname.endsWith("/") ? pathname.slice(0, -1) : pathname;
-    const methods = this.#handlers.get(path);
-    if (methods === undefined) {
-      await discardBody(request);
-      return failure(404, `Cannot find ${pathname}: this server answers ${this.#known()}`);
-    }
-    const handler = methods.get(request.method);
-    if (handler !== undefined) return await handler(request);
-    await discardBody(request);
-    const allowed = [...methods.keys()].join(", ");
-    const response = failure(405, `Cannot ${request.method} ${pathname}: use ${allowed}`);
-    response.headers.set("Allow", allowed);
-    return response;
+async function refuse(
+  request: Request,
+  methodsOf: ReadonlyMap<string, readonly string[]>,
+): Promise<Response> {
+  await discardBody(request);
+  const { pathname } = new URL(request.url);
+  const methods = methodsOf.get(pathname.replace(/\/$/, ""));
+  if (methods === undefined) {
+    const known = [...methodsOf.keys()].join(", ");
+    return failure(404, `Cannot find ${pathname}: this server answers ${known}`);
   }
-
-  #known(): string {
-    return [...this.#handlers.keys()].join(", ");
-  }
+  const allowed = methods.join(", ");
+  const response = failure(405, `Cannot ${request.method} ${pathname}: use ${allowed}`);
+  response.headers.set("Allow", allowed);
+  return response;
 }

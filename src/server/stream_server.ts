@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { RequestHandler } from "@std/http/unstable-route";
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import { resolveProcessor } from "../processor/mod.ts";
 import { openTrickleSession, type TrickleSessionOptions } from "../session/mod.ts";
@@ -12,7 +13,7 @@ import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
 import { ProcessorHost } from "./processor_host.ts";
 import { failure } from "./responses.ts";
-import { normalizePrefix, RouteTable } from "./route_table.ts";
+import { createRoutes, normalizePrefix } from "./route_table.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
 
@@ -46,7 +47,7 @@ export class StreamServer implements AsyncDisposable {
   #http: Deno.HttpServer<Deno.NetAddr> | undefined;
   #host: ProcessorHost | undefined;
   #registry: StreamRegistry | undefined;
-  #routes: RouteTable | undefined;
+  #routes: RequestHandler | undefined;
   #stopping: Promise<void> | undefined;
 
   /** Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix. */
@@ -96,7 +97,7 @@ export class StreamServer implements AsyncDisposable {
         defaults: this.#sessionDefaults(),
         openSession,
       });
-      this.#routes = new RouteTable(streamEndpoints(this.#registry), this.#prefix);
+      this.#routes = createRoutes(streamEndpoints(this.#registry), this.#prefix);
       signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
       if (signal?.aborted) this.#stopOnAbort();
       return this.address;
@@ -145,7 +146,7 @@ export class StreamServer implements AsyncDisposable {
     const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
     const options = { hostname, port, signal: this.#cut.signal, onListen: () => {}, onError };
     try {
-      return Deno.serve(options, (request) => this.#routes!.dispatch(request));
+      return Deno.serve(options, (request) => this.#routes!(request));
     } catch (error) {
       const reason = error instanceof Deno.errors.AddrInUse
         ? "another program does; choose another port, or 0 for a free one"

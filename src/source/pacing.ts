@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pause } from "../base/pause.ts";
 import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
 import { readAhead } from "./read_ahead.ts";
 
@@ -80,16 +81,5 @@ class Schedule {
 
 const realClock: PacingClock = {
   now: () => performance.now(),
-  wait(delayMs, signal) {
-    if (signal?.aborted === true) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, delayMs);
-    signal?.addEventListener("abort", done, { once: true });
-    return promise;
-  },
+  wait: pause,
 };

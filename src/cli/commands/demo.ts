@@ -5,13 +5,14 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import type { Command } from "commander";
 import { loadProcessor } from "../../processor/mod.ts";
 import { StreamServer } from "../../server/mod.ts";
 import { TricklePublisher, TrickleServer } from "../../trickle/mod.ts";
 import { ChannelRecording } from "../channel_recording.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import { pause } from "../pause.ts";
+import { pause } from "../../base/pause.ts";
 import { type DemoReport, describeReport, reportOf, statusLine } from "../demo_report.ts";
 import { sendLive, TEST_INPUT } from "../live_media.ts";
 import type { LogSettings } from "../logging.ts";
@@ -131,7 +132,7 @@ async function feed({ flags, context, trickle }: Stage): Promise<void> {
 async function drain(api: StreamApi): Promise<void> {
   const deadline = performance.now() + DRAIN_TIMEOUT_MS;
   while (performance.now() < deadline && (await api.status()).active_streams > 0) {
-    await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    await delay(DRAIN_POLL_MS);
   }
 }
 

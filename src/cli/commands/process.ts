@@ -17,7 +17,7 @@ import {
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, type Size, size } from "../options.ts";
-import { pause } from "../pause.ts";
+import { pause } from "../../base/pause.ts";
 import { clock, progressLine } from "../progress_bar.ts";
 import { addProcessorOption } from "../stream_options.ts";
 

@@ -12,7 +12,7 @@ import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../comma
 import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption } from "../options.ts";
 import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
-import { untilAborted } from "../pause.ts";
+import { untilAborted } from "../../base/pause.ts";
 
 interface ServeFlags extends LogSettings, StreamFlags {
   readonly host: string;

@@ -9,7 +9,7 @@ import { TrickleServer } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port, positiveNumber } from "../options.ts";
-import { untilAborted } from "../pause.ts";
+import { untilAborted } from "../../base/pause.ts";
 
 interface TrickleServerFlags extends LogSettings {
   readonly host: string;

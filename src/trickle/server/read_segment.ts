@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { TrickleError } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
 import { closedHeaders, noSegmentResponse } from "./responses.ts";
@@ -60,7 +61,7 @@ function emptyResponse(channel: Channel, segment: SegmentBuffer): Response {
  * `NEXT` that their readers are told should count the body that came along with it (case S57).
  */
 function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+  return delay(0);
 }
 
 /** Waits for a byte, the close, or the client's going (Q17). */
