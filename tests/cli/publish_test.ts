@@ -117,6 +117,35 @@ Deno.test("publish takes real time, and keeps a file's own streams", async () =>
   });
 });
 
+Deno.test("publish --loop begins a file anew without a gap or a repeated time", async () => {
+  await using server = await startTrickleServer();
+  await withFolder(async (folder) => {
+    const input = `${folder}/in.mp4`;
+    await run("ffmpeg", [
+      ..."-v error -f lavfi -i testsrc=s=160x120:r=20:d=1 -f lavfi -i sine=d=1".split(" "),
+      ..."-c:v libx264 -pix_fmt yuv420p -bf 0 -c:a aac".split(" "),
+      input,
+    ]);
+    const url = `${server.url}loop`;
+    const path = `${folder}/out.ts`;
+    await using subscriber = new CommandProcess(
+      ["subscribe", url, path, "--start", "0", "--wait", "60"],
+    );
+    await subscriber.waitFor(/Subscribed to/);
+    const { code, stderr } = await runToEnd(
+      ["publish", input, url, "--loop", "--seconds", "3"],
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal((await subscriber.result()).code, 0);
+    const times = (await run("ffprobe", [
+      ..."-v error -select_streams v -show_entries packet=pts -of csv=p=0".split(" "),
+      path,
+    ])).match(/\d+/g)!.map(Number);
+    assert.equal(times.length, 60);
+    assert.deepEqual([...new Set(times.slice(1).map((pts, i) => pts - times[i]!))], [4_500]);
+  });
+});
+
 Deno.test("publish names what is wrong with its input or its channel", async () => {
   await using server = await startTrickleServer();
   await withFolder(async (folder) => {
