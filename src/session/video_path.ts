@@ -42,13 +42,15 @@ export class VideoPath {
   readonly #options: VideoPathOptions;
   readonly #waiting: BoundedQueue<VideoFrame>;
   /** In a box each: a promise would be awaited on its way out of the queue. */
-  readonly #inOrder: BoundedQueue<{ readonly pending: Promise<VideoOutcome> }>;
+  readonly #inOrder: BoundedQueue<{ readonly pending: Promise<VideoOutcome | "aborted"> }>;
   /** Resolves when every frame has left; rejects as soon as `emit` does. */
   readonly done: Promise<void>;
   #dropReason: "queue" | "stop" = "queue";
   #slots: number;
   #slotFreed = Promise.withResolvers<void>();
-  readonly #aborted = Promise.withResolvers<"aborted">();
+  /** Gives up on each frame that is in the processor. */
+  readonly #giveUp = new Set<() => void>();
+  #isAborted = false;
 
   /** Starts the path's tasks; {@linkcode finish} or {@linkcode abort} ends them. */
   constructor(options: VideoPathOptions) {
@@ -81,10 +83,12 @@ export class VideoPath {
 
   /** Drops what waits and what is in the processor, without waiting for a call that hangs. */
   abort(): void {
-    this.#aborted.resolve("aborted");
+    this.#isAborted = true;
     this.#dropReason = "stop";
     this.#waiting.close();
     this.#waiting.clear();
+    for (const giveUp of this.#giveUp) giveUp();
+    this.#slotFreed.resolve();
   }
 
   async #run(): Promise<void> {
@@ -107,7 +111,7 @@ export class VideoPath {
       while (await this.#takeSlot() === "free") {
         const frame = await this.#waiting.shift();
         if (frame === undefined) return;
-        await this.#inOrder.push({ pending: this.#process(frame) });
+        await this.#inOrder.push({ pending: this.#begin(frame) });
       }
     } finally {
       this.#inOrder.close();
@@ -115,12 +119,23 @@ export class VideoPath {
   }
 
   async #takeSlot(): Promise<"free" | "aborted"> {
-    while (this.#slots === 0) {
-      const news = await Promise.race([this.#slotFreed.promise, this.#aborted.promise]);
-      if (news === "aborted") return news;
-    }
+    while (this.#slots === 0 && !this.#isAborted) await this.#slotFreed.promise;
+    if (this.#isAborted) return "aborted";
     this.#slots--;
     return "free";
+  }
+
+  /** Not a race against one promise of the abort: that would remember every frame of the stream. */
+  #begin(frame: VideoFrame): Promise<VideoOutcome | "aborted"> {
+    const { promise, resolve } = Promise.withResolvers<VideoOutcome | "aborted">();
+    const giveUp = (): void => resolve("aborted");
+    this.#giveUp.add(giveUp);
+    void this.#process(frame).then((outcome) => {
+      this.#giveUp.delete(giveUp);
+      if (this.#isAborted) closeFrames(outcome);
+      else resolve(outcome);
+    });
+    return promise;
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
@@ -137,9 +152,8 @@ export class VideoPath {
 
   async #emitAll(): Promise<void> {
     for await (const { pending } of this.#inOrder) {
-      const outcome = await Promise.race([pending, this.#aborted.promise]);
-      if (outcome === "aborted") pending.then(closeFrames);
-      else await this.#options.emit(outcome);
+      const outcome = await pending;
+      if (outcome !== "aborted") await this.#options.emit(outcome);
     }
   }
 }
