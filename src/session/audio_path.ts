@@ -273,7 +273,8 @@ export function encodedStream(
   return { kind: "audio", codec, sampleRate, channels, extradata: writeAacConfig(config) };
 }
 
-function sameAudio(a: AudioStreamInfo, b: AudioStreamInfo): boolean {
+/** Whether two descriptions are of one stream, so that a coder can go on. */
+export function sameAudio(a: AudioStreamInfo, b: AudioStreamInfo): boolean {
   return a.codec === b.codec && a.sampleRate === b.sampleRate && a.channels === b.channels &&
     a.extradata.length === b.extradata.length &&
     a.extradata.every((byte, index) => byte === b.extradata[index]);

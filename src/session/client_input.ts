@@ -9,7 +9,7 @@ import { AudioFrame, type VideoFrame } from "../frames/mod.ts";
 import { AudioDecoder } from "../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat } from "../media/types.ts";
 import { type TlsOptions, TrickleSubscriber } from "../trickle/mod.ts";
-import { type AudioPath, createAudioPath } from "./audio_path.ts";
+import { type AudioPath, createAudioPath, sameAudio } from "./audio_path.ts";
 import type { AvSync } from "./av_sync.ts";
 import type { ClientOutput } from "./client_output.ts";
 import { demuxSegments } from "./input_events.ts";
@@ -115,18 +115,23 @@ export class ClientInput {
     } catch (error) {
       video.fail(error);
       audio.fail(error);
+      this.#options.onError(error instanceof Error ? error : new Error(String(error)), "input");
       throw error;
     } finally {
+      await this.#subscriber[Symbol.asyncDispose]();
       await this.#decoder?.[Symbol.asyncDispose]();
       await this.#copy?.[Symbol.asyncDispose]();
     }
   }
 
   async #setStreams({ video, audio }: InputStreams): Promise<void> {
-    const { copyTo, audioCodec, signal, sync } = this.#options;
+    const { copyTo, audioCodec, signal } = this.#options;
+    if (audio !== undefined && this.#stream !== undefined && !sameAudio(audio, this.#stream)) {
+      await this.#decoder?.reconfigure(audio);
+    }
     this.#stream = audio;
     if (copyTo === undefined) return;
-    if (video === undefined) sync.release();
+    if (video === undefined) await copyTo.releaseAudio();
     if (audio !== undefined && this.#copy?.accepts(audio) !== true) {
       const previous = this.#copy;
       await previous?.finish();

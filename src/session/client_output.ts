@@ -89,6 +89,11 @@ export class ClientOutput implements AsyncDisposable {
     await this.#output.writeAll(this.#options.sync.offerAudio(packet));
   }
 
+  /** Writes the audio that waited for video: there is none, or it will not come. */
+  async releaseAudio(): Promise<void> {
+    await this.#output.writeAll(this.#options.sync.release());
+  }
+
   /** Says what the audio is, once that is known; undefined: there is none. */
   setAudioStream(stream: AudioStreamInfo | undefined): void {
     this.#audioStream = stream;
@@ -102,7 +107,7 @@ export class ClientOutput implements AsyncDisposable {
     await this.#video?.finish();
     clearTimeout(this.#audioTimer);
     if (this.#audioTimer !== undefined) this.#configure();
-    await this.#output.writeAll(this.#options.sync.release());
+    await this.releaseAudio();
     await this.#output.finish();
   }
 

@@ -5,7 +5,7 @@ import { createTestPicture, drawTestFrame } from "../../src/source/mod.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { assertEveryFrame } from "./assertions.ts";
 import { findChild } from "./children.ts";
-import { CLIP, makeTestClip, shownTicks } from "./clips.ts";
+import { CLIP, encodeClip, makeTestClip, movedClip, shownTicks } from "./clips.ts";
 import { beepStarts, decodeAudio, decodeVideo, flashTimes, loudness } from "./decoding.ts";
 import { assertDecodesCleanly } from "./ffmpeg.ts";
 import { joined, within } from "./harness.ts";
@@ -31,6 +31,20 @@ Deno.test("a client may change the sound on its way", async () => {
   const halved = await runSound(clip, 0.5);
   const ratio = loudness(await decodeAudio(halved)) / loudness(await decodeAudio(plain));
   assert.ok(Math.abs(ratio - 0.5) < 0.05, `half the samples gave ${ratio}`);
+});
+
+Deno.test("a client's sound follows a source that changes its audio codec", async () => {
+  await using rig = new ClientRig({ publishAudio: "frames" });
+  const video = "-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p";
+  const stereo = await encodeClip({ video, audio: "-c:a libopus -ac 2" });
+  const mono = await encodeClip({ video, audio: "-c:a aac -ac 1 -ar 44100" });
+  const feeding = rig.feed(stereo, undefined, movedClip(mono, stereo.seconds * 90_000));
+  const shapes = new Set<string>();
+  for await (const frame of rig.client.audioFrames()) {
+    shapes.add(`${frame.channels} channels at ${frame.sampleRate} Hz`);
+  }
+  await feeding;
+  assert.deepEqual([...shapes], ["2 channels at 48000 Hz", "1 channels at 44100 Hz"]);
 });
 
 Deno.test("a client's frames have the size and format that it asks for", async () => {
@@ -135,10 +149,15 @@ class ClientRig implements AsyncDisposable {
     this.client = new TrickleClient({ publishUrl: output!, ...subscribeUrl, ...options });
   }
 
-  /** Feeds a clip and ends the input. */
-  async feed(clip: MediaClip, signal?: AbortSignal): Promise<void> {
-    const options = signal === undefined ? {} : { signal };
-    await feedLive(clip, { sink: this.#publisher, speed: 2, ...options });
+  /** Feeds a clip, and another after it, and ends the input. */
+  async feed(clip: MediaClip, signal?: AbortSignal, then?: MediaClip): Promise<void> {
+    const options = {
+      sink: this.#publisher,
+      speed: 2,
+      ...(signal === undefined ? {} : { signal }),
+    };
+    await feedLive(clip, options);
+    if (then !== undefined) await feedLive(then, options);
     await this.#publisher.close();
   }
 
