@@ -5,8 +5,14 @@
  * @module
  */
 
-import { colorCoefficients, FRACTION_BITS } from "./color_matrix.ts";
-import { checkPicture, DEFAULT_COLOR, type Picture, pictureBytes, yuvPlanes } from "./picture.ts";
+import { colorCoefficients, FRACTION_BITS } from "../media/color_matrix.ts";
+import {
+  checkPicture,
+  DEFAULT_COLOR,
+  type Picture,
+  pictureBytes,
+  yuvPlanes,
+} from "../media/picture.ts";
 import type { ColorInfo, PixelFormat } from "../media/types.ts";
 
 const HALF = 1 << (FRACTION_BITS - 1);

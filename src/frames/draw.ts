@@ -5,9 +5,9 @@
  * @module
  */
 
-import { rgbToYuv } from "./color_matrix.ts";
+import { rgbToYuv } from "../media/color_matrix.ts";
 import { GLYPH_ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, glyphRows, LINE_ADVANCE } from "./font.ts";
-import { DEFAULT_COLOR, type Picture, type Plane, yuvPlanes } from "./picture.ts";
+import { DEFAULT_COLOR, type Picture, type Plane, yuvPlanes } from "../media/picture.ts";
 
 /** Red, green and blue, 0–255. */
 export type Rgb = readonly [number, number, number];

@@ -12,7 +12,7 @@ export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert.ts";
 export * from "./draw.ts";
 export { type FrameCounts, frameCounts, onFrameLeak } from "./lease.ts";
-export * from "./picture.ts";
+export * from "../media/picture.ts";
 export * from "./stamp.ts";
 export { type ImageShape, parseImageShape, pictureToTensor, tensorToPicture } from "./tensor.ts";
 export { formatTime } from "./time.ts";

@@ -13,7 +13,7 @@
  */
 
 import { BLACK, fillRect, WHITE } from "./draw.ts";
-import { type Picture, type Plane, yuvPlanes } from "./picture.ts";
+import { type Picture, type Plane, yuvPlanes } from "../media/picture.ts";
 
 /** Frame numbers wrap here: a stamp holds 24 bits. */
 export const STAMP_LIMIT = 1 << 24;

@@ -9,9 +9,9 @@
  */
 
 import { Tensor, type TypedTensor } from "onnxruntime-common";
-import { rgbToYuv } from "./color_matrix.ts";
+import { rgbToYuv } from "../media/color_matrix.ts";
 import { convertPicture } from "./convert.ts";
-import { DEFAULT_COLOR, MAX_PICTURE_SIDE, type Picture, pictureBytes } from "./picture.ts";
+import { DEFAULT_COLOR, MAX_PICTURE_SIDE, type Picture, pictureBytes } from "../media/picture.ts";
 import type { ColorInfo } from "../media/types.ts";
 
 const ACCEPTED = "accepted are uint8 (0-255), float32 and float16 (0-1) tensors of shape " +

@@ -9,7 +9,13 @@ import { GpuError, type Rational } from "../base/mod.ts";
 import type { ColorInfo, PixelFormat } from "../media/types.ts";
 import { convertPicture } from "./convert.ts";
 import { BufferLease } from "./lease.ts";
-import { checkPicture, DEFAULT_COLOR, type Picture, type YuvPlanes, yuvPlanes } from "./picture.ts";
+import {
+  checkPicture,
+  DEFAULT_COLOR,
+  type Picture,
+  type YuvPlanes,
+  yuvPlanes,
+} from "../media/picture.ts";
 import { pictureToTensor, tensorToPicture } from "./tensor.ts";
 import { checkTime } from "./time.ts";
 

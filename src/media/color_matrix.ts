@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ColorInfo } from "../media/types.ts";
+import type { ColorInfo } from "./types.ts";
 
 /** Fractional bits of every coefficient. */
 export const FRACTION_BITS = 16;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ColorInfo, PixelFormat } from "../media/types.ts";
+import type { ColorInfo, PixelFormat } from "./types.ts";
 
 export type { ColorInfo, PixelFormat };
 
