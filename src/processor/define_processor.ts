@@ -19,6 +19,8 @@ import {
 export interface ProcessorDefinition {
   /** Layout of the frames that `video` gets. @default "i420" */
   readonly pixelFormat?: PixelFormat;
+  /** Where the frames are that `video` gets. @default "cpu" */
+  readonly device?: "cpu" | "gpu";
   /** What happens when a call fails. @default "drop" */
   readonly onError?: ErrorPolicy;
   /** How long one call may take, in milliseconds. @default 10000 */
@@ -37,6 +39,8 @@ export interface ProcessorDefinition {
   readonly onStreamStart?: (params: ProcessorParams) => void | Promise<void>;
   /** See {@linkcode FrameProcessor.onStreamStop}. */
   readonly onStreamStop?: () => void | Promise<void>;
+  /** Gives back what `initialize` took; see {@linkcode FrameProcessor}. */
+  readonly dispose?: () => Promise<void>;
   /** See {@linkcode FrameProcessor.getMetrics}. */
   readonly getMetrics?: () => Readonly<Record<string, unknown>>;
 }
@@ -65,8 +69,16 @@ export function defineProcessor(
 }
 
 function toProcessor(definition: ProcessorDefinition): FrameProcessor {
-  const { video, audio, initialize, updateParams, onStreamStart, onStreamStop, getMetrics } =
-    definition;
+  const {
+    video,
+    audio,
+    initialize,
+    updateParams,
+    onStreamStart,
+    onStreamStop,
+    dispose,
+    getMetrics,
+  } = definition;
   const processor = new DefinedProcessor(definition);
   // Only what is defined is overridden: a processor without audio has its audio copied.
   if (video !== undefined) processor.processVideo = video;
@@ -75,12 +87,14 @@ function toProcessor(definition: ProcessorDefinition): FrameProcessor {
   if (updateParams !== undefined) processor.updateParams = updateParams;
   if (onStreamStart !== undefined) processor.onStreamStart = onStreamStart;
   if (onStreamStop !== undefined) processor.onStreamStop = onStreamStop;
+  if (dispose !== undefined) processor[Symbol.asyncDispose] = dispose;
   if (getMetrics !== undefined) processor.getMetrics = getMetrics;
   return processor;
 }
 
 class DefinedProcessor extends FrameProcessor {
   override readonly pixelFormat: PixelFormat;
+  override readonly device: "cpu" | "gpu";
   override readonly onError: ErrorPolicy;
   override readonly timeoutMs: number;
   override readonly maxInFlight: number;
@@ -88,6 +102,7 @@ class DefinedProcessor extends FrameProcessor {
   constructor(definition: ProcessorDefinition) {
     super();
     this.pixelFormat = definition.pixelFormat ?? "i420";
+    this.device = definition.device ?? "cpu";
     this.onError = definition.onError ?? "drop";
     this.timeoutMs = definition.timeoutMs ?? 10_000;
     this.maxInFlight = definition.maxInFlight ?? 1;

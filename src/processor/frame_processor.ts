@@ -50,6 +50,8 @@ export type AudioResult = AudioFrame | readonly AudioFrame[] | null;
 export abstract class FrameProcessor {
   /** Layout of the frames that `processVideo` gets; ffmpeg converts. */
   readonly pixelFormat: PixelFormat = "i420";
+  /** Where frames are when `processVideo` gets them; wherever it leaves them, they are encoded. */
+  readonly device: "cpu" | "gpu" = "cpu";
   /** What happens when a call fails. */
   readonly onError: ErrorPolicy = "drop";
   /** How long one call may take before it counts as hung, in milliseconds. */
@@ -78,6 +80,11 @@ export abstract class FrameProcessor {
 
   /** A stream has ended. */
   onStreamStop(): void | Promise<void> {}
+
+  /** Gives back what `initialize` took, such as models. The processor is not used after that. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
 
   /** Figures of the application, shown in the status. */
   getMetrics(): Readonly<Record<string, unknown>> {

@@ -27,6 +27,8 @@ export interface StreamServerOptions {
   readonly targetFps?: number;
   /** Frames that may wait for the processor; past that the oldest are dropped. @default {30} */
   readonly maxQueueSize?: number;
+  /** Frames that may be on the GPU at once, readback included. @default {2} */
+  readonly gpuDepth?: number;
   /** Codec of the output's audio. @default {"opus"} */
   readonly audioCodec?: OutputAudioCodec;
   /** How the trickle servers' certificates are checked. @default {"system"} */

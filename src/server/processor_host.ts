@@ -4,14 +4,18 @@
  * @module
  */
 
+import { deadline } from "@std/async/deadline";
 import { describeError, roomLogger } from "../base/mod.ts";
 import type { FrameProcessor, ProcessorContext } from "../processor/mod.ts";
 import type { PipelineState } from "./pipeline_status.ts";
 
 const log = roomLogger("server");
 
-/** Owns the initialization of one processor. */
-export class ProcessorHost {
+/** How long a processor may take to give back what it holds, the end of its initialization included. */
+const DISPOSE_TIMEOUT_MS = 3_000;
+
+/** Owns the initialization of one processor, and its end. */
+export class ProcessorHost implements AsyncDisposable {
   readonly processor: FrameProcessor;
   /** Resolves when initialization is over, one way or the other. */
   readonly settled: Promise<void>;
@@ -38,6 +42,22 @@ export class ProcessorHost {
   /** Data and events that the processor sent while there was no channel to take them. */
   get droppedMessages(): number {
     return this.#droppedMessages;
+  }
+
+  /** Has the processor give back what it holds; one that hangs or fails is logged and left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await deadline(this.#dispose(), DISPOSE_TIMEOUT_MS);
+    } catch (error) {
+      const reason = describeError(error);
+      log.warn("The processor did not give back what it holds: {reason}", { reason });
+    }
+  }
+
+  async #dispose(): Promise<void> {
+    await this.settled;
+    // A user's processor may extend another version of the class.
+    await this.processor[Symbol.asyncDispose]?.();
   }
 
   #dropMessage(): void {

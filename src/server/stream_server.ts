@@ -133,10 +133,11 @@ export class StreamServer implements AsyncDisposable {
   };
 
   #sessionDefaults(): Partial<TrickleSessionOptions> {
-    const { targetFps, maxQueueSize, audioCodec, tls } = this.#options;
+    const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls } = this.#options;
     return {
       ...(targetFps === undefined ? {} : { targetFps }),
       ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
+      ...(gpuDepth === undefined ? {} : { gpuDepth }),
       ...(audioCodec === undefined ? {} : { audioCodec }),
       ...(tls === undefined ? {} : { tls }),
     };
@@ -162,6 +163,7 @@ export class StreamServer implements AsyncDisposable {
     this.#options.signal?.removeEventListener("abort", this.#stopOnAbort);
     this.#abort.abort();
     await this.#registry?.close();
+    await this.#host?.[Symbol.asyncDispose]();
     if (this.#http === undefined) return;
     // A client that neither reads nor leaves must not hold the server up.
     const timer = setTimeout(() => this.#cut.abort(), SHUTDOWN_GRACE_MS);
