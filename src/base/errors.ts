@@ -63,7 +63,14 @@ export type FfmpegErrorCode =
 export class FfmpegError extends RunnelError<FfmpegErrorCode> {}
 
 /** What can go wrong with the GPU. */
-export type GpuErrorCode = "GPU_UNAVAILABLE";
+export type GpuErrorCode =
+  | "GPU_UNAVAILABLE"
+  | "GPU_SOFTWARE"
+  | "GPU_SELF_TEST"
+  | "GPU_LOST"
+  | "GPU_SHADER"
+  | "GPU_MEMORY"
+  | "GPU_LIMIT";
 
 /** A GPU that is not there, or cannot do what was asked of it. */
 export class GpuError extends RunnelError<GpuErrorCode> {}

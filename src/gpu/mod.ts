@@ -5,4 +5,8 @@
  * @module
  */
 
-export {};
+export type { GpuInfo } from "./adapter.ts";
+export { GpuBufferPool, type GpuPoolStats } from "./buffer_pool.ts";
+export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
+export { type ReadbackOptions, ReadbackRing } from "./readback_ring.ts";
+export { currentGpu, sharedGpu } from "./shared_gpu.ts";
