@@ -75,6 +75,20 @@ export type GpuErrorCode =
 /** A GPU that is not there, or cannot do what was asked of it. */
 export class GpuError extends RunnelError<GpuErrorCode> {}
 
+/** What can go wrong with an ONNX model. */
+export type ModelErrorCode =
+  | "MODEL_NOT_FOUND"
+  | "MODEL_DOWNLOAD"
+  | "MODEL_CHECKSUM"
+  | "MODEL_INVALID"
+  | "MODEL_UNSUPPORTED"
+  | "MODEL_INPUT"
+  | "MODEL_MEMORY"
+  | "MODEL_RUN";
+
+/** A model that cannot be found, loaded or run. */
+export class ModelError extends RunnelError<ModelErrorCode> {}
+
 /** What can go wrong with the user's settings and files. */
 export type ConfigErrorCode = "CONFIG_INVALID" | "CONFIG_PROCESSOR";
 
