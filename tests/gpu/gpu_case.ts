@@ -1,0 +1,13 @@
+/**
+ * Tests that need a WebGPU adapter; software Vulkan is one. Without any they are skipped, and say so.
+ *
+ * @module
+ */
+
+const hasAdapter = await navigator.gpu?.requestAdapter().catch(() => null) !== null;
+
+/** A test that is skipped where there is no adapter. */
+export function gpuTest(name: string, run: (t: Deno.TestContext) => void | Promise<void>): void {
+  const reason = hasAdapter ? "" : " (skipped: no WebGPU adapter; see `doctor`)";
+  Deno.test({ name: `${name}${reason}`, ignore: !hasAdapter, fn: run });
+}
