@@ -5,8 +5,10 @@
  */
 
 import { GpuError } from "../base/errors.ts";
+import { explainNoAdapter } from "./vulkan_advice.ts";
+import { probeVulkan } from "./vulkan_probe.ts";
 
-/** What is known of an adapter. */
+/** What is known of an adapter and its device. */
 export interface GpuInfo {
   /** The name that the driver gives: "NVIDIA H100 80GB HBM3". */
   readonly name: string;
@@ -16,7 +18,7 @@ export interface GpuInfo {
   readonly architecture: string;
   /** Whether the CPU computes what a GPU should. */
   readonly isSoftware: boolean;
-  /** The optional features that the adapter has. */
+  /** The optional features that the adapter has; the device has those that are used. */
   readonly features: readonly string[];
   /** The limits of the device. */
   readonly limits: Readonly<Record<string, number>>;
@@ -24,10 +26,18 @@ export interface GpuInfo {
 
 /** How an adapter is chosen. */
 export interface AdapterChoice {
-  /** A part of the adapter's name, in any case. @default none: the high-performance one */
-  readonly adapter?: string;
-  /** Refuse a software adapter. @default false */
-  readonly requireHardware?: boolean;
+  /** A part of the adapter's name, in any case. @default "" */
+  readonly adapter: string;
+  /** Whether a software adapter is refused. */
+  readonly requireHardware: boolean;
+}
+
+/** What the choice needs to know of an adapter. */
+export interface AdapterCandidate {
+  /** The name that the driver gives. */
+  readonly name: string;
+  /** Whether the CPU computes. */
+  readonly isSoftware: boolean;
 }
 
 /** Limits that the device gets as high as the adapter has them: models and large pictures need them. */
@@ -45,7 +55,7 @@ const RAISED_LIMITS = [
 /** Features that the device gets where the adapter has them. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 
-/** The ways of asking for an adapter: WebGPU gives no list, so these are all that can be found. */
+/** The ways of asking for an adapter: WebGPU gives no list, so what these find is all that is known. */
 const REQUESTS: readonly GPURequestAdapterOptions[] = [
   { powerPreference: "high-performance" },
   { powerPreference: "low-power" },
@@ -54,39 +64,47 @@ const REQUESTS: readonly GPURequestAdapterOptions[] = [
 
 /**
  * Finds the adapter that was asked for. Throws a {@linkcode GpuError}: `GPU_UNAVAILABLE` where there is
- * none of that name, or none at all, and `GPU_SOFTWARE` where only a refused software adapter is.
+ * none at all or none of that name, and `GPU_SOFTWARE` where a refused software adapter is all there is.
  */
 export async function chooseAdapter(choice: AdapterChoice): Promise<GPUAdapter> {
   const found = await findAdapters();
   if (found.length === 0) {
-    throw new GpuError(
-      "GPU_UNAVAILABLE",
-      "Cannot open a GPU: no WebGPU adapter was found; install a Vulkan driver",
-    );
+    const findings = probeVulkan();
+    throw new GpuError("GPU_UNAVAILABLE", `Cannot open a GPU: ${explainNoAdapter(findings)}`, {
+      context: { findings },
+    });
   }
-  const wanted = choice.adapter?.toLowerCase() ?? "";
-  const named = found.filter((adapter) => adapterName(adapter).toLowerCase().includes(wanted));
-  const names = found.map(adapterName);
-  if (named.length === 0) {
+  return pickAdapter(found, choice).adapter;
+}
+
+/** Picks one of the adapters found, hardware first. Throws as {@linkcode chooseAdapter} does. */
+export function pickAdapter<Candidate extends AdapterCandidate>(
+  found: readonly Candidate[],
+  { adapter: wanted, requireHardware }: AdapterChoice,
+): Candidate {
+  const part = wanted.toLowerCase();
+  const named = found.filter(({ name }) => name.toLowerCase().includes(part));
+  const picked = named.find(({ isSoftware }) => !isSoftware) ?? named[0];
+  const context = { adapters: found.map(({ name }) => name) };
+  const names = context.adapters.join(", ");
+  if (picked === undefined) {
     throw new GpuError(
       "GPU_UNAVAILABLE",
-      `Cannot open the GPU "${choice.adapter}": found ${names.join(", ")}; ` +
+      `Cannot open a GPU named like "${wanted}": found ${names}; ` +
         "set GPU_ADAPTER to a part of one of these names, or leave it out",
-      { context: { adapters: names } },
+      { context },
     );
   }
-  const hardware = named.find((adapter) => !isSoftware(adapter));
-  if (hardware === undefined && choice.requireHardware === true) {
+  if (picked.isSoftware && requireHardware) {
     throw new GpuError(
       "GPU_SOFTWARE",
-      `Cannot open a GPU: ${
-        names.join(", ")
-      } computes on the CPU, and a hardware GPU is required; ` +
-        "install its Vulkan driver, or do not set REQUIRE_GPU",
-      { context: { adapters: names } },
+      `Cannot open a hardware GPU: ${picked.name} computes on the CPU (found: ${names}); ` +
+        'install the Vulkan driver of your GPU ("runnel doctor" says what is missing), ' +
+        "or do without --require-gpu and REQUIRE_GPU",
+      { context },
     );
   }
-  return hardware ?? named[0]!;
+  return picked;
 }
 
 /** Opens the adapter's device, with its own limits and the features that are used. */
@@ -94,41 +112,52 @@ export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredLimits: Record<string, number> = {};
   for (const name of RAISED_LIMITS) requiredLimits[name] = adapter.limits[name];
   const requiredFeatures = WANTED_FEATURES.filter((name) => adapter.features.has(name));
-  return await adapter.requestDevice({ label: "runnel", requiredLimits, requiredFeatures });
+  try {
+    return await adapter.requestDevice({ label: "runnel", requiredLimits, requiredFeatures });
+  } catch (cause) {
+    throw new GpuError(
+      "GPU_UNAVAILABLE",
+      `Cannot open the GPU ${adapterName(adapter)}: it gave no device; ` +
+        "see whether its memory is full or its driver hangs",
+      { cause },
+    );
+  }
 }
 
 /** What is known of an adapter and its device. */
 export function describeAdapter(adapter: GPUAdapter, device: GPUDevice): GpuInfo {
-  const { vendor, architecture } = adapter.info;
+  const { vendor, architecture, isFallbackAdapter } = adapter.info;
   return Object.freeze({
     name: adapterName(adapter),
     vendor,
     architecture,
-    isSoftware: isSoftware(adapter),
+    isSoftware: isFallbackAdapter,
     features: Object.freeze([...adapter.features].sort()),
     limits: Object.freeze(readLimits(device.limits)),
   });
 }
 
-async function findAdapters(): Promise<GPUAdapter[]> {
-  const found: GPUAdapter[] = [];
+interface FoundAdapter extends AdapterCandidate {
+  readonly adapter: GPUAdapter;
+}
+
+async function findAdapters(): Promise<FoundAdapter[]> {
+  const found = new Map<string, FoundAdapter>();
   for (const request of REQUESTS) {
     const adapter = await navigator.gpu?.requestAdapter(request) ?? null;
     if (adapter === null) continue;
-    if (!found.some((other) => adapterName(other) === adapterName(adapter))) found.push(adapter);
+    const name = adapterName(adapter);
+    if (found.has(name)) continue;
+    found.set(name, { name, isSoftware: adapter.info.isFallbackAdapter, adapter });
   }
-  return found;
+  return [...found.values()];
 }
 
 function adapterName({ info }: GPUAdapter): string {
-  return [info.description, info.device, info.architecture].find((part) => part !== "") ??
-    "unnamed";
+  return [info.description, info.device].find((part) => part !== "") ?? "unnamed";
 }
 
-function isSoftware({ info }: GPUAdapter): boolean {
-  return info.isFallbackAdapter;
-}
-
+/** Limits are getters of a class, which spreading would miss. */
 function readLimits(limits: GPUSupportedLimits): Record<string, number> {
   const values: Record<string, number> = {};
   for (const name in limits) {

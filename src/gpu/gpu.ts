@@ -7,24 +7,32 @@
 import { GpuError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { chooseAdapter, describeAdapter, type GpuInfo, requestDevice } from "./adapter.ts";
-import { GpuBufferPool, type GpuPoolStats } from "./buffer_pool.ts";
-import { ReadbackRing } from "./readback_ring.ts";
+import { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_pool.ts";
+import { ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
+import { type SelfTestResult, testDevice } from "./self_test.ts";
 
 /** How a device is opened. */
 export interface GpuOptions {
-  /** A part of the adapter's name, in any case. @default the environment's GPU_ADAPTER */
+  /** A part of the adapter's name, in any case. @default the environment's GPU_ADAPTER, or any */
   readonly adapter?: string;
   /** Refuse a software adapter. @default whether the environment's REQUIRE_GPU is 1 */
   readonly requireHardware?: boolean;
+  /** How much memory its pool may hold. */
+  readonly pool?: GpuPoolOptions;
 }
 
 /** What a device did and holds. */
 export interface GpuStats {
-  /** Its buffers. */
+  /** Its storage buffers. */
   readonly pool: GpuPoolStats;
-  /** Errors that WebGPU reported and nobody had asked for. */
+  /** Its readbacks. */
+  readonly readback: ReadbackStats;
+  /** Errors that WebGPU reported and no error scope had asked for. */
   readonly uncapturedErrors: number;
 }
+
+/** Of uncaptured errors only this many are logged: they come once a frame or more. */
+const MAX_LOGGED_ERRORS = 5;
 
 const LOG = roomLogger("gpu");
 
@@ -38,40 +46,52 @@ export class Gpu implements AsyncDisposable {
   readonly pool: GpuBufferPool;
   /** The way back to the CPU. */
   readonly readback: ReadbackRing;
-  /** Whether shaders may use f16, and its arithmetic was seen to be right. */
-  readonly hasF16: boolean;
-  /** Resolves, and never rejects, when the device is lost or disposed of. */
+  /** What the numeric self-test found when it was opened. */
+  readonly selfTest: SelfTestResult;
+  /** Resolves, and never rejects, when the device is lost or disposed of; the code is `GPU_LOST`. */
   readonly lost: Promise<GpuError>;
   #loss: GpuError | undefined;
   #uncapturedErrors = 0;
 
-  private constructor(device: GPUDevice, info: GpuInfo) {
+  private constructor(device: GPUDevice, parts: GpuParts) {
     this.device = device;
-    this.info = info;
-    const assertUsable = () => this.assertUsable();
-    this.pool = new GpuBufferPool(device, assertUsable);
-    this.readback = new ReadbackRing(device, assertUsable);
-    this.hasF16 = device.features.has("shader-f16");
+    this.info = parts.info;
+    this.selfTest = parts.selfTest;
+    const assertUsable = (): void => this.assertUsable();
+    this.pool = new GpuBufferPool(device, assertUsable, parts.pool);
+    const assertAllocated = (): void => this.pool.assertAllocated();
+    this.readback = new ReadbackRing(device, { assertUsable, assertAllocated });
     device.addEventListener("uncapturederror", (event) => {
-      this.#uncapturedErrors++;
-      const { error } = event as GPUUncapturedErrorEvent;
-      LOG.error("the GPU reported: {message}", { message: error.message });
+      this.#noteError((event as GPUUncapturedErrorEvent).error);
     });
-    this.lost = device.lost.then(({ message }) => this.#loss ??= lossError(message));
+    this.lost = device.lost.then(({ message }) => this.#lose(message));
   }
 
   /**
-   * Opens a device. Throws a {@linkcode GpuError}: `GPU_UNAVAILABLE`, `GPU_SOFTWARE` where hardware is
-   * required, `GPU_SELF_TEST` where the device computes wrongly.
+   * Opens a device, tests its arithmetic, and warns where it is software. Throws a
+   * {@linkcode GpuError}: `GPU_UNAVAILABLE` where there is none, or none of that name; `GPU_SOFTWARE`
+   * where hardware is required; `GPU_SELF_TEST` where it computes wrongly.
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
-    const wanted = options.adapter ?? Deno.env.get("GPU_ADAPTER");
     const adapter = await chooseAdapter({
-      ...(wanted === undefined ? {} : { adapter: wanted }),
+      adapter: options.adapter ?? Deno.env.get("GPU_ADAPTER") ?? "",
       requireHardware: options.requireHardware ?? Deno.env.get("REQUIRE_GPU") === "1",
     });
     const device = await requestDevice(adapter);
-    return new Gpu(device, describeAdapter(adapter, device));
+    const info = describeAdapter(adapter, device);
+    try {
+      const selfTest = await testDevice(device);
+      warnOf(info, selfTest);
+      return new Gpu(device, { info, selfTest, pool: options.pool ?? {} });
+    } catch (error) {
+      device.destroy();
+      throw error;
+    }
+  }
+
+  /** Whether shaders may use f16: the device has it, and the self-test saw it compute rightly. */
+  get hasF16(): boolean {
+    return this.selfTest.f16 === "right";
   }
 
   /** Whether the device is lost or disposed of. */
@@ -81,7 +101,11 @@ export class Gpu implements AsyncDisposable {
 
   /** What the device did and holds. */
   get stats(): GpuStats {
-    return { pool: this.pool.stats, uncapturedErrors: this.#uncapturedErrors };
+    return {
+      pool: this.pool.stats,
+      readback: this.readback.stats,
+      uncapturedErrors: this.#uncapturedErrors,
+    };
   }
 
   /** Throws a {@linkcode GpuError} of code `GPU_LOST` when the device is lost or disposed of. */
@@ -89,28 +113,72 @@ export class Gpu implements AsyncDisposable {
     if (this.#loss !== undefined) throw this.#loss;
   }
 
-  /** Copies bytes into a buffer of the pool; the last 3 bytes at most after them are 0. */
+  /**
+   * Copies bytes into a buffer of the pool; where they are no whole words, zeros end the last one. Throws
+   * as the pool's `allocate` does.
+   */
   upload(bytes: Uint8Array, label: string): GPUBuffer {
     const buffer = this.pool.allocate(bytes.length, label);
+    const { queue } = this.device;
     const whole = bytes.length - bytes.length % 4;
-    if (whole > 0) {
-      this.device.queue.writeBuffer(buffer, 0, bytes as Uint8Array<ArrayBuffer>, 0, whole);
-    }
+    if (whole > 0) queue.writeBuffer(buffer, 0, bytes as Uint8Array<ArrayBuffer>, 0, whole);
     if (whole < bytes.length) {
-      const rest = new Uint8Array(4);
-      rest.set(bytes.subarray(whole));
-      this.device.queue.writeBuffer(buffer, whole, rest);
+      const last = new Uint8Array(4);
+      last.set(bytes.subarray(whole));
+      queue.writeBuffer(buffer, whole, last);
     }
     return buffer;
   }
 
-  /** Destroys the device and all of its buffers. */
+  /** Destroys the device and all of its buffers. Reads under way reject with `GPU_LOST`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#loss ??= lossError("it was disposed of");
-    this.readback.dispose();
+    this.readback.fail(this.#loss);
+    await this.readback.dispose();
     this.pool.dispose();
     this.device.destroy();
     await this.lost;
+  }
+
+  #noteError(error: GPUError): void {
+    this.#uncapturedErrors++;
+    if (this.#uncapturedErrors > MAX_LOGGED_ERRORS) return;
+    const more = this.#uncapturedErrors === MAX_LOGGED_ERRORS ? " (more are only counted)" : "";
+    LOG.error("{adapter} reported an error: {message}{more}", {
+      adapter: this.info.name,
+      message: error.message,
+      more,
+    });
+  }
+
+  #lose(reason: string): GpuError {
+    if (this.#loss !== undefined) return this.#loss;
+    this.#loss = lossError(reason);
+    LOG.error("the device of {adapter} was lost: {reason}", { adapter: this.info.name, reason });
+    this.readback.fail(this.#loss);
+    this.pool.dispose();
+    return this.#loss;
+  }
+}
+
+interface GpuParts {
+  readonly info: GpuInfo;
+  readonly selfTest: SelfTestResult;
+  readonly pool: GpuPoolOptions;
+}
+
+function warnOf({ name, isSoftware }: GpuInfo, { f16Problem }: SelfTestResult): void {
+  if (isSoftware) {
+    LOG.warn(
+      '{name} computes on the CPU: frames on it are slow; "runnel doctor" says what a GPU needs',
+      { name },
+    );
+  }
+  if (f16Problem !== undefined) {
+    LOG.warn("f16 shaders are not used: {name} computes them wrongly ({problem})", {
+      name,
+      problem: f16Problem,
+    });
   }
 }
 

@@ -6,7 +6,8 @@
  */
 
 export type { GpuInfo } from "./adapter.ts";
-export { GpuBufferPool, type GpuPoolStats } from "./buffer_pool.ts";
+export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_pool.ts";
 export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
-export { type ReadbackOptions, ReadbackRing } from "./readback_ring.ts";
+export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
+export type { SelfTestResult } from "./self_test.ts";
 export { currentGpu, sharedGpu } from "./shared_gpu.ts";

@@ -1,11 +1,22 @@
 /**
  * From the GPU to the CPU: a ring of mappable buffers, so that one frame is copied while another maps.
  *
+ * What Deno 2.9 does when a buffer is mapped shapes this: the call of `mapAsync` blocks until the GPU has
+ * done all that was submitted, and its promise resolves 10 ms later, whatever the size. So one read
+ * takes at least that long, and reads in a second are bounded by how many are under way at once. Looking
+ * into the buffer before the promise resolves ends the process.
+ *
  * @module
  */
 
-/** Reads that may be under way at once. Deno takes 10 ms for any map, so this bounds the reads in a second. */
-const DEFAULT_DEPTH = 4;
+import { GpuError } from "../base/errors.ts";
+import { pause } from "../base/pause.ts";
+
+/** Reads under way at once: enough for 700 in a second. A buffer is made when it is first needed. */
+const DEFAULT_DEPTH = 8;
+
+/** How long the end waits for maps that are under way; a driver that was lost may never answer. */
+const MAX_DISPOSE_MS = 1000;
 
 /** How one read is done. */
 export interface ReadbackOptions {
@@ -15,6 +26,26 @@ export interface ReadbackOptions {
   readonly encoder?: GPUCommandEncoder;
 }
 
+/** What the ring needs to know of its device. */
+export interface ReadbackHealth {
+  /** Throws when the device is lost. */
+  readonly assertUsable: () => void;
+  /** Throws when what was computed cannot be trusted. */
+  readonly assertAllocated: () => void;
+}
+
+/** What a ring does. */
+export interface ReadbackStats {
+  /** Reads under way. */
+  readonly active: number;
+  /** Reads that wait for one to end. */
+  readonly waiting: number;
+  /** Reads that ended well. */
+  readonly reads: number;
+  /** Bytes of the ring's buffers. */
+  readonly bytes: number;
+}
+
 interface Slot {
   buffer: GPUBuffer | undefined;
 }
@@ -22,61 +53,126 @@ interface Slot {
 /** Reads buffers of one device. */
 export class ReadbackRing {
   readonly #device: GPUDevice;
-  readonly #assertUsable: () => void;
-  readonly #free: Slot[];
-  readonly #all: readonly Slot[];
+  readonly #health: ReadbackHealth;
+  readonly #slots: readonly Slot[];
+  readonly #free: Set<Slot>;
   readonly #waiting: ((slot: Slot) => void)[] = [];
+  readonly #maps = new Set<Promise<void>>();
+  readonly #rejectMaps = new Set<(error: GpuError) => void>();
+  #reads = 0;
 
-  /** Made by `Gpu.open`. `assertUsable` throws when the device is lost. */
-  constructor(device: GPUDevice, assertUsable: () => void, depth: number = DEFAULT_DEPTH) {
+  /** Made by `Gpu.open`. */
+  constructor(device: GPUDevice, health: ReadbackHealth, depth: number = DEFAULT_DEPTH) {
     this.#device = device;
-    this.#assertUsable = assertUsable;
-    this.#all = Array.from({ length: depth }, () => ({ buffer: undefined }));
-    this.#free = [...this.#all];
+    this.#health = health;
+    this.#slots = Array.from({ length: depth }, () => ({ buffer: undefined }));
+    this.#free = new Set(this.#slots);
+  }
+
+  /** What the ring does now and did. */
+  get stats(): ReadbackStats {
+    return {
+      active: this.#slots.length - this.#free.size,
+      waiting: this.#waiting.length,
+      reads: this.#reads,
+      bytes: this.#slots.reduce((sum, { buffer }) => sum + (buffer?.size ?? 0), 0),
+    };
   }
 
   /**
-   * Resolves to the first `bytes` bytes of a buffer with `COPY_SRC`, as they are when the read is submitted:
-   * leave the buffer alone until then. Rejects with a `GpuError` of code `GPU_LOST`.
+   * Resolves to the first `bytes` bytes of a buffer with `COPY_SRC`. Leave the buffer's content alone
+   * until then: where the ring is full the copy waits, while the work of a given encoder never does.
+   * Rejects with a `RangeError` where the buffer or `into` is too short, and with a {@linkcode GpuError}:
+   * `GPU_LOST`, or `GPU_MEMORY` where the device had no memory for what was computed.
    */
   async read(
     source: GPUBuffer,
     bytes: number,
     options: ReadbackOptions = {},
   ): Promise<Uint8Array> {
-    this.#assertUsable();
-    const slot = this.#free.pop() ?? await this.#nextFree();
+    this.#health.assertUsable();
+    checkRead(source, bytes, options.into);
+    const size = copySize(bytes);
+    let slot = this.#takeFree(size);
+    let encoder = options.encoder;
+    if (slot === undefined) {
+      if (encoder !== undefined) this.#device.queue.submit([encoder.finish()]);
+      encoder = undefined;
+      slot = await this.#nextFree();
+    }
     try {
-      this.#assertUsable();
-      const size = Math.ceil(bytes / 4) * 4;
+      this.#health.assertUsable();
       const buffer = this.#fittingBuffer(slot, size);
-      const encoder = options.encoder ?? this.#device.createCommandEncoder({ label: "readback" });
+      encoder ??= this.#device.createCommandEncoder({ label: "readback" });
       encoder.copyBufferToBuffer(source, 0, buffer, 0, size);
       this.#device.queue.submit([encoder.finish()]);
-      await buffer.mapAsync(GPUMapMode.READ, 0, size);
-      this.#assertUsable();
-      const mapped = new Uint8Array(buffer.getMappedRange(0, size), 0, bytes);
-      const result = options.into?.subarray(0, bytes) ?? new Uint8Array(bytes);
-      result.set(mapped);
-      buffer.unmap();
-      return result;
+      await this.#map(buffer, size);
+      return takeBytes(buffer, bytes, options.into);
     } finally {
       this.#giveBack(slot);
     }
   }
 
-  /** Destroys the ring's buffers. */
-  dispose(): void {
-    for (const slot of this.#all) {
-      if (slot.buffer?.mapState === "mapped") slot.buffer.unmap();
-      slot.buffer?.destroy();
-      slot.buffer = undefined;
+  /** Rejects the reads that are under way; the ones that wait then find the device lost. */
+  fail(error: GpuError): void {
+    for (const reject of this.#rejectMaps) reject(error);
+  }
+
+  /** Destroys the ring's buffers, after the maps under way. */
+  async dispose(): Promise<void> {
+    const deadline = new AbortController();
+    const late = pause(MAX_DISPOSE_MS, deadline.signal);
+    await Promise.race([Promise.allSettled(this.#maps), late]);
+    deadline.abort();
+    for (const slot of this.#slots) dropBuffer(slot);
+  }
+
+  /** Maps a buffer; settles at once when the device is lost, though the map itself may not. */
+  async #map(buffer: GPUBuffer, size: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const map = buffer.mapAsync(GPUMapMode.READ, 0, size).then(resolve, reject);
+    this.#maps.add(map);
+    this.#rejectMaps.add(reject);
+    map.finally(() => this.#maps.delete(map));
+    try {
+      await promise;
+    } catch (cause) {
+      this.#health.assertUsable();
+      throw new GpuError(
+        "GPU_MEMORY",
+        `Cannot read ${size} bytes back from the GPU: the buffer for them cannot be mapped; ` +
+          "see whether memory is short",
+        { cause },
+      );
+    } finally {
+      this.#rejectMaps.delete(reject);
     }
+    this.#health.assertUsable(); // a map of a destroyed device resolves, without the bytes
+    this.#assertAllocated(buffer);
+  }
+
+  #assertAllocated(buffer: GPUBuffer): void {
+    try {
+      this.#health.assertAllocated();
+    } catch (error) {
+      buffer.unmap();
+      throw error;
+    }
+  }
+
+  /** The free slot whose buffer fits best; else one without a buffer; else the smallest, to be replaced. */
+  #takeFree(size: number): Slot | undefined {
+    let best: Slot | undefined;
+    for (const slot of this.#free) {
+      if (best === undefined || isBetter(slot, best, size)) best = slot;
+    }
+    if (best !== undefined) this.#free.delete(best);
+    return best;
   }
 
   #fittingBuffer(slot: Slot, size: number): GPUBuffer {
     if (slot.buffer !== undefined && slot.buffer.size >= size) return slot.buffer;
-    slot.buffer?.destroy();
+    dropBuffer(slot);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     return slot.buffer = this.#device.createBuffer({ label: "readback", size, usage });
   }
@@ -86,8 +182,52 @@ export class ReadbackRing {
   }
 
   #giveBack(slot: Slot): void {
+    // A map that never settled, or failed: its buffer cannot be used again.
+    if (slot.buffer !== undefined && slot.buffer.mapState !== "unmapped") slot.buffer = undefined;
     const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(slot);
+    if (next === undefined) this.#free.add(slot);
     else next(slot);
   }
+}
+
+function isBetter({ buffer }: Slot, { buffer: best }: Slot, size: number): boolean {
+  const fits = buffer !== undefined && buffer.size >= size;
+  const bestFits = best !== undefined && best.size >= size;
+  if (fits !== bestFits) return fits;
+  const [bytes, bestBytes] = [buffer?.size ?? 0, best?.size ?? 0];
+  return bytes < bestBytes;
+}
+
+/** Copies between buffers are of whole words. */
+function copySize(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
+}
+
+function checkRead(source: GPUBuffer, bytes: number, into: Uint8Array | undefined): void {
+  if (!Number.isInteger(bytes) || bytes < 1 || copySize(bytes) > source.size) {
+    throw new RangeError(
+      `Cannot read ${bytes} bytes of the GPU buffer "${source.label}" of ${source.size}: ` +
+        "use a whole number from 1, whose words the buffer has",
+    );
+  }
+  if (into !== undefined && into.length < bytes) {
+    throw new RangeError(
+      `Cannot read ${bytes} bytes into an array of ${into.length}: use a longer one`,
+    );
+  }
+}
+
+function takeBytes(buffer: GPUBuffer, bytes: number, into: Uint8Array | undefined): Uint8Array {
+  const mapped = new Uint8Array(buffer.getMappedRange(0, copySize(bytes)), 0, bytes);
+  const result = into === undefined ? mapped.slice() : into.subarray(0, bytes);
+  if (into !== undefined) result.set(mapped);
+  buffer.unmap();
+  return result;
+}
+
+/** Destroying a mapped buffer has hung on some drivers: it is unmapped first. */
+function dropBuffer(slot: Slot): void {
+  if (slot.buffer?.mapState === "mapped") slot.buffer.unmap();
+  slot.buffer?.destroy();
+  slot.buffer = undefined;
 }
