@@ -4,7 +4,8 @@
  * @module
  */
 
-const hasAdapter = await navigator.gpu?.requestAdapter().catch(() => null) !== null;
+const adapter = await navigator.gpu?.requestAdapter();
+const hasAdapter = adapter !== null && adapter !== undefined;
 
 /** A test that is skipped where there is no adapter. */
 export function gpuTest(name: string, run: (t: Deno.TestContext) => void | Promise<void>): void {
