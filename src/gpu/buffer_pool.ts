@@ -76,7 +76,7 @@ export class GpuBufferPool {
 
   /**
    * A buffer of `bytes` bytes, rounded up to 16, with `STORAGE`, `COPY_SRC` and `COPY_DST`. Its content
-   * is what was left in it. Throws a {@linkcode GpuError}: `GPU_LOST`; `GPU_LIMIT` where the device takes
+   * is what was left in it, its label the first one it had. Throws a {@linkcode GpuError}: `GPU_LOST`; `GPU_LIMIT` where the device takes
    * no buffer that large; `GPU_MEMORY` beyond the pool's `maxBytes`. That the device itself is out of
    * memory is known a microtask later: see {@linkcode assertAllocated}.
    */
@@ -84,7 +84,6 @@ export class GpuBufferPool {
     this.#assertUsable();
     const size = this.#checkedSize(bytes, label);
     const buffer = this.#takeIdle(size) ?? this.#create(size, label);
-    buffer.label = label;
     this.#inUse.add(buffer);
     this.#inUseBytes += size;
     return buffer;

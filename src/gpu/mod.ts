@@ -10,4 +10,4 @@ export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_
 export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
 export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
 export type { SelfTestResult } from "./self_test.ts";
-export { currentGpu, sharedGpu } from "./shared_gpu.ts";
+export { currentGpu, SharedGpu, sharedGpu, type SharedGpuSettings } from "./shared_gpu.ts";

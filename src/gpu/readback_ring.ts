@@ -107,6 +107,7 @@ export class ReadbackRing {
       encoder.copyBufferToBuffer(source, 0, buffer, 0, size);
       this.#device.queue.submit([encoder.finish()]);
       await this.#map(buffer, size);
+      this.#reads++;
       return takeBytes(buffer, bytes, options.into);
     } finally {
       this.#giveBack(slot);
