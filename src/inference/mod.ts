@@ -2,7 +2,14 @@
  * ONNX models: onnxruntime sessions on the shared GPU device or on the CPU, and processors made of
  * them.
  *
+ * A file, URL or bytes become a {@linkcode Model} with `loadModel`; tensors go in and come out, in GPU
+ * buffers where the model runs there.
+ *
  * @module
  */
 
-export {};
+export type { DownloadProgress } from "./download.ts";
+export { chooseProvider, loadModel, type LoadModelOptions, type Provider } from "./load_model.ts";
+export { Model, type ModelRunOptions, type ModelStats, type ModelTensorInfo } from "./model.ts";
+export { cachedDownload, type CachedDownloadOptions, defaultCacheDir } from "./model_cache.ts";
+export type { ExternalDataSource, ModelSource } from "./model_files.ts";
