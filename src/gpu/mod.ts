@@ -7,7 +7,16 @@
 
 export type { GpuInfo } from "./adapter.ts";
 export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_pool.ts";
+export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./measure.ts";
+export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./memory.ts";
 export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
 export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
 export type { SelfTestResult } from "./self_test.ts";
 export { currentGpu, SharedGpu, sharedGpu, type SharedGpuSettings } from "./shared_gpu.ts";
+export { explainNoAdapter, nvidiaAdvice, vulkanAdvice } from "./vulkan_advice.ts";
+export {
+  type NvidiaFindings,
+  type ProbedSystem,
+  probeVulkan,
+  type VulkanFindings,
+} from "./vulkan_probe.ts";

@@ -33,6 +33,8 @@ export interface VulkanFindings {
 
 /** What was found of NVIDIA's driver. */
 export interface NvidiaFindings {
+  /** The version of the kernel's driver; `undefined` where the kernel does not say. */
+  readonly driverVersion: string | undefined;
   /** `NVIDIA_DRIVER_CAPABILITIES`, which says what a container gets of the driver. */
   readonly capabilities: string | undefined;
   /** Whether the driver's Vulkan library is there: `graphics` among the capabilities mounts it. */
@@ -82,6 +84,9 @@ const NVIDIA_LIBRARIES = ["libGLX_nvidia.so.0", "libEGL_nvidia.so.0"];
 /** Device nodes that say that there is an NVIDIA GPU. */
 const NVIDIA_DEVICES = ["/dev/nvidiactl", "/dev/nvidia0"];
 
+/** Where the kernel says which driver it runs. */
+const NVIDIA_VERSION = "/proc/driver/nvidia/version";
+
 /** The machine that this runs on. What may not be read counts as not there. */
 const SYSTEM: ProbedSystem = {
   env: (name) => orUndefined(() => Deno.env.get(name)),
@@ -116,7 +121,9 @@ function probeNvidia(
   hasLibrary: (name: string) => boolean,
 ): NvidiaFindings | undefined {
   if (!NVIDIA_DEVICES.some((path) => system.exists(path))) return undefined;
+  const version = system.readText(NVIDIA_VERSION) ?? "";
   return {
+    driverVersion: /Kernel Module.*?\s(\d+\.[\d.]+)/.exec(version)?.[1],
     capabilities: system.env("NVIDIA_DRIVER_CAPABILITIES"),
     hasVulkanLibrary: NVIDIA_LIBRARIES.some(hasLibrary),
     hasIcdFile: icdFiles.some((path) => /nvidia/i.test(path)),

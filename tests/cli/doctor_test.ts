@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gpuTest } from "../gpu/gpu_case.ts";
 import { runToEnd } from "./command_process.ts";
 
 interface Report {
@@ -9,7 +10,22 @@ interface Report {
     readonly found: string;
     readonly advice?: string;
   }[];
+  readonly gpu: {
+    readonly device?: {
+      readonly name: string;
+      readonly isSoftware: boolean;
+      readonly limits: Readonly<Record<string, number>>;
+      readonly selfTest: { readonly elapsedMs: number; readonly f16: string };
+      readonly hasF16: boolean;
+      readonly measurement: Readonly<Record<string, number>>;
+    };
+    readonly error?: { readonly code: string; readonly message: string };
+    readonly provider: { readonly name: string; readonly reason: string };
+  };
 }
+
+/** Variables of a child that finds no adapter, whatever drivers are there. */
+const NO_ADAPTER = { DENO_WEBGPU_BACKEND: "vulkan", VK_DRIVER_FILES: "/nonexistent/icd.json" };
 
 Deno.test("doctor --json names versions, codecs, hardware and the GPU adapter", async () => {
   const { code, stdout } = await runToEnd(["doctor", "--json"]);
@@ -34,4 +50,56 @@ Deno.test("doctor without an ffmpeg says how to get one, with exit code 1", asyn
   const report: Report = JSON.parse(json.stdout);
   assert.equal(report.ok, false);
   assert.equal(report.checks.find(({ name }) => name === "ffmpeg")?.status, "missing");
+});
+
+gpuTest(
+  "doctor --json tells the device, its self-test, its speed and what models run on",
+  async () => {
+    const { code, stdout } = await runToEnd(["doctor", "--json"]);
+    assert.equal(code, 0, stdout);
+    const { device, error, provider }: Report["gpu"] = JSON.parse(stdout).gpu;
+    assert.equal(error, undefined);
+    assert.ok(device !== undefined);
+    assert.notEqual(device.name, "");
+    assert.equal(provider.name, device.isSoftware ? "wasm" : "webgpu");
+    assert.notEqual(provider.reason, "");
+    assert.ok((device.limits.maxBufferSize ?? 0) > 0);
+    assert.ok(device.selfTest.elapsedMs > 0);
+    assert.equal(device.hasF16, device.selfTest.f16 === "right");
+    for (const name of ["uploadMBps", "readbackMBps", "roundTripMs"]) {
+      assert.ok((device.measurement[name] ?? 0) > 0, name);
+    }
+  },
+);
+
+gpuTest("doctor for people has a line for each of them", async () => {
+  const { code, stdout } = await runToEnd(["doctor"]);
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^ok +GPU self-test +right, in \d+ ms; f16 /m);
+  assert.match(stdout, /^ok +GPU limits +maxBufferSize \d+/m);
+  assert.match(stdout, /^ok +GPU speed +upload \d+ MB\/s, readback \d+ MB\/s/m);
+  assert.match(stdout, /^ok +models +(webgpu|wasm) \(/m);
+});
+
+Deno.test("doctor without an adapter says what was looked for, and that all works without it", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const { code, stdout } = await runToEnd(["doctor"], { env: NO_ADAPTER });
+  assert.equal(code, 0, stdout);
+  assert.match(stdout, /^- +GPU adapter +none: frames stay on the CPU/m);
+  assert.match(stdout, /correct or unset VK_DRIVER_FILES: there is no \/nonexistent\/icd\.json/);
+  assert.match(stdout, /^ok +models +wasm \(/m);
+  const json = await runToEnd(["doctor", "--json"], { env: NO_ADAPTER });
+  const report: Report = JSON.parse(json.stdout);
+  assert.equal(report.gpu.device, undefined);
+  assert.equal(report.gpu.error?.code, "GPU_UNAVAILABLE");
+  assert.equal(report.gpu.provider.name, "wasm");
+});
+
+gpuTest("doctor fails where hardware is required and there is only software", async () => {
+  const adapter = await navigator.gpu.requestAdapter();
+  const { code, stdout } = await runToEnd(["doctor"], { env: { REQUIRE_GPU: "1" } });
+  const isSoftware = adapter?.info.isFallbackAdapter === true;
+  assert.equal(code, isSoftware ? 1 : 0, stdout);
+  if (isSoftware) assert.match(stdout, /^MISSING +GPU adapter +no hardware: Cannot open/m);
 });

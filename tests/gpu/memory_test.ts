@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { gpuMemory, sharedGpu } from "../../src/gpu/mod.ts";
+import { parseComputeApps } from "../../src/gpu/memory.ts";
 import { gpuTest } from "./gpu_case.ts";
 
 const CHILD = new URL("./out_of_memory.ts", import.meta.url).pathname;
@@ -37,4 +39,37 @@ test("a device without memory fails what used the buffer, and goes on after its 
       uncapturedErrors: 0,
     },
   );
+});
+
+Deno.test("parseComputeApps() adds up the lines of one process", () => {
+  const table = "991, 512\n1234, 300\n1234, 12\n12345, 7\n";
+  assert.equal(parseComputeApps(table, 1234), 312 * 2 ** 20);
+  assert.equal(parseComputeApps(table, 34), undefined);
+  assert.equal(parseComputeApps("1234, [N/A]\n", 1234), undefined);
+  assert.equal(parseComputeApps("No running processes found\n", 1234), undefined);
+  assert.equal(parseComputeApps("", 1234), undefined);
+});
+
+Deno.test("gpuMemory() asks the driver's program, and does without it", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const program = `${folder}/nvidia-smi`;
+    await Deno.writeTextFile(program, `#!/bin/sh\necho "1, 5"\necho "${Deno.pid}, 40"\n`);
+    await Deno.chmod(program, 0o755);
+    assert.equal((await gpuMemory({ program })).processBytes, 40 * 2 ** 20);
+    await Deno.writeTextFile(program, "#!/bin/sh\nexit 9\n");
+    assert.equal((await gpuMemory({ program })).processBytes, undefined);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+  assert.equal((await gpuMemory({ program: "/no/such/program" })).processBytes, undefined);
+});
+
+gpuTest("gpuMemory() counts what the shared device holds", async () => {
+  await using gpu = await sharedGpu();
+  const before = await gpuMemory();
+  const buffer = gpu.pool.allocate(1 << 20, "counted");
+  assert.equal((await gpuMemory()).poolBytes - before.poolBytes, 1 << 20);
+  gpu.pool.release(buffer);
+  assert.equal((await gpuMemory()).poolBytes - before.poolBytes, 1 << 20);
 });

@@ -11,6 +11,9 @@ import {
   MIN_FFMPEG_VERSION,
   probeCapabilities,
 } from "../../media/codec/mod.ts";
+import { type Check, formatCheck } from "../doctor/check.ts";
+import { gpuChecks } from "../doctor/gpu_checks.ts";
+import { reportGpu } from "../doctor/gpu_report.ts";
 import { EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { writeStdout } from "../stdout.ts";
@@ -18,17 +21,6 @@ import { VERSION } from "../version.ts";
 
 interface DoctorFlags extends LogSettings {
   readonly json: boolean;
-}
-
-/** One thing that was looked for. */
-export interface Check {
-  readonly name: string;
-  /** `none`: not there, and everything works without it. */
-  readonly status: "ok" | "none" | "missing";
-  /** What was found. */
-  readonly found: string;
-  /** What to do about it; absent where there is nothing to do. */
-  readonly advice?: string;
 }
 
 /** Adds the command. */
@@ -40,9 +32,10 @@ export function addDoctor(program: Command, run: RunTask): Command {
 }
 
 async function doctor(flags: DoctorFlags): Promise<ExitCode> {
-  const checks = [...versionChecks(), ...await ffmpegChecks(), await gpuCheck()];
+  const [ffmpeg, gpu] = [await ffmpegChecks(), await reportGpu()];
+  const checks = [...versionChecks(), ...ffmpeg, ...gpuChecks(gpu)];
   const isWell = checks.every(({ status }) => status !== "missing");
-  if (flags.json) writeStdout(`${JSON.stringify({ ok: isWell, checks })}\n`);
+  if (flags.json) writeStdout(`${JSON.stringify({ ok: isWell, checks, gpu })}\n`);
   else writeStdout(checks.map(formatCheck).join("") + summary(isWell));
   return isWell ? EXIT.ok : EXIT.failed;
 }
@@ -87,29 +80,6 @@ function hardwareCheck(name: string, hardware: string): Check {
   return hardware === "none"
     ? { name, status: "none", found: "none", advice: "video is coded on the CPU" }
     : { name, status: "ok", found: hardware };
-}
-
-async function gpuCheck(): Promise<Check> {
-  const name = "GPU adapter";
-  const advice = "frames are processed on the CPU; for WebGPU install a Vulkan driver";
-  try {
-    const adapter = await navigator.gpu?.requestAdapter();
-    if (adapter === null || adapter === undefined) {
-      return { name, status: "none", found: "none", advice };
-    }
-    const { description, device, architecture, vendor } = adapter.info;
-    const label = [description, device, architecture, vendor].find((part) => part !== "");
-    const kind = adapter.info.isFallbackAdapter ? " (software)" : "";
-    return { name, status: "ok", found: `${label ?? "unnamed"}${kind}` };
-  } catch (error) {
-    return { name, status: "none", found: describeError(error), advice };
-  }
-}
-
-function formatCheck({ name, status, found, advice }: Check): string {
-  const marks = { ok: "ok", none: "-", missing: "MISSING" } as const;
-  const what = advice === undefined ? found : `${found}: ${advice}`;
-  return `${marks[status].padEnd(8)}${name.padEnd(20)}${what}\n`;
 }
 
 function summary(isWell: boolean): string {
