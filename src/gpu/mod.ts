@@ -9,6 +9,7 @@ export type { GpuInfo } from "./adapter.ts";
 export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_pool.ts";
 export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./measure.ts";
 export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./memory.ts";
+export type { GpuPicture } from "./gpu_picture.ts";
 export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
 export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
 export type { SelfTestResult } from "./self_test.ts";
