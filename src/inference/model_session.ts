@@ -11,7 +11,7 @@ import { pause } from "../base/pause.ts";
 import type { Gpu } from "../gpu/mod.ts";
 import { loadError, runError } from "./ort_errors.ts";
 import { isTrap, type OrtRuntime } from "./ort_runtime.ts";
-import { cpuFeeds, gpuOutput, type OwnedTensor } from "./run_tensors.ts";
+import { cpuFeeds, gpuFeeds, gpuOutput, type OwnedTensor } from "./run_tensors.ts";
 import { type ModelTensorInfo, tensorInfos, type TensorMap } from "./tensor_info.ts";
 
 /** How long a run may go on after its device was lost: it may wait for an answer that never comes. */
@@ -105,16 +105,16 @@ export class ModelSession {
   async run(feeds: TensorMap, outputs: readonly string[]): Promise<TensorMap | undefined> {
     const ready = this.gpu === undefined ? await cpuFeeds(this.name, feeds) : feeds;
     return await this.exclusive(async () => {
-      const results = await this.#session.run(ready, outputs);
+      const results = await this.#runOnce(ready, outputs);
       return Object.fromEntries(
         Object.entries(results).map(([name, tensor]) => [name, this.#own(tensor)]),
       );
     });
   }
 
-  /** Runs into given tensors: what a session with graph capture needs. For the rest as `run`. */
-  async runInto(feeds: TensorMap, outputs: TensorMap): Promise<TensorMap | undefined> {
-    return await this.exclusive(() => this.#session.run(feeds, outputs));
+  /** Runs from and into the same tensors each time, which graph capture needs; within `exclusive`. */
+  async replay(feeds: TensorMap, outputs: TensorMap): Promise<void> {
+    await this.#session.run(feeds, outputs);
   }
 
   /** Does something that runs the session, when it is this one's turn; see `run`. */
@@ -147,6 +147,16 @@ export class ModelSession {
         this.runtime.abandon(describeError(error));
       }
     });
+  }
+
+  async #runOnce(feeds: TensorMap, outputs: readonly string[]): Promise<TensorMap> {
+    if (this.gpu === undefined) return await this.#session.run(feeds, outputs);
+    const uploaded = gpuFeeds(this.gpu, feeds);
+    try {
+      return await this.#session.run(uploaded.feeds, outputs);
+    } finally {
+      uploaded.release();
+    }
   }
 
   async #failed(error: unknown): Promise<Error> {

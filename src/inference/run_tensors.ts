@@ -15,6 +15,9 @@ import {
   type TensorMap,
 } from "./tensor_info.ts";
 
+/** Fewer bytes than this are no picture and no signal. */
+const MIN_UPLOAD_BYTES = 256;
+
 /** An output that belongs to its session until it is disposed of. */
 export interface OwnedTensor {
   /** What the caller gets. */
@@ -48,6 +51,39 @@ export async function cpuFeeds(model: string, feeds: TensorMap): Promise<TensorM
       return [name, new Tensor(tensor.type, data, tensor.dims)];
     })),
   );
+}
+
+/** Feeds of a run on the GPU. */
+export interface GpuFeeds {
+  readonly feeds: TensorMap;
+  /** Gives the buffers back that were made for it. */
+  release(): void;
+}
+
+/**
+ * The feeds with their pictures and signals in GPU buffers. Where onnxruntime uploads them itself, it copies
+ * them once more, and a device that is lost meanwhile makes its WebAssembly abort. Integers are sizes
+ * and settings that it reads on the CPU: they stay there.
+ */
+export function gpuFeeds(gpu: Gpu, feeds: TensorMap): GpuFeeds {
+  const buffers: GPUBuffer[] = [];
+  const upload = (name: string, tensor: Tensor): Tensor => {
+    const { type, dims } = tensor;
+    if (tensor.location !== "cpu" || !isSignal(type)) return tensor;
+    const { buffer, byteOffset, byteLength } = tensor.data as Uint8Array;
+    if (byteLength < MIN_UPLOAD_BYTES) return tensor;
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    const uploaded = gpu.upload(bytes, `model input ${name}`);
+    buffers.push(uploaded);
+    return Tensor.fromGpuBuffer(uploaded, { dataType: type, dims });
+  };
+  const entries = Object.entries(feeds).map(([name, tensor]) => [name, upload(name, tensor)]);
+  const release = (): void => buffers.splice(0).forEach((buffer) => gpu.pool.release(buffer));
+  return { feeds: Object.fromEntries(entries), release };
+}
+
+function isSignal(type: Tensor.Type): type is "float32" | "float16" | "uint8" {
+  return type === "float32" || type === "float16" || type === "uint8";
 }
 
 /** An output of onnxruntime on the GPU, with its own way back to the CPU. */
