@@ -11,6 +11,7 @@
 
 import { GpuError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
+import { MapTiming } from "./map_timing.ts";
 
 /** Reads under way at once: enough for 700 in a second. A buffer is made when it is first needed. */
 const DEFAULT_DEPTH = 8;
@@ -44,6 +45,8 @@ export interface ReadbackStats {
   readonly reads: number;
   /** Bytes of the ring's buffers. */
   readonly bytes: number;
+  /** Milliseconds, in all, that waiting for the GPU has blocked the event loop. */
+  readonly blockedMs: number;
 }
 
 interface Slot {
@@ -59,7 +62,11 @@ export class ReadbackRing {
   readonly #waiting: ((slot: Slot) => void)[] = [];
   readonly #maps = new Set<Promise<void>>();
   readonly #rejectMaps = new Set<(error: GpuError) => void>();
+  /** Resolves when the latest read has called `mapAsync`. */
+  #turn: Promise<void> = Promise.resolve();
+  readonly #timing = new MapTiming();
   #reads = 0;
+  #blockedMs = 0;
 
   /** Made by `Gpu.open`. */
   constructor(device: GPUDevice, health: ReadbackHealth, depth: number = DEFAULT_DEPTH) {
@@ -76,6 +83,7 @@ export class ReadbackRing {
       waiting: this.#waiting.length,
       reads: this.#reads,
       bytes: this.#slots.reduce((sum, { buffer }) => sum + (buffer?.size ?? 0), 0),
+      blockedMs: this.#blockedMs,
     };
   }
 
@@ -131,13 +139,14 @@ export class ReadbackRing {
   /** Maps a buffer; settles at once when the device is lost, though the map itself may not. */
   async #map(buffer: GPUBuffer, size: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const map = buffer.mapAsync(GPUMapMode.READ, 0, size).then(resolve, reject);
-    this.#maps.add(map);
     this.#rejectMaps.add(reject);
+    const map = this.#mapInTurn(buffer, size).then(resolve, reject);
+    this.#maps.add(map);
     map.finally(() => this.#maps.delete(map));
     try {
       await promise;
     } catch (cause) {
+      await pause(0); // a loss is told a moment after the maps that it fails
       this.#health.assertUsable();
       throw new GpuError(
         "GPU_MEMORY",
@@ -150,6 +159,30 @@ export class ReadbackRing {
     }
     this.#health.assertUsable(); // a map of a destroyed device resolves, without the bytes
     this.#assertAllocated(buffer);
+  }
+
+  /** Maps after the reads that were called before, so that they end in order. */
+  async #mapInTurn(buffer: GPUBuffer, size: number): Promise<void> {
+    const { delayMs } = this.#timing;
+    const before = this.#turn;
+    const { promise, resolve: endTurn } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    try {
+      await (delayMs === 0 ? before : Promise.all([before, pause(delayMs)]));
+      this.#health.assertUsable();
+      return this.#startMap(buffer, size, delayMs);
+    } finally {
+      endTurn();
+    }
+  }
+
+  #startMap(buffer: GPUBuffer, size: number, waitedMs: number): Promise<void> {
+    const start = performance.now();
+    const map = buffer.mapAsync(GPUMapMode.READ, 0, size);
+    const blockedMs = performance.now() - start;
+    this.#blockedMs += blockedMs;
+    this.#timing.note(waitedMs, blockedMs);
+    return map;
   }
 
   #assertAllocated(buffer: GPUBuffer): void {
