@@ -11,9 +11,22 @@ export type { Rational } from "../base/mod.ts";
 export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert.ts";
 export * from "./draw.ts";
+export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./filled_rect.ts";
 export { type FrameCounts, frameCounts, onFrameLeak } from "./lease.ts";
 export * from "../media/picture.ts";
+export type { Rect } from "../media/rect.ts";
+export {
+  type Overlay,
+  type OverlayBox,
+  type OverlayColor,
+  type OverlayFill,
+  type OverlayItem,
+  type OverlayProgress,
+  overlayRects,
+  type OverlayText,
+} from "./overlay.ts";
 export * from "./stamp.ts";
 export { type ImageShape, parseImageShape, pictureToTensor, tensorToPicture } from "./tensor.ts";
+export { type DrawTextOptions, measureText } from "./text_rects.ts";
 export { formatTime } from "./time.ts";
 export * from "./video_frame.ts";

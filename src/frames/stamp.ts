@@ -12,7 +12,8 @@
  * @module
  */
 
-import { BLACK, fillRect, WHITE } from "./draw.ts";
+import { fillRect } from "./draw.ts";
+import { BLACK, WHITE } from "./filled_rect.ts";
 import { type Picture, type Plane, yuvPlanes } from "../media/picture.ts";
 
 /** Frame numbers wrap here: a stamp holds 24 bits. */
