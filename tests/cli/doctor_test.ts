@@ -103,3 +103,11 @@ gpuTest("doctor fails where hardware is required and there is only software", as
   assert.equal(code, isSoftware ? 1 : 0, stdout);
   if (isSoftware) assert.match(stdout, /^MISSING +GPU adapter +no hardware: Cannot open/m);
 });
+
+Deno.test("doctor tells the provider that RUNNEL_PROVIDER names, and refuses one of no meaning", async () => {
+  const wasm = await runToEnd(["doctor"], { env: { RUNNEL_PROVIDER: "wasm" } });
+  assert.match(wasm.stdout, /^ok +models +wasm \(as RUNNEL_PROVIDER says\)/m);
+  const wrong = await runToEnd(["doctor"], { env: { RUNNEL_PROVIDER: "cuda" } });
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stdout, /^MISSING +models +cannot run: .*"cuda".*wasm/m);
+});

@@ -6,7 +6,7 @@
 
 import { nvidiaAdvice } from "../../gpu/mod.ts";
 import type { Check } from "./check.ts";
-import type { GpuDeviceReport, GpuReport } from "./gpu_report.ts";
+import type { GpuDeviceReport, GpuReport, ModelProvider } from "./gpu_report.ts";
 
 /** Limits that decide which pictures and models fit. */
 const SHOWN_LIMITS = [
@@ -25,9 +25,16 @@ export function gpuChecks(report: GpuReport): Check[] {
   return [
     device === undefined ? noAdapter(report) : adapterFound(device),
     ...(device === undefined ? [] : deviceChecks(device)),
-    { name: "models", status: "ok", found: `${provider.name} (${provider.reason})` },
+    modelCheck(provider),
     ...nvidiaChecks(report),
   ];
+}
+
+function modelCheck({ name: provider, reason }: ModelProvider): Check {
+  const name = "models";
+  return provider === "none"
+    ? { name, status: "missing", found: "cannot run", advice: reason }
+    : { name, status: "ok", found: `${provider} (${reason})` };
 }
 
 function noAdapter({ error }: GpuReport): Check {

@@ -5,21 +5,23 @@
  * @module
  */
 
-import { describeError, GpuError } from "../../base/mod.ts";
+import { ConfigError, describeError, GpuError } from "../../base/mod.ts";
 import {
-  Gpu,
   type GpuInfo,
   type GpuMeasurement,
   measureGpu,
   probeVulkan,
   type SelfTestResult,
+  sharedGpu,
   vulkanAdvice,
   type VulkanFindings,
 } from "../../gpu/mod.ts";
+import { chooseProvider } from "../../inference/mod.ts";
 
 /** What a model runs on, and why. */
 export interface ModelProvider {
-  readonly name: "webgpu" | "wasm";
+  /** `none`: the settings ask for what is not there. */
+  readonly name: "webgpu" | "wasm" | "none";
   readonly reason: string;
 }
 
@@ -29,7 +31,7 @@ export interface GpuReport {
   readonly device?: GpuDeviceReport;
   /** Why none could be opened. */
   readonly error?: { readonly code: string; readonly message: string };
-  /** What a model runs on when nothing else is asked for. */
+  /** What a model runs on when its processor asks for nothing else. */
   readonly provider: ModelProvider;
   /** The Vulkan loader and drivers; on Linux only. */
   readonly vulkan?: VulkanFindings;
@@ -52,28 +54,34 @@ export async function reportGpu(): Promise<GpuReport> {
     advice: vulkan === undefined ? [] : vulkanAdvice(vulkan),
   };
   try {
-    const device = await reportDevice();
-    return { device, provider: chooseProvider(device), ...around };
+    await using gpu = await sharedGpu();
+    const measurement = await measureGpu(gpu);
+    const { info, selfTest, hasF16 } = gpu;
+    const device = { ...info, selfTest, hasF16, measurement };
+    return { device, provider: await reportProvider(device), ...around };
   } catch (error) {
     if (!(error instanceof GpuError)) throw error;
     const { code } = error;
     const message = describeError(error);
-    return { error: { code, message }, provider: chooseProvider(undefined), ...around };
+    return { error: { code, message }, provider: await reportProvider(undefined), ...around };
   }
 }
 
-async function reportDevice(): Promise<GpuDeviceReport> {
-  await using gpu = await Gpu.open();
-  const measurement = await measureGpu(gpu);
-  return { ...gpu.info, selfTest: gpu.selfTest, hasF16: gpu.hasF16, measurement };
+async function reportProvider(device: GpuInfo | undefined): Promise<ModelProvider> {
+  const wanted = Deno.env.get("RUNNEL_PROVIDER");
+  try {
+    const name = await chooseProvider(wanted);
+    const isChosen = wanted !== undefined && wanted !== "auto";
+    return { name, reason: isChosen ? "as RUNNEL_PROVIDER says" : providerReason(device) };
+  } catch (error) {
+    if (!(error instanceof GpuError || error instanceof ConfigError)) throw error;
+    return { name: "none", reason: describeError(error) };
+  }
 }
 
-/** What a model of provider "auto" runs on. */
-export function chooseProvider(
-  device: { readonly isSoftware: boolean } | undefined,
-): ModelProvider {
-  if (device === undefined) return { name: "wasm", reason: "on the CPU, since there is no GPU" };
+function providerReason(device: GpuInfo | undefined): string {
+  if (device === undefined) return "on the CPU, since there is no GPU";
   return device.isSoftware
-    ? { name: "wasm", reason: "on the CPU, which is faster at it than this software GPU" }
-    : { name: "webgpu", reason: "on the GPU, beside the frames" };
+    ? "on the CPU, which is faster at it than this software GPU"
+    : "on the GPU, beside the frames";
 }
