@@ -11,7 +11,16 @@ export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./measure.
 export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./memory.ts";
 export type { GpuPicture } from "./gpu_picture.ts";
 export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
+export { PixelShader, type PixelShaderOptions, type PixelShaderRun } from "./pixel_shader.ts";
 export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
+export {
+  checkShaderParams,
+  defaultShaderValues,
+  readShaderValues,
+  type ShaderParam,
+  type ShaderParams,
+  type ShaderValues,
+} from "./shader_params.ts";
 export type { SelfTestResult } from "./self_test.ts";
 export { currentGpu, SharedGpu, sharedGpu, type SharedGpuSettings } from "./shared_gpu.ts";
 export { explainNoAdapter, nvidiaAdvice, vulkanAdvice } from "./vulkan_advice.ts";
