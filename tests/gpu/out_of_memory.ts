@@ -9,7 +9,7 @@ import { GpuError } from "../../src/base/errors.ts";
 import { Gpu } from "../../src/gpu/mod.ts";
 
 const BLOCK_BYTES = 2 ** 27;
-const MAX_BLOCKS = 2000;
+const MAX_BLOCKS = 1000;
 
 async function codeOf(run: () => unknown): Promise<GpuError> {
   try {
