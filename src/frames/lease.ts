@@ -1,5 +1,5 @@
 /**
- * Who still uses a frame's pixels. Frames made from one another may share them; the buffer goes back
+ * Who still uses a frame's pixels. Frames made from one another may share them; the memory goes back
  * to its pool when the last one is closed.
  *
  * @module
@@ -7,19 +7,26 @@
 
 /** How many frames are in use, and how many were forgotten. */
 export interface FrameCounts {
-  /** Frames with a `release` that are not closed yet. */
+  /** Frames that hold pooled memory and are not closed yet. */
   readonly open: number;
-  /** Frames that were collected as garbage without a `close()`: their buffers never went back. */
+  /** Frames that were collected as garbage without a `close()`: their memory never went back. */
   readonly leaked: number;
+}
+
+/** What a frame holds. It must not refer to the frame. */
+export interface Holding {
+  /** The frame was collected as garbage: what it held is no longer anybody's. */
+  forget(): void;
 }
 
 let open = 0;
 let leaked = 0;
 let leakHook: ((leaked: number) => void) | undefined;
 
-const registry = new FinalizationRegistry<void>(() => {
+const registry = new FinalizationRegistry<Holding>((holding) => {
   open--;
   leaked++;
+  holding.forget();
   leakHook?.(leaked);
 });
 
@@ -36,27 +43,56 @@ export function onFrameLeak(hook: ((leaked: number) => void) | undefined): void 
   leakHook = hook;
 }
 
-/** A buffer that goes back once, when the last of its holders lets go of it. */
-export class BufferLease {
-  readonly #release: () => void;
-  #holders = 0;
+/** Counts a frame as open; its loss without {@linkcode countClosed} is counted as a leak. */
+export function countOpen(frame: object, holding: Holding): void {
+  open++;
+  registry.register(frame, holding, frame);
+}
 
-  /** Creates a lease without holders. */
-  constructor(release: () => void) {
-    this.#release = release;
+/** Counts a frame as closed. */
+export function countClosed(frame: object): void {
+  registry.unregister(frame);
+  open--;
+}
+
+/** What happens to memory when nobody holds it any more. */
+export interface LeaseOptions {
+  /** Takes the memory back. */
+  readonly release: () => void;
+  /**
+   * The last holder was forgotten, not closed. Somebody may still read the memory, so it cannot be used
+   * again. @default nothing: the garbage collector has it
+   */
+  readonly forget?: () => void;
+}
+
+/** Memory that goes back once, when the last of its holders lets go of it. */
+export class Lease {
+  readonly #options: LeaseOptions;
+  #holders = 1;
+  #isForgotten = false;
+
+  /** Creates a lease with one holder. */
+  constructor(options: LeaseOptions) {
+    this.#options = options;
   }
 
-  /** Adds a holder. Its loss without {@linkcode drop} is counted as a leak. */
-  hold(holder: object): void {
+  /** Adds a holder, and returns the lease. */
+  hold(): this {
     this.#holders++;
-    open++;
-    registry.register(holder, undefined, holder);
+    return this;
   }
 
-  /** Removes a holder, and gives the buffer back when it was the last one. */
-  drop(holder: object): void {
-    registry.unregister(holder);
-    open--;
-    if (--this.#holders === 0) this.#release();
+  /** Removes a holder; the last one gives the memory back. */
+  drop(): void {
+    if (--this.#holders > 0) return;
+    if (this.#isForgotten) this.#options.forget?.();
+    else this.#options.release();
+  }
+
+  /** Removes a holder that was never closed. */
+  forget(): void {
+    this.#isForgotten = true;
+    this.drop();
   }
 }

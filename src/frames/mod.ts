@@ -12,6 +12,8 @@ export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert.ts";
 export * from "./draw.ts";
 export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./filled_rect.ts";
+export type { FrameDevice, PictureFormat } from "./frame_pixels.ts";
+export { imageFromTensor, imageToTensor, scalePicture } from "./image_tensor.ts";
 export { type FrameCounts, frameCounts, onFrameLeak } from "./lease.ts";
 export * from "../media/picture.ts";
 export type { Rect } from "../media/rect.ts";
@@ -25,6 +27,7 @@ export {
   overlayRects,
   type OverlayText,
 } from "./overlay.ts";
+export type { ReplaceTensorOptions } from "./replace_tensor.ts";
 export * from "./stamp.ts";
 export { type ImageShape, parseImageShape, pictureToTensor, tensorToPicture } from "./tensor.ts";
 export { type DrawTextOptions, measureText } from "./text_rects.ts";

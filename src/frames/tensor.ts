@@ -74,18 +74,23 @@ function checkTensor(tensor: Tensor): ImageShape {
   if (!(typeof tensor === "object" && tensor !== null && Array.isArray(tensor.dims))) {
     throw new TypeError(`Cannot make a picture of ${describe(tensor)}: ${ACCEPTED}`);
   }
-  const got = `a ${tensor.type} tensor of shape [${tensor.dims.join(",")}] in ${tensor.location}`;
+  const got = describeTensor(tensor);
   if (tensor.location !== "cpu") {
     throw new TypeError(
-      `Cannot make a picture of ${got} memory: ${ACCEPTED}; get its data with getData() first`,
+      `Cannot make a picture of ${got}: ${ACCEPTED}; get its data with getData() first`,
     );
   }
   const shape = parseImageShape(tensor.dims);
   const typed = tensor.type === "uint8" || tensor.type === "float32" || tensor.type === "float16";
   if (shape === undefined || !typed) {
-    throw new TypeError(`Cannot make a picture of ${got} memory: ${ACCEPTED}`);
+    throw new TypeError(`Cannot make a picture of ${got}: ${ACCEPTED}`);
   }
   return shape;
+}
+
+/** A tensor in words, for errors. */
+export function describeTensor(tensor: Tensor): string {
+  return `a ${tensor.type} tensor of shape [${tensor.dims.join(",")}] in ${tensor.location} memory`;
 }
 
 /** The numbers of the tensor as bytes, in the tensor's own order. */

@@ -108,6 +108,16 @@ export class GpuBufferPool {
   }
 
   /**
+   * Counts a buffer as gone that nobody released: somebody may still read it, so it is neither used again
+   * nor destroyed; its memory is the garbage collector's.
+   */
+  abandon(buffer: GPUBuffer): void {
+    if (!this.#inUse.delete(buffer)) return;
+    this.#inUseBytes -= buffer.size;
+    this.#failures.delete(buffer);
+  }
+
+  /**
    * Throws a {@linkcode GpuError} of code `GPU_MEMORY` while a buffer is in use that the device had no
    * memory for: what was computed since may be of other pictures' bytes. `ReadbackRing.read` looks here.
    */

@@ -30,3 +30,28 @@ export {
   probeVulkan,
   type VulkanFindings,
 } from "./vulkan_probe.ts";
+export {
+  type ConversionOptions,
+  convertGpuPicture,
+  type ConvertPictureOptions,
+  type FitOptions,
+  type GpuPictureToTensorOptions,
+  pictureToTensor,
+  type PictureToTensorOptions,
+  tensorToPicture,
+  type TensorToPictureOptions,
+} from "./convert.ts";
+export { type Fit, type FitMapping, fitMapping, type Point, type Size } from "./fit.ts";
+export {
+  type GpuTensor,
+  isInterleaved,
+  readTensorDims,
+  type ResolvedSpec,
+  resolveTensorSpec,
+  tensorDims,
+  type TensorDtype,
+  type TensorLayout,
+  type TensorRange,
+  type TensorSpec,
+} from "./tensor_spec.ts";
+export type { Rect } from "../media/rect.ts";
