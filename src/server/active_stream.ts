@@ -16,6 +16,8 @@ export interface StreamSession extends AsyncDisposable {
   start(): void;
   /** Rejects with a `ConfigError` or `ProcessorError` and leaves the stream as it was. */
   updateParams(params: StreamParams): Promise<void>;
+  /** Publishes a line on the data channel, or drops and counts it. */
+  sendData(text: string): void;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
   /** Ends the session after what is in flight. Idempotent. */
@@ -50,6 +52,11 @@ export class ActiveStream {
   /** Updates the parameters of the running stream; rejects as the session does. */
   async updateParams(params: StreamParams): Promise<void> {
     await this.#session.updateParams(params);
+  }
+
+  /** Publishes a line of the processor. */
+  sendData(text: string): void {
+    this.#session.sendData(text);
   }
 
   /** Figures of this moment. */

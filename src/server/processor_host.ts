@@ -11,6 +11,11 @@ import type { PipelineState } from "./pipeline_status.ts";
 
 const log = roomLogger("server");
 
+/** Where a processor's data goes. */
+export interface DataOutput {
+  sendData(text: string): void;
+}
+
 /** How long a processor may take to give back what it holds, the end of its initialization included. */
 const DISPOSE_TIMEOUT_MS = 3_000;
 
@@ -20,6 +25,7 @@ export class ProcessorHost implements AsyncDisposable {
   /** Resolves when initialization is over, one way or the other. */
   readonly settled: Promise<void>;
   #state: PipelineState = { kind: "loading" };
+  #stream: DataOutput | undefined;
   #droppedMessages = 0;
 
   /** Begins to initialize the processor; the signal says that the server stops. */
@@ -29,7 +35,7 @@ export class ProcessorHost implements AsyncDisposable {
       params: {},
       log: roomLogger("processor"),
       signal,
-      sendData: () => this.#dropMessage(),
+      sendData: (text) => this.#sendData(text),
       sendEvent: () => this.#dropMessage(),
     });
   }
@@ -42,6 +48,16 @@ export class ProcessorHost implements AsyncDisposable {
   /** Data and events that the processor sent while there was no channel to take them. */
   get droppedMessages(): number {
     return this.#droppedMessages;
+  }
+
+  /** The stream that data goes to from now on. */
+  attach(stream: DataOutput): void {
+    this.#stream = stream;
+  }
+
+  /** Ends {@linkcode attach}. */
+  detach(stream: DataOutput): void {
+    if (this.#stream === stream) this.#stream = undefined;
   }
 
   /** Has the processor give back what it holds; one that hangs or fails is logged and left. */
@@ -58,6 +74,11 @@ export class ProcessorHost implements AsyncDisposable {
     await this.settled;
     // A user's processor may extend another version of the class.
     await this.processor[Symbol.asyncDispose]?.();
+  }
+
+  #sendData(text: string): void {
+    if (this.#stream === undefined) this.#dropMessage();
+    else this.#stream.sendData(text);
   }
 
   #dropMessage(): void {

@@ -69,12 +69,13 @@ export class StreamRegistry {
   async start(request: StartRequest): Promise<void> {
     const stream = new ActiveStream(request, this.#open(request));
     this.#streams.set(stream.id, stream);
+    this.#options.host.attach(stream);
     this.#lastError = undefined;
     try {
       stream.start((end) => this.#ended(stream, end));
     } catch (error) {
       await stream.discard();
-      this.#streams.delete(stream.id);
+      this.#remove(stream);
       throw error;
     }
     log.info("Stream {id} started", { id: stream.id });
@@ -88,7 +89,7 @@ export class StreamRegistry {
 
   #open(request: StartRequest): StreamSession {
     const { host, defaults, openSession } = this.#options;
-    const { gateway_request_id: id, subscribe_url, publish_url } = request;
+    const { gateway_request_id: id, subscribe_url, publish_url, data_url } = request;
     return openSession({
       ...defaults,
       id,
@@ -96,12 +97,18 @@ export class StreamRegistry {
       params: request.params,
       subscribeUrl: subscribe_url,
       publishUrl: publish_url,
+      dataUrl: data_url,
     });
+  }
+
+  #remove(stream: ActiveStream): void {
+    this.#streams.delete(stream.id);
+    this.#options.host.detach(stream);
   }
 
   #ended(stream: ActiveStream, end: SessionEnd): void {
     this.#lastMetrics = stream.metrics();
-    this.#streams.delete(stream.id);
+    this.#remove(stream);
     if (end.reason === "failed") this.#lastError = describeError(end.error);
     if (end.reason === "input-ended" && !end.found) this.#lastError = inputNotFound(stream);
   }

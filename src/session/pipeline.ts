@@ -31,6 +31,8 @@ export interface PipelineOptions {
   readonly maxFps: number;
   readonly maxQueueSize: number;
   readonly live: boolean;
+  /** See `VideoPathOptions.depth`. */
+  readonly gpuDepth: number;
   readonly audioCodec: OutputAudioCodec;
   readonly gopSeconds: number;
   readonly onFirstInput: () => void;
@@ -64,6 +66,7 @@ export class Pipeline implements AsyncDisposable {
     this.#output = this.#createOutput();
     this.#videoPath = new VideoPath({
       process: (frame) => this.#process(frame),
+      complete: readBack,
       emit: (outcome) => this.#emit(outcome),
       limiter: this.#limiter,
       sync: this.#sync,
@@ -71,6 +74,7 @@ export class Pipeline implements AsyncDisposable {
       maxQueueSize: options.maxQueueSize,
       live,
       maxInFlight: guard.processor.maxInFlight,
+      depth: options.gpuDepth,
     });
     this.#input = new MediaInput({
       events,
@@ -202,8 +206,10 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
+    const { guard } = this.#options;
     try {
-      const output = await this.#options.guard.processVideo(frame);
+      if (guard.processor.device === "gpu") await frame.to("gpu");
+      const output = await guard.processVideo(frame);
       if (output === null) return { kind: "dropped", input: frame };
       return { kind: "frame", input: frame, output };
     } catch (error) {
@@ -238,7 +244,7 @@ export class Pipeline implements AsyncDisposable {
     if (policy === "passthrough" && !frame.closed) {
       // A call that hangs may end while the frame is encoded, and close it.
       using shared = frame.share();
-      return await this.#encode(shared);
+      return await this.#encode(await shared.to("cpu"));
     }
     meters.framesDropped("error");
   }
@@ -278,6 +284,36 @@ export class Pipeline implements AsyncDisposable {
       this.#videoPath.done,
     ]);
     await this.#output?.[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Brings the picture of an outcome into CPU memory, as the encoder wants it: on the GPU it becomes
+ * `i420` first, half the bytes of the others. A device that is lost by then fails the frame.
+ */
+async function readBack(outcome: VideoOutcome): Promise<VideoOutcome> {
+  if (outcome.kind !== "frame" || outcome.output.location !== "gpu") return outcome;
+  const { input, output } = outcome;
+  try {
+    // What nobody changed is still there.
+    const read = output === input ? await output.to("cpu") : await readI420(output);
+    return { kind: "frame", input, output: read };
+  } catch (error) {
+    if (output !== input) output.close();
+    return { kind: "failed", input, error: asError(error) };
+  }
+}
+
+/** Closes the frame, unless it is the one that it returns. */
+async function readI420(frame: VideoFrame): Promise<VideoFrame> {
+  if (frame.pixelFormat === "i420") return await frame.to("cpu");
+  const converted = frame.convert("i420");
+  frame.close();
+  try {
+    return await converted.to("cpu");
+  } catch (error) {
+    converted.close();
+    throw error;
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
+import { DataChannel, type DataFigures } from "./data_channel.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
 import { Pipeline } from "./pipeline.ts";
 import { StreamMeters } from "./stream_meters.ts";
@@ -40,6 +41,8 @@ export class Session implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<SessionEnd>();
   readonly #stopRequested = Promise.withResolvers<void>();
   readonly #lastLogged = new Map<Stage, number>();
+  readonly #data: DataChannel | undefined;
+  #linesWithoutChannel = 0;
   #state: SessionState = "starting";
   #params: StreamParams;
   #requestedEnd: SessionEnd | undefined;
@@ -54,6 +57,7 @@ export class Session implements AsyncDisposable {
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor);
     this.#pipeline = this.#createPipeline();
+    this.#data = this.#createDataChannel();
   }
 
   /** Where the session is in its life. */
@@ -93,9 +97,18 @@ export class Session implements AsyncDisposable {
     this.#emit({ type: "params-updated", params: this.#params });
   }
 
+  /**
+   * Publishes one JSON value, or another text, as a line of the data channel. It never waits; what
+   * cannot be published is dropped and counted.
+   */
+  sendData(text: string): void {
+    if (this.#data === undefined || this.#state === "ended") this.#linesWithoutChannel++;
+    else this.#data.send(text);
+  }
+
   /** The figures of this moment. */
   metrics(): SessionMetrics {
-    this.#pipeline.updateMeters();
+    this.#updateMeters();
     return this.#meters.snapshot(this.#guard.metrics());
   }
 
@@ -114,9 +127,22 @@ export class Session implements AsyncDisposable {
     await this.stop();
   }
 
+  #createDataChannel(): DataChannel | undefined {
+    const { data } = this.#options;
+    if (data === undefined) return undefined;
+    return new DataChannel({ sink: data, onError: (error) => this.#reportError(error, "data") });
+  }
+
+  #updateMeters(): void {
+    this.#pipeline.updateMeters();
+    const none: DataFigures = { lines_sent: 0, lines_dropped: 0 };
+    const { lines_sent, lines_dropped } = this.#data?.figures ?? none;
+    this.#meters.data = { lines_sent, lines_dropped: lines_dropped + this.#linesWithoutChannel };
+  }
+
   #createPipeline(): Pipeline {
     const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
-    const { audioCodec = "opus", gopSeconds = 2 } = this.#options;
+    const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
     const { width, height, max_framerate, detect_out_resolution } = this.#params;
     return new Pipeline({
       events: this.#inputEvents(),
@@ -128,6 +154,7 @@ export class Session implements AsyncDisposable {
       maxFps: max_framerate ?? targetFps,
       maxQueueSize,
       live: pace === "live",
+      gpuDepth,
       audioCodec,
       gopSeconds,
       onFirstInput: () => {
@@ -166,6 +193,7 @@ export class Session implements AsyncDisposable {
     await this.#pipeline[Symbol.asyncDispose]();
     await this.#closeSource();
     await this.#stopProcessor();
+    await this.#data?.[Symbol.asyncDispose]();
     this.#finish(end);
   }
 
@@ -186,6 +214,7 @@ export class Session implements AsyncDisposable {
     this.#setState("stopping");
     await this.#closeSource();
     await this.#pipeline[Symbol.asyncDispose]();
+    await this.#data?.[Symbol.asyncDispose]();
     this.#finish({ reason: "stopped" });
   }
 
@@ -207,7 +236,7 @@ export class Session implements AsyncDisposable {
   #finish(end: SessionEnd): void {
     if (this.#state === "ended") return;
     clearTimeout(this.#forceTimer);
-    this.#pipeline.updateMeters();
+    this.#updateMeters();
     this.#meters.closeAccounts();
     if (end.reason === "failed") {
       this.#meters.errors++;

@@ -5,6 +5,7 @@
  */
 
 import { LatencyMeter, RateMeter } from "./figures.ts";
+import type { DataFigures } from "./data_channel.ts";
 import type { DropReason, SessionMetrics } from "./types.ts";
 
 /** Frames whose times are kept while they are on their way; the oldest make room. */
@@ -49,6 +50,8 @@ export class StreamMeters {
   framesOut = 0;
   /** Errors of the processor, the children and the output. */
   errors = 0;
+  /** Lines of the data channel. */
+  data: DataFigures = { lines_sent: 0, lines_dropped: 0 };
   /** Input segments that were missing in the sequence. */
   segmentsSkipped = 0;
   /** Segments that were begun at the output. */
@@ -181,6 +184,8 @@ export class StreamMeters {
       frames_dropped: this.totalDropped,
       frames_dropped_by_reason: Object.fromEntries(this.#dropped),
       audio_packets_dropped: sync + codec + output,
+      data_lines_sent: this.data.lines_sent,
+      data_lines_dropped: this.data.lines_dropped,
       error_count: this.errors,
       segments_skipped: this.segmentsSkipped,
       segments_out: this.segmentsOut,

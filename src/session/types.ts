@@ -58,14 +58,19 @@ export interface SessionOptions {
    * instead and drops nothing (files). @default "live"
    */
   readonly pace?: "live" | "complete";
+  /**
+   * Frames that may be on the GPU at once, from the processor to the end of their readback: one uploads
+   * while the one before it computes. @default 2
+   */
+  readonly gpuDepth?: number;
   /** Codec of the output's audio. @default "opus" */
   readonly audioCodec?: OutputAudioCodec;
   /** Seconds between keyframes, which is also the length of an output segment. @default 2 */
   readonly gopSeconds?: number;
   /** Longest time that a stop may take to flush what is in flight, in milliseconds. @default 2000 */
   readonly stopTimeoutMs?: number;
-  /** Takes lines that the processor publishes with `sendData`. @default dropped and counted */
-  readonly onData?: (text: string) => void;
+  /** Where lines go that the processor publishes. Owned by the session. @default dropped, counted */
+  readonly data?: SegmentSink | undefined;
   /** Takes what happens to the stream. */
   readonly onEvent?: (event: SessionEvent) => void;
 }
@@ -94,8 +99,8 @@ export type SessionEvent =
   | { readonly type: "application"; readonly event: unknown; readonly name: string }
   | { readonly type: "ended"; readonly end: SessionEnd };
 
-/** The steps a video frame takes, for errors and latency figures. */
-export type Stage = "input" | "decode" | "queue" | "process" | "encode" | "output";
+/** The steps a video frame takes, and what goes beside it, for errors and latency figures. */
+export type Stage = "input" | "decode" | "queue" | "process" | "encode" | "output" | "data";
 
 /** Why frames were dropped. */
 export type DropReason =
@@ -147,6 +152,10 @@ export interface SessionMetrics {
   readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   /** Audio packets that were dropped while they waited for the first video frame, or in a dead child. */
   readonly audio_packets_dropped: number;
+  /** Lines that the processor published on the data channel. */
+  readonly data_lines_sent: number;
+  /** Lines that were too long, pushed out, lost on the way, or had no channel to go to. */
+  readonly data_lines_dropped: number;
   readonly error_count: number;
   /** Input segments that were missing in the sequence. */
   readonly segments_skipped: number;

@@ -21,6 +21,8 @@ export type VideoOutcome =
 export interface VideoPathOptions {
   /** Runs the processor on one frame; must not reject. */
   readonly process: (frame: VideoFrame) => Promise<VideoOutcome>;
+  /** Brings what came out of the processor into CPU memory; must not reject. */
+  readonly complete: (outcome: VideoOutcome) => Promise<VideoOutcome>;
   /** Takes the processed frames in the order of their arrival; owns both frames of the outcome. */
   readonly emit: (outcome: VideoOutcome) => Promise<void>;
   readonly limiter: FrameRateLimiter;
@@ -32,11 +34,14 @@ export interface VideoPathOptions {
   readonly live: boolean;
   /** Frames that the processor works on at once. */
   readonly maxInFlight: number;
+  /** Frames that are in the processor or on their way back from the GPU; at least `maxInFlight`. */
+  readonly depth: number;
 }
 
 /**
- * Carries frames through the processor. Up to `maxInFlight` frames are processed at once; they leave
- * in the order in which they came. A frame that is dropped on the way is closed and counted.
+ * Carries frames through the processor. Up to `maxInFlight` frames are processed at once, while those
+ * before them may still be read back; they leave in the order in which they came. A frame that is
+ * dropped on the way is closed and counted.
  */
 export class VideoPath {
   readonly #options: VideoPathOptions;
@@ -46,8 +51,11 @@ export class VideoPath {
   /** Resolves when every frame has left; rejects as soon as `emit` does. */
   readonly done: Promise<void>;
   #dropReason: "queue" | "stop" = "queue";
-  #slots: number;
-  #slotFreed = Promise.withResolvers<void>();
+  /** Frames in the processor. */
+  #processing = 0;
+  /** Frames in the processor or being completed. */
+  #begun = 0;
+  #roomMade = Promise.withResolvers<void>();
   /** Gives up on each frame that is in the processor. */
   readonly #giveUp = new Set<() => void>();
   #isAborted = false;
@@ -55,13 +63,12 @@ export class VideoPath {
   /** Starts the path's tasks; {@linkcode finish} or {@linkcode abort} ends them. */
   constructor(options: VideoPathOptions) {
     this.#options = options;
-    this.#slots = options.maxInFlight;
     this.#waiting = new BoundedQueue({
       capacity: options.maxQueueSize,
       whenFull: options.live ? "drop-oldest" : "wait",
       onDrop: (frame) => this.#drop(frame, this.#dropReason),
     });
-    this.#inOrder = new BoundedQueue({ capacity: options.maxInFlight, whenFull: "wait" });
+    this.#inOrder = new BoundedQueue({ capacity: this.#depth, whenFull: "wait" });
     this.done = this.#run();
     this.done.catch(() => {}); // awaited by whoever runs the stream
   }
@@ -88,7 +95,11 @@ export class VideoPath {
     this.#waiting.close();
     this.#waiting.clear();
     for (const giveUp of this.#giveUp) giveUp();
-    this.#slotFreed.resolve();
+    this.#roomMade.resolve();
+  }
+
+  get #depth(): number {
+    return Math.max(this.#options.depth, this.#options.maxInFlight);
   }
 
   async #run(): Promise<void> {
@@ -107,8 +118,8 @@ export class VideoPath {
 
   async #processAll(): Promise<void> {
     try {
-      // The slot comes first: a frame that has left the queue could not be dropped for a newer one.
-      while (await this.#takeSlot() === "free") {
+      // Room comes first: a frame that has left the queue could not be dropped for a newer one.
+      while (await this.#waitForRoom() === "free") {
         const frame = await this.#waiting.shift();
         if (frame === undefined) return;
         await this.#inOrder.push({ pending: this.#begin(frame) });
@@ -118,11 +129,18 @@ export class VideoPath {
     }
   }
 
-  async #takeSlot(): Promise<"free" | "aborted"> {
-    while (this.#slots === 0 && !this.#isAborted) await this.#slotFreed.promise;
-    if (this.#isAborted) return "aborted";
-    this.#slots--;
-    return "free";
+  async #waitForRoom(): Promise<"free" | "aborted"> {
+    const { maxInFlight } = this.#options;
+    while (!this.#isAborted) {
+      if (this.#processing < maxInFlight && this.#begun < this.#depth) return "free";
+      await this.#roomMade.promise;
+    }
+    return "aborted";
+  }
+
+  #makeRoom(): void {
+    this.#roomMade.resolve();
+    this.#roomMade = Promise.withResolvers<void>();
   }
 
   /** Not a race against one promise of the abort: that would remember every frame of the stream. */
@@ -139,14 +157,24 @@ export class VideoPath {
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
+    this.#begun++;
+    try {
+      return await this.#options.complete(await this.#runProcessor(frame));
+    } finally {
+      this.#begun--;
+      this.#makeRoom();
+    }
+  }
+
+  async #runProcessor(frame: VideoFrame): Promise<VideoOutcome> {
     const { meters, process } = this.#options;
     meters.frameReached("processing", frame.timestamp);
+    this.#processing++;
     try {
       return await process(frame);
     } finally {
-      this.#slots++;
-      this.#slotFreed.resolve();
-      this.#slotFreed = Promise.withResolvers<void>();
+      this.#processing--;
+      this.#makeRoom();
     }
   }
 

@@ -37,6 +37,7 @@ export class TestProcessor extends FrameProcessor {
 export class FakeSession implements StreamSession {
   readonly request: TrickleSessionOptions;
   readonly updates: unknown[] = [];
+  readonly data: string[] = [];
   /** Thrown by the next update. */
   updateError: Error | undefined;
   /** Thrown by `start`. */
@@ -64,6 +65,10 @@ export class FakeSession implements StreamSession {
     if (this.updateError !== undefined) return Promise.reject(this.updateError);
     this.updates.push(params);
     return Promise.resolve();
+  }
+
+  sendData(text: string): void {
+    this.data.push(text);
   }
 
   metrics(): SessionMetrics {
@@ -111,6 +116,8 @@ export const FAKE_METRICS: SessionMetrics = {
   frames_dropped: 20,
   frames_dropped_by_reason: { rate: 20 },
   audio_packets_dropped: 0,
+  data_lines_sent: 0,
+  data_lines_dropped: 0,
   error_count: 2,
   segments_skipped: 0,
   segments_out: 3,
