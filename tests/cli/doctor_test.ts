@@ -66,7 +66,7 @@ gpuTest(
     assert.ok((device.limits.maxBufferSize ?? 0) > 0);
     assert.ok(device.selfTest.elapsedMs > 0);
     assert.equal(device.hasF16, device.selfTest.f16 === "right");
-    for (const name of ["uploadMBps", "readbackMBps", "roundTripMs"]) {
+    for (const name of ["uploadMBps", "readbackMBps", "convertMs", "roundTripMs"]) {
       assert.ok((device.measurement[name] ?? 0) > 0, name);
     }
   },

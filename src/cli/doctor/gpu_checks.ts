@@ -71,6 +71,7 @@ function deviceChecks(device: GpuDeviceReport): Check[] {
       status: "ok",
       found: `upload ${measurement.uploadMBps.toFixed(0)} MB/s, ` +
         `readback ${measurement.readbackMBps.toFixed(0)} MB/s, ` +
+        `I420 to RGBA at 1080p ${measurement.convertMs.toFixed(1)} ms, ` +
         `a 1080p frame there and back alone ${measurement.roundTripMs.toFixed(1)} ms`,
     },
   ];
