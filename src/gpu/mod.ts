@@ -7,11 +7,13 @@
 
 export type { GpuInfo } from "./adapter.ts";
 export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_pool.ts";
+export { drawRects } from "./draw_rects.ts";
 export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./measure.ts";
 export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./memory.ts";
 export type { GpuPicture } from "./gpu_picture.ts";
 export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
 export { PixelShader, type PixelShaderOptions, type PixelShaderRun } from "./pixel_shader.ts";
+export type { GpuRect } from "./rect_tiles.ts";
 export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
 export {
   checkShaderParams,

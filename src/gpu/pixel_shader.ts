@@ -10,6 +10,7 @@ import { pictureBytes } from "../media/picture.ts";
 import type { PixelFormat } from "../media/types.ts";
 import type { Gpu } from "./gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
+import { passLayout, runPass } from "./picture_pass.ts";
 import {
   checkShaderParams,
   defaultShaderValues,
@@ -116,30 +117,17 @@ export class PixelShader {
     gpu.assertUsable();
     const { width, height } = picture;
     const known = readShaderValues(this.params, values, defaultShaderValues(this.params));
-    const offset = this.#writeUniforms(picture, known, options.timeSeconds);
+    const uniformOffset = this.#writeUniforms(picture, known, options.timeSeconds);
     const buffer = gpu.pool.allocate(pictureBytes("rgba", width, height), name);
-    const encoder = options.encoder ?? gpu.device.createCommandEncoder({ label: name });
-    const pass = encoder.beginComputePass({ label: name });
-    pass.setPipeline(this.#pipeline);
-    pass.setBindGroup(0, this.#bind(picture.buffer, buffer), [offset]);
-    pass.dispatchWorkgroups(Math.ceil(width / WORKGROUP), Math.ceil(height / WORKGROUP));
-    pass.end();
-    if (options.encoder === undefined) gpu.device.queue.submit([encoder.finish()]);
-    return { buffer, pixelFormat: "rgba", width, height, color: picture.color };
-  }
-
-  #bind(source: GPUBuffer, target: GPUBuffer): GPUBindGroup {
-    const { gpu, name } = this;
-    const uniforms = { buffer: UniformRing.of(gpu).buffer, size: UNIFORM_SLOT_BYTES };
-    return gpu.device.createBindGroup({
+    runPass(gpu, this.#pipeline, {
       label: name,
-      layout: this.#pipeline.getBindGroupLayout(0),
-      entries: [
-        { binding: 0, resource: uniforms },
-        { binding: 1, resource: { buffer: source } },
-        { binding: 2, resource: { buffer: target } },
-      ],
+      uniformOffset,
+      source: picture.buffer,
+      target: buffer,
+      workgroups: [Math.ceil(width / WORKGROUP), Math.ceil(height / WORKGROUP)],
+      ...options.encoder && { encoder: options.encoder },
     });
+    return { buffer, pixelFormat: "rgba", width, height, color: picture.color };
   }
 
   #writeUniforms(picture: GpuPicture, values: ShaderValues, timeSeconds: number): number {
@@ -170,24 +158,11 @@ async function createPipeline(gpu: Gpu, code: ShaderCode): Promise<GPUComputePip
   try {
     return await device.createComputePipelineAsync({
       label,
-      layout: createLayout(device, label),
+      layout: passLayout(device, label),
       compute: { module, entryPoint: "runnel_main" },
     });
   } catch (error) {
     gpu.assertUsable();
     throw shaderError(code, describeError(error));
   }
-}
-
-function createLayout(device: GPUDevice, label: string): GPUPipelineLayout {
-  const visibility = GPUShaderStage.COMPUTE;
-  const group = device.createBindGroupLayout({
-    label,
-    entries: [
-      { binding: 0, visibility, buffer: { type: "uniform", hasDynamicOffset: true } },
-      { binding: 1, visibility, buffer: { type: "read-only-storage" } },
-      { binding: 2, visibility, buffer: { type: "storage" } },
-    ],
-  });
-  return device.createPipelineLayout({ label, bindGroupLayouts: [group] });
 }
