@@ -7,9 +7,9 @@
 
 import { Tensor } from "onnxruntime-common";
 import {
-  fitMapping,
   isInterleaved,
   type PictureToTensorOptions,
+  placePicture,
   readTensorDims,
   type ResolvedSpec,
   resolveTensorSpec,
@@ -28,9 +28,7 @@ import { describeTensor } from "./tensor.ts";
  */
 export function imageToTensor(picture: Picture, options: PictureToTensorOptions = {}): Tensor {
   const spec = resolveTensorSpec(options);
-  const { width = picture.width, height = picture.height } = options;
-  pictureBytes("rgba", width, height); // refuses sizes that no picture has
-  const { crop, inner } = fitMapping(picture, { width, height }, options.fit ?? "stretch");
+  const { size: { width, height }, crop, inner } = placePicture(picture, options);
   const hasAlpha = spec.channels === 4 && picture.pixelFormat === "rgba";
   const pixels = hasAlpha ? picture.data : asRgb(picture);
   const sampling = samplingOf(
@@ -84,7 +82,7 @@ export function imageFromTensor(tensor: Tensor, options: TensorToPictureOptions)
 /** The same picture at another size, by the rules of {@linkcode imageToTensor}. */
 export function scalePicture(
   picture: Picture,
-  options: Pick<PictureToTensorOptions, "width" | "height" | "fit" | "background">,
+  options: Pick<PictureToTensorOptions, "crop" | "width" | "height" | "fit" | "background">,
 ): Picture {
   const { pixelFormat, color = DEFAULT_COLOR } = picture;
   const tensor = imageToTensor(picture, {

@@ -26,6 +26,8 @@ import {
   type TensorSpec,
 } from "./tensor_spec.ts";
 
+const BLACK: readonly number[] = [0, 0, 0];
+
 /** What every conversion takes. */
 export interface ConversionOptions {
   /** The pass is recorded there, and not submitted. @default one of its own, submitted at once */
@@ -34,9 +36,11 @@ export interface ConversionOptions {
 
 /** How a picture is laid into another size. */
 export interface FitOptions {
-  /** In pixels. @default the source's */
+  /** The part of the source that is taken, in pixels; need not be whole ones. @default all of it */
+  readonly crop?: Rect;
+  /** In pixels. @default the part's */
   readonly width?: number;
-  /** In pixels. @default the source's */
+  /** In pixels. @default the part's */
   readonly height?: number;
   /** @default "stretch" */
   readonly fit?: Fit;
@@ -84,16 +88,14 @@ export function pictureToTensor(
   options: GpuPictureToTensorOptions = {},
 ): GpuTensor {
   const spec = resolveTensorSpec(options);
-  const size = targetSize(picture, options);
-  const target = tensorTarget(spec, size, picture.color);
+  const { size, crop, inner } = placePicture(picture, options);
   const buffer = convert(gpu, {
     source: pictureSource(picture),
-    target,
-    ...fitted(picture, size, options),
-  }, {
-    ...options,
-    label: "tensor",
-  });
+    target: tensorTarget(spec, size, picture.color),
+    crop,
+    inner,
+    background: options.background ?? BLACK,
+  }, { ...options, label: "tensor" });
   return { buffer, dtype: spec.dtype, dims: tensorDims(spec, size) };
 }
 
@@ -110,16 +112,13 @@ export function tensorToPicture(
   const { width, height, layout, channels } = readTensorDims(tensor.dims, options);
   const spec = resolveTensorSpec({ ...options, layout, channels, dtype: tensor.dtype });
   const crop = checkCrop(options.crop ?? { x: 0, y: 0, width, height }, { width, height });
-  const size = targetSize({
-    width: Math.max(1, Math.round(crop.width)),
-    height: Math.max(1, Math.round(crop.height)),
-  }, options);
+  const size = targetSize(roundSize(crop), options);
   const buffer = convert(gpu, {
     source: tensorSource(tensor, spec, { width, height }),
     target: pictureTarget(pixelFormat, size, color),
     crop,
     inner: { x: 0, y: 0, ...size },
-    background: [0, 0, 0],
+    background: BLACK,
   }, { ...options, label: "picture" });
   return { buffer, pixelFormat, ...size, color };
 }
@@ -134,23 +133,37 @@ export function convertGpuPicture(
   options: ConvertPictureOptions & ConversionOptions,
 ): GpuPicture {
   const { pixelFormat, color = picture.color } = options;
-  const size = targetSize(picture, options);
-  if (isSame(picture, { pixelFormat, color, ...size })) {
+  const { size, crop, inner } = placePicture(picture, options);
+  if (options.crop === undefined && isSame(picture, { pixelFormat, color, ...size })) {
     return { ...picture, buffer: copyPicture(gpu, picture, options) };
   }
   const buffer = convert(gpu, {
     source: pictureSource(picture),
     target: pictureTarget(pixelFormat, size, color),
-    ...fitted(picture, size, options),
+    crop,
+    inner,
+    background: options.background ?? BLACK,
   }, { ...options, label: "picture" });
   return { buffer, pixelFormat, ...size, color };
 }
 
-type Placement = Pick<ConversionJob, "crop" | "inner" | "background">;
+/** Where a picture goes. */
+export interface PicturePlacement {
+  /** Of the result. */
+  readonly size: Size;
+  /** The part of the picture that is shown. */
+  readonly crop: Rect;
+  /** The part of the result that it fills: whole pixels. */
+  readonly inner: Rect;
+}
 
-function fitted(source: Size, target: Size, options: FitOptions): Placement {
-  const { crop, inner } = fitMapping(source, target, options.fit ?? "stretch");
-  return { crop, inner, background: options.background ?? [0, 0, 0] };
+/** Places a picture as the options say. Throws a `TypeError` or `RangeError` where they cannot be met. */
+export function placePicture(source: Size, options: FitOptions): PicturePlacement {
+  const { width, height } = source;
+  const part = checkCrop(options.crop ?? { x: 0, y: 0, width, height }, source);
+  const size = targetSize(roundSize(part), options);
+  const { crop, inner } = fitMapping(part, size, options.fit ?? "stretch");
+  return { size, crop: { ...crop, x: part.x + crop.x, y: part.y + crop.y }, inner };
 }
 
 function convert(
@@ -201,6 +214,10 @@ function withEncoder(
   } finally {
     gpu.device.queue.submit([encoder.finish()]);
   }
+}
+
+function roundSize({ width, height }: Size): Size {
+  return { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) };
 }
 
 function targetSize(source: Size, options: Partial<Size>): Size {

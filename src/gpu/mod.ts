@@ -38,8 +38,10 @@ export {
   type ConvertPictureOptions,
   type FitOptions,
   type GpuPictureToTensorOptions,
+  type PicturePlacement,
   pictureToTensor,
   type PictureToTensorOptions,
+  placePicture,
   tensorToPicture,
   type TensorToPictureOptions,
 } from "./convert.ts";
