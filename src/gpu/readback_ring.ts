@@ -1,10 +1,11 @@
 /**
  * From the GPU to the CPU: a ring of mappable buffers, so that one frame is copied while another maps.
  *
- * What Deno 2.9 does when a buffer is mapped shapes this: the call of `mapAsync` blocks until the GPU has
- * done all that was submitted, and its promise resolves 10 ms later, whatever the size. So one read
- * takes at least that long, and reads in a second are bounded by how many are under way at once. Looking
- * into the buffer before the promise resolves ends the process.
+ * What Deno does when a buffer is mapped shapes this: the call of `mapAsync` blocks until the GPU has done
+ * all that was submitted, and its promise resolves 10 ms after that, whatever the size. The bytes are there
+ * as soon as the call returns, so a buffer that was mapped once before is read then, 10 ms earlier.
+ * Looking into one that never was would end the process. Where the bytes are not there, as in a runtime
+ * that does not block, the promise is waited for.
  *
  * @module
  */
@@ -51,7 +52,12 @@ export interface ReadbackStats {
 
 interface Slot {
   buffer: GPUBuffer | undefined;
+  /** Whether a map of this buffer has resolved. */
+  wasMapped: boolean;
 }
+
+/** Whether bytes may be looked for before the promise of `mapAsync` resolves: where that was tried. */
+const READS_EARLY = /^2\.[6-9]\./.test(Deno.version.deno);
 
 /** Reads buffers of one device. */
 export class ReadbackRing {
@@ -60,6 +66,7 @@ export class ReadbackRing {
   readonly #slots: readonly Slot[];
   readonly #free: Set<Slot>;
   readonly #waiting: ((slot: Slot) => void)[] = [];
+  /** Promises of maps that have not settled; their bytes may have been read already. */
   readonly #maps = new Set<Promise<void>>();
   readonly #rejectMaps = new Set<(error: GpuError) => void>();
   /** Resolves when the latest read has called `mapAsync`. */
@@ -72,7 +79,7 @@ export class ReadbackRing {
   constructor(device: GPUDevice, health: ReadbackHealth, depth: number = DEFAULT_DEPTH) {
     this.#device = device;
     this.#health = health;
-    this.#slots = Array.from({ length: depth }, () => ({ buffer: undefined }));
+    this.#slots = Array.from({ length: depth }, () => ({ buffer: undefined, wasMapped: false }));
     this.#free = new Set(this.#slots);
   }
 
@@ -114,9 +121,9 @@ export class ReadbackRing {
       encoder ??= this.#device.createCommandEncoder({ label: "readback" });
       encoder.copyBufferToBuffer(source, 0, buffer, 0, size);
       this.#device.queue.submit([encoder.finish()]);
-      await this.#map(buffer, size);
+      const result = await this.#map(slot, size, () => takeBytes(buffer, bytes, options.into));
       this.#reads++;
-      return takeBytes(buffer, bytes, options.into);
+      return result;
     } finally {
       this.#giveBack(slot);
     }
@@ -127,27 +134,34 @@ export class ReadbackRing {
     for (const reject of this.#rejectMaps) reject(error);
   }
 
-  /** Destroys the ring's buffers, after the maps under way. */
-  async dispose(): Promise<void> {
+  /**
+   * Resolves when no map is under way any more, also of buffers whose bytes were read; a second later at
+   * the latest. Nothing needs to wait for that but tests that look for what is left over.
+   */
+  async settled(): Promise<void> {
     const deadline = new AbortController();
     const late = pause(MAX_DISPOSE_MS, deadline.signal);
     await Promise.race([Promise.allSettled(this.#maps), late]);
     deadline.abort();
+  }
+
+  /** Destroys the ring's buffers, after the maps under way. */
+  async dispose(): Promise<void> {
+    await this.settled();
     for (const slot of this.#slots) dropBuffer(slot);
   }
 
-  /** Maps a buffer; settles at once when the device is lost, though the map itself may not. */
-  async #map(buffer: GPUBuffer, size: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  /** Maps a buffer and takes its bytes; settles at once when the device is lost, which a map may not. */
+  async #map(slot: Slot, size: number, take: () => Uint8Array): Promise<Uint8Array> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.#rejectMaps.add(reject);
-    const map = this.#mapInTurn(buffer, size).then(resolve, reject);
-    this.#maps.add(map);
-    map.finally(() => this.#maps.delete(map));
+    this.#mapInTurn(slot, size, take).then(resolve, reject);
     try {
-      await promise;
+      return await promise;
     } catch (cause) {
       await pause(0); // a loss is told a moment after the maps that it fails
       this.#health.assertUsable();
+      if (cause instanceof GpuError) throw cause;
       throw new GpuError(
         "GPU_MEMORY",
         `Cannot read ${size} bytes back from the GPU: the buffer for them cannot be mapped; ` +
@@ -157,12 +171,11 @@ export class ReadbackRing {
     } finally {
       this.#rejectMaps.delete(reject);
     }
-    this.#health.assertUsable(); // a map of a destroyed device resolves, without the bytes
-    this.#assertAllocated(buffer);
   }
 
   /** Maps after the reads that were called before, so that they end in order. */
-  async #mapInTurn(buffer: GPUBuffer, size: number): Promise<void> {
+  async #mapInTurn(slot: Slot, size: number, take: () => Uint8Array): Promise<Uint8Array> {
+    const buffer = slot.buffer!;
     const { delayMs } = this.#timing;
     const before = this.#turn;
     const { promise, resolve: endTurn } = Promise.withResolvers<void>();
@@ -170,7 +183,14 @@ export class ReadbackRing {
     try {
       await (delayMs === 0 ? before : Promise.all([before, pause(delayMs)]));
       this.#health.assertUsable();
-      return this.#startMap(buffer, size, delayMs);
+      const map = this.#startMap(buffer, size, delayMs);
+      const early = this.#takeEarly(slot, take);
+      if (early !== undefined) return early;
+      await map;
+      slot.wasMapped = true;
+      this.#health.assertUsable(); // a map of a destroyed device resolves, without the bytes
+      this.#assertAllocated(buffer);
+      return take();
     } finally {
       endTurn();
     }
@@ -182,7 +202,21 @@ export class ReadbackRing {
     const blockedMs = performance.now() - start;
     this.#blockedMs += blockedMs;
     this.#timing.note(waitedMs, blockedMs);
+    this.#maps.add(map);
+    const forget = (): boolean => this.#maps.delete(map);
+    map.then(forget, forget);
     return map;
+  }
+
+  /** The bytes before the map's promise resolves; `undefined` where they are not there yet. */
+  #takeEarly(slot: Slot, take: () => Uint8Array): Uint8Array | undefined {
+    if (!READS_EARLY || !slot.wasMapped) return undefined;
+    this.#health.assertAllocated();
+    try {
+      return take();
+    } catch {
+      return undefined; // not mapped yet, or never: the promise says which
+    }
   }
 
   #assertAllocated(buffer: GPUBuffer): void {
@@ -217,7 +251,7 @@ export class ReadbackRing {
 
   #giveBack(slot: Slot): void {
     // A map that never settled, or failed: its buffer cannot be used again.
-    if (slot.buffer !== undefined && slot.buffer.mapState !== "unmapped") slot.buffer = undefined;
+    if (slot.buffer !== undefined && slot.buffer.mapState !== "unmapped") forgetBuffer(slot);
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.add(slot);
     else next(slot);
@@ -261,7 +295,22 @@ function takeBytes(buffer: GPUBuffer, bytes: number, into: Uint8Array | undefine
 
 /** Destroying a mapped buffer has hung on some drivers: it is unmapped first. */
 function dropBuffer(slot: Slot): void {
-  if (slot.buffer?.mapState === "mapped") slot.buffer.unmap();
-  slot.buffer?.destroy();
+  const { buffer } = slot;
+  forgetBuffer(slot);
+  if (buffer?.mapState === "mapped") tryUnmap(buffer);
+  buffer?.destroy();
+}
+
+function forgetBuffer(slot: Slot): void {
   slot.buffer = undefined;
+  slot.wasMapped = false;
+}
+
+/** A buffer that was read early is called mapped when its promise resolves, though it is not any more. */
+function tryUnmap(buffer: GPUBuffer): void {
+  try {
+    buffer.unmap();
+  } catch {
+    // not mapped
+  }
 }
