@@ -14,9 +14,10 @@ export interface Size {
 
 /**
  * `stretch`: both sides by themselves. `cover`: the target is filled, what is too much is cut off around
- * the centre. `letterbox`: all of the source is shown, with bars around it.
+ * the centre. `letterbox`: all of the source is shown, with bars around it. `pad`: the same, but never
+ * enlarged, so that a target that is a little larger shows the source's own pixels.
  */
-export type Fit = "stretch" | "cover" | "letterbox";
+export type Fit = "stretch" | "cover" | "letterbox" | "pad";
 
 /** A point in pixels. */
 export interface Point {
@@ -66,8 +67,10 @@ function place(source: Size, target: Size, fit: Fit): { crop: Rect; inner: Rect 
         inner: whole(target),
       };
     }
-    case "letterbox": {
-      const scale = Math.min(target.width / source.width, target.height / source.height);
+    case "letterbox":
+    case "pad": {
+      const maxScale = fit === "pad" ? 1 : Infinity;
+      const scale = Math.min(maxScale, target.width / source.width, target.height / source.height);
       // Whole pixels: a bar that ends within one would mix with the picture.
       const side = (length: number, most: number): number =>
         Math.min(most, Math.max(1, Math.round(length * scale)));
@@ -79,7 +82,7 @@ function place(source: Size, target: Size, fit: Fit): { crop: Rect; inner: Rect 
     }
     default: {
       const other: never = fit;
-      throw new TypeError(`Cannot fit by "${other}": use "stretch", "cover" or "letterbox"`);
+      throw new TypeError(`Cannot fit by "${other}": use "stretch", "cover", "letterbox" or "pad"`);
     }
   }
 }

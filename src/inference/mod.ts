@@ -13,3 +13,6 @@ export { chooseProvider, loadModel, type LoadModelOptions, type Provider } from 
 export { Model, type ModelRunOptions, type ModelStats, type ModelTensorInfo } from "./model.ts";
 export { cachedDownload, type CachedDownloadOptions, defaultCacheDir } from "./model_cache.ts";
 export type { ExternalDataSource, ModelSource } from "./model_files.ts";
+export type { ExtraFeed } from "./extra_feeds.ts";
+export type { ImageInputOptions, ImageOutputOptions } from "./image_options.ts";
+export { type Feeds, OnnxProcessor, type OnnxProcessorOptions } from "./onnx_processor.ts";
