@@ -11,6 +11,7 @@ export type { Rational } from "../base/mod.ts";
 export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert.ts";
 export * from "./draw.ts";
+export { drawOverlay } from "./draw_overlay.ts";
 export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./filled_rect.ts";
 export type { FrameDevice, PictureFormat } from "./frame_pixels.ts";
 export { imageFromTensor, imageToTensor, scalePicture } from "./image_tensor.ts";
