@@ -6,7 +6,9 @@
  */
 
 export type { Logger } from "../base/mod.ts";
+export type { PixelShaderOptions, ShaderParam, ShaderParams } from "../gpu/mod.ts";
 export * from "./define_processor.ts";
+export { defineShader, type ShaderDefinition } from "./define_shader.ts";
 export * from "./frame_processor.ts";
 export * from "./guard.ts";
 export * from "./load_processor.ts";
