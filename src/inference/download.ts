@@ -21,14 +21,17 @@ export interface DownloadProgress {
 
 /** How a file is downloaded. */
 export interface DownloadOptions {
+  /** Called as bytes arrive. */
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
+  /** Ends the download. */
   readonly signal?: AbortSignal | undefined;
+  /** Pauses before the second and later attempts, in milliseconds. @default [250, 1000, 3000] */
+  readonly retryDelaysMs?: readonly number[] | undefined;
+  /** A server that sends nothing for this long is given up, in milliseconds. @default 30000 */
+  readonly stallMs?: number | undefined;
 }
 
-/** Pauses before the second and later attempts. */
-const RETRY_DELAYS_MS = [250, 1_000, 3_000];
-
-/** A server that sends nothing for this long is given up. */
+const RETRY_DELAYS_MS: readonly number[] = [250, 1_000, 3_000];
 const STALL_MS = 30_000;
 
 /** No model has more: a server that sends without end must not fill the disk. */
@@ -47,16 +50,17 @@ class TransientFailure extends Error {}
 export async function downloadFile(
   url: URL,
   path: string,
-  { onProgress, signal }: DownloadOptions,
+  options: DownloadOptions = {},
 ): Promise<string> {
+  const { signal, retryDelaysMs = RETRY_DELAYS_MS } = options;
   for (let attempt = 0;; attempt++) {
     signal?.throwIfAborted();
     try {
-      return await attemptDownload(url, path, { onProgress, signal });
+      return await attemptDownload(url, path, options);
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof ModelError) throw error;
-      const delayMs = RETRY_DELAYS_MS[attempt];
+      const delayMs = retryDelaysMs[attempt];
       if (!isTransient(error) || delayMs === undefined) throw downloadError(url, error);
       LOG.warn("downloading {url} failed: {error}; trying again", {
         url: shownUrl(url),
@@ -75,9 +79,9 @@ export function shownUrl(url: URL): string {
 async function attemptDownload(
   url: URL,
   path: string,
-  { onProgress, signal }: DownloadOptions,
+  { onProgress, signal, stallMs = STALL_MS }: DownloadOptions,
 ): Promise<string> {
-  using stall = new StallTimer(STALL_MS);
+  using stall = new StallTimer(stallMs);
   const response = await fetch(url, {
     headers: { "accept-encoding": "identity" },
     signal: signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),

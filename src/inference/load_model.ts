@@ -8,7 +8,7 @@ import { ConfigError, GpuError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { sharedGpu } from "../gpu/mod.ts";
 import { Model } from "./model.ts";
-import type { DownloadProgress } from "./model_cache.ts";
+import type { DownloadProgress } from "./download.ts";
 import { ModelCore } from "./model_core.ts";
 import {
   type ExternalDataSource,

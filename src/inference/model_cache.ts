@@ -8,21 +8,15 @@
 
 import { ModelError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
-import { downloadFile, type DownloadProgress, shownUrl } from "./download.ts";
+import { downloadFile, type DownloadOptions, shownUrl } from "./download.ts";
 import { sha256Hex } from "./sha256.ts";
 
-export type { DownloadProgress };
-
 /** How a download is cached. */
-export interface CachedDownloadOptions {
+export interface CachedDownloadOptions extends DownloadOptions {
   /** The expected SHA-256 in hexadecimal, of a cached file too. @default none: not checked */
   readonly sha256?: string | undefined;
   /** The folder. @default RUNNEL_CACHE_DIR, or runnel in the user's cache folder */
   readonly cacheDir?: string | undefined;
-  /** Called as bytes arrive; not at all where the file is cached. */
-  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
-  /** Ends the download. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Partial files older than this were left by a process that died. */

@@ -105,8 +105,8 @@ export class ModelCore {
 
   /** See `Model.run`. */
   async run(feeds: TensorMap, outputs: readonly string[]): Promise<TensorMap> {
-    checkFeeds(this.name, { inputs: this.inputs, feeds });
     try {
+      checkFeeds(this.name, { inputs: this.inputs, feeds });
       for (;;) {
         const { session, captured } = await this.#usable();
         const startMs = performance.now();
@@ -171,7 +171,7 @@ async function loadSession(options: ModelCoreOptions): Promise<LoadedSession> {
   const { bytes, file, externalData } = await options.readFiles();
   const gpu = provider === "webgpu" ? await sharedGpu() : undefined;
   const place = { runtime: await ortRuntime(provider), gpu };
-  const source: SessionSource = { name, bytes, externalData, outputs: file?.outputs ?? [], dims };
+  const source: SessionSource = { name, bytes, externalData, file, dims };
   const session = await ModelSession.create(source, place);
   const captured = options.graphCapture && gpu !== undefined
     ? await tryGraphCapture(source, session, gpu)

@@ -5,7 +5,8 @@
  */
 
 import { describeError, ModelError } from "../base/errors.ts";
-import { cachedDownload, type DownloadProgress } from "./model_cache.ts";
+import type { DownloadProgress } from "./download.ts";
+import { cachedDownload } from "./model_cache.ts";
 import { type OnnxFile, readOnnxFile } from "./onnx_file.ts";
 import { sha256Hex } from "./sha256.ts";
 

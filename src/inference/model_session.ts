@@ -9,10 +9,15 @@ import { type InferenceSession, Tensor } from "onnxruntime-common";
 import { describeError, GpuError } from "../base/errors.ts";
 import { pause } from "../base/pause.ts";
 import type { Gpu } from "../gpu/mod.ts";
+import { safeConvLayout } from "./conv_layout.ts";
+import type { OnnxFile } from "./onnx_file.ts";
 import { loadError, runError } from "./ort_errors.ts";
 import { isTrap, type OrtRuntime } from "./ort_runtime.ts";
 import { cpuFeeds, gpuFeeds, gpuOutput, type OwnedTensor } from "./run_tensors.ts";
 import { type ModelTensorInfo, tensorInfos, type TensorMap } from "./tensor_info.ts";
+
+/** Nothing but fatal errors is printed: all others are thrown, too. */
+const QUIET = { logSeverityLevel: 4 } as const;
 
 /** How long a run may go on after its device was lost: it may wait for an answer that never comes. */
 const LOST_RUN_MS = 2_000;
@@ -26,8 +31,8 @@ export interface SessionSource {
   readonly name: string;
   readonly bytes: Uint8Array;
   readonly externalData: readonly { readonly path: string; readonly data: Uint8Array }[];
-  /** The model's outputs, as the file says them. */
-  readonly outputs: readonly { readonly name: string; readonly elementType: number }[];
+  /** What the file says; undefined for onnxruntime's own format. */
+  readonly file: OnnxFile | undefined;
   readonly dims: Readonly<Record<string, number>>;
 }
 
@@ -114,7 +119,7 @@ export class ModelSession {
 
   /** Runs from and into the same tensors each time, which graph capture needs; within `exclusive`. */
   async replay(feeds: TensorMap, outputs: TensorMap): Promise<void> {
-    await this.#session.run(feeds, outputs);
+    await this.#session.run(feeds, outputs, QUIET);
   }
 
   /** Does something that runs the session, when it is this one's turn; see `run`. */
@@ -150,10 +155,10 @@ export class ModelSession {
   }
 
   async #runOnce(feeds: TensorMap, outputs: readonly string[]): Promise<TensorMap> {
-    if (this.gpu === undefined) return await this.#session.run(feeds, outputs);
+    if (this.gpu === undefined) return await this.#session.run(feeds, outputs, QUIET);
     const uploaded = gpuFeeds(this.gpu, feeds);
     try {
-      return await this.#session.run(uploaded.feeds, outputs);
+      return await this.#session.run(uploaded.feeds, outputs, QUIET);
     } finally {
       uploaded.release();
     }
@@ -220,7 +225,7 @@ function sessionOptions(
   enableGraphCapture: boolean,
 ): InferenceSession.SessionOptions {
   const shared: InferenceSession.SessionOptions = {
-    logSeverityLevel: 4, // Fatal errors: all others are thrown, too.
+    ...QUIET,
     freeDimensionOverrides: source.dims,
     externalData: source.externalData,
   };
@@ -228,8 +233,9 @@ function sessionOptions(
   const provider: InferenceSession.WebGpuExecutionProviderOption = {
     name: "webgpu",
     device: gpu.device,
+    preferredLayout: safeConvLayout(source.file),
   };
-  const locations = source.outputs.map(({ name, elementType }) =>
+  const locations = (source.file?.outputs ?? []).map(({ name, elementType }) =>
     [name, GPU_ELEMENT_TYPES.has(elementType) ? "gpu-buffer" : "cpu"] as const
   );
   return {

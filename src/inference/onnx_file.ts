@@ -5,6 +5,8 @@
  * @module
  */
 
+import { type Fields, Reader, readMessage } from "./protobuf.ts";
+
 /** A constant that lies in a file of its own. */
 export interface ExternalTensor {
   readonly name: string;
@@ -29,18 +31,18 @@ export interface OnnxFile {
   readonly externalTensors: readonly ExternalTensor[];
   /** The largest constant inside the file. */
   readonly largestConstant: { readonly name: string; readonly bytes: number };
+  /** Its convolutions (`Conv`). */
+  readonly convolutions: readonly Convolution[];
 }
 
-/** Protocol buffers' wire types. */
-const VARINT = 0;
-const FIXED64 = 1;
-const LENGTH = 2;
-const FIXED32 = 5;
+/** A `Conv` operator. */
+export interface Convolution {
+  /** `[outputs, inputs / group, ...kernel]`; undefined where the weights are no constant of the file. */
+  readonly weightDims: readonly number[] | undefined;
+  readonly group: number;
+}
 
-/** Message fields by number: each is called with a reader of its bytes, or with its integer. */
-type Fields = Readonly<Record<number, (value: Reader, integer: number) => void>>;
-
-/** External tensors and outputs beyond this are not of any real model. */
+/** More of anything is in no real model. */
 const MAX_ENTRIES = 100_000;
 
 /** Graphs within graphs. */
@@ -53,21 +55,18 @@ const MAX_DEPTH = 32;
 export function readOnnxFile(bytes: Uint8Array): OnnxFile {
   const opsets = new Map<string, number>();
   const outputs: { name: string; elementType: number }[] = [];
-  const externalTensors: ExternalTensor[] = [];
-  let largestConstant = { name: "", bytes: 0 };
+  const constants = new Constants();
+  const convolutions: { weights: string; group: number }[] = [];
   let [irVersion, producer, hasGraph] = [0, "", false];
-  const constant = (value: Reader): void => {
-    const { name, bytes, external } = readTensor(value);
-    if (bytes > largestConstant.bytes) largestConstant = { name, bytes };
-    if (external !== undefined) addCapped(externalTensors, external, value);
-  };
+  const output = (info: Reader) => addCapped(outputs, readValueInfo(info), info);
+  const convolution = (node: NodeHead) =>
+    convolutions.push({ weights: node.inputs[1] ?? "", group: node.group });
   readMessage(new Reader(bytes, 0, bytes.length), {
     1: (_, integer) => irVersion = integer,
     2: (value) => producer = value.text(),
     7: (value) => {
       hasGraph = true;
-      const output = (info: Reader) => addCapped(outputs, readValueInfo(info), info);
-      readMessage(value, { ...graphFields(constant), 12: output });
+      readMessage(value, { ...graphFields({ constants, convolution }), 12: output });
     },
     8: (value) => {
       let [domain, version] = ["", 0];
@@ -76,29 +75,99 @@ export function readOnnxFile(bytes: Uint8Array): OnnxFile {
     },
   });
   if (!hasGraph) throw new RangeError("no graph was found in it");
-  return { irVersion, opsets, producer, outputs, externalTensors, largestConstant };
+  return {
+    irVersion,
+    opsets,
+    producer,
+    outputs,
+    externalTensors: constants.external,
+    largestConstant: constants.largest,
+    convolutions: convolutions.map(({ weights, group }) => {
+      return { weightDims: constants.dims.get(weights), group };
+    }),
+  };
+}
+
+/** What is kept of a node. */
+interface NodeHead {
+  opType: string;
+  readonly inputs: string[];
+  output: string;
+  group: number;
+}
+
+/** The constants of a graph and of those in it. */
+class Constants {
+  readonly dims = new Map<string, readonly number[]>();
+  readonly external: ExternalTensor[] = [];
+  largest = { name: "", bytes: 0 };
+
+  /** Reads a tensor; `name` is what it is known by, where it has no name of its own. */
+  add(value: Reader, name = ""): void {
+    const tensor = readTensor(value);
+    const known = tensor.name || name;
+    if (tensor.bytes > this.largest.bytes) this.largest = { name: known, bytes: tensor.bytes };
+    if (tensor.external !== undefined) addCapped(this.external, tensor.external, value);
+    if (known !== "" && this.dims.size < MAX_ENTRIES) this.dims.set(known, tensor.dims);
+  }
+}
+
+interface GraphVisitor {
+  readonly constants: Constants;
+  readonly convolution: (node: NodeHead) => void;
 }
 
 /** Constants are the graph's own, in its nodes, and in graphs that are attributes of nodes. */
-function graphFields(constant: (value: Reader) => void, depth = 0): Fields {
+function graphFields(visitor: GraphVisitor, depth = 0): Fields {
+  const { constants } = visitor;
   const graph = (value: Reader): void => {
     if (depth >= MAX_DEPTH) throw new RangeError(`graphs too deep at byte ${value.at}`);
-    readMessage(value, graphFields(constant, depth + 1));
+    readMessage(value, graphFields(visitor, depth + 1));
   };
-  const attribute: Fields = { 5: constant, 6: graph, 10: constant, 11: graph };
-  const node: Fields = { 5: (value) => readMessage(value, attribute) };
-  return { 1: (value) => readMessage(value, node), 5: constant };
+  const node = (value: Reader): void => {
+    const head: NodeHead = { opType: "", inputs: [], output: "", group: 1 };
+    const constant = (tensor: Reader) => constants.add(tensor, head.output);
+    const attribute = (field: Reader): void => {
+      let name = "";
+      readMessage(field, {
+        1: (text) => name = text.text(),
+        3: (_, integer) => head.group = name === "group" ? integer : head.group,
+        5: constant,
+        6: graph,
+        10: constant,
+        11: graph,
+      });
+    };
+    readMessage(value, {
+      1: (input) => addCapped(head.inputs, input.text(), input),
+      2: (output) => head.output ||= output.text(),
+      4: (text) => head.opType = text.text(),
+      5: attribute,
+    });
+    if (head.opType === "Conv") visitor.convolution(head);
+  };
+  return { 1: node, 5: (value) => constants.add(value) };
 }
 
-function readTensor(
-  reader: Reader,
-): { name: string; bytes: number; external: ExternalTensor | undefined } {
+interface TensorHead {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly bytes: number;
+  readonly external: ExternalTensor | undefined;
+}
+
+function readTensor(reader: Reader): TensorHead {
   let [name, bytes, isExternal] = ["", 0, false];
+  const dims: number[] = [];
   const entries = new Map<string, string>();
   const lengthOf = (value: Reader) => {
     bytes += value.length;
   };
   readMessage(reader, {
+    1: (value, integer, isInteger) => {
+      if (isInteger) dims.push(integer);
+      else while (!value.isAtEnd) dims.push(value.varint());
+    },
     4: lengthOf,
     5: lengthOf,
     7: lengthOf,
@@ -113,7 +182,7 @@ function readTensor(
     },
     14: (_, integer) => isExternal = integer === 1,
   });
-  if (!isExternal) return { name, bytes, external: undefined };
+  if (!isExternal) return { name, dims, bytes, external: undefined };
   const length = entries.get("length");
   const external = {
     name,
@@ -121,7 +190,7 @@ function readTensor(
     offset: Number(entries.get("offset") ?? 0),
     length: length === undefined ? undefined : Number(length),
   };
-  return { name, bytes, external };
+  return { name, dims, bytes, external };
 }
 
 function readValueInfo(reader: Reader): { name: string; elementType: number } {
@@ -136,76 +205,9 @@ function readValueInfo(reader: Reader): { name: string; elementType: number } {
   return { name, elementType };
 }
 
-function readMessage(reader: Reader, fields: Fields): void {
-  while (!reader.isAtEnd) {
-    const key = reader.varint();
-    const field = fields[Math.floor(key / 8)];
-    const wireType = key % 8;
-    if (wireType === VARINT) {
-      const integer = reader.varint();
-      field?.(reader, integer);
-    } else if (wireType === LENGTH) {
-      const value = reader.take(reader.varint());
-      field?.(value, 0);
-    } else if (wireType === FIXED64) reader.take(8);
-    else if (wireType === FIXED32) reader.take(4);
-    else throw new RangeError(`no protocol buffer: wire type ${wireType} at byte ${reader.at}`);
-  }
-}
-
 function addCapped<T>(list: T[], entry: T, reader: Reader): void {
   if (list.length >= MAX_ENTRIES) {
     throw new RangeError(`more than ${MAX_ENTRIES} entries at byte ${reader.at}`);
   }
   list.push(entry);
-}
-
-/** A part of the file; `at` counts from the file's start. */
-class Reader {
-  at: number;
-  readonly #bytes: Uint8Array;
-  readonly #end: number;
-
-  constructor(bytes: Uint8Array, start: number, end: number) {
-    this.#bytes = bytes;
-    this.at = start;
-    this.#end = end;
-  }
-
-  get isAtEnd(): boolean {
-    return this.at >= this.#end;
-  }
-
-  get length(): number {
-    return this.#end - this.at;
-  }
-
-  /** An unsigned integer; more than 53 bits lose precision, which no size or version has. */
-  varint(): number {
-    let [value, scale] = [0, 1];
-    for (let count = 0; count < 10; count++) {
-      if (this.at >= this.#end) throw new RangeError(`it ends early, at byte ${this.at}`);
-      const byte = this.#bytes[this.at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-      scale *= 128;
-    }
-    throw new RangeError(`no protocol buffer: an integer of over 10 bytes at byte ${this.at}`);
-  }
-
-  take(length: number): Reader {
-    const start = this.at;
-    if (start + length > this.#end) {
-      throw new RangeError(
-        `it ends early: ${length} bytes should follow at byte ${start}, and ` +
-          `${this.#end - start} do`,
-      );
-    }
-    this.at = start + length;
-    return new Reader(this.#bytes, start, this.at);
-  }
-
-  text(): string {
-    return new TextDecoder().decode(this.#bytes.subarray(this.at, this.#end));
-  }
 }

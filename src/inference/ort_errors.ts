@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, ModelError, type ModelErrorCode } from "../base/errors.ts";
+import { describeError, GpuError, ModelError, type ModelErrorCode } from "../base/errors.ts";
 import { isTrap } from "./ort_runtime.ts";
 
 /** The newest operator set that onnxruntime 1.30 knows. */
@@ -53,9 +53,9 @@ const LOAD_MEANINGS: readonly Meaning[] = [
 
 const RUN_MEANINGS: readonly Meaning[] = [
   {
-    pattern: /doesn't match Device|has been destroyed/,
+    pattern: /has been destroyed/,
     code: "MODEL_INPUT",
-    says: "an input lies in a buffer of another GPU device, or in one that was given back",
+    says: "an input lies in a GPU buffer that was given back; keep it until the run has ended",
   },
   {
     pattern: /Failed to create a WebGPU compute pipeline|exceeds the (?:max|limit)/,
@@ -74,7 +74,15 @@ export function loadError(model: string, thrown: unknown): ModelError {
 }
 
 /** What onnxruntime threw while a model ran. */
-export function runError(model: string, thrown: unknown): ModelError {
+export function runError(model: string, thrown: unknown): ModelError | GpuError {
+  // All work is on one device at a time: an input can be on another only since that one was lost.
+  if (/doesn't match Device/.test(describeError(thrown))) {
+    return new GpuError(
+      "GPU_LOST",
+      `Cannot run the model ${model}: an input lies on a GPU device that was lost; upload it anew`,
+      { cause: thrown, context: { model } },
+    );
+  }
   return inOurWords(thrown, {
     doing: "run",
     model,

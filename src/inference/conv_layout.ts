@@ -1,0 +1,32 @@
+/**
+ * Which layout onnxruntime's WebGPU kernels convolve in. It chooses channels-last, for which its kernels
+ * are fastest; but those of 1.30 give wrong numbers, silently, for some numbers of channels, found by
+ * comparing all small ones with the CPU. Its channels-first kernels are right for all of them.
+ *
+ * @module
+ */
+
+import type { Convolution, OnnxFile } from "./onnx_file.ts";
+
+/** A layout, as onnxruntime names it. */
+export type ConvLayout = "NHWC" | "NCHW";
+
+/** The layout in which all convolutions of a model are right. */
+export function safeConvLayout(file: OnnxFile | undefined): ConvLayout {
+  return file?.convolutions.every(isRightInNhwc) ?? false ? "NHWC" : "NCHW";
+}
+
+function isRightInNhwc({ weightDims, group }: Convolution): boolean {
+  const [outputs, inputs] = weightDims ?? [];
+  // Weights that are computed may be of any number of channels.
+  if (outputs === undefined || inputs === undefined) return false;
+  if (group === 1) {
+    // The kernel that reads three channels at a time goes wrong after the first three.
+    const readsThrees = inputs % 4 !== 0 && inputs % 3 === 0 && outputs % 4 === 0;
+    return !readsThrees || inputs === 3;
+  }
+  // The grouped kernel writes as many outputs at a time as divide all of them, across groups too.
+  const outputsAtOnce = [4, 2, 1].find((count) => outputs % count === 0)!;
+  const groupOutputs = outputs / group;
+  return groupOutputs < 4 || groupOutputs % outputsAtOnce === 0;
+}
