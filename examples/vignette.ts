@@ -1,6 +1,6 @@
 /**
- * A filter in WGSL: darker towards the corners, tinted, with a slow pulse. Its parameters change while
- * the stream runs:
+ * A filter in WGSL: darker towards the corners, tinted, with a slow pulse. Its parameters change
+ * while the stream runs:
  *
  *     ./runnel demo --processor examples/vignette.ts
  *     curl -d '{"strength": 1, "tint": [1, 0.6, 0.3]}' -H 'content-type: application/json' \

@@ -92,7 +92,7 @@ interface ChromaTarget {
   readonly height: number;
 }
 
-/** A sample stands for up to four pixels: it takes the colour by the share of them under the rectangle. */
+/** A sample stands for up to four pixels: it takes colour by the share of them that is drawn on. */
 function blendChroma({ plane, width, height }: ChromaTarget, rect: Rect, paint: Paint): void {
   const bottom = rect.y + rect.height;
   const right = rect.x + rect.width;

@@ -1,6 +1,6 @@
 /**
- * Drawing into pictures in CPU memory: rectangles and text, in place, on every pixel format. What lies
- * outside of the picture is cut off.
+ * Drawing into pictures in CPU memory: rectangles and text, in place, on every pixel format. What
+ * lies outside of the picture is cut off.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import type { FilledRect, Rgb } from "./filled_rect.ts";
 import { type DrawTextOptions, textRects } from "./text_rects.ts";
 
 /**
- * Fills a rectangle. In `i420` the colour of the 2x2 blocks that it touches changes as a whole, their
- * brightness does not.
+ * Fills a rectangle. In `i420` the colour of the 2x2 blocks that it touches changes as a whole,
+ * their brightness does not.
  */
 export function fillRect(picture: Picture, rect: Rect, color: Rgb): void {
   const inside = clipRect(rect, picture);
@@ -34,8 +34,8 @@ export function fillRect(picture: Picture, rect: Rect, color: Rgb): void {
 
 /**
  * Fills rectangles in their order, each over what is there. Opaque ones go as with
- * {@linkcode fillRect}; of translucent ones in `i420` a 2x2 block takes as much colour as it has pixels
- * under them.
+ * {@linkcode fillRect}; of translucent ones in `i420` a 2x2 block takes as much colour as it has pixels under
+ * them.
  */
 export function fillRects(picture: Picture, rects: Iterable<FilledRect>): void {
   for (const rect of rects) {
@@ -46,8 +46,8 @@ export function fillRects(picture: Picture, rects: Iterable<FilledRect>): void {
 }
 
 /**
- * Draws text in the built-in font; `\n` starts a new line. Throws a `RangeError` for a scale that is
- * not a whole number from 1.
+ * Draws text in the built-in font; `\n` starts a new line. Throws a `RangeError` for a scale that
+ * is not a whole number from 1.
  */
 export function drawText(picture: Picture, text: string, options: DrawTextOptions): void {
   fillRects(picture, textRects(text, options));

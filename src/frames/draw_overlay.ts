@@ -10,12 +10,12 @@ import { type Overlay, overlayRects } from "./overlay.ts";
 import type { VideoFrame } from "./video_frame.ts";
 
 /**
- * Draws an overlay and gives the frame that shows it. In CPU memory that is the frame itself, drawn on in
- * place. On the GPU it is a new one, `rgba`, with this frame's time and metadata: other frames may share
- * the pixels of this one, which stays as it is and is still to be closed.
+ * Draws an overlay and gives the frame that shows it. In CPU memory that is the frame itself, drawn
+ * on in place. On the GPU it is a new one, `rgba`, with this frame's time and metadata: other
+ * frames may share the pixels of this one, which stays as it is and is still to be closed.
  *
- * Throws what {@linkcode overlayRects} does, a `TypeError` on a closed frame, and a `GpuError` when the
- * frame's device is lost or out of memory; nothing is drawn then.
+ * Throws what {@linkcode overlayRects} does, a `TypeError` on a closed frame, and a `GpuError` when
+ * the frame's device is lost or out of memory; nothing is drawn then.
  *
  * ```ts
  * import { drawOverlay } from "./draw_overlay.ts";

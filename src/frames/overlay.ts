@@ -1,6 +1,6 @@
 /**
- * What is drawn over a frame, as plain data: boxes with labels, filled areas, text, progress bars. All of
- * it comes down to rectangles of one colour, which the CPU and the GPU draw alike.
+ * What is drawn over a frame, as plain data: boxes with labels, filled areas, text, progress bars.
+ * All of it comes down to rectangles of one colour, which the CPU and the GPU draw alike.
  *
  * @module
  */
@@ -74,9 +74,9 @@ const BRIGHT = 140;
 const BAR_BACKGROUND: Rgba = [0, 0, 0, 170];
 
 /**
- * The rectangles of an overlay, in the order in which they are drawn. Throws a `TypeError` for an item of
- * another kind or a colour that is none, a `RangeError` for a place, size or scale that is not a number
- * that fits.
+ * The rectangles of an overlay, in the order in which they are drawn. Throws a `TypeError` for an
+ * item of another kind or a colour that is none, a `RangeError` for a place, size or scale that is
+ * not a number that fits.
  */
 export function overlayRects(overlay: Overlay): FilledRect[] {
   return overlay.flatMap(itemRects);

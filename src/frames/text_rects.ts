@@ -1,6 +1,6 @@
 /**
- * Text as rectangles: runs of dots of the built-in font, none on top of another, so that translucent
- * text is even.
+ * Text as rectangles: runs of dots of the built-in font, none on top of another, so that
+ * translucent text is even.
  *
  * @module
  */
@@ -32,8 +32,8 @@ export const BACKGROUND_MARGIN = 2;
 const OUTLINE = 1;
 
 /**
- * The size of a text in pixels, without outline and background. Throws a `RangeError` for a scale that
- * is not a whole number from 1.
+ * The size of a text in pixels, without outline and background. Throws a `RangeError` for a scale
+ * that is not a whole number from 1.
  */
 export function measureText(text: string, scale: number): { width: number; height: number } {
   if (!Number.isInteger(scale) || scale < 1) {
@@ -49,8 +49,8 @@ export function measureText(text: string, scale: number): { width: number; heigh
 }
 
 /**
- * The rectangles of a text: background, outline, letters; `\n` starts a new line. Throws a `RangeError`
- * for a scale that is not a whole number from 1.
+ * The rectangles of a text: background, outline, letters; `\n` starts a new line. Throws a
+ * `RangeError` for a scale that is not a whole number from 1.
  */
 export function textRects(text: string, options: DrawTextOptions): FilledRect[] {
   const { x, y, scale = 2, color = WHITE, outline, background } = options;

@@ -20,10 +20,10 @@ const DISPATCH_WIDTH = 32_768;
 const MIN_COMMAND_BYTES = 4096;
 
 /**
- * Draws rectangles on an `rgba` picture in place, in their order, each over what is there, and submits
- * that. Edges are rounded to whole pixels; what lies outside is cut off. Throws a `TypeError` for a
- * picture of another format, a `RangeError` for a place or colour that is none, a `GpuError` as the
- * pool's `allocate` does.
+ * Draws rectangles on an `rgba` picture in place, in their order, each over what is there, and
+ * submits that. Edges are rounded to whole pixels; what lies outside is cut off. Throws a
+ * `TypeError` for a picture of another format, a `RangeError` for a place or colour that is none, a
+ * `GpuError` as the pool's `allocate` does.
  */
 export function drawRects(gpu: Gpu, picture: GpuPicture, rects: readonly GpuRect[]): void {
   gpu.assertUsable();

@@ -1,11 +1,12 @@
-// Fills rectangles of one colour on an rgba picture, in place: source-over of straight alpha, in their
-// order, in integers and rounded once a rectangle. src/frames/blend.ts computes the same.
+// Fills rectangles of one colour on an rgba picture, in place: source-over of straight alpha, in
+// their order, in integers and rounded once a rectangle. src/frames/blend.ts computes the same.
 //
-// Picture: one word a pixel, red in the lowest byte, then green, blue and alpha, 0-255; rows without gaps.
-// Commands, in words: three a rectangle (x and y of its left top corner in the low and high half, those
-// of the right bottom one, its colour as a pixel); from tiles_start three a tile (its column and row of
-// tiles, as before, where its list starts, how many it has); from lists_start the lists of indexes of
-// rectangles. Each workgroup is one tile, each invocation one pixel.
+// Picture: one word a pixel, red in the lowest byte, then green, blue and alpha, 0-255; rows
+// without gaps. Commands, in words: three a rectangle (x and y of its left top corner in the low
+// and high half, those of the right bottom one, its colour as a pixel); from tiles_start three a
+// tile (its column and row of tiles, as before, where its list starts, how many it has); from
+// lists_start the lists of indexes of rectangles. Each workgroup is one tile, each invocation one
+// pixel.
 
 struct Drawing {
   size: vec2u,

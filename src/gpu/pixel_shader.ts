@@ -32,12 +32,13 @@ import { UNIFORM_SLOT_BYTES, UniformRing } from "./uniform_ring.ts";
 /** What {@linkcode PixelShader.compile} takes. */
 export interface PixelShaderOptions {
   /**
-   * Code with `fn process(pixel: vec4f, position: vec2f, params: Params) -> vec4f`, and whatever that
-   * needs. Colours are red, green, blue and alpha, 0–1; positions are in pixels, their centres at .5.
+   * Code with `fn process(pixel: vec4f, position: vec2f, params: Params) -> vec4f`, and whatever
+   * that needs. Colours are red, green, blue and alpha, 0–1; positions are in pixels, their centres
+   * at .5.
    *
    * It may use `load(vec2i) -> vec4f`, the pixel in a column and row, and `sample(vec2f) -> vec4f`,
-   * bilinear, both of them the nearest edge's beyond the picture; `frame.size`, a vec2f in pixels; and
-   * `frame.time`, an f32 in seconds. `Params` has the parameters as fields.
+   * bilinear, both of them the nearest edge's beyond the picture; `frame.size`, a vec2f in pixels;
+   * and `frame.time`, an f32 in seconds. `Params` has the parameters as fields.
    */
   readonly wgsl: string;
   /** Parameters by their names. @default {} */
@@ -51,7 +52,8 @@ export interface PixelShaderRun {
   /** What `frame.time` is. */
   readonly timeSeconds: number;
   /**
-   * The pass is recorded on it, and not submitted; at most 256 passes of a device may wait for that.
+   * The pass is recorded on it, and not submitted; at most 256 passes of a device may wait for
+   * that.
    * @default one of its own, submitted at once
    */
   readonly encoder?: GPUCommandEncoder;
@@ -87,10 +89,10 @@ export class PixelShader {
   }
 
   /**
-   * Compiles a shader. Rejects with a `GpuError`: `GPU_SHADER` for code that is wrong, whose message has
-   * line, column and text of the user's line, and whose `context` has them as `line`, `column` and
-   * `text`, and as `details` all that the compiler said; `GPU_LOST`. Rejects with a `TypeError` or
-   * `RangeError` that names a parameter that cannot be.
+   * Compiles a shader. Rejects with a `GpuError`: `GPU_SHADER` for code that is wrong, whose
+   * message has line, column and text of the user's line, and whose `context` has them as `line`,
+   * `column` and `text`, and as `details` all that the compiler said; `GPU_LOST`. Rejects with a
+   * `TypeError` or `RangeError` that names a parameter that cannot be.
    */
   static async compile(gpu: Gpu, options: PixelShaderOptions): Promise<PixelShader> {
     gpu.assertUsable();
@@ -109,8 +111,9 @@ export class PixelShader {
 
   /**
    * The picture that the shader makes of one: `rgba` of the same size, in a buffer of the pool that
-   * belongs to the caller. Values that are missing are the parameters' defaults. Throws a `TypeError` or
-   * `RangeError` for a value that its parameter does not take, a `GpuError` as the pool's `allocate`.
+   * belongs to the caller. Values that are missing are the parameters' defaults. Throws a
+   * `TypeError` or `RangeError` for a value that its parameter does not take, a `GpuError` as the
+   * pool's `allocate`.
    */
   run(picture: GpuPicture, values: ShaderValues, options: PixelShaderRun): GpuPicture {
     const { gpu, name } = this;

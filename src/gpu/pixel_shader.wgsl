@@ -1,8 +1,8 @@
-// One pass over a picture with the user's fn process(pixel, position, params), whose code stands above
-// this, as do struct Params and the reading of pixels (pixels.wgsl).
+// One pass over a picture with the user's fn process(pixel, position, params), whose code stands
+// above this, as do struct Params and the reading of pixels (pixels.wgsl).
 //
-// In: i420, rgb24 or rgba, 8 bits; i420 by the matrix and range in the uniforms. Out: rgba, 8 bits, one
-// word a pixel, rounded half up and clamped; NaN is 0. Each invocation is one pixel.
+// In: i420, rgb24 or rgba, 8 bits; i420 by the matrix and range in the uniforms. Out: rgba, 8 bits,
+// one word a pixel, rounded half up and clamped; NaN is 0. Each invocation is one pixel.
 
 // What the user's code may read: width and height in pixels, the time in seconds.
 struct Frame {

@@ -1,10 +1,10 @@
 // Pixels of packed pictures, as 8-bit numbers.
 //
-// Byte layout, from the buffer's start and without gaps: i420 has width x height bytes of Y, then U, then
-// V, each of ceil(width / 2) x ceil(height / 2); rgb24 has 3 bytes a pixel, rgba 4. Chroma is repeated
-// over the pixels that it stands for.
-// Matrix and range: those of the coefficients, 16 fractional bits each; src/media/color_matrix.ts makes
-// them. The arithmetic is that of src/frames/convert.ts, in the same integers.
+// Byte layout, from the buffer's start and without gaps: i420 has width x height bytes of Y, then
+// U, then V, each of ceil(width / 2) x ceil(height / 2); rgb24 has 3 bytes a pixel, rgba 4. Chroma
+// is repeated over the pixels that it stands for. Matrix and range: those of the coefficients, 16
+// fractional bits each; src/media/color_matrix.ts makes them. The arithmetic is that of
+// src/frames/convert.ts, in the same integers.
 
 const RUNNEL_I420 = 0u;
 const RUNNEL_RGB24 = 1u;

@@ -30,7 +30,7 @@ const TILE = 16;
 /** Words of a rectangle, and of a tile. */
 const RECORD_WORDS = 3;
 
-/** Entries of all lists of a pass. The largest picture has as many tiles, so one rectangle always fits. */
+/** Entries of all lists of a pass. The largest picture has as many tiles: one rectangle fits. */
 const MAX_ENTRIES = 2 ** 20;
 
 /** Rectangles on whole pixels inside of the picture, none of them empty or invisible. */
@@ -45,8 +45,8 @@ interface Size {
 }
 
 /**
- * Sorts rectangles into tiles. It takes more than one pass where they touch very many; passes are drawn
- * in their order. Throws a `RangeError` for a colour or place that is not one.
+ * Sorts rectangles into tiles. It takes more than one pass where they touch very many; passes are
+ * drawn in their order. Throws a `RangeError` for a colour or place that is not one.
  */
 export function* batchRects(
   rects: readonly GpuRect[],
@@ -174,7 +174,7 @@ function coverTest(
     bottom >= Math.min(row * TILE + TILE, height);
 }
 
-/** Fills each list from its end; it is full where the rest is not seen. Uses up `left` and `ends`. */
+/** Fills each list from its end; where it is full, the rest is not seen. Uses up its arguments. */
 function fillLists(
   words: Uint32Array,
   lists: { rectCount: number; columns: number; ends: Uint32Array; left: Uint32Array },

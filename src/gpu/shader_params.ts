@@ -1,6 +1,6 @@
 /**
- * The parameters of a shader: what they may be, where they are in the uniforms, and how they become the
- * fields of its `struct Params`.
+ * The parameters of a shader: what they may be, where they are in the uniforms, and how they become
+ * the fields of its `struct Params`.
  *
  * @module
  */
@@ -48,8 +48,8 @@ const MAX_F32 = 3.4028234663852886e38;
 const PLACEHOLDER = "runnel_unused";
 
 /**
- * Throws a `TypeError` or `RangeError` that names the parameter where a name is no identifier, a type is
- * unknown, a range is empty or a default is not in it.
+ * Throws a `TypeError` or `RangeError` that names the parameter where a name is no identifier, a
+ * type is unknown, a range is empty or a default is not in it.
  */
 export function checkShaderParams(params: ShaderParams): void {
   for (const [name, param] of Object.entries(params)) {
@@ -72,9 +72,9 @@ export function checkShaderParams(params: ShaderParams): void {
 }
 
 /**
- * The values with those that are given under the names of parameters in their places; other names are
- * others' parameters. Throws a `TypeError` for what is not of a parameter's type, a `RangeError` for
- * what is out of its range; `current` is never changed.
+ * The values with those that are given under the names of parameters in their places; other names
+ * are others' parameters. Throws a `TypeError` for what is not of a parameter's type, a
+ * `RangeError` for what is out of its range; `current` is never changed.
  */
 export function readShaderValues(
   params: ShaderParams,

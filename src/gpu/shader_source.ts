@@ -1,6 +1,6 @@
 /**
- * The code of a pixel shader: the user's own first, so that the compiler counts its lines as the user
- * does, then what calls it.
+ * The code of a pixel shader: the user's own first, so that the compiler counts its lines as the
+ * user does, then what calls it.
  *
  * @module
  */

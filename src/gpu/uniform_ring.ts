@@ -1,6 +1,6 @@
 /**
- * Uniforms that change with every pass: small slots of one buffer, taken in turn, so that passes that
- * were recorded and not submitted yet keep theirs.
+ * Uniforms that change with every pass: small slots of one buffer, taken in turn, so that passes
+ * that were recorded and not submitted yet keep theirs.
  *
  * @module
  */

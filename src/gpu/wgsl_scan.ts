@@ -1,6 +1,6 @@
 /**
- * What WGSL code declares, as far as can be seen without a compiler: enough to say in the author's terms
- * what the compiler would say in those of the code around.
+ * What WGSL code declares, as far as can be seen without a compiler: enough to say in the author's
+ * terms what the compiler would say in those of the code around.
  *
  * @module
  */
@@ -89,7 +89,7 @@ function readTokens(wgsl: string): { tokens: Token[]; openComment: Token | undef
   return { tokens, openComment: comments[0] };
 }
 
-/** The name after the keyword; after `var` a template, as in `var<private>`, may stand before it. */
+/** The name after the keyword; a template may stand between, as in `var<private>`. */
 function declaredName(tokens: readonly Token[], index: number, wgsl: string): Token | undefined {
   const next = tokens[index + 1];
   if (next?.text !== "<") return next;

@@ -17,8 +17,8 @@ export interface Rect {
 }
 
 /**
- * The part of a rectangle inside a picture, on whole pixels: each edge is rounded by itself, so that
- * rectangles that touch still do. Where nothing is inside, width or height is 0.
+ * The part of a rectangle inside a picture, on whole pixels: each edge is rounded by itself, so
+ * that rectangles that touch still do. Where nothing is inside, width or height is 0.
  */
 export function clipRect(
   rect: Rect,

@@ -28,9 +28,9 @@ export interface ShaderDefinition extends PixelShaderOptions {
 /**
  * Makes a factory of processors from a WGSL function that gives a pixel its new colour. Its code is
  * compiled when the worker starts, and what is wrong with it said there, with line and text. Its
- * parameters are those of the stream: they start at their defaults and change while it runs; an update
- * with a value that a parameter does not take is refused with a `TypeError` or `RangeError`, and changes
- * nothing. `frame.time` is 0 at the first frame of a stream.
+ * parameters are those of the stream: they start at their defaults and change while it runs; an
+ * update with a value that a parameter does not take is refused with a `TypeError` or `RangeError`,
+ * and changes nothing. `frame.time` is 0 at the first frame of a stream.
  *
  * Throws a `TypeError` or `RangeError` that names a parameter that cannot be.
  *
