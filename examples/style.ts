@@ -1,12 +1,12 @@
 /**
- * Style transfer with an ONNX model, on the GPU where there is one. The model here is a small network
- * that draws ink lines, built on the spot; STYLE_MODEL names a file or URL of your own.
+ * Style transfer with an ONNX model, on the GPU where there is one. The model here is a small
+ * network that draws ink lines, built on the spot; STYLE_MODEL names a file or URL of your own.
  *
  *     ./runnel demo --processor examples/style.ts
  *     STYLE_MODEL=mosaic.onnx STYLE_RANGE=0-255 ./runnel demo --processor examples/style.ts
  *
- * The network sees 512 by 288 pixels, for speed, and frames leave in the size in which they came. Bars
- * around frames of another shape are cut off again.
+ * The network sees 512 by 288 pixels, for speed, and frames leave in the size in which they came.
+ * Bars around frames of another shape are cut off again.
  */
 
 import { OnnxProcessor } from "@runnel/runnel/inference";

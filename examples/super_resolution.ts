@@ -1,7 +1,7 @@
 /**
- * Super resolution with an ONNX model, on the GPU where there is one: frames leave as large as the model
- * makes them. The model here is a small one that doubles, built on the spot; UPSCALE_MODEL names a file
- * or URL of your own.
+ * Super resolution with an ONNX model, on the GPU where there is one: frames leave as large as the
+ * model makes them. The model here is a small one that doubles, built on the spot; UPSCALE_MODEL
+ * names a file or URL of your own.
  *
  *     ./runnel process input.mp4 output.mp4 --processor examples/super_resolution.ts
  *

@@ -1,21 +1,22 @@
 /**
- * The inputs of an image model beside the picture: a strength, a size, a flag. They are the same for
- * each frame.
+ * The inputs of an image model beside the picture: a strength, a size, a flag. They are the same
+ * for each frame.
  *
  * @module
  */
 
 import { Tensor } from "onnxruntime-common";
 import { ModelError } from "../base/errors.ts";
-import { type Dim, formatDims } from "./image_dims.ts";
-import type { ModelInfo, TensorInfo } from "./image_model.ts";
+import type { Dim } from "./image_dims.ts";
+import { describeInfo, type ModelTensorInfo } from "./tensor_info.ts";
+import type { ModelInfo } from "./tensor_search.ts";
 
 /** A constant input: a tensor as it is, or numbers that take the input's type and shape. */
 export type ExtraFeed = Tensor | number | readonly number[];
 
 /**
- * The tensors of every input but `imageInput`. Throws a {@linkcode ModelError} of code `MODEL_INPUT`
- * where one is missing, unknown, or of numbers that its input does not take.
+ * The tensors of every input but `imageInput`. Throws a {@linkcode ModelError} of code
+ * `MODEL_INPUT` where one is missing, unknown, or of numbers that its input does not take.
  */
 export function makeExtraFeeds(
   model: ModelInfo,
@@ -32,23 +33,25 @@ export function makeExtraFeeds(
     if (feed !== undefined) return [input.name, toTensor(model, input, feed)];
     throw inputError(
       model,
-      `it also takes "${input.name}" (${input.type} ${
-        formatDims(input.dims)
-      }), which no frame can ` +
-        `fill; give it with extraFeeds, or override preprocess() of OnnxProcessor`,
+      `it also takes ${
+        describeInfo(input)
+      }, which no frame can fill; give it with extraFeeds, or ` +
+        "override preprocess() of OnnxProcessor",
     );
   }));
 }
 
-function toTensor(model: ModelInfo, input: TensorInfo, feed: ExtraFeed): Tensor {
+function toTensor(model: ModelInfo, input: ModelTensorInfo, feed: ExtraFeed): Tensor {
   if (typeof feed === "object" && "dims" in feed) return feed;
   const values = typeof feed === "number" ? [feed] : feed;
   const dims = fillDims(input.dims, values.length);
   if (dims !== undefined) return new Tensor(input.type as Tensor.Type, values, dims);
   throw inputError(
     model,
-    `extraFeeds has ${values.length} numbers for "${input.name}", which is ${input.type} ` +
-      `${formatDims(input.dims)}; give as many as that, or a Tensor`,
+    `extraFeeds has ${values.length} numbers for ${
+      describeInfo(input)
+    }; give as many as it takes, ` +
+      "or a Tensor",
   );
 }
 

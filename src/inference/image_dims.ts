@@ -49,9 +49,9 @@ const LAYOUTS: Readonly<Record<number, readonly Places[]>> = {
 };
 
 /**
- * Reads dimensions as those of one picture: `[1,C,H,W]`, `[1,H,W,C]`, `[C,H,W]` or `[H,W,C]` with C = 1,
- * 3 or 4, where any may be dynamic; a dynamic C needs `hints.channels`. `undefined` where they are no
- * picture, or say too little.
+ * Reads dimensions as those of one picture: `[1,C,H,W]`, `[1,H,W,C]`, `[C,H,W]` or `[H,W,C]` with C
+ * = 1, 3 or 4, where any may be dynamic; a dynamic C needs `hints.channels`. `undefined` where they
+ * are no picture, or say too little.
  */
 export function parseImageDims(
   dims: readonly Dim[],
@@ -72,11 +72,6 @@ export function parseImageDims(
     width: numberOf(dims[places.width]),
     height: numberOf(dims[places.height]),
   };
-}
-
-/** Dimensions for people: `[1,3,height,?]`. */
-export function formatDims(dims: readonly Dim[]): string {
-  return `[${dims.map((dim) => dim ?? "?").join(",")}]`;
 }
 
 function fits(dims: readonly Dim[], places: Places, hints: DimsHints): boolean {

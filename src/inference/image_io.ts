@@ -9,7 +9,7 @@ import { ModelError } from "../base/errors.ts";
 import type { Size, TensorRange } from "../gpu/mod.ts";
 import { imageToTensor, type VideoFrame } from "../frames/mod.ts";
 import { type ExtraFeed, makeExtraFeeds } from "./extra_feeds.ts";
-import { formatDims, type ImageDims, parseImageDims } from "./image_dims.ts";
+import { type ImageDims, parseImageDims } from "./image_dims.ts";
 import {
   findImageInput,
   findImageOutput,
@@ -25,12 +25,13 @@ import {
 } from "./image_placement.ts";
 import { stretchRange } from "./min_max.ts";
 import type { Model } from "./model.ts";
+import { describeInfo } from "./tensor_info.ts";
 
 /** What the user said of a model's pictures. */
 export interface ImageIoOptions {
-  /** See there. */
+  /** How frames go in. */
   readonly input?: ImageInputOptions;
-  /** See there. */
+  /** How they come out. */
   readonly output?: ImageOutputOptions;
   /** The other inputs. */
   readonly extraFeeds?: Readonly<Record<string, ExtraFeed>>;
@@ -48,6 +49,7 @@ export class ImageIo {
   /** The tensors made here, which nobody else may give back. */
   readonly #made = new WeakSet<Tensor>();
 
+  /** Reads nothing yet: a processor may have its own way in or out. */
   constructor(model: Model, options: ImageIoOptions) {
     this.#model = model;
     this.#options = options;
@@ -97,7 +99,7 @@ export class ImageIo {
   frame(outputs: Readonly<Record<string, Tensor>>, frame: VideoFrame): VideoFrame {
     const { output } = this;
     const tensor = outputs[output.name];
-    if (tensor === undefined) throw this.#refuse(`output "${output.name}" was not computed`);
+    if (tensor === undefined) throw this.#refuse(`there is no output "${output.name}"`);
     const image = this.#imageOf(tensor);
     const placement = this.#placements.get(frame);
     const picture = outputPicture(output, { tensor: image, frame, placement });
@@ -125,12 +127,14 @@ export class ImageIo {
     if (image !== undefined && width !== undefined && height !== undefined) {
       return { ...image, width, height };
     }
-    throw this.#refuse(`output "${name}" is ${tensor.type} ${formatDims(tensor.dims)}`);
+    throw this.#refuse(
+      `its output is ${describeInfo({ name, type: tensor.type, dims: tensor.dims })}`,
+    );
   }
 
   /**
-   * What the user asked for, else what went in, if it has a name: a style model for 0–255 gives 0–255. A
-   * depth map or matte is 0–1 whatever went in.
+   * What the user asked for, else what went in, if it has a name: a style model for 0–255 gives
+   * 0–255. A depth map or matte is 0–1 whatever went in.
    */
   #rangeOf(tensor: Tensor, { channels }: ImageDims): TensorRange | "minmax" {
     const { range } = this.output;

@@ -4,36 +4,24 @@
  * @module
  */
 
-import { ModelError, type ModelErrorCode } from "../base/mod.ts";
-import type { Fit, TensorDtype, TensorRange, TensorSpec } from "../gpu/mod.ts";
+import type { ModelError } from "../base/errors.ts";
 import {
-  type Dim,
-  type DimsHints,
-  formatDims,
-  type ImageDims,
-  parseImageDims,
-} from "./image_dims.ts";
+  type Fit,
+  resolveTensorSpec,
+  type TensorDtype,
+  type TensorRange,
+  type TensorSpec,
+} from "../gpu/mod.ts";
+import { type DimsHints, type ImageDims, parseImageDims } from "./image_dims.ts";
 import type { ImageInputOptions, ImageOutputOptions } from "./image_options.ts";
-
-/** An input or output of a model. */
-export interface TensorInfo {
-  /** Its name in the graph. */
-  readonly name: string;
-  /** Type of its numbers, as onnxruntime calls it. */
-  readonly type: string;
-  /** Sizes; names or `undefined` where they are dynamic. */
-  readonly dims: readonly Dim[];
-}
-
-/** What is known of a model without running it. A `Model` is one. */
-export interface ModelInfo {
-  /** For messages. */
-  readonly name: string;
-  /** What it takes. */
-  readonly inputs: readonly TensorInfo[];
-  /** What it gives. */
-  readonly outputs: readonly TensorInfo[];
-}
+import type { ModelTensorInfo } from "./tensor_info.ts";
+import {
+  chooseTensor,
+  type ModelInfo,
+  refusal,
+  type TensorSearch,
+  tensorsOf,
+} from "./tensor_search.ts";
 
 /** The image input of a model, with every default applied. */
 export interface ImageInput {
@@ -68,26 +56,29 @@ export interface ImageOutput {
 }
 
 /**
- * Finds the input of a model that takes a picture. Throws a {@linkcode ModelError}: `MODEL_INPUT` where
- * an option is missing or does not fit the model, `MODEL_UNSUPPORTED` where no input takes a picture.
+ * Finds the input of a model that takes a picture. Throws a {@linkcode ModelError}: `MODEL_INPUT`
+ * where an option is missing or does not fit the model, `MODEL_UNSUPPORTED` where no input takes a
+ * picture; and a `TypeError` or `RangeError` for options that no model takes.
  */
 export function findImageInput(model: ModelInfo, options: ImageInputOptions = {}): ImageInput {
-  const search: Search = { model, kind: "input", options };
+  const search: TensorSearch = { model, kind: "input", options };
   const info = findTensor(search, (tensor) => imageDims(tensor, options) !== undefined);
   const image = imageDims(info, options);
   if (image === undefined) throw notAPicture(search, info);
-  const type = dtypeOf(search, info);
+  const dtype = dtypeOf(search, info);
+  const spec = {
+    layout: image.layout,
+    channels: image.channels,
+    dtype,
+    channelOrder: options.channelOrder ?? "rgb",
+    range: options.range ?? (dtype === "uint8" ? "0-255" : "0-1"),
+  } as const;
+  resolveTensorSpec(spec); // Throws now what would fail on every frame.
   const width = side(search, { name: "width", found: image.width, wanted: options.width });
   const height = side(search, { name: "height", found: image.height, wanted: options.height });
   return {
     name: info.name,
-    spec: {
-      layout: image.layout,
-      channels: image.channels,
-      dtype: type,
-      channelOrder: options.channelOrder ?? "rgb",
-      range: options.range ?? (type === "uint8" ? "0-255" : "0-1"),
-    },
+    spec,
     width,
     height,
     multipleOf: multiple(options.multipleOf ?? 1),
@@ -97,17 +88,20 @@ export function findImageInput(model: ModelInfo, options: ImageInputOptions = {}
 }
 
 /**
- * Finds the output of a model that holds a picture; `input` is its image input, if it has one. Throws a
- * {@linkcode ModelError} as {@linkcode findImageInput} does.
+ * Finds the output of a model that holds a picture; `input` is its image input, if it has one.
+ * Throws as {@linkcode findImageInput} does.
  */
 export function findImageOutput(
   model: ModelInfo,
   options: ImageOutputOptions = {},
   input?: ImageInput,
 ): ImageOutput {
-  const search: Search = { model, kind: "output", options };
+  const search: TensorSearch = { model, kind: "output", options };
   const info = findTensor(search, (tensor) => mayHoldPicture(tensor, { hints: options, input }));
-  dtypeOf(search, info);
+  const dtype = dtypeOf(search, info);
+  if (options.range !== undefined && options.range !== "minmax") {
+    resolveTensorSpec({ dtype, channels: options.channels ?? 1, range: options.range });
+  }
   const image = imageDims(info, options);
   if (image === undefined && !isOpen(info, options)) throw notAPicture(search, info);
   return {
@@ -121,60 +115,29 @@ export function findImageOutput(
   };
 }
 
-/** Lists the inputs or outputs of a model for people. */
-export function listTensors(tensors: readonly TensorInfo[]): string {
-  if (tensors.length === 0) return "none";
-  return tensors.map(({ name, type, dims }) => `"${name}" (${type} ${formatDims(dims)})`).join(
-    ", ",
-  );
-}
-
-/** By how much the sides of an output may differ in scale: a model may round them to its own steps. */
+/**
+ * By how much the sides of an output may differ in scale: a model may round them to its own steps.
+ */
 const MAX_STRETCH = 1.25;
 
-/** What is looked for, and what the user said of it. */
-interface Search {
-  readonly model: ModelInfo;
-  readonly kind: "input" | "output";
-  readonly options: TensorChoice;
-}
-
-interface TensorChoice extends DimsHints {
-  readonly name?: string;
-  readonly dtype?: TensorDtype;
-}
-
-/** The tensor that the user named, else the only one that will do. */
-function findTensor(search: Search, willDo: (tensor: TensorInfo) => boolean): TensorInfo {
-  const { kind, options } = search;
-  const tensors = tensorsOf(search);
-  if (options.name !== undefined) {
-    const named = tensors.find(({ name }) => name === options.name);
-    if (named !== undefined) return named;
-    throw refuse(search, {
-      code: "MODEL_INPUT",
-      found: `it has no ${kind} "${options.name}"`,
-      advice: `set ${kind}.name to one of its ${kind}s`,
-    });
-  }
-  const [found, ...others] = tensors.filter(willDo);
-  if (found !== undefined && others.length === 0) return found;
+/** The tensor that is the picture. */
+function findTensor(
+  search: TensorSearch,
+  willDo: (tensor: ModelTensorInfo) => boolean,
+): ModelTensorInfo {
+  const found = chooseTensor(search, willDo);
   if (found === undefined) throw noPicture(search);
-  throw refuse(search, {
-    code: "MODEL_INPUT",
-    found: `${others.length + 1} of its ${kind}s may be the picture`,
-    advice: `say which with ${kind}.name`,
-  });
+  return found;
 }
 
 /** The dimensions as those of a picture of numbers that a picture may have. */
-function imageDims(tensor: TensorInfo, hints: DimsHints): ImageDims | undefined {
+function imageDims(tensor: ModelTensorInfo, hints: DimsHints): ImageDims | undefined {
   return isImageType(tensor.type) ? parseImageDims(tensor.dims, hintsOf(hints)) : undefined;
 }
 
 /** Whether an output is a picture, or may turn out to be one. */
 function mayHoldPicture(
-  tensor: TensorInfo,
+  tensor: ModelTensorInfo,
   { hints, input }: { readonly hints: DimsHints; readonly input: ImageInput | undefined },
 ): boolean {
   const image = imageDims(tensor, hints);
@@ -191,23 +154,23 @@ function mayHoldPicture(
  * Whether only a run will show what the dimensions of an output are. None at all is how onnxruntime
  * reports an unknown number of them.
  */
-function isOpen({ type, dims }: TensorInfo, hints: DimsHints): boolean {
+function isOpen({ type, dims }: ModelTensorInfo, hints: DimsHints): boolean {
   if (!isImageType(type)) return false;
   return dims.length === 0 ||
     parseImageDims(dims, { channels: 3, ...hintsOf(hints) }) !== undefined;
 }
 
-function dtypeOf(search: Search, { name, type }: TensorInfo): TensorDtype {
+function dtypeOf(search: TensorSearch, { name, type }: ModelTensorInfo): TensorDtype {
   const { kind, options } = search;
   if (!isImageType(type)) {
-    throw refuse(search, {
+    throw refusal(search, {
       code: "MODEL_UNSUPPORTED",
       found: `its ${kind} "${name}" is of ${type}`,
       advice: "a picture is of uint8, float32 or float16",
     });
   }
   if (options.dtype !== undefined && options.dtype !== type) {
-    throw refuse(search, {
+    throw refusal(search, {
       code: "MODEL_INPUT",
       found: `${kind}.dtype is ${options.dtype}, and its ${kind} "${name}" is of ${type}`,
       advice: `leave ${kind}.dtype out`,
@@ -222,13 +185,13 @@ interface Side {
   readonly wanted: number | undefined;
 }
 
-function side(search: Search, { name, found, wanted }: Side): number | undefined {
+function side(search: TensorSearch, { name, found, wanted }: Side): number | undefined {
   if (wanted === undefined) return found;
   if (!Number.isInteger(wanted) || wanted < 1) {
     throw new RangeError(`Cannot use an input ${name} of ${wanted}: give a whole number from 1`);
   }
   if (found === undefined || found === wanted) return wanted;
-  throw refuse(search, {
+  throw refusal(search, {
     code: "MODEL_INPUT",
     found: `input.${name} is ${wanted}, and the model takes ${found} only`,
     advice: `leave input.${name} out`,
@@ -240,17 +203,17 @@ function multiple(of: number): number {
   throw new RangeError(`Cannot round sizes up to a multiple of ${of}: give a whole number from 1`);
 }
 
-function noPicture(search: Search): ModelError {
+function noPicture(search: TensorSearch): ModelError {
   const { kind, options } = search;
   const open = tensorsOf(search).some((info) => info.dims.length > 0 && isOpen(info, options));
   if (options.channels === undefined && open) {
-    return refuse(search, {
+    return refusal(search, {
       code: "MODEL_INPUT",
       found: "its metadata does not say how many channels a picture has",
       advice: `set ${kind}.channels to 1, 3 or 4, and ${kind}.layout to "nchw" or "nhwc"`,
     });
   }
-  return refuse(search, {
+  return refusal(search, {
     code: "MODEL_UNSUPPORTED",
     found: `none of its ${kind}s is a picture`,
     advice: "a picture is uint8, float32 or float16 [1,C,H,W], [1,H,W,C], [C,H,W] or [H,W,C] " +
@@ -259,32 +222,13 @@ function noPicture(search: Search): ModelError {
   });
 }
 
-function notAPicture(search: Search, { name }: TensorInfo): ModelError {
+function notAPicture(search: TensorSearch, { name }: ModelTensorInfo): ModelError {
   const { kind } = search;
-  return refuse(search, {
+  return refusal(search, {
     code: "MODEL_INPUT",
     found: `its ${kind} "${name}" is no picture as it stands`,
     advice: `set ${kind}.channels and ${kind}.layout, or name another ${kind}`,
   });
-}
-
-interface Refusal {
-  readonly code: ModelErrorCode;
-  readonly found: string;
-  readonly advice: string;
-}
-
-function refuse(search: Search, { code, found, advice }: Refusal): ModelError {
-  const { model, kind } = search;
-  const list = listTensors(tensorsOf(search));
-  const verb = kind === "input" ? `give ${model.name} pictures` : `get pictures from ${model.name}`;
-  return new ModelError(code, `Cannot ${verb}: ${found} (${kind}s: ${list}); ${advice}`, {
-    context: { model: model.name, [`${kind}s`]: list },
-  });
-}
-
-function tensorsOf({ model, kind }: Search): readonly TensorInfo[] {
-  return kind === "input" ? model.inputs : model.outputs;
 }
 
 /** Only the fields of hints, without those that are not set. */

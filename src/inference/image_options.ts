@@ -10,18 +10,25 @@ import type { Fit, TensorRange, TensorSpec } from "../gpu/mod.ts";
 export interface ImageInputOptions extends TensorSpec {
   /** Name of the input. @default the only one that takes a picture */
   readonly name?: string;
-  /** Width in pixels of a model whose width is dynamic. @default the frame's */
+  /**
+   * Width in pixels, where the model leaves it open. @default the frame's, or in proportion to
+   * `height`
+   */
   readonly width?: number;
-  /** Height in pixels of a model whose height is dynamic. @default the frame's */
+  /**
+   * Height in pixels, where the model leaves it open. @default the frame's, or in proportion to
+   * `width`
+   */
   readonly height?: number;
   /**
-   * Sizes taken from the frame are rounded up to a multiple of this; what is added is cut off again.
+   * Sizes taken from the frame are rounded up to a multiple of this; what is added is cut off
+   * again.
    * @default 1
    */
   readonly multipleOf?: number;
   /**
-   * How a frame fills another size. Of a `"letterbox"`, the bars are cut off the result; a `"cover"`
-   * loses what does not fit.
+   * How a frame fills another size. Of a `"letterbox"`, the bars are cut off the result; a
+   * `"cover"` loses what does not fit.
    * @default "letterbox"; "pad" where the size is the frame's, rounded up
    */
   readonly fit?: Fit;
@@ -42,8 +49,8 @@ export interface ImageOutputOptions extends Omit<TensorSpec, "range"> {
    */
   readonly range?: TensorRange | "minmax";
   /**
-   * `"model"`: frames have the size that the model gives. `"frame"`: they are scaled to the size of the
-   * frames that came.
+   * `"model"`: frames have the size that the model gives. `"frame"`: they are scaled to the size of
+   * the frames that came.
    * @default "model" where frames go into the model as large as they are, so that super resolution
    * doubles them; else "frame"
    */

@@ -27,11 +27,17 @@ export interface OutputPicture {
   readonly height: number;
 }
 
-/** Places a frame in the input: at its own size where the model takes any. */
+/**
+ * Places a frame in the input. A side that the model leaves open is the frame's, or in proportion
+ * to the other side where that one is set.
+ */
 export function placeFrame(input: ImageInput, frame: Size): Placement {
+  const { width, height, multipleOf } = input;
+  const openSide = (own: number, other: number, otherSet: number | undefined): number =>
+    roundUp(Math.max(1, Math.round(own * (otherSet ?? other) / other)), multipleOf);
   const size = {
-    width: input.width ?? roundUp(frame.width, input.multipleOf),
-    height: input.height ?? roundUp(frame.height, input.multipleOf),
+    width: width ?? openSide(frame.width, frame.height, height),
+    height: height ?? openSide(frame.height, frame.width, width),
   };
   const { crop, inner } = fitMapping(frame, size, input.fit);
   return { size, crop, inner };
@@ -44,8 +50,8 @@ export function inputTensorOptions(input: ImageInput, { size }: Placement): Pict
 }
 
 /**
- * What is the frame in an output of `tensor` pixels. An output of twice the size of the input has the
- * frame at twice the place. Without a placement, the whole output is the frame.
+ * What is the frame in an output of `tensor` pixels. An output of twice the size of the input has
+ * the frame at twice the place. Without a placement, the whole output is the frame.
  */
 export function outputPicture(
   output: Pick<ImageOutput, "size">,

@@ -1,5 +1,6 @@
 /**
- * Stretches the numbers of a tensor to 0–1: the least and greatest of each frame are black and white.
+ * Stretches the numbers of a tensor to 0–1: the least and greatest of each frame are black and
+ * white.
  *
  * @module
  */
@@ -25,8 +26,8 @@ interface Pipelines {
 const pipelines = new WeakMap<Gpu, Map<string, Pipelines>>();
 
 /**
- * A `float32` tensor of the same shape, on the same device, with the least number at 0 and the greatest
- * at 1; NaN is 0. `gpu` is that of a tensor on the GPU. The caller disposes of the result.
+ * A `float32` tensor of the same shape, on the same device, with the least number at 0 and the
+ * greatest at 1; NaN is 0. `gpu` is that of a tensor on the GPU. The caller disposes of the result.
  */
 export function stretchRange(tensor: Tensor, gpu: Gpu | undefined): Tensor {
   if (tensor.location !== "gpu-buffer") return stretchOnCpu(tensor);

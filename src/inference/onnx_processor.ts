@@ -45,7 +45,8 @@ export interface OnnxProcessorOptions {
   /** See {@linkcode FrameProcessor.onError}. @default "drop" */
   readonly onError?: ErrorPolicy;
   /**
-   * See {@linkcode FrameProcessor.timeoutMs}. The first frame of a new size compiles the model's shaders.
+   * See {@linkcode FrameProcessor.timeoutMs}. The first frame of a new size compiles the model's
+   * shaders.
    * @default 30000
    */
   readonly timeoutMs?: number;
@@ -53,10 +54,11 @@ export interface OnnxProcessorOptions {
 
 /**
  * Sends frames through an ONNX model. A model from image to image needs nothing but its file: how
- * frames go in and come out is read from its metadata, and `input` and `output` say what is not there.
+ * frames go in and come out is read from its metadata, and `input` and `output` say what is not
+ * there.
  *
- * For another model, extend the class and override {@linkcode preprocess}, {@linkcode postprocess} or
- * both. With the provider `webgpu`, frames and tensors are on the GPU all along.
+ * For another model, extend the class and override {@linkcode preprocess}, {@linkcode postprocess}
+ * or both. With the provider `webgpu`, frames and tensors are on the GPU all along.
  *
  * ```ts
  * import type { Tensor } from "onnxruntime-common";
@@ -133,7 +135,9 @@ export class OnnxProcessor extends FrameProcessor {
     if (isSide(width) && isSide(height)) await this.#warmUp({ width, height });
   }
 
-  /** Runs the model on a frame. Override {@linkcode preprocess} and {@linkcode postprocess} instead. */
+  /**
+   * Runs the model on a frame. Override {@linkcode preprocess} and {@linkcode postprocess} instead.
+   */
   override async processVideo(frame: VideoFrame): Promise<VideoResult> {
     const feeds = await this.preprocess(frame);
     const outputs = await this.#run(feeds);
@@ -145,16 +149,16 @@ export class OnnxProcessor extends FrameProcessor {
   }
 
   /**
-   * Makes the inputs of the model from a frame; this one fills the image input and `extraFeeds`. Tensors
-   * of `frame.gpuTensor()` are given back with the frame.
+   * Makes the inputs of the model from a frame; this one fills the image input and `extraFeeds`.
+   * Tensors of `frame.gpuTensor()` are given back with the frame.
    */
   preprocess(frame: VideoFrame): Feeds | Promise<Feeds> {
     return this.#io.feeds(frame);
   }
 
   /**
-   * Makes the result from the outputs of the model; this one takes the picture of the image output. The
-   * outputs are disposed of afterwards. Return `frame` to publish it as it came, and use
+   * Makes the result from the outputs of the model; this one takes the picture of the image output.
+   * The outputs are disposed of afterwards. Return `frame` to publish it as it came, and use
    * `this.context.sendData()` for what was found in it.
    */
   postprocess(

@@ -7,6 +7,7 @@ import {
   upscalerModel,
   vectorInputModel,
 } from "../../scripts/build_models.ts";
+import { modelBytes, node } from "../../scripts/models/graph.ts";
 import { ModelError } from "../../src/base/mod.ts";
 import type { Picture, VideoFrame } from "../../src/frames/mod.ts";
 import { OnnxProcessor } from "../../src/inference/onnx_processor.ts";
@@ -166,6 +167,33 @@ providerTest("the output's numbers are read as the input's were written", async 
   assertClose(await processed(swapped, frame), toI420({ width, height, values: undone }));
 });
 
+providerTest("numbers of any range come back as the pixels that they were", async (provider) => {
+  const normal = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+  const cases = [
+    [{ range: "-1-1" }, {}],
+    [{ range: normal }, { range: normal }],
+    [{ range: normal, channelOrder: "bgr" }, { range: normal }],
+  ] as const;
+  for (const [input, output] of cases) {
+    const options = { model: gainModel(), provider, input, output, extraFeeds: { gain: 1 } };
+    await using processor = await openProcessor(options);
+    const frame = noisyFrame(18, 10);
+    const expected = toI420(rgbOf(frame));
+    assertClose(await processed(processor, frame), expected);
+  }
+});
+
+providerTest("a model may take other inputs, and say nothing of its output", async (provider) => {
+  const model = gainModel();
+  await using processor = await openProcessor({ model, provider, extraFeeds: { gain: 0.5 } });
+  for (let turn = 0; turn < 2; turn++) {
+    const frame = noisyFrame(18, 10);
+    const { width, height, values } = rgbOf(frame);
+    const expected = toI420({ width, height, values: values.map((value) => value / 2) });
+    assertClose(await processed(processor, frame), expected);
+  }
+});
+
 providerTest("a depth map is stretched over all greys", async (provider) => {
   const output = { range: "minmax" } as const;
   await using processor = await openProcessor({ model: greyModel(), provider, output });
@@ -246,6 +274,20 @@ providerTest("what a failing hook leaves behind is given back", async (provider)
   await rejects(processor.processVideo(frame), /no such luck/);
   strictEqual(processor.model.stats.liveOutputs, 0);
 });
+
+/** `input` times the scalar `gain`; the output's dimensions are all left open. */
+function gainModel(): Uint8Array<ArrayBuffer> {
+  return modelBytes({
+    name: "gain",
+    inputs: [
+      { name: "input", type: "float32", dims: [1, 3, "height", "width"] },
+      { name: "gain", type: "float32", dims: [1] },
+    ],
+    outputs: [{ name: "output", type: "float32", dims: ["a", "b", "c", "d"] }],
+    nodes: [node("Mul", [["input", "gain"], ["output"]])],
+    initializers: [],
+  });
+}
 
 Deno.test("initialize() refuses what would fail on every frame", async () => {
   const cases = [

@@ -16,7 +16,10 @@ export interface RgbPicture {
   readonly values: Float64Array;
 }
 
-/** A frame with gentle slopes in luma and chroma, another for each `seed`, so that blurs matter little. */
+/**
+ * A frame with gentle slopes in luma and chroma, another for each `seed`, so that blurs matter
+ * little.
+ */
 export function smoothFrame(width: number, height: number, seed = 0): VideoFrame {
   const data = new Uint8Array(width * height + 2 * ((width + 1) >> 1) * ((height + 1) >> 1));
   const chroma = (width + 1) >> 1;
@@ -51,7 +54,10 @@ export function rgbOf(picture: Picture): RgbPicture {
   return { width, height, values: Float64Array.from(bytes, (byte) => byte / 255) };
 }
 
-/** What `convolutionModel()` makes of a picture: blurred, black beyond the edges, red and blue swapped. */
+/**
+ * What `convolutionModel()` makes of a picture: blurred, black beyond the edges, red and blue
+ * swapped.
+ */
 export function blurred({ width, height, values }: RgbPicture): RgbPicture {
   return picture(width, height, (x, y, channel) => {
     let sum = 0;
@@ -108,7 +114,9 @@ export function greatestError(actual: Picture, expected: Picture): number {
   );
 }
 
-/** The mean difference of a byte, for pictures that were scaled and so are alike but not the same. */
+/**
+ * The mean difference of a byte, for pictures that were scaled and so are alike but not the same.
+ */
 export function meanError(actual: Picture, expected: Picture): number {
   greatestError(actual, expected); // Checks the sizes.
   const sum = expected.data.reduce((all, byte, at) => all + Math.abs(byte - actual.data[at]!), 0);
