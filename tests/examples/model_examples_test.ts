@@ -2,7 +2,14 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert/strict";
 import style from "../../examples/style.ts";
 import superResolution from "../../examples/super_resolution.ts";
 import { fakeContext, initialized, processed } from "../inference/processor_rig.ts";
-import { doubled, greatestError, meanError, rgbOf, smoothFrame, toI420 } from "../inference/rgb_picture.ts";
+import {
+  doubled,
+  greatestError,
+  meanError,
+  rgbOf,
+  smoothFrame,
+  toI420,
+} from "../inference/rgb_picture.ts";
 
 Deno.test("examples/style.ts draws frames anew, in their own size", async () => {
   await using processor = await initialized(style());
