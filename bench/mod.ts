@@ -1,6 +1,6 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput` and `relay`; all of them without a name.
+ * [--seconds N]` with the names `latency`, `throughput`, `relay` and `gpu`; all of them without a name.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -11,6 +11,7 @@
 // deno-lint-ignore-file no-console
 
 import { parseArgs } from "node:util";
+import { benchGpu } from "./gpu_bench.ts";
 import {
   LATENCY_CASES,
   type LatencyCase,
@@ -52,6 +53,7 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   latency: benchLatency,
   throughput: benchThroughput,
   relay: ({ runs }) => benchRelay({ runs }),
+  gpu: benchGpuRows,
 };
 
 async function benchLatency(settings: BenchSettings): Promise<LatencyRow[]> {
@@ -115,6 +117,15 @@ async function benchThroughput({ runs }: BenchSettings): Promise<unknown[]> {
     rows.push({ size: `${size.width}x${size.height}`, fps: round(median(fps)) });
   }
   return rows;
+}
+
+/** Each figure is taken over a fifth of the seconds of a stream's. */
+async function benchGpuRows({ seconds }: BenchSettings): Promise<unknown> {
+  const { adapter, software, rows } = await benchGpu({
+    seconds: seconds / 5,
+    progress: (what) => console.error(what),
+  });
+  return rows.map((row) => ({ adapter, software, ...row }));
 }
 
 async function main(args: string[]): Promise<number> {

@@ -14,7 +14,7 @@ export function median(values: readonly number[]): number {
   return percentile([...values].sort((a, b) => a - b), 0.5);
 }
 
-/** To one decimal. */
-export function round(value: number): number {
-  return Math.round(value * 10) / 10;
+/** To one decimal, or another step than a tenth. */
+export function round(value: number, steps = 10): number {
+  return Math.round(value * steps) / steps;
 }

@@ -31,6 +31,7 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted before the w
  * second SIGINT or SIGTERM.
  */
 export async function main(args: readonly string[]): Promise<number> {
+  quietMesa();
   let exitCode: ExitCode = EXIT.ok;
   const program = createProgram(async (settings, task) => {
     exitCode = await runCommand(settings, task);
@@ -43,6 +44,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   }
+}
+
+/** Without this variable Mesa's Vulkan driver complains on standard error each time it is asked. */
+function quietMesa(): void {
+  if (Deno.build.os !== "linux" || Deno.env.has("XDG_RUNTIME_DIR")) return;
+  Deno.env.set("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
 }
 
 function createProgram(run: RunTask): Command {

@@ -25,11 +25,23 @@ export function progressLine({ frames, totalFrames, elapsedSeconds }: Progress):
   }
   // An estimate of the total may be too low.
   const share = Math.min(1, frames / totalFrames);
+  const left = fps > 0 ? clock(Math.max(0, totalFrames - frames) / fps) : "-:--";
+  return `${shareBar(share)}  ${frames}/${totalFrames} frames  ${rate}  ${left} left`;
+}
+
+/** How much of a download is there, such as `[######------]  50%  2.3/4.7 MB`. */
+export function bytesLine(loadedBytes: number, totalBytes: number | undefined): string {
+  const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+  if (totalBytes === undefined || totalBytes <= 0) return `${megabytes(loadedBytes)} MB`;
+  const share = Math.min(1, loadedBytes / totalBytes);
+  return `${shareBar(share)}  ${megabytes(loadedBytes)}/${megabytes(totalBytes)} MB`;
+}
+
+/** A share of 0 to 1 as a bar and in percent. */
+function shareBar(share: number): string {
   const filled = Math.round(share * BAR_WIDTH);
   const bar = "#".repeat(filled) + "-".repeat(BAR_WIDTH - filled);
-  const percent = `${Math.floor(share * 100)}%`.padStart(4);
-  const left = fps > 0 ? clock(Math.max(0, totalFrames - frames) / fps) : "-:--";
-  return `[${bar}] ${percent}  ${frames}/${totalFrames} frames  ${rate}  ${left} left`;
+  return `[${bar}] ${`${Math.floor(share * 100)}%`.padStart(4)}`;
 }
 
 /** Seconds as `M:SS` or `H:MM:SS`. */

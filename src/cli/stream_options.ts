@@ -7,10 +7,10 @@
 import type { Command } from "commander";
 import type { OutputAudioCodec } from "../session/mod.ts";
 import { option, positiveNumber, wholeNumber } from "./options.ts";
+import { addProcessorOptions, type ProcessorFlags } from "./processor_options.ts";
 
 /** Values of the options that {@linkcode addStreamOptions} adds. */
-export interface StreamFlags {
-  readonly processor: string;
+export interface StreamFlags extends ProcessorFlags {
   readonly targetFps: number;
   readonly maxQueueSize: number;
   readonly audioCodec: OutputAudioCodec;
@@ -19,17 +19,9 @@ export interface StreamFlags {
 /** Most frames of `--max-queue-size`: each holds a picture. */
 const MAX_QUEUE_SIZE = 1000;
 
-/** Adds `--processor`. */
-export function addProcessorOption(command: Command): Command {
-  return command.addOption(option("--processor <name>", "built-in processor, or FILE.ts", {
-    env: "RUNNEL_PROCESSOR",
-    default: "passthrough",
-  }));
-}
-
-/** Adds `--processor`, `--target-fps`, `--max-queue-size` and `--audio-codec`. */
+/** Adds the options of the processor, `--target-fps`, `--max-queue-size` and `--audio-codec`. */
 export function addStreamOptions(command: Command): Command {
-  return addProcessorOption(command)
+  return addProcessorOptions(command)
     .addOption(
       option("--target-fps <fps>", "most frames per second, unless a stream sets its own", {
         env: "RUNNEL_TARGET_FPS",

@@ -7,7 +7,6 @@
 
 import { delay } from "@std/async/delay";
 import type { Command } from "commander";
-import { loadProcessor } from "../../processor/mod.ts";
 import { StreamServer } from "../../server/mod.ts";
 import { TricklePublisher, TrickleServer } from "../../trickle/mod.ts";
 import { ChannelRecording } from "../channel_recording.ts";
@@ -19,11 +18,10 @@ import type { LogSettings } from "../logging.ts";
 import { option, port } from "../options.ts";
 import { writeStdout } from "../stdout.ts";
 import { StreamApi } from "../stream_api.ts";
-import { addProcessorOption } from "../stream_options.ts";
+import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
 
-interface DemoFlags extends LogSettings, TestFlags {
-  readonly processor: string;
+interface DemoFlags extends LogSettings, TestFlags, ProcessorFlags {
   readonly input: string;
   readonly output?: string;
   readonly port: number;
@@ -60,12 +58,12 @@ export function addDemo(program: Command, run: RunTask): Command {
       env: "RUNNEL_DEMO_JSON",
       default: false,
     }));
-  return addTestOptions(addProcessorOption(command))
+  return addTestOptions(addProcessorOptions(command))
     .action((flags: DemoFlags) => run(flags, (context) => demo(flags, context)));
 }
 
 async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode> {
-  const processor = await loadProcessor(flags.processor);
+  const processor = await chooseProcessor(flags, context);
   await using trickle = new TrickleServer();
   trickle.listen({ port: 0 });
   await using server = new StreamServer({
@@ -73,6 +71,7 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
     host: "127.0.0.1",
     port: flags.port,
     targetFps: Infinity,
+    gpuDepth: flags.gpuDepth,
   });
   await server.start();
   await server.initialized;

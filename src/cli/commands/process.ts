@@ -6,7 +6,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError, describeError, ProcessorError, roomLogger } from "../../base/mod.ts";
-import { type FrameProcessor, loadProcessor } from "../../processor/mod.ts";
+import type { FrameProcessor } from "../../processor/mod.ts";
 import {
   openFileSession,
   type OutputAudioCodec,
@@ -19,15 +19,14 @@ import type { LogSettings } from "../logging.ts";
 import { option, type Size, size } from "../options.ts";
 import { pause } from "../../base/pause.ts";
 import { clock, progressLine } from "../progress_bar.ts";
-import { addProcessorOption } from "../stream_options.ts";
+import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
 
 const log = roomLogger("cli");
 
 /** How often the progress bar is drawn. */
 const PROGRESS_INTERVAL_MS = 200;
 
-interface ProcessFlags extends LogSettings {
-  readonly processor: string;
+interface ProcessFlags extends LogSettings, ProcessorFlags {
   readonly size?: Size;
   readonly params: StreamParams;
   readonly audioCodec: OutputAudioCodec;
@@ -39,7 +38,7 @@ export function addProcess(program: Command, run: RunTask): Command {
     .description("take every frame of a file through a processor, as fast as it goes; keeps audio")
     .argument("<in>", "file, or anything else that ffmpeg opens")
     .argument("<out>", "file to write; its ending says the container");
-  return addProcessorOption(command)
+  return addProcessorOptions(command)
     .addOption(option<Size>("--size <size>", "scale and crop frames to this size first", {
       env: "RUNNEL_PROCESS_SIZE",
       parse: size,
@@ -78,7 +77,8 @@ async function processFile(
 ): Promise<ExitCode> {
   await refuseSameFile(input, output);
   const params = { ...flags.params, ...flags.size };
-  const processor = (await loadProcessor(flags.processor))();
+  const processor = (await chooseProcessor(flags, context))();
+  await using _processor = { [Symbol.asyncDispose]: () => dispose(processor) };
   await initialize(processor, params, context);
   const { session, info } = await openFileSession({
     id: "process",
@@ -87,6 +87,7 @@ async function processFile(
     processor,
     params,
     audioCodec: flags.audioCodec,
+    gpuDepth: flags.gpuDepth,
   });
   await using _session = session;
   const startedMs = performance.now();
@@ -138,6 +139,11 @@ async function initialize(
       { cause },
     );
   }
+}
+
+/** A user's processor may extend another version of the class. */
+async function dispose(processor: Partial<FrameProcessor>): Promise<void> {
+  await processor[Symbol.asyncDispose]?.();
 }
 
 async function showProgress(

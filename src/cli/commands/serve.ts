@@ -5,12 +5,12 @@
  */
 
 import type { Command } from "commander";
-import { loadProcessor } from "../../processor/mod.ts";
 import { StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption } from "../options.ts";
+import { chooseProcessor, describeProcessor } from "../processor_options.ts";
 import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
 
@@ -47,18 +47,19 @@ export function addServe(program: Command, run: RunTask): Command {
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
   await using server = new StreamServer({
-    processor: await loadProcessor(flags.processor),
+    processor: await chooseProcessor(flags, context),
     host: flags.host,
     port: flags.port,
     prefix: flags.prefix,
     capabilityName: flags.capabilityName,
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
+    gpuDepth: flags.gpuDepth,
     audioCodec: flags.audioCodec,
     tls: tlsFromEnvironment({ get: () => flags.tls }),
   });
   await server.start();
-  context.announce(`Serving ${flags.processor} on ${server.url}`, { url: server.url });
+  context.announce(`Serving ${describeProcessor(flags)} on ${server.url}`, { url: server.url });
   await untilAborted(context.signal);
   return EXIT.ok;
 }

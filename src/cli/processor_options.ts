@@ -1,0 +1,150 @@
+/**
+ * Which processor the frames go through, and on which GPU: options of the commands that run one.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
+import { sharedGpu } from "../gpu/mod.ts";
+import { OnnxProcessor, type OnnxProcessorOptions } from "../inference/mod.ts";
+import { type FrameProcessor, loadProcessor } from "../processor/mod.ts";
+import type { CommandContext } from "./command_run.ts";
+import { option, wholeNumber } from "./options.ts";
+import { bytesLine } from "./progress_bar.ts";
+
+/** Values of the options that {@linkcode addProcessorOptions} adds. */
+export interface ProcessorFlags {
+  readonly processor: string;
+  readonly model?: string;
+  readonly modelOptions: ModelOptions;
+  readonly gpuDepth: number;
+  readonly gpuAdapter?: string;
+  readonly requireGpu: boolean;
+}
+
+/** Most frames of `--gpu-depth`: each holds a few pictures on the device. */
+const MAX_GPU_DEPTH = 16;
+
+const tensorOptions = z.strictObject({
+  name: z.string().exactOptional(),
+  layout: z.enum(["nchw", "nhwc", "chw", "hwc"]).exactOptional(),
+  channelOrder: z.enum(["rgb", "bgr"]).exactOptional(),
+});
+
+const RANGES = ["0-1", "0-255", "-1-1"] as const;
+const statistics = z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) });
+const side = z.int().min(1).max(16_384);
+const byte = z.number().min(0).max(255);
+
+const modelOptions = z.strictObject({
+  input: tensorOptions.extend({
+    range: z.union([z.enum(RANGES), statistics]).exactOptional(),
+    width: side.exactOptional(),
+    height: side.exactOptional(),
+    multipleOf: z.int().min(1).max(1024).exactOptional(),
+    fit: z.enum(["stretch", "cover", "letterbox"]).exactOptional(),
+    background: z.tuple([byte, byte, byte]).exactOptional(),
+  }).exactOptional(),
+  output: tensorOptions.extend({
+    range: z.union([z.enum([...RANGES, "minmax"]), statistics]).exactOptional(),
+    size: z.enum(["model", "frame"]).exactOptional(),
+  }).exactOptional(),
+  provider: z.enum(["auto", "webgpu", "wasm"]).exactOptional(),
+  load: z.strictObject({
+    sha256: z.string().regex(/^[0-9a-fA-F]{64}$/, "must be 64 hexadecimal digits").exactOptional(),
+    dims: z.record(z.string(), z.int().min(1)).exactOptional(),
+    graphCapture: z.boolean().exactOptional(),
+  }).exactOptional(),
+});
+
+type ModelOptions = z.infer<typeof modelOptions>;
+
+/** Adds `--processor`, `--model` and what goes with it, and the choice of the GPU. */
+export function addProcessorOptions(command: Command): Command {
+  return command
+    .addOption(option("--processor <name>", "built-in processor, or FILE.ts", {
+      env: "RUNNEL_PROCESSOR",
+      default: "passthrough",
+    }))
+    .addOption(
+      option("--model <file>", "ONNX model from image to image, a file or URL, as the processor", {
+        env: "RUNNEL_MODEL",
+      }).conflicts("processor"),
+    )
+    .addOption(
+      option<ModelOptions>("--model-options <json>", "how the model takes and gives pictures", {
+        env: "RUNNEL_MODEL_OPTIONS",
+        parse: parseModelOptions,
+      }).default({}, "{}"),
+    )
+    .addOption(option("--gpu-depth <frames>", "frames that may be on the GPU at once", {
+      env: "RUNNEL_GPU_DEPTH",
+      default: 2,
+      parse: wholeNumber(1, MAX_GPU_DEPTH),
+    }))
+    .addOption(option("--gpu-adapter <name>", "part of the name of the GPU to use", {
+      env: "GPU_ADAPTER",
+    }))
+    .addOption(option<boolean>("--require-gpu", "fail where there is no hardware GPU", {
+      env: "REQUIRE_GPU",
+      default: false,
+    }));
+}
+
+/**
+ * Opens the GPU where one was asked for, and finds the processor. Rejects with a `GpuError` or
+ * `ConfigError`.
+ */
+export async function chooseProcessor(
+  flags: ProcessorFlags,
+  context: CommandContext,
+): Promise<() => FrameProcessor> {
+  const { gpuAdapter, requireGpu, model } = flags;
+  if (requireGpu || gpuAdapter !== undefined) {
+    await sharedGpu({
+      requireHardware: requireGpu,
+      ...(gpuAdapter === undefined ? {} : { adapter: gpuAdapter }),
+    });
+  }
+  if (model === undefined) return await loadProcessor(flags.processor);
+  const options = modelProcessor(model, flags.modelOptions, context);
+  return () => new OnnxProcessor(options);
+}
+
+/** The processor in words. */
+export function describeProcessor({ processor, model }: ProcessorFlags): string {
+  return model ?? processor;
+}
+
+function modelProcessor(
+  model: string,
+  { load, ...image }: ModelOptions,
+  { terminal, signal }: CommandContext,
+): OnnxProcessorOptions {
+  return {
+    ...image,
+    model,
+    load: {
+      ...load,
+      signal,
+      onProgress: ({ loadedBytes, totalBytes }) => {
+        terminal.status(`${model}: ${bytesLine(loadedBytes, totalBytes)}`);
+        if (loadedBytes === totalBytes) terminal.keepStatus();
+      },
+    },
+  };
+}
+
+function parseModelOptions(text: string): ModelOptions {
+  const example = 'Use a JSON object, such as {"input":{"range":"-1-1"},"provider":"wasm"}';
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError(`${example}.`);
+  }
+  const parsed = modelOptions.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new InvalidArgumentError(`${example}: ${z.prettifyError(parsed.error)}`);
+}
