@@ -35,24 +35,25 @@ interface FixedTensor {
 }
 
 /**
- * Captures a session's work; undefined, with a warning that says why, where that cannot be done or gives
+ * Captures a session's work. Resolves to the reason, which is logged too, where that cannot be done or gives
  * other results. Throws a `GpuError` where the device is lost meanwhile.
  */
 export async function tryGraphCapture(
   source: SessionSource,
   session: ModelSession,
   gpu: Gpu,
-): Promise<CapturedRun | undefined> {
+): Promise<CapturedRun | string> {
   try {
     const inputs = fixedInputs(session.inputs);
     return await CapturedRun.create({ source, session, gpu, inputs });
   } catch (error) {
     if (error instanceof GpuError && error.code === "GPU_LOST") throw error;
+    const reason = describeError(error);
     LOG.warn("the model {name} runs without graph capture: {reason}", {
       name: source.name,
-      reason: describeError(error),
+      reason,
     });
-    return undefined;
+    return reason;
   }
 }
 

@@ -8,6 +8,7 @@ import { ModelError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { type Gpu, sharedGpu } from "../gpu/mod.ts";
 import { type CapturedRun, tryGraphCapture } from "./graph_capture.ts";
+import { checkFitsDevice } from "./device_fit.ts";
 import type { ModelFiles } from "./model_files.ts";
 import { ModelSession, type SessionSource } from "./model_session.ts";
 import { type OrtProvider, ortRuntime } from "./ort_runtime.ts";
@@ -33,6 +34,8 @@ export interface ModelStats {
   readonly liveOutputs: number;
   /** Whether runs are replayed from a capture. */
   readonly graphCapture: boolean;
+  /** Why they are not, where that was asked for. */
+  readonly graphCaptureProblem: string | undefined;
 }
 
 /** What a model is made of. */
@@ -100,6 +103,7 @@ export class ModelCore {
       bytes: this.bytes,
       liveOutputs: this.#loaded.session.liveOutputs,
       graphCapture: this.#loaded.captured !== undefined,
+      graphCaptureProblem: this.#loaded.captureProblem,
     };
   }
 
@@ -154,6 +158,7 @@ interface LoadedSession {
   readonly session: ModelSession;
   /** Replays the session's work, where that was asked for and gives the same. */
   readonly captured: CapturedRun | undefined;
+  readonly captureProblem: string | undefined;
   readonly bytes: number;
 }
 
@@ -170,12 +175,15 @@ async function loadSession(options: ModelCoreOptions): Promise<LoadedSession> {
   const { name, provider, dims } = options;
   const { bytes, file, externalData } = await options.readFiles();
   const gpu = provider === "webgpu" ? await sharedGpu() : undefined;
+  if (gpu !== undefined) checkFitsDevice(name, file, gpu.info.limits);
   const place = { runtime: await ortRuntime(provider), gpu };
   const source: SessionSource = { name, bytes, externalData, file, dims };
-  const session = await ModelSession.create(source, place);
-  const captured = options.graphCapture && gpu !== undefined
-    ? await tryGraphCapture(source, session, gpu)
-    : undefined;
   const total = externalData.reduce((sum, { data }) => sum + data.length, bytes.length);
-  return { session, captured, bytes: total };
+  const session = await ModelSession.create(source, place);
+  const noCapture = { session, captured: undefined, captureProblem: undefined, bytes: total };
+  if (!options.graphCapture) return noCapture;
+  if (gpu === undefined) return { ...noCapture, captureProblem: "it runs on the CPU" };
+  const captured = await tryGraphCapture(source, session, gpu);
+  if (typeof captured === "string") return { ...noCapture, captureProblem: captured };
+  return { ...noCapture, captured };
 }

@@ -68,7 +68,12 @@ export class ModelSession {
     this.#session = session;
     this.inputs = tensorInfos(session.inputMetadata);
     this.outputs = tensorInfos(session.outputMetadata);
-    gpu?.lost.then((loss) => this.#onLost(loss));
+    // The device outlives its sessions, and must not keep them.
+    const self = new WeakRef(this);
+    gpu?.lost.then((loss) => {
+      const session = self.deref();
+      if (session !== undefined) session.#onLost(loss);
+    });
   }
 
   /** Creates a session. Throws a `ModelError`, or a `GpuError` of code `GPU_LOST`. */

@@ -11,7 +11,7 @@
 import type { Env, InferenceSessionFactory, TensorConstructor } from "onnxruntime-common";
 import { describeError, ModelError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
-import { closingProbeChannels } from "./probe_channel.ts";
+import { withoutTraces } from "./ort_traces.ts";
 
 /** Where a model runs. */
 export type OrtProvider = "webgpu" | "wasm";
@@ -110,10 +110,8 @@ async function openRuntime(provider: OrtProvider): Promise<OrtRuntime> {
     hideOpaqueOrigin();
     const ort = await importOrt(provider);
     ort.env.logLevel = LOG_LEVEL;
-    ort.env.wasm.numThreads = provider === "webgpu"
-      ? 1
-      : Math.min(MAX_THREADS, navigator.hardwareConcurrency);
-    await closingProbeChannels(() => initialize(ort));
+    ort.env.wasm.numThreads = threadCount(provider);
+    await withoutTraces(() => initialize(ort));
     return new OrtRuntime(provider, ort);
   } catch (cause) {
     throw new ModelError(
@@ -134,6 +132,12 @@ async function importOrt(provider: OrtProvider): Promise<OrtModule> {
   const entry = provider === "webgpu" ? "/jspi" : "";
   const address = import.meta.resolve(`npm:onnxruntime-web@${first.env.versions.web}${entry}`);
   return await import(`${address}?instance=${instance}`);
+}
+
+/** One for the GPU, whose work is not in threads, and one in a worker, of which there are usually several. */
+function threadCount(provider: OrtProvider): number {
+  if (provider === "webgpu" || "WorkerGlobalScope" in globalThis) return 1;
+  return Math.min(MAX_THREADS, navigator.hardwareConcurrency);
 }
 
 /** Makes onnxruntime start its WebAssembly, by giving it a model that it must refuse. */

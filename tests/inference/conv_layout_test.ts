@@ -53,8 +53,8 @@ gpuTest(
   "convolutions of any number of channels give the same on the GPU as on the CPU",
   async () => {
     const wrong: string[] = [];
-    for (const inputs of [3, 4, 6, 9, 12, 15]) {
-      for (const outputs of [4, 5, 8]) {
+    for (const inputs of [3, 6, 9, 12]) {
+      for (const outputs of [5, 8]) {
         for (const group of [1, 2]) {
           const error = await gpuError({ inputs, outputs, group });
           if (!(error < 1e-3)) wrong.push(`${group} x ${inputs} -> ${outputs}: ${error}`);

@@ -20,6 +20,7 @@ for (const [what, bytes, dims, type] of MODELS) {
   gpuTest(`${what} gives the same with graph capture, run after run`, async () => {
     await using captured = await loadModel(bytes, { ...CAPTURE, dims });
     await using plain = await loadModel(bytes, { ...WEBGPU, dims });
+    assert.equal(captured.stats.graphCaptureProblem, undefined);
     assert.equal(captured.stats.graphCapture, true);
     assert.equal(plain.stats.graphCapture, false);
     for (let seed = 1; seed <= 4; seed++) {
@@ -60,6 +61,8 @@ gpuTest("a captured model takes GPU buffers, and its outputs outlive the next ru
 gpuTest("what cannot be captured runs without: open sizes, work on the CPU", async () => {
   await using open = await loadModel(convolutionModel(), CAPTURE);
   await using onCpu = await loadModel(convolutionModel({ ...SIZE, dtype: "uint8" }), CAPTURE);
+  assert.match(open.stats.graphCaptureProblem!, /sizes of its input "input" are open/);
+  assert.match(onCpu.stats.graphCaptureProblem!, /cannot use the graph capture feature/);
   for (const [model, type] of [[open, "float32"], [onCpu, "uint8"]] as const) {
     assert.equal(model.stats.graphCapture, false);
     const { output } = await model.run({ input: testTensor(type, DIMS) });

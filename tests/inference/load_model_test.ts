@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
-import { ConfigError, ModelError } from "../../src/base/errors.ts";
+import { ConfigError, GpuError, ModelError } from "../../src/base/errors.ts";
 import { chooseProvider, loadModel, type LoadModelOptions } from "../../src/inference/mod.ts";
 import {
   convolutionModel,
   externalDataModel,
   futureOpsetModel,
+  heavyModel,
   htmlPage,
   notOnnx,
   truncatedModel,
   unknownOperatorModel,
   vectorInputModel,
 } from "../../scripts/build_models.ts";
+import { checkFitsDevice } from "../../src/inference/device_fit.ts";
+import { readOnnxFile } from "../../src/inference/onnx_file.ts";
 import { sha256Hex } from "../../src/inference/sha256.ts";
 import { testTensor } from "../models/tensors.ts";
 import { fileServer } from "./file_server.ts";
@@ -180,6 +183,33 @@ Deno.test("loadModel() says what is wrong with weights in files of their own", a
       await assert.rejects(loading(), failsWith("MODEL_NOT_FOUND", /lies outside its folder/));
     }
   });
+});
+
+Deno.test("loadModel() refuses a file that is too large before it reads it", async () => {
+  await inTempFolder(async (folder) => {
+    const path = `${folder}/large.onnx`;
+    await Deno.writeFile(path, convolutionModel());
+    await Deno.truncate(path, 2 ** 30);
+    const message = /has 1024 MiB, and 768 MiB fit; keep the weights in files of their own/;
+    await assert.rejects(loadModel(path, WASM), failsWith("MODEL_MEMORY", message));
+  });
+});
+
+Deno.test("checkFitsDevice() refuses a constant that is larger than a buffer may be", () => {
+  const file = readOnnxFile(heavyModel(4096));
+  checkFitsDevice("heavy", file, { maxBufferSize: 4096 });
+  const external = readOnnxFile(externalDataModel().model);
+  for (const [large, limit] of [[file, 4095], [external, 100]] as const) {
+    assert.throws(() => checkFitsDevice("heavy", large, { maxBufferSize: limit }), (error) => {
+      assert.ok(error instanceof GpuError);
+      assert.equal(error.code, "GPU_LIMIT");
+      assert.match(
+        error.message,
+        /Cannot load the model heavy: its constant "weights" has \d+ bytes/,
+      );
+      return true;
+    });
+  }
 });
 
 const BROKEN = [

@@ -26,6 +26,13 @@ async function outputOf(bytes: Uint8Array, input: Tensor): Promise<[number[], re
   return [await numbersOf(output!), output!.dims];
 }
 
+Deno.test("loading a model leaves the globals as they were", async () => {
+  const { Worker, location } = globalThis;
+  await using _model = await wasm(convolutionModel());
+  assert.equal(globalThis.Worker, Worker);
+  assert.equal(globalThis.location, location);
+});
+
 Deno.test("the convolution model blurs and swaps red and blue", async () => {
   const data = testNumbers(3 * SIZE.width * SIZE.height);
   const wanted = convolved({ data, ...SIZE });
