@@ -19,7 +19,7 @@ const scope = globalThis as unknown as WorkerScope;
 scope.onmessage = async ({ data: provider }) => {
   try {
     await using model = await loadModel(convolutionModel(), { provider });
-    const { output } = await model.run({ input: testTensor("float32", [1, 3, 8, 8]) };
+    const { output } = await model.run({ input: testTensor("float32", [1, 3, 8, 8]) });
     scope.postMessage(await numbersOf(output!));
     output!.dispose();
   } catch (error) {
