@@ -16,11 +16,13 @@ export function safeConvLayout(file: OnnxFile | undefined): ConvLayout {
   return file?.convolutions.every(isRightInNhwc) ?? false ? "NHWC" : "NCHW";
 }
 
-function isRightInNhwc({ weightDims, group }: Convolution): boolean {
-  const [outputs, inputs] = weightDims ?? [];
+function isRightInNhwc({ weightDims, group, hasStridesOrPads }: Convolution): boolean {
+  const [outputs, inputs, ...kernel] = weightDims ?? [];
   // Weights that are computed may be of any number of channels.
   if (outputs === undefined || inputs === undefined) return false;
   if (group === 1) {
+    // One pixel at a time is a matrix product, which another kernel computes.
+    if (!hasStridesOrPads && kernel.every((side) => side === 1)) return true;
     // The kernel that reads three channels at a time goes wrong after the first three.
     const readsThrees = inputs % 4 !== 0 && inputs % 3 === 0 && outputs % 4 === 0;
     return !readsThrees || inputs === 3;

@@ -40,6 +40,8 @@ export interface Convolution {
   /** `[outputs, inputs / group, ...kernel]`; undefined where the weights are no constant of the file. */
   readonly weightDims: readonly number[] | undefined;
   readonly group: number;
+  /** Whether it skips pixels or pads. */
+  readonly hasStridesOrPads: boolean;
 }
 
 /** More of anything is in no real model. */
@@ -56,11 +58,10 @@ export function readOnnxFile(bytes: Uint8Array): OnnxFile {
   const opsets = new Map<string, number>();
   const outputs: { name: string; elementType: number }[] = [];
   const constants = new Constants();
-  const convolutions: { weights: string; group: number }[] = [];
+  const convolutions: NodeHead[] = [];
   let [irVersion, producer, hasGraph] = [0, "", false];
   const output = (info: Reader) => addCapped(outputs, readValueInfo(info), info);
-  const convolution = (node: NodeHead) =>
-    convolutions.push({ weights: node.inputs[1] ?? "", group: node.group });
+  const convolution = (node: NodeHead) => convolutions.push(node);
   readMessage(new Reader(bytes, 0, bytes.length), {
     1: (_, integer) => irVersion = integer,
     2: (value) => producer = value.text(),
@@ -82,8 +83,8 @@ export function readOnnxFile(bytes: Uint8Array): OnnxFile {
     outputs,
     externalTensors: constants.external,
     largestConstant: constants.largest,
-    convolutions: convolutions.map(({ weights, group }) => {
-      return { weightDims: constants.dims.get(weights), group };
+    convolutions: convolutions.map(({ inputs, group, hasStridesOrPads }) => {
+      return { weightDims: constants.dims.get(inputs[1] ?? ""), group, hasStridesOrPads };
     }),
   };
 }
@@ -94,6 +95,7 @@ interface NodeHead {
   readonly inputs: string[];
   output: string;
   group: number;
+  hasStridesOrPads: boolean;
 }
 
 /** The constants of a graph and of those in it. */
@@ -125,7 +127,13 @@ function graphFields(visitor: GraphVisitor, depth = 0): Fields {
     readMessage(value, graphFields(visitor, depth + 1));
   };
   const node = (value: Reader): void => {
-    const head: NodeHead = { opType: "", inputs: [], output: "", group: 1 };
+    const head: NodeHead = {
+      opType: "",
+      inputs: [],
+      output: "",
+      group: 1,
+      hasStridesOrPads: false,
+    };
     const constant = (tensor: Reader) => constants.add(tensor, head.output);
     const attribute = (field: Reader): void => {
       let name = "";
@@ -134,6 +142,13 @@ function graphFields(visitor: GraphVisitor, depth = 0): Fields {
         3: (_, integer) => head.group = name === "group" ? integer : head.group,
         5: constant,
         6: graph,
+        8: (ints, integer, isInteger) => {
+          const plain = { strides: 1, pads: 0 }[name];
+          if (plain === undefined) return;
+          for (const value of integers(ints, integer, isInteger)) {
+            head.hasStridesOrPads ||= value !== plain;
+          }
+        },
         10: constant,
         11: graph,
       });
@@ -147,6 +162,14 @@ function graphFields(visitor: GraphVisitor, depth = 0): Fields {
     if (head.opType === "Conv") visitor.convolution(head);
   };
   return { 1: node, 5: (value) => constants.add(value) };
+}
+
+/** One value of a repeated integer, or all of them where they are packed. */
+function integers(packed: Reader, integer: number, isInteger: boolean): number[] {
+  if (isInteger) return [integer];
+  const values: number[] = [];
+  while (!packed.isAtEnd) addCapped(values, packed.varint(), packed);
+  return values;
 }
 
 interface TensorHead {
@@ -164,10 +187,7 @@ function readTensor(reader: Reader): TensorHead {
     bytes += value.length;
   };
   readMessage(reader, {
-    1: (value, integer, isInteger) => {
-      if (isInteger) dims.push(integer);
-      else while (!value.isAtEnd) dims.push(value.varint());
-    },
+    1: (value, integer, isInteger) => dims.push(...integers(value, integer, isInteger)),
     4: lengthOf,
     5: lengthOf,
     7: lengthOf,

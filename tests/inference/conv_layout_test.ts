@@ -12,10 +12,14 @@ interface Channels {
   readonly inputs: number;
   readonly outputs: number;
   readonly group?: number;
+  /** @default 3 */
+  readonly kernel?: number;
 }
 
-function convolution({ inputs, outputs, group = 1 }: Channels): Uint8Array<ArrayBuffer> {
-  const dims = [outputs * group, inputs, 3, 3];
+function convolution(
+  { inputs, outputs, group = 1, kernel = 3 }: Channels,
+): Uint8Array<ArrayBuffer> {
+  const dims = [outputs * group, inputs, kernel, kernel];
   const values = [...testNumbers(dims.reduce((a, b) => a * b, 1), 3)].map((value) => value - 0.5);
   const value = (name: string, channels: number) => {
     return { name, type: "float32" as const, dims: [1, channels, 6, 8] };
@@ -26,8 +30,8 @@ function convolution({ inputs, outputs, group = 1 }: Channels): Uint8Array<Array
     outputs: [value("output", outputs * group)],
     nodes: [
       node("Conv", [["input", "weights"], ["output"]], {
-        kernel_shape: [3, 3],
-        pads: [1, 1, 1, 1],
+        kernel_shape: [kernel, kernel],
+        pads: new Array<number>(4).fill(kernel >> 1),
         group,
       }),
     ],
@@ -41,6 +45,7 @@ Deno.test("safeConvLayout() leaves channels last unless a convolution goes wrong
   assert.equal(layoutOf({ inputs: 12, outputs: 8 }), "NHWC");
   assert.equal(layoutOf({ inputs: 6, outputs: 9 }), "NHWC");
   assert.equal(layoutOf({ inputs: 6, outputs: 8 }), "NCHW");
+  assert.equal(layoutOf({ inputs: 6, outputs: 8, kernel: 1 }), "NHWC");
   assert.equal(layoutOf({ inputs: 129, outputs: 128 }), "NCHW");
   assert.equal(layoutOf({ inputs: 1, outputs: 1, group: 10 }), "NHWC");
   assert.equal(layoutOf({ inputs: 4, outputs: 5, group: 2 }), "NCHW");
