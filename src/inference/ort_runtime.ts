@@ -26,8 +26,11 @@ export interface OrtModule {
   readonly env: Env;
 }
 
-/** The most threads that the CPU build uses: more than that, models of our size gain nothing. */
-const MAX_THREADS = 4;
+/**
+ * With two threads and more, a run that grows the memory of the WebAssembly waits for ever in Deno 2.9 on
+ * some machines: a 3x3 convolution from 192x192 pixels on is enough.
+ */
+const THREADS = 1;
 
 /** Only fatal errors are printed: everything else is thrown as well, and said by our own errors. */
 const LOG_LEVEL = "fatal";
@@ -110,7 +113,7 @@ async function openRuntime(provider: OrtProvider): Promise<OrtRuntime> {
     hideOpaqueOrigin();
     const ort = await importOrt(provider);
     ort.env.logLevel = LOG_LEVEL;
-    ort.env.wasm.numThreads = threadCount(provider);
+    ort.env.wasm.numThreads = THREADS;
     await withoutTraces(() => initialize(ort));
     return new OrtRuntime(provider, ort);
   } catch (cause) {
@@ -132,12 +135,6 @@ async function importOrt(provider: OrtProvider): Promise<OrtModule> {
   const entry = provider === "webgpu" ? "/jspi" : "";
   const address = import.meta.resolve(`npm:onnxruntime-web@${first.env.versions.web}${entry}`);
   return await import(`${address}?instance=${instance}`);
-}
-
-/** One for the GPU, whose work is not in threads, and one in a worker, of which there are usually several. */
-function threadCount(provider: OrtProvider): number {
-  if (provider === "webgpu" || "WorkerGlobalScope" in globalThis) return 1;
-  return Math.min(MAX_THREADS, navigator.hardwareConcurrency);
 }
 
 /** Makes onnxruntime start its WebAssembly, by giving it a model that it must refuse. */
