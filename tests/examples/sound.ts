@@ -18,25 +18,36 @@ export function speechTest(name: string, run: () => Promise<void>): void {
   Deno.test({ name: `${name}${reason}`, ignore: !espeak, fn: run });
 }
 
-/** A file of a spoken sentence. */
-export async function speakToFile(sentence: string, path: string): Promise<void> {
-  await ran("espeak-ng", "-w", path, sentence);
-}
-
 /** A spoken sentence: one channel. */
 export async function spoken(sentence: string, sampleRate = SOUND_RATE): Promise<Float32Array> {
+  const format = ["-f", "f32le", "-ar", `${sampleRate}`, "-ac", "1", "-"];
+  const bytes = await speak(sentence, (path) => ["-i", path, ...format]);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
+/** A small MPEG-TS video of a spoken sentence, with silence before and after it. */
+export async function speechVideo(
+  sentence: string,
+  { silenceSeconds }: { readonly silenceSeconds: number },
+): Promise<Uint8Array> {
+  const silence = `adelay=${silenceSeconds}s,apad=pad_dur=${silenceSeconds}`;
+  const picture = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=10"];
+  const output = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-shortest", "-f", "mpegts", "-"];
+  return await speak(sentence, (path) => ["-i", path, ...picture, "-af", silence, ...output]);
+}
+
+/** What ffmpeg makes of a spoken sentence, with the arguments for its path. */
+async function speak(sentence: string, args: (path: string) => string[]): Promise<Uint8Array> {
   const path = await Deno.makeTempFile({ suffix: ".wav" });
   try {
-    await speakToFile(sentence, path);
-    const format = ["-f", "f32le", "-ar", `${sampleRate}`, "-ac", "1", "-"];
-    const bytes = await ran("ffmpeg", "-v", "error", "-i", path, ...format);
-    return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+    await run("espeak-ng", ["-w", path, sentence]);
+    return await run("ffmpeg", ["-v", "error", ...args(path)]);
   } finally {
     await Deno.remove(path);
   }
 }
 
-async function ran(command: string, ...args: string[]): Promise<Uint8Array> {
+async function run(command: string, args: string[]): Promise<Uint8Array> {
   const { success, stdout, stderr } = await new Deno.Command(command, { args }).output();
   if (!success) throw new Error(`${command}: ${new TextDecoder().decode(stderr)}`);
   return stdout;

@@ -5,13 +5,12 @@ import { convertPicture, type Rect, VideoFrame } from "../../src/frames/mod.ts";
 import type { Provider } from "../../src/inference/mod.ts";
 import type { ProcessorContext } from "../../src/processor/mod.ts";
 import { openFileSession, type Session } from "../../src/session/mod.ts";
-import { gpuTest } from "../gpu/gpu_case.ts";
 import { MemorySink } from "../session/in_memory.ts";
 import {
   type DrawnWord,
   ffmpeg,
+  gpuWordsTest,
   inkRect,
-  missingFont,
   overlap,
   WORDS,
   WORDS_SIZE,
@@ -185,10 +184,9 @@ wordsTest("TextDetection takes changed parameters at once, and refuses wrong one
   assert.deepEqual(texts, [[], ["Exit"], [undefined]]);
 });
 
-gpuTest(
-  `TextDetection works on a frame on the GPU, and leaves it there${missingFont}`,
+gpuWordsTest(
+  "TextDetection works on a frame on the GPU, and leaves it there",
   async () => {
-    if (missingFont !== "") return;
     const size = { width: 224, height: 96 };
     const words = [{ text: "GATE", x: 50, y: 25, fontSize: 44 }];
     const { processor, lines } = await detecting({ provider: "webgpu" });

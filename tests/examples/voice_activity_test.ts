@@ -2,7 +2,19 @@ import assert from "node:assert/strict";
 import VoiceActivity from "../../examples/voice_activity.ts";
 import { roomLogger } from "../../src/base/mod.ts";
 import type { AudioFrame } from "../../src/frames/mod.ts";
-import { audioFrames, concatenated, noise, silence, speechTest, spoken, tone } from "./sound.ts";
+import { TrickleSubscriber } from "../../src/trickle/mod.ts";
+import { InProcessStream, InProcessWorker } from "../e2e/in_process.ts";
+import { until } from "../session/rig.ts";
+import {
+  audioFrames,
+  concatenated,
+  noise,
+  silence,
+  speechTest,
+  speechVideo,
+  spoken,
+  tone,
+} from "./sound.ts";
 
 const SENTENCE = "The quick brown fox jumps over the lazy dog.";
 
@@ -125,3 +137,40 @@ speechTest("VoiceActivity takes changed parameters at once, and refuses wrong on
   await hear(processor, audioFrames(sentence, { startSeconds: 1 }));
   assert.equal(lines[0]?.type, "speech_start");
 });
+
+speechTest("VoiceActivity tells a reader of the data channel of a stream", async () => {
+  const video = await speechVideo(SENTENCE, { silenceSeconds: 1 });
+  await using worker = await InProcessWorker.start(new VoiceActivity());
+  const { trickle } = worker;
+  for (const name of ["in", "out"]) trickle.createChannel(name, "video/mp2t");
+  const { status, message } = await worker.call("/stream/start", {
+    gateway_request_id: "speech",
+    subscribe_url: trickle.channelUrl("in"),
+    publish_url: trickle.channelUrl("out"),
+    data_url: trickle.channelUrl("data"),
+    params: {},
+  });
+  assert.equal(status, 200, message);
+  const urls = { input: trickle.channelUrl("in"), publish: trickle.channelUrl("out") };
+  await using stream = new InProcessStream(worker, urls);
+  const lines: Line[] = [];
+  await using data = new TrickleSubscriber(trickle.channelUrl("data"), {
+    start: 0,
+    waitForChannelMs: 30_000,
+  });
+  const reading = readLines(data, lines);
+  await stream.feed([video]);
+  await until(() => lines.length === 2, "two lines");
+  await worker.call("/stream/stop");
+  await reading;
+  assert.deepEqual(lines.map(({ type }) => type), ["speech_start", "speech_end"]);
+  assertNear(lines[1]!.time - lines[0]!.time, 2.5, 0.4);
+  assert.deepEqual(worker.errors, []);
+});
+
+async function readLines(data: TrickleSubscriber, into: Line[]): Promise<void> {
+  for await (const { body } of data) {
+    const text = await new Response(ReadableStream.from(body)).text();
+    into.push(...text.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line)));
+  }
+}

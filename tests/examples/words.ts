@@ -5,6 +5,7 @@
  */
 
 import type { Rect } from "../../src/frames/mod.ts";
+import { gpuTest } from "../gpu/gpu_case.ts";
 
 /** A word in a picture. */
 export interface DrawnWord {
@@ -37,13 +38,14 @@ const found = await Promise.all(
 );
 const font = FONTS.find((_, index) => found[index]);
 
-/** What is missing for these pictures, as a part of a test's name; empty where nothing is. */
-export const missingFont = font === undefined ? " (skipped: no DejaVu or Liberation font)" : "";
-
 /** A test that needs pictures of words; skipped where there is no font. */
 export function wordsTest(name: string, run: () => Promise<void>): void {
-  Deno.test({ name: `${name}${missingFont}`, ignore: font === undefined, fn: run });
+  const reason = font === undefined ? " (skipped: no DejaVu or Liberation font)" : "";
+  Deno.test({ name: `${name}${reason}`, ignore: font === undefined, fn: run });
 }
+
+/** The same for one that also needs a GPU. */
+export const gpuWordsTest: typeof wordsTest = font === undefined ? wordsTest : gpuTest;
 
 /** ffmpeg's arguments for an endless video of words. */
 export function wordsInput(
