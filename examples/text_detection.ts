@@ -1,15 +1,15 @@
 /**
- * Finds and reads text in live video with two models of PP-OCR, draws boxes around it, and publishes
- * what it found as a line of JSON on the data channel:
+ * Finds and reads text in live video with two models of PP-OCR, draws boxes around it, and
+ * publishes what it found as a line of JSON on the data channel:
  *
  *     {"pts":90000,"time":1,"words":[{"text":"STATION","score":0.99,"box":[41,39,206,40]}]}
  *
  *     ./runnel process input.mp4 output.mp4 --processor examples/text_detection.ts
  *
- * Where models run on a GPU, frames stay there all along, and only the detector's map and the letters
- * come back. Parameters: `every` (10) is how many frames a result is shown for, `size` (640) the longer
- * side of the picture in which text is looked for, `threshold` (0.6) how sure the detector must be, and
- * `recognize` (true) whether text is read.
+ * Where models run on a GPU, frames stay there all along, and only the detector's map and the
+ * letters come back. Parameters: `every` (10) is how many frames a result is shown for, `size`
+ * (640) the longer side of the picture in which text is looked for, `threshold` (0.6) how sure the
+ * detector must be, and `recognize` (true) whether text is read.
  */
 
 import {
@@ -37,7 +37,9 @@ const Parameters = z.object({
   recognize: z.boolean().default(true),
 });
 
-/** What the detector was trained with: the statistics of ImageNet, in the order blue, green, red. */
+/**
+ * What the detector was trained with: the statistics of ImageNet, in the order blue, green, red.
+ */
 const COLOURS = {
   channelOrder: "bgr",
   range: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },

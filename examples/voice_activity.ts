@@ -1,6 +1,6 @@
 /**
- * Says when somebody speaks, with the Silero model. The sound is published as it came; what was heard
- * goes out as lines of JSON on the data channel:
+ * Says when somebody speaks, with the Silero model. The sound is published as it came; what was
+ * heard goes out as lines of JSON on the data channel:
  *
  *     {"type":"speech_start","time":1.056,"probability":0.98}
  *     {"type":"speech_end","time":3.36,"probability":0.02}

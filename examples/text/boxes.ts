@@ -1,6 +1,6 @@
 /**
- * From the map that a text detector gives to boxes: the post-processing of DB ("Real-time Scene Text
- * Detection with Differentiable Binarization", section 3), for upright boxes.
+ * From the map that a text detector gives to boxes: the post-processing of DB ("Real-time Scene
+ * Text Detection with Differentiable Binarization", section 3), for upright boxes.
  *
  * @module
  */

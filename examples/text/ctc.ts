@@ -11,8 +11,8 @@ export interface ReadText {
 }
 
 /**
- * Takes the likeliest letter of each step. A letter that is repeated counts once, unless a blank is in
- * between. Class 0 is the blank, class `n` is `letters[n - 1]`.
+ * Takes the likeliest letter of each step. A letter that is repeated counts once, unless a blank is
+ * in between. Class 0 is the blank, class `n` is `letters[n - 1]`.
  */
 export function decodeText(steps: Float32Array, letters: readonly string[]): ReadText {
   const classes = letters.length + 1;

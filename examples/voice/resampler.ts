@@ -15,9 +15,9 @@ const KEPT_BAND = 0.92;
 const MAX_PHASES = 640;
 
 /**
- * Mixes channels down and resamples with a windowed sinc, piece by piece: any split of the sound into
- * pieces gives the same samples. Sample `n` that comes out is the sound at `n / 16000` seconds; it comes
- * once the filter has seen a millisecond beyond that.
+ * Mixes channels down and resamples with a windowed sinc, piece by piece: any split of the sound
+ * into pieces gives the same samples. Sample `n` that comes out is the sound at `n / 16000`
+ * seconds; it comes once the filter has seen a millisecond beyond that.
  */
 export class SpeechResampler {
   /** Samples per second that go in. */
@@ -83,7 +83,9 @@ export class SpeechResampler {
   }
 }
 
-/** The filter around a point `offset` samples after the middle one; steady sound keeps its level. */
+/**
+ * The filter around a point `offset` samples after the middle one; steady sound keeps its level.
+ */
 function sincFilter(
   { offset, cutoff, reach }: { offset: number; cutoff: number; reach: number },
 ): Float32Array {

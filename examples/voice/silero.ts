@@ -32,7 +32,9 @@ export class Silero implements AsyncDisposable {
     return new Silero(await loadModel(voiceActivityModel(), { provider: "wasm", signal }));
   }
 
-  /** How sure the model is that the next {@linkcode WINDOW_SAMPLES} at 16 kHz are speech, 0 to 1. */
+  /**
+   * How sure the model is that the next {@linkcode WINDOW_SAMPLES} at 16 kHz are speech, 0 to 1.
+   */
   async probability(window: Float32Array): Promise<number> {
     this.#input.copyWithin(0, WINDOW_SAMPLES);
     this.#input.set(window, CONTEXT_SAMPLES);

@@ -24,7 +24,9 @@ export interface SpeechChange {
 /** By how much less than the threshold is silence: a voice that wavers there is one sentence. */
 const HYSTERESIS = 0.15;
 
-/** Opens for speech and closes for silence; both must last, so that a click or a breath is neither. */
+/**
+ * Opens for speech and closes for silence; both must last, so that a click or a breath is neither.
+ */
 export class SpeechGate {
   #isOpen = false;
   /** Since when it looks as if the gate should open, or close. */

@@ -31,7 +31,7 @@ Deno.test("findBoxes() keeps boxes inside of the map", () => {
   ]);
 });
 
-Deno.test("findBoxes() takes what touches at a corner for one box, and all else for several", () => {
+Deno.test("findBoxes() takes what touches at a corner for one box, all else for several", () => {
   const corner = mapOf([40, 40], [5, 5, 10, 10, 1], [15, 15, 10, 10, 1]);
   assert.equal(findBoxes(corner, 0.6).length, 1);
   const apart = mapOf([40, 40], [5, 5, 10, 10, 1], [16, 15, 10, 10, 1]);

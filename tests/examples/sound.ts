@@ -53,7 +53,9 @@ async function run(command: string, args: string[]): Promise<Uint8Array> {
   return stdout;
 }
 
-/** Frames of a thousand samples: `channels` arrays of the same sound, starting at `startSeconds`. */
+/**
+ * Frames of a thousand samples: `channels` arrays of the same sound, starting at `startSeconds`.
+ */
 export function* audioFrames(
   sound: Float32Array,
   { sampleRate = SOUND_RATE, channels = 2, startSeconds = 0 } = {},
