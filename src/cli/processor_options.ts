@@ -29,6 +29,7 @@ const MAX_GPU_DEPTH = 16;
 const tensorOptions = z.strictObject({
   name: z.string().exactOptional(),
   layout: z.enum(["nchw", "nhwc", "chw", "hwc"]).exactOptional(),
+  channels: z.literal([1, 3, 4]).exactOptional(),
   channelOrder: z.enum(["rgb", "bgr"]).exactOptional(),
 });
 
@@ -43,7 +44,7 @@ const modelOptions = z.strictObject({
     width: side.exactOptional(),
     height: side.exactOptional(),
     multipleOf: z.int().min(1).max(1024).exactOptional(),
-    fit: z.enum(["stretch", "cover", "letterbox"]).exactOptional(),
+    fit: z.enum(["stretch", "cover", "letterbox", "pad"]).exactOptional(),
     background: z.tuple([byte, byte, byte]).exactOptional(),
   }).exactOptional(),
   output: tensorOptions.extend({

@@ -75,6 +75,7 @@ export class CodecRun implements AsyncDisposable {
   #finishing = false;
   #reading = false;
   #disposed = false;
+  #packetsIn = 0;
   #packetsOut = 0;
 
   /** Starts the child. Throws an `FfmpegError` when that is not possible. */
@@ -118,6 +119,7 @@ export class CodecRun implements AsyncDisposable {
     const sink = await this.#sink;
     if (sink === undefined || this.#finishing) return false;
     const [header, payload] = this.#muxer.packet(packet);
+    this.#packetsIn++;
     try {
       if (payload.length < JOIN_BELOW_BYTES) {
         const joined = new Uint8Array(header.length + payload.length);
@@ -188,6 +190,8 @@ export class CodecRun implements AsyncDisposable {
     (await this.#sink)?.close();
     if (this.#disposed) return { kind: "finished" };
     if (this.#finishing && exit.code === 0 && damage === undefined) return { kind: "finished" };
+    // A child that was started for pictures that never came cannot tell what they would have been.
+    if (this.#finishing && this.#packetsIn === 0) return { kind: "finished" };
     const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
     const stderr = [...this.#child.stderrTail];
     const last = stderr.at(-1);
