@@ -17,6 +17,22 @@
 export * from "./src/base/errors.ts";
 export { MPEG_TIME_BASE, type Rational, rescaleTicks, ticksToSeconds } from "./src/base/mod.ts";
 export * from "./src/frames/mod.ts";
+export {
+  currentGpu,
+  type Fit,
+  type FitMapping,
+  fitMapping,
+  Gpu,
+  type GpuOptions,
+  type GpuPicture,
+  type PictureToTensorOptions,
+  type ShaderParam,
+  type ShaderParams,
+  sharedGpu,
+  type TensorRange,
+  type TensorSpec,
+} from "./src/gpu/mod.ts";
+export * from "./src/inference/mod.ts";
 export * from "./src/processor/mod.ts";
 export * from "./src/server/mod.ts";
 export * from "./src/session/mod.ts";
