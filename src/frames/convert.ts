@@ -14,6 +14,7 @@ import {
   yuvPlanes,
 } from "../media/picture.ts";
 import type { ColorInfo, PixelFormat } from "../media/types.ts";
+import { YuvRows } from "./yuv_rows.ts";
 
 const HALF = 1 << (FRACTION_BITS - 1);
 
@@ -48,60 +49,14 @@ export function convertPicture(
   return into;
 }
 
-/** Where and how a row is written, gathered so that the row loop has few arguments. */
-interface RgbRows {
-  readonly y: Uint8Array;
-  readonly u: Uint8Array;
-  readonly v: Uint8Array;
-  /** Stores to it clamp: faster than comparing. */
-  readonly out: Uint8ClampedArray;
-  readonly width: number;
-  readonly pixelBytes: 3 | 4;
-}
-
 function yuvToRgb(picture: Picture, into: Uint8Array, pixelBytes: 3 | 4): void {
-  const { y, u, v } = yuvPlanes(picture);
-  const out = new Uint8ClampedArray(into.buffer, into.byteOffset, into.byteLength);
-  const rows: RgbRows = {
-    y: y.data,
-    u: u.data,
-    v: v.data,
-    out,
-    width: picture.width,
-    pixelBytes,
-  };
+  const { width, height } = picture;
+  const out = clamped(into);
   // All of alpha at once; the rows then write only what differs.
   if (pixelBytes === 4) out.fill(255);
-  const color = picture.color ?? DEFAULT_COLOR;
-  for (let row = 0; row < picture.height; row++) {
-    yuvRowToRgb(rows, row, color);
-  }
-}
-
-function yuvRowToRgb(rows: RgbRows, row: number, color: ColorInfo): void {
-  const { y, u, v, out, width, pixelBytes } = rows;
-  const { yOffset, yGain, vToR, uToG, vToG, uToB } = colorCoefficients(color);
-  let at = row * width;
-  let chromaAt = (row >> 1) * ((width + 1) >> 1);
-  let outAt = at * pixelBytes;
-  for (let column = 0; column < width; column += 2) {
-    const cu = u[chromaAt]! - 128;
-    const cv = v[chromaAt++]! - 128;
-    const red = vToR * cv + HALF;
-    const green = uToG * cu + vToG * cv + HALF;
-    const blue = uToB * cu + HALF;
-    const left = (y[at++]! - yOffset) * yGain;
-    out[outAt] = left + red >> FRACTION_BITS;
-    out[outAt + 1] = left + green >> FRACTION_BITS;
-    out[outAt + 2] = left + blue >> FRACTION_BITS;
-    outAt += pixelBytes;
-    if (column + 1 === width) break;
-    const right = (y[at++]! - yOffset) * yGain;
-    out[outAt] = right + red >> FRACTION_BITS;
-    out[outAt + 1] = right + green >> FRACTION_BITS;
-    out[outAt + 2] = right + blue >> FRACTION_BITS;
-    outAt += pixelBytes;
-  }
+  const rows = new YuvRows(picture);
+  const target = { out, pixelBytes, first: 0, end: width };
+  for (let row = 0; row < height; row++) rows.read(row, row * width * pixelBytes, target);
 }
 
 function rgbToI420(picture: Picture, into: Uint8Array, pixelBytes: 3 | 4): void {

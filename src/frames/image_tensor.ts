@@ -7,7 +7,6 @@
 
 import { Tensor } from "onnxruntime-common";
 import {
-  isInterleaved,
   type PictureToTensorOptions,
   placePicture,
   readTensorDims,
@@ -16,10 +15,17 @@ import {
   tensorDims,
   type TensorToPictureOptions,
 } from "../gpu/mod.ts";
-import { colorCoefficients, FRACTION_BITS } from "../media/color_matrix.ts";
 import { DEFAULT_COLOR, type Picture, pictureBytes } from "../media/picture.ts";
 import { convertPicture } from "./convert.ts";
-import { sampleRow, samplingOf } from "./sampling.ts";
+import { createNumbers, rowWriter } from "./number_writer.ts";
+import {
+  type NumberPixels,
+  type Numbers,
+  pictureRows,
+  tensorBytes,
+  tensorRows,
+} from "./pixel_rows.ts";
+import { isUnscaled, sampledRows, type SamplePlacement } from "./sampling.ts";
 import { describeTensor } from "./tensor.ts";
 
 /**
@@ -28,22 +34,16 @@ import { describeTensor } from "./tensor.ts";
  */
 export function imageToTensor(picture: Picture, options: PictureToTensorOptions = {}): Tensor {
   const spec = resolveTensorSpec(options);
-  const { size: { width, height }, crop, inner } = placePicture(picture, options);
-  const hasAlpha = spec.channels === 4 && picture.pixelFormat === "rgba";
-  const pixels = hasAlpha ? picture.data : asRgb(picture);
-  const sampling = samplingOf(
-    { data: pixels, width: picture.width, channels: hasAlpha ? 4 : 3 },
-    { crop, inner, width },
-    options.background,
-  );
-  const numbers = createNumbers(spec, width * height * spec.channels);
-  const write = channelWriter(spec, { picture, plane: width * height });
-  const row = new Float32Array(width * 4);
-  for (let y = 0; y < height; y++) {
-    sampleRow(sampling, y, row);
-    write(row, numbers, y * width);
-  }
-  return toTensor(spec, numbers, tensorDims(spec, { width, height }));
+  const placement = placePicture(picture, options);
+  const { size } = placement;
+  const source = pictureRows(picture, placement.crop);
+  const readRow = sampledRows(source, placement, options.background);
+  const pixels = size.width * size.height;
+  const numbers = createNumbers(spec, pixels * spec.channels);
+  const { color = DEFAULT_COLOR } = picture;
+  const writeRow = rowWriter({ numbers, spec, pixels, stride: source.stride, color });
+  for (let y = 0; y < size.height; y++) writeRow(readRow(y), y * size.width);
+  return toTensor(spec, numbers, tensorDims(spec, size));
 }
 
 /**
@@ -51,32 +51,24 @@ export function imageToTensor(picture: Picture, options: PictureToTensorOptions 
  * Throws a `TypeError` or `RangeError` for a tensor that holds no picture.
  */
 export function imageFromTensor(tensor: Tensor, options: TensorToPictureOptions): Picture {
-  const { pixelFormat, color = DEFAULT_COLOR } = options;
+  const { pixelFormat, color = DEFAULT_COLOR, crop, width, height } = options;
   const numbers = numbersOf(tensor);
-  const { width, height, layout, channels } = readTensorDims(tensor.dims, options);
+  const { width: fromWidth, height: fromHeight, ...order } = readTensorDims(tensor.dims, options);
   const dtype = tensor.type as "uint8" | "float32" | "float16";
-  const spec = resolveTensorSpec({ ...options, layout, channels, dtype });
-  const crop = options.crop ?? { x: 0, y: 0, width, height };
-  const size = {
-    width: options.width ?? Math.max(1, Math.round(crop.width)),
-    height: options.height ?? Math.max(1, Math.round(crop.height)),
-  };
-  pictureBytes(pixelFormat, size.width, size.height);
-  const inner = { x: 0, y: 0, ...size };
-  const rgba = toInterleaved(numbers, spec, width * height);
-  const sampling = samplingOf({ data: rgba, width, channels: 4 }, {
-    crop,
-    inner,
-    width: size.width,
+  const spec = resolveTensorSpec({ ...options, ...order, dtype });
+  const from = { width: fromWidth, height: fromHeight };
+  const placement = placePicture(from, {
+    ...(crop && { crop }),
+    ...(width !== undefined && { width }),
+    ...(height !== undefined && { height }),
   });
-  const data = new Uint8Array(size.width * size.height * 4);
-  const row = new Float32Array(size.width * 4);
-  for (let y = 0; y < size.height; y++) {
-    sampleRow(sampling, y, row);
-    roundInto(row, data, y * size.width * 4);
-  }
-  const picture: Picture = { pixelFormat: "rgba", data, ...size, color };
-  return { ...picture, pixelFormat, data: convertPicture(picture, pixelFormat) };
+  const { size } = placement;
+  pictureBytes(pixelFormat, size.width, size.height); // refuses a format that is none
+  const stride = pixelFormat === "rgba" ? 4 : 3;
+  const data = sampleTensor({ numbers, spec, size: from }, placement, stride);
+  if (pixelFormat !== "i420") return { pixelFormat, data, ...size, color };
+  const rgb: Picture = { pixelFormat: "rgb24", data, ...size, color };
+  return { ...rgb, pixelFormat, data: convertPicture(rgb, pixelFormat) };
 }
 
 /** The same picture at another size, by the rules of {@linkcode imageToTensor}. */
@@ -85,93 +77,43 @@ export function scalePicture(
   options: Pick<PictureToTensorOptions, "crop" | "width" | "height" | "fit" | "background">,
 ): Picture {
   const { pixelFormat, color = DEFAULT_COLOR } = picture;
-  const tensor = imageToTensor(picture, {
-    ...options,
-    layout: "hwc",
-    dtype: "uint8",
-    channels: pixelFormat === "rgba" ? 4 : 3,
-  });
-  return imageFromTensor(tensor, { pixelFormat, color, layout: "hwc" });
+  const channels = pixelFormat === "rgba" ? 4 : 3;
+  const tensor = imageToTensor(picture, { ...options, layout: "hwc", dtype: "uint8", channels });
+  const [height, width] = tensor.dims as [number, number, number];
+  const data = tensor.data as Uint8Array;
+  const scaled: Picture = {
+    pixelFormat: channels === 4 ? "rgba" : "rgb24",
+    data,
+    width,
+    height,
+    color,
+  };
+  if (pixelFormat !== "i420") return scaled;
+  return { ...scaled, pixelFormat, data: convertPicture(scaled, pixelFormat) };
 }
 
-function asRgb(picture: Picture): Uint8Array {
-  return picture.pixelFormat === "rgb24" ? picture.data : convertPicture(picture, "rgb24");
-}
-
-type Numbers = Uint8Array | Float32Array | Float16Array;
-
-function createNumbers({ dtype }: ResolvedSpec, length: number): Numbers {
-  if (dtype === "uint8") return new Uint8Array(length);
-  return dtype === "float16" ? new Float16Array(length) : new Float32Array(length);
+/** RGB or RGBA of a tensor, as it is placed. */
+function sampleTensor(
+  pixels: NumberPixels,
+  placement: SamplePlacement,
+  stride: 3 | 4,
+): Uint8Array {
+  if (isUnscaled(placement)) return tensorBytes(pixels, placement.crop, stride);
+  const { width, height } = placement.size;
+  const readRow = sampledRows(tensorRows(pixels, placement.crop, stride), placement);
+  const data = new Uint8Array(width * height * stride);
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = readRow(y);
+    // In range already, by the numbers it was mixed of.
+    for (let i = 0; i < row.length; i++) data[at++] = row[i]! + 0.5;
+  }
+  return data;
 }
 
 function toTensor({ dtype }: ResolvedSpec, numbers: Numbers, dims: number[]): Tensor {
   // onnxruntime's types know half-precision numbers by their bits only.
   const data = dtype === "float16" ? new Uint16Array(numbers.buffer) : numbers;
   return new Tensor(dtype, data as Uint8Array | Uint16Array | Float32Array, dims);
-}
-
-/** Writes a row of RGBA pixels of 0–255 as numbers, from pixel `at` on. */
-type ChannelWriter = (row: Float32Array, into: Numbers, at: number) => void;
-
-function channelWriter(
-  spec: ResolvedSpec,
-  { picture, plane }: { readonly picture: Picture; readonly plane: number },
-): ChannelWriter {
-  const { channels, channelOrder, scale, bias, dtype } = spec;
-  const together = isInterleaved(spec.layout);
-  const [pixelStride, channelStride] = together ? [channels, 1] : [1, plane];
-  const swap = channelOrder === "bgr";
-  const grey = greyWeights(picture);
-  const round = dtype === "uint8";
-  return (row, into, at) => {
-    const count = row.length / 4;
-    for (let channel = 0; channel < channels; channel++) {
-      const from = swap && channel !== 1 && channel !== 3 ? 2 - channel : channel;
-      const [s, b] = [scale[channel]!, bias[channel]!];
-      let to = at * pixelStride + channel * channelStride;
-      for (let x = 0; x < count; x++, to += pixelStride) {
-        const pixel = x * 4;
-        const value = channels === 1
-          ? grey[0] * row[pixel]! + grey[1] * row[pixel + 1]! + grey[2] * row[pixel + 2]!
-          : row[pixel + from]!;
-        const number = value * s + b;
-        into[to] = round ? toByte(number) : number;
-      }
-    }
-  };
-}
-
-function greyWeights({ color = DEFAULT_COLOR }: Picture): [number, number, number] {
-  const { rToY, gToY, bToY } = colorCoefficients({ matrix: color.matrix, fullRange: true });
-  const one = 2 ** FRACTION_BITS;
-  return [rToY / one, gToY / one, bToY / one];
-}
-
-/** The numbers of a tensor as RGBA pixels of 0–255, not yet rounded. */
-function toInterleaved(numbers: Numbers, spec: ResolvedSpec, count: number): Float32Array {
-  const { channels, channelOrder, scale, bias } = spec;
-  const together = isInterleaved(spec.layout);
-  const [pixelStride, channelStride] = together ? [channels, 1] : [1, count];
-  const rgba = new Float32Array(count * 4);
-  for (let channel = 0; channel < 4; channel++) {
-    const isThere = channel < channels || channels === 1 && channel < 3;
-    if (!isThere) {
-      for (let to = channel; to < rgba.length; to += 4) rgba[to] = 255;
-      continue;
-    }
-    const place = channels === 1
-      ? 0
-      : channelOrder === "bgr" && channel !== 1 && channel !== 3
-      ? 2 - channel
-      : channel;
-    const [s, b] = [1 / scale[place]!, -bias[place]! / scale[place]!];
-    let from = place * channelStride;
-    for (let to = channel; to < rgba.length; to += 4, from += pixelStride) {
-      rgba[to] = numbers[from]! * s + b;
-    }
-  }
-  return rgba;
 }
 
 function numbersOf(tensor: Tensor): Numbers {
@@ -192,13 +134,4 @@ function numbersOf(tensor: Tensor): Numbers {
 function halves(data: Uint16Array | Float16Array): Float16Array {
   if (data instanceof Float16Array) return data;
   return new Float16Array(data.buffer, data.byteOffset, data.length);
-}
-
-/** Rounds half up and clamps; NaN is 0. */
-function toByte(value: number): number {
-  return value >= 254.5 ? 255 : value > 0 ? value + 0.5 | 0 : 0;
-}
-
-function roundInto(row: Float32Array, into: Uint8Array, at: number): void {
-  for (let i = 0; i < row.length; i++) into[at + i] = toByte(row[i]!);
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { GpuError } from "../base/errors.ts";
 import { colorCoefficients, FRACTION_BITS } from "../media/color_matrix.ts";
 import { pictureBytes } from "../media/picture.ts";
 import type { Rect } from "../media/rect.ts";
@@ -14,7 +13,7 @@ import sourcePictureWgsl from "./convert/source_picture.wgsl" with { type: "text
 import sourceTensorWgsl from "./convert/source_tensor.wgsl" with { type: "text" };
 import targetPictureWgsl from "./convert/target_picture.wgsl" with { type: "text" };
 import targetTensorWgsl from "./convert/target_tensor.wgsl" with { type: "text" };
-import type { Size } from "./fit.ts";
+import { shownPixels, type Size } from "./fit.ts";
 import type { Gpu } from "./gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
 import { type GpuTensor, isInterleaved, type ResolvedSpec } from "./tensor_spec.ts";
@@ -150,7 +149,7 @@ export function tensorTarget(spec: ResolvedSpec, size: Size, color: ColorInfo): 
   };
 }
 
-/** Records the pass. Throws a `GpuError` `GPU_LIMIT` for more than the device takes at once. */
+/** Records the pass. */
 export function runConversion(
   gpu: Gpu,
   encoder: GPUCommandEncoder,
@@ -177,18 +176,11 @@ export function runConversion(
   pass.end();
 }
 
-/** As a grid: a dimension takes 65,535 groups at most. */
+/** As a grid: a dimension takes 65,535 groups at least, and the largest buffer fills a few rows of them. */
 function workgroups(gpu: Gpu, units: number): [number, number] {
-  const most = gpu.device.limits.maxComputeWorkgroupsPerDimension;
   const groups = Math.ceil(units / WORKGROUP_SIZE);
-  const rows = Math.ceil(groups / most);
-  if (rows <= most) return [Math.ceil(groups / rows), rows];
-  throw new GpuError(
-    "GPU_LIMIT",
-    `Cannot convert a picture in ${groups} workgroups: the device takes ${most} each way; ` +
-      "use a smaller picture",
-    { context: { groups, most } },
-  );
+  const rows = Math.ceil(groups / gpu.device.limits.maxComputeWorkgroupsPerDimension);
+  return [Math.ceil(groups / rows), rows];
 }
 
 /** Fields of `Job` in their order, and how many words each takes; its WGSL alignment needs no gaps. */
@@ -226,6 +218,8 @@ function jobWords(
   { source, target, crop, inner, background }: ConversionJob,
 ): Uint32Array<ArrayBuffer> {
   const [stepX, stepY] = [crop.width / inner.width, crop.height / inner.height];
+  const columns = shownPixels({ start: crop.x, length: crop.width }, source.size.width);
+  const rows = shownPixels({ start: crop.y, length: crop.height }, source.size.height);
   const fields: JobFields = {
     ...source.fields,
     ...target.fields,
@@ -233,8 +227,8 @@ function jobWords(
     target_size: sides(target.size),
     origin: [crop.x - inner.x * stepX, crop.y - inner.y * stepY],
     step: [stepX, stepY],
-    first: [Math.floor(crop.x), Math.floor(crop.y)],
-    last: [Math.ceil(crop.x + crop.width) - 1, Math.ceil(crop.y + crop.height) - 1],
+    first: [columns.first, rows.first],
+    last: [columns.end - 1, rows.end - 1],
     inner_min: [inner.x, inner.y],
     inner_max: [inner.x + inner.width, inner.y + inner.height],
     background: [...background.slice(0, 3), 255],
@@ -260,10 +254,12 @@ function four(values: readonly number[]): number[] {
   return Array.from({ length: 4 }, (_, i) => values[i] ?? 0);
 }
 
+/** Throws a `RangeError` where a buffer has not all the words of what is said to be in it. */
 function checkSourceBuffer(buffer: GPUBuffer, bytes: number, what: string): void {
-  if (buffer.size >= bytes) return;
+  const size = Math.ceil(bytes / 4) * 4;
+  if (buffer.size >= size) return;
   throw new RangeError(
-    `Cannot read ${what} from a buffer of ${buffer.size} bytes: it takes ${bytes}`,
+    `Cannot read ${what} from a buffer of ${buffer.size} bytes: it takes ${size}`,
   );
 }
 
@@ -318,10 +314,9 @@ class ConversionCache {
     if (buffer !== undefined) this.#uniforms.delete(key);
     else buffer = this.#writeUniform(words);
     this.#uniforms.set(key, buffer);
-    for (const [oldest, unused] of this.#uniforms) {
+    for (const oldest of this.#uniforms.keys()) {
       if (this.#uniforms.size <= MAX_UNIFORMS) break;
       // Not destroyed: a pass that uses it may not have been submitted yet.
-      void unused;
       this.#uniforms.delete(oldest);
     }
     return buffer;

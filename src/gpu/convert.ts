@@ -4,7 +4,7 @@
  * @module
  */
 
-import { DEFAULT_COLOR, MAX_PICTURE_SIDE, pictureBytes } from "../media/picture.ts";
+import { DEFAULT_COLOR, MAX_PICTURE_SIDE } from "../media/picture.ts";
 import type { Rect } from "../media/rect.ts";
 import type { ColorInfo, PixelFormat } from "../media/types.ts";
 import {
@@ -135,7 +135,7 @@ export function convertGpuPicture(
   const { pixelFormat, color = picture.color } = options;
   const { size, crop, inner } = placePicture(picture, options);
   if (options.crop === undefined && isSame(picture, { pixelFormat, color, ...size })) {
-    return { ...picture, buffer: copyPicture(gpu, picture, options) };
+    return { ...picture, color, buffer: copyPicture(gpu, picture, options) };
   }
   const buffer = convert(gpu, {
     source: pictureSource(picture),
@@ -163,6 +163,7 @@ export function placePicture(source: Size, options: FitOptions): PicturePlacemen
   const part = checkCrop(options.crop ?? { x: 0, y: 0, width, height }, source);
   const size = targetSize(roundSize(part), options);
   const { crop, inner } = fitMapping(part, size, options.fit ?? "stretch");
+  if (options.background !== undefined) checkBackground(options.background);
   return { size, crop: { ...crop, x: part.x + crop.x, y: part.y + crop.y }, inner };
 }
 
@@ -190,8 +191,9 @@ function convert(
 
 function copyPicture(gpu: Gpu, picture: GpuPicture, options: ConversionOptions): GPUBuffer {
   gpu.assertUsable();
-  const { pixelFormat, width, height } = picture;
-  const bytes = Math.ceil(pictureBytes(pixelFormat, width, height) / 4) * 4;
+  const { words } = pictureTarget(picture.pixelFormat, picture, picture.color);
+  pictureSource(picture); // checks its buffer
+  const bytes = words * 4;
   const buffer = gpu.pool.allocate(bytes, "picture");
   withEncoder(
     gpu,
@@ -240,6 +242,12 @@ function checkCrop(crop: Rect, { width, height }: Size): Rect {
     `Cannot take ${crop.width}x${crop.height} at ${x},${y} out of ${width}x${height}: ` +
       "give a part that lies inside",
   );
+}
+
+function checkBackground(color: readonly number[]): void {
+  const isColor = color.length === 3 && color.every((value) => value >= 0 && value <= 255);
+  if (isColor) return;
+  throw new TypeError(`Cannot fill with the colour ${color}: use three numbers from 0 to 255`);
 }
 
 function isSame(picture: GpuPicture, target: Omit<GpuPicture, "buffer">): boolean {

@@ -95,3 +95,15 @@ function centred({ width, height }: Size, partWidth: number, partHeight: number)
     height: partHeight,
   };
 }
+
+/** Float error of a part's edge that is not taken for a pixel more. */
+const EDGE = 1e-6;
+
+/** The columns, or rows, of which a part shows something: from `first` to before `end`. */
+export function shownPixels(
+  { start, length }: { readonly start: number; readonly length: number },
+  limit: number,
+): { readonly first: number; readonly end: number } {
+  const first = Math.min(limit - 1, Math.floor(start + EDGE));
+  return { first, end: Math.max(first + 1, Math.min(limit, Math.ceil(start + length - EDGE))) };
+}

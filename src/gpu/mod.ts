@@ -45,7 +45,14 @@ export {
   tensorToPicture,
   type TensorToPictureOptions,
 } from "./convert.ts";
-export { type Fit, type FitMapping, fitMapping, type Point, type Size } from "./fit.ts";
+export {
+  type Fit,
+  type FitMapping,
+  fitMapping,
+  type Point,
+  shownPixels,
+  type Size,
+} from "./fit.ts";
 export {
   type GpuTensor,
   isInterleaved,
