@@ -26,7 +26,7 @@ export const ROOM_RULES: Readonly<Record<string, readonly string[] | "*">> = {
   "processor": ["base", "frames", "gpu", "media"],
   "inference": ["base", "frames", "gpu", "media", "processor"],
   "source": ["base", "frames", "media", ...MEDIA_ROOMS],
-  "session": ["base", "frames", "media", "processor", "source", "trickle", ...MEDIA_ROOMS],
+  "session": ["base", "frames", "gpu", "media", "processor", "source", "trickle", ...MEDIA_ROOMS],
   "server": ["base", "frames", "processor", "session"],
   "livepeer": ["base"],
   "cli": "*",

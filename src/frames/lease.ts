@@ -5,6 +5,10 @@
  * @module
  */
 
+import { roomLogger } from "../base/log.ts";
+
+const log = roomLogger("frames");
+
 /** How many frames are in use, and how many were forgotten. */
 export interface FrameCounts {
   /** Frames that hold pooled memory and are not closed yet. */
@@ -27,6 +31,11 @@ const registry = new FinalizationRegistry<Holding>((holding) => {
   open--;
   leaked++;
   holding.forget();
+  if (leaked === 1) {
+    log.warn(
+      "A frame was never closed, so its memory did not go back: close() frames, or use `using`",
+    );
+  }
   leakHook?.(leaked);
 });
 

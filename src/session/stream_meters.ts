@@ -4,9 +4,11 @@
  * @module
  */
 
-import { LatencyMeter, RateMeter } from "./figures.ts";
+import { frameCounts } from "../frames/mod.ts";
+import { currentGpu } from "../gpu/mod.ts";
 import type { DataFigures } from "./data_channel.ts";
-import type { DropReason, SessionMetrics } from "./types.ts";
+import { LatencyMeter, RateMeter } from "./figures.ts";
+import type { DropReason, GpuFigures, SessionMetrics } from "./types.ts";
 
 /** Frames whose times are kept while they are on their way; the oldest make room. */
 const MAX_TRACKED_FRAMES = 512;
@@ -191,10 +193,24 @@ export class StreamMeters {
       segments_out: this.segmentsOut,
       output_bytes: this.outputBytes,
       codec_restarts: this.codecRestarts,
+      frames_leaked: frameCounts().leaked,
+      gpu: gpuFigures(),
       time_to_first_frame_ms: this.#firstOutputMs === undefined
         ? null
         : Math.round(this.#firstOutputMs * 10) / 10,
       processor,
     };
   }
+}
+
+function gpuFigures(): GpuFigures | null {
+  const gpu = currentGpu();
+  if (gpu === undefined) return null;
+  const { inUse, inUseBytes, idleBytes } = gpu.pool.stats;
+  return {
+    adapter: gpu.info.name,
+    buffers_in_use: inUse,
+    bytes_in_use: inUseBytes,
+    bytes_idle: idleBytes,
+  };
 }

@@ -130,6 +130,16 @@ export interface LatencyFigures {
   readonly max: number | null;
 }
 
+/** What frames of this process hold on the GPU; buffers of models are not among it. */
+export interface GpuFigures {
+  /** Name of the adapter. */
+  readonly adapter: string;
+  readonly buffers_in_use: number;
+  readonly bytes_in_use: number;
+  /** Kept to be used again. */
+  readonly bytes_idle: number;
+}
+
 /** The figures of a session, as `/stream/status` shows them under `metrics`. */
 export interface SessionMetrics {
   /** Frames per second over the last seconds. */
@@ -163,6 +173,10 @@ export interface SessionMetrics {
   readonly output_bytes: number;
   /** Children that died and were started again. */
   readonly codec_restarts: number;
+  /** Frames of this process that were never closed and that the garbage collector found. */
+  readonly frames_leaked: number;
+  /** Null while this process has no GPU open. */
+  readonly gpu: GpuFigures | null;
   /** From the start to the first output byte, in milliseconds; null before it. */
   readonly time_to_first_frame_ms: number | null;
   /** What the processor's `getMetrics()` returned. */

@@ -116,6 +116,8 @@ export const FAKE_METRICS: SessionMetrics = {
   frames_dropped: 20,
   frames_dropped_by_reason: { rate: 20 },
   audio_packets_dropped: 0,
+  frames_leaked: 0,
+  gpu: null,
   data_lines_sent: 0,
   data_lines_dropped: 0,
   error_count: 2,
