@@ -11,6 +11,7 @@ import type { AudioStreamInfo, Packet } from "../media/types.ts";
 import { type TlsOptions, TricklePublisher } from "../trickle/mod.ts";
 import { encodedStream } from "./audio_path.ts";
 import type { AvSync } from "./av_sync.ts";
+import { readI420 } from "./read_back.ts";
 import { SegmentOutput } from "./segment_output.ts";
 import type { StreamMeters } from "./stream_meters.ts";
 import type { Stage } from "./types.ts";
@@ -68,9 +69,12 @@ export class ClientOutput implements AsyncDisposable {
   /** Encodes a frame. Rejects once the channel is gone. */
   async writeVideo(frame: VideoFrame): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    this.#video ??= this.#startVideo(frame);
-    this.#options.meters.frameReached("processed", frame.timestamp);
-    await this.#video.write(frame);
+    // The caller's frame stays where it is.
+    using shared = frame.share();
+    using readable = shared.location === "gpu" ? await readI420(shared) : shared;
+    this.#video ??= this.#startVideo(readable);
+    this.#options.meters.frameReached("processed", readable.timestamp);
+    await this.#video.write(readable);
   }
 
   /** Encodes sound. Rejects once the channel is gone. */

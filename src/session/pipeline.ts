@@ -14,6 +14,7 @@ import { AvSync } from "./av_sync.ts";
 import { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { InputEvent } from "./input_events.ts";
 import { type InputStreams, MediaInput } from "./media_input.ts";
+import { readI420 } from "./read_back.ts";
 import { SegmentOutput } from "./segment_output.ts";
 import type { StreamMeters } from "./stream_meters.ts";
 import type { OutputAudioCodec, Stage } from "./types.ts";
@@ -301,19 +302,6 @@ async function readBack(outcome: VideoOutcome): Promise<VideoOutcome> {
   } catch (error) {
     if (output !== input) output.close();
     return { kind: "failed", input, error: asError(error) };
-  }
-}
-
-/** Closes the frame, unless it is the one that it returns. */
-async function readI420(frame: VideoFrame): Promise<VideoFrame> {
-  if (frame.pixelFormat === "i420") return await frame.to("cpu");
-  const converted = frame.convert("i420");
-  frame.close();
-  try {
-    return await converted.to("cpu");
-  } catch (error) {
-    converted.close();
-    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { feedLive, type MediaClip, OutputProbe } from "../../bench/live_feed.ts"
 import { AudioFrame, TrickleClient, type TrickleClientOptions, VideoFrame } from "../../mod.ts";
 import { createTestPicture, drawTestFrame } from "../../src/source/mod.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+import { gpuTest } from "../gpu/gpu_case.ts";
 import { assertEveryFrame } from "./assertions.ts";
 import { findChild } from "./children.ts";
 import { CLIP, encodeClip, makeTestClip, movedClip, shownTicks } from "./clips.ts";
@@ -19,6 +20,22 @@ Deno.test("a client's loop carries every frame and the sound from channel to cha
   const clip = await makeTestClip();
   const feeding = rig.feed(clip);
   for await (const frame of rig.client.videoFrames()) await rig.client.publishVideoFrame(frame);
+  await feeding;
+  const media = await rig.closed();
+  await assertWhole(media, clip);
+  assert.equal(rig.client.metrics.frames_dropped, 0);
+});
+
+gpuTest("a client publishes frames that are on the GPU, and they stay there", async () => {
+  await using rig = new ClientRig();
+  const clip = await makeTestClip();
+  const feeding = rig.feed(clip);
+  for await (const frame of rig.client.videoFrames()) {
+    await frame.to("gpu");
+    using converted = frame.convert("rgba");
+    await rig.client.publishVideoFrame(converted);
+    assert.equal(converted.location, "gpu");
+  }
   await feeding;
   const media = await rig.closed();
   await assertWhole(media, clip);
