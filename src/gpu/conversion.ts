@@ -11,8 +11,12 @@ import type { ColorInfo, PixelFormat } from "../media/types.ts";
 import jobWgsl from "./convert/job.wgsl" with { type: "text" };
 import sourcePictureWgsl from "./convert/source_picture.wgsl" with { type: "text" };
 import sourceTensorWgsl from "./convert/source_tensor.wgsl" with { type: "text" };
-import targetPictureWgsl from "./convert/target_picture.wgsl" with { type: "text" };
+import i420Wgsl from "./convert/target_i420.wgsl" with { type: "text" };
+import i420BlocksWgsl from "./convert/target_i420_blocks.wgsl" with { type: "text" };
+import rgb24Wgsl from "./convert/target_rgb24.wgsl" with { type: "text" };
+import rgbaWgsl from "./convert/target_rgba.wgsl" with { type: "text" };
 import targetTensorWgsl from "./convert/target_tensor.wgsl" with { type: "text" };
+import toYuvWgsl from "./convert/to_yuv.wgsl" with { type: "text" };
 import { shownPixels, type Size } from "./fit.ts";
 import type { Gpu } from "./gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
@@ -26,11 +30,27 @@ type Constants = Readonly<Record<string, number | boolean>>;
 /** Values of the uniform `Job`, by name; the order of its fields is in {@linkcode JOB_LAYOUT}. */
 type JobFields = Partial<Record<JobField, readonly number[]>>;
 
+/** Parts of shaders. Each holds one way only: what a shader does not use is compiled all the same. */
+const WGSL = {
+  job: jobWgsl,
+  sourcePicture: sourcePictureWgsl,
+  sourceTensor: sourceTensorWgsl,
+  toYuv: toYuvWgsl,
+  i420: i420Wgsl,
+  i420Blocks: i420BlocksWgsl,
+  rgb24: rgb24Wgsl,
+  rgba: rgbaWgsl,
+  targetTensor: targetTensorWgsl,
+} as const;
+
+type WgslName = keyof typeof WGSL;
+
 /** Where pixels come from. */
 export interface ConversionSource {
   readonly buffer: GPUBuffer;
   readonly size: Size;
-  readonly wgsl: string;
+  /** Names of {@linkcode WGSL}. */
+  readonly wgsl: readonly WgslName[];
   readonly constants: Constants;
   readonly fields: JobFields;
 }
@@ -38,7 +58,8 @@ export interface ConversionSource {
 /** Where pixels go. */
 export interface ConversionTarget {
   readonly size: Size;
-  readonly wgsl: string;
+  /** Names of {@linkcode WGSL}. */
+  readonly wgsl: readonly WgslName[];
   readonly constants: Constants;
   readonly fields: JobFields;
   /** 32-bit words of the result. */
@@ -71,7 +92,7 @@ export function pictureSource(picture: GpuPicture): ConversionSource {
   return {
     buffer,
     size: { width, height },
-    wgsl: sourcePictureWgsl,
+    wgsl: ["sourcePicture"],
     constants: { SOURCE_FORMAT: FORMATS[pixelFormat] },
     fields: { yuv: [c.yGain, c.vToR, c.uToG, c.vToG], yuv_more: [c.uToB, c.yOffset, 0, 0] },
   };
@@ -85,7 +106,7 @@ export function tensorSource(tensor: GpuTensor, spec: ResolvedSpec, size: Size):
   return {
     buffer: tensor.buffer,
     size,
-    wgsl: sourceTensorWgsl,
+    wgsl: ["sourceTensor"],
     constants: {
       SOURCE_DTYPE: DTYPES[tensor.dtype],
       SOURCE_CHANNELS: spec.channels,
@@ -109,16 +130,28 @@ export function pictureTarget(
   const c = floatCoefficients(color);
   return {
     size,
-    wgsl: targetPictureWgsl,
-    constants: { TARGET_FORMAT: FORMATS[pixelFormat] },
+    ...pictureWriter(pixelFormat, size, words),
+    constants: {},
     fields: {
       to_y: [c.rToY, c.gToY, c.bToY, c.yOffset],
       to_u: [c.rToU, c.gToU, c.bToU, 128],
       to_v: [c.rToV, c.gToV, c.bToV, 128],
     },
     words,
-    units: pixelFormat === "rgb24" ? Math.ceil(size.width * size.height / 4) : words,
   };
+}
+
+function pictureWriter(
+  pixelFormat: PixelFormat,
+  { width, height }: Size,
+  words: number,
+): Pick<ConversionTarget, "wgsl" | "units"> {
+  if (pixelFormat === "rgba") return { wgsl: ["rgba"], units: words };
+  if (pixelFormat === "rgb24") return { wgsl: ["rgb24"], units: Math.ceil(width * height / 4) };
+  const inBlocks = width % 8 === 0 && height % 2 === 0;
+  return inBlocks
+    ? { wgsl: ["toYuv", "i420Blocks"], units: width * height / 16 }
+    : { wgsl: ["toYuv", "i420"], units: words };
 }
 
 /** A tensor as a target. */
@@ -131,7 +164,7 @@ export function tensorTarget(spec: ResolvedSpec, size: Size, color: ColorInfo): 
   const grey = floatCoefficients({ matrix: color.matrix, fullRange: true });
   return {
     size,
-    wgsl: targetTensorWgsl,
+    wgsl: ["targetTensor"],
     constants: {
       PER_WORD: perWord,
       PIXEL_GROUPS: inGroups,
@@ -295,12 +328,12 @@ class ConversionCache {
     },
   ): GPUComputePipeline {
     const constants = { ...source.constants, ...target.constants, SAME_SIZE: isSameSize };
-    const key = JSON.stringify([constants, "SOURCE_DTYPE" in constants, "PER_WORD" in constants]);
+    const parts: WgslName[] = ["job", ...source.wgsl, ...target.wgsl];
+    const key = JSON.stringify([parts, constants]);
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {
-      pipeline = this.#compile(
-        [constantsWgsl(constants), jobWgsl, source.wgsl, target.wgsl].join("\n"),
-      );
+      const wgsl = parts.map((part) => WGSL[part]);
+      pipeline = this.#compile([constantsWgsl(constants), ...wgsl].join("\n"));
       this.#pipelines.set(key, pipeline);
     }
     return pipeline;

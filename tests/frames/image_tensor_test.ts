@@ -4,10 +4,12 @@ import {
   imageFromTensor,
   imageToTensor,
   type Picture,
+  type PixelFormat,
   scalePicture,
 } from "../../src/frames/mod.ts";
 import { type PictureToTensorOptions, tensorDims } from "../../src/gpu/mod.ts";
-import { COLORS, ffmpeg, noisePicture, psnr } from "./pictures.ts";
+import { ffmpegPictures } from "./ffmpeg_pictures.ts";
+import { COLORS, noisePicture, psnr } from "./pictures.ts";
 import {
   allSpecs,
   assertClose,
@@ -356,40 +358,19 @@ Deno.test("imageFromTensor() refuses what holds no picture, and says what does",
   }
 });
 
-const SOURCES = ["testsrc2", "mandelbrot"] as const;
-
 for (const [index, color] of COLORS.entries()) {
-  const { matrix } = color;
-  const range = color.fullRange ? "pc" : "tv";
-  Deno.test(`tensors agree with ffmpeg's conversion of video, ${matrix} ${range}`, async () => {
-    const [width, height] = [320, 180];
-    const size = `${width}x${height}`;
-    // Blurred, as lenses do: ffmpeg's chroma lies elsewhere at hard edges.
-    const rgb = await ffmpeg([
-      ...["-f", "lavfi", "-i", `${turn(SOURCES, index)}=size=${size}`, "-frames:v", "1"],
-      ...["-vf", "format=gbrp,gblur=sigma=3,format=rgb24", "-f", "rawvideo", "pipe:1"],
-    ], new Uint8Array());
-    const yuv = await ffmpeg([
-      ...["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-i", "pipe:0"],
-      ...["-vf", `scale=out_color_matrix=${matrix}:out_range=${range}:flags=accurate_rnd`],
-      ...["-pix_fmt", "yuv420p", "-f", "rawvideo", "pipe:1"],
-    ], rgb);
-    const theirs = await ffmpeg([
-      ...["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-i", "pipe:0"],
-      ...["-vf", `scale=in_color_matrix=${matrix}:in_range=${range}:out_range=pc`],
-      ...["-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"],
-    ], yuv);
-    const spec = { layout: "nchw", range: "-1-1" } as const;
-    const picture: Picture = { pixelFormat: "i420", data: yuv, width, height, color };
-    const tensor = imageToTensor(picture, spec);
-    const ours = imageFromTensor(tensor, { ...spec, pixelFormat: "rgb24", color });
-    assert.ok(psnr(ours.data, theirs) > 40, `to a tensor: ${psnr(ours.data, theirs)} dB`);
-    const source: Picture = { pixelFormat: "rgb24", data: rgb, width, height, color };
-    const back = imageFromTensor(imageToTensor(source, spec), {
-      ...spec,
-      pixelFormat: "i420",
+  const name = `${color.matrix}, ${color.fullRange ? "full" : "limited"} range`;
+  Deno.test(`tensors agree with ffmpeg's conversion of video, ${name}`, async () => {
+    const { rgb, yuv, rgbAgain } = await ffmpegPictures(
+      turn(["testsrc2", "mandelbrot"] as const, index),
       color,
-    });
-    assert.ok(psnr(back.data, yuv) > 40, `from a tensor: ${psnr(back.data, yuv)} dB`);
+    );
+    const spec = { layout: "nchw", range: "-1-1" } as const;
+    const through = (picture: Picture, pixelFormat: PixelFormat): Uint8Array =>
+      imageFromTensor(imageToTensor(picture, spec), { ...spec, pixelFormat, color }).data;
+    const toRgb = psnr(through(yuv, "rgb24"), rgbAgain.data);
+    assert.ok(toRgb > 40, `from YUV: ${toRgb} dB`);
+    const toYuv = psnr(through(rgb, "i420"), yuv.data);
+    assert.ok(toYuv > 40, `to YUV: ${toYuv} dB`);
   });
 }
