@@ -1,83 +1,23 @@
 /**
- * One pass from a picture or tensor to a picture or tensor: shader text, pipelines and parameters.
+ * One pass from a picture or tensor to a picture or tensor: where from, where to, and the pass itself.
  *
  * @module
  */
 
 import { colorCoefficients, FRACTION_BITS } from "../media/color_matrix.ts";
 import { pictureBytes } from "../media/picture.ts";
-import type { Rect } from "../media/rect.ts";
 import type { ColorInfo, PixelFormat } from "../media/types.ts";
-import jobWgsl from "./convert/job.wgsl" with { type: "text" };
-import sourcePictureWgsl from "./convert/source_picture.wgsl" with { type: "text" };
-import sourceTensorWgsl from "./convert/source_tensor.wgsl" with { type: "text" };
-import i420Wgsl from "./convert/target_i420.wgsl" with { type: "text" };
-import i420BlocksWgsl from "./convert/target_i420_blocks.wgsl" with { type: "text" };
-import rgb24Wgsl from "./convert/target_rgb24.wgsl" with { type: "text" };
-import rgbaWgsl from "./convert/target_rgba.wgsl" with { type: "text" };
-import targetTensorWgsl from "./convert/target_tensor.wgsl" with { type: "text" };
-import toYuvWgsl from "./convert/to_yuv.wgsl" with { type: "text" };
-import { shownPixels, type Size } from "./fit.ts";
+import {
+  type ConversionJob,
+  type ConversionSource,
+  type ConversionTarget,
+  jobWords,
+} from "./conversion_job.ts";
+import { conversionCache, WORKGROUP_SIZE } from "./conversion_shader.ts";
+import type { Size } from "./fit.ts";
 import type { Gpu } from "./gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
 import { type GpuTensor, isInterleaved, type ResolvedSpec } from "./tensor_spec.ts";
-
-const WORKGROUP_SIZE = 64;
-
-/** Values of WGSL's `const`s, which choose the code of a pipeline. */
-type Constants = Readonly<Record<string, number | boolean>>;
-
-/** Values of the uniform `Job`, by name; the order of its fields is in {@linkcode JOB_LAYOUT}. */
-type JobFields = Partial<Record<JobField, readonly number[]>>;
-
-/** Parts of shaders. Each holds one way only: what a shader does not use is compiled all the same. */
-const WGSL = {
-  job: jobWgsl,
-  sourcePicture: sourcePictureWgsl,
-  sourceTensor: sourceTensorWgsl,
-  toYuv: toYuvWgsl,
-  i420: i420Wgsl,
-  i420Blocks: i420BlocksWgsl,
-  rgb24: rgb24Wgsl,
-  rgba: rgbaWgsl,
-  targetTensor: targetTensorWgsl,
-} as const;
-
-type WgslName = keyof typeof WGSL;
-
-/** Where pixels come from. */
-export interface ConversionSource {
-  readonly buffer: GPUBuffer;
-  readonly size: Size;
-  /** Names of {@linkcode WGSL}. */
-  readonly wgsl: readonly WgslName[];
-  readonly constants: Constants;
-  readonly fields: JobFields;
-}
-
-/** Where pixels go. */
-export interface ConversionTarget {
-  readonly size: Size;
-  /** Names of {@linkcode WGSL}. */
-  readonly wgsl: readonly WgslName[];
-  readonly constants: Constants;
-  readonly fields: JobFields;
-  /** 32-bit words of the result. */
-  readonly words: number;
-  /** Invocations that write them. */
-  readonly units: number;
-}
-
-/** A conversion, but for the buffer of its result. */
-export interface ConversionJob {
-  readonly source: ConversionSource;
-  readonly target: ConversionTarget;
-  /** The part of the source that is shown. */
-  readonly crop: Rect;
-  /** The part of the target that it fills. */
-  readonly inner: Rect;
-  readonly background: readonly number[];
-}
 
 const FORMATS = { i420: 0, rgb24: 1, rgba: 2 } as const;
 const DTYPES = { uint8: 0, float16: 1, float32: 2 } as const;
@@ -192,8 +132,12 @@ export function runConversion(
   const isWhole = Number.isInteger(crop.x) && Number.isInteger(crop.y) &&
     crop.width === target.size.width && crop.height === target.size.height &&
     inner.width === target.size.width && inner.height === target.size.height;
-  const cache = cacheOf(gpu);
-  const pipeline = cache.pipeline({ source, target, isSameSize: isWhole });
+  const cache = conversionCache(gpu);
+  const pipeline = cache.pipeline([...source.wgsl, ...target.wgsl], {
+    ...source.constants,
+    ...target.constants,
+    SAME_SIZE: isWhole,
+  });
   const bindings = [source.buffer, job.buffer, cache.uniform(jobWords(job))];
   const pass = encoder.beginComputePass({ label: "conversion" });
   pass.setPipeline(pipeline);
@@ -214,73 +158,6 @@ function workgroups(gpu: Gpu, units: number): [number, number] {
   const groups = Math.ceil(units / WORKGROUP_SIZE);
   const rows = Math.ceil(groups / gpu.device.limits.maxComputeWorkgroupsPerDimension);
   return [Math.ceil(groups / rows), rows];
-}
-
-/** Fields of `Job` in their order, and how many words each takes; its WGSL alignment needs no gaps. */
-const JOB_LAYOUT = {
-  source_size: 2,
-  target_size: 2,
-  origin: 2,
-  step: 2,
-  first: 2,
-  last: 2,
-  inner_min: 2,
-  inner_max: 2,
-  background: 4,
-  yuv: 4,
-  yuv_more: 4,
-  to_y: 4,
-  to_u: 4,
-  to_v: 4,
-  grey: 4,
-  in_scale: 4,
-  in_bias: 4,
-  out_scale: 4,
-  out_bias: 4,
-  counts: 4,
-} as const;
-
-type JobField = keyof typeof JOB_LAYOUT;
-
-/** Those that are not `f32`. */
-const INTEGER_FIELDS: ReadonlySet<string> = new Set(
-  ["source_size", "target_size", "first", "last", "inner_min", "inner_max", "counts"],
-);
-
-function jobWords(
-  { source, target, crop, inner, background }: ConversionJob,
-): Uint32Array<ArrayBuffer> {
-  const [stepX, stepY] = [crop.width / inner.width, crop.height / inner.height];
-  const columns = shownPixels({ start: crop.x, length: crop.width }, source.size.width);
-  const rows = shownPixels({ start: crop.y, length: crop.height }, source.size.height);
-  const fields: JobFields = {
-    ...source.fields,
-    ...target.fields,
-    source_size: sides(source.size),
-    target_size: sides(target.size),
-    origin: [crop.x - inner.x * stepX, crop.y - inner.y * stepY],
-    step: [stepX, stepY],
-    first: [columns.first, rows.first],
-    last: [columns.end - 1, rows.end - 1],
-    inner_min: [inner.x, inner.y],
-    inner_max: [inner.x + inner.width, inner.y + inner.height],
-    background: [...background.slice(0, 3), 255],
-    counts: [target.units, target.words, 0, 0],
-  };
-  const total = Object.values(JOB_LAYOUT).reduce((sum, count) => sum + count, 0);
-  const words = new Uint32Array(total);
-  const floats = new Float32Array(words.buffer);
-  let at = 0;
-  for (const [name, count] of Object.entries(JOB_LAYOUT)) {
-    const into = INTEGER_FIELDS.has(name) ? words : floats;
-    into.set(fields[name as JobField] ?? [], at);
-    at += count;
-  }
-  return words;
-}
-
-function sides({ width, height }: Size): [number, number] {
-  return [width, height];
 }
 
 function four(values: readonly number[]): number[] {
@@ -305,91 +182,4 @@ function floatCoefficients(color: ColorInfo): FloatCoefficients {
     [name, name === "yOffset" ? value : value / 2 ** FRACTION_BITS] as const
   );
   return Object.fromEntries(entries) as unknown as FloatCoefficients;
-}
-
-/** Uniform buffers kept: streams of a few sizes and models use some dozens. */
-const MAX_UNIFORMS = 256;
-
-/** Pipelines and parameters of one device, made once. */
-class ConversionCache {
-  readonly #gpu: Gpu;
-  readonly #pipelines = new Map<string, GPUComputePipeline>();
-  readonly #uniforms = new Map<string, GPUBuffer>();
-
-  constructor(gpu: Gpu) {
-    this.#gpu = gpu;
-  }
-
-  pipeline(
-    { source, target, isSameSize }: {
-      readonly source: ConversionSource;
-      readonly target: ConversionTarget;
-      readonly isSameSize: boolean;
-    },
-  ): GPUComputePipeline {
-    const constants = { ...source.constants, ...target.constants, SAME_SIZE: isSameSize };
-    const parts: WgslName[] = ["job", ...source.wgsl, ...target.wgsl];
-    const key = JSON.stringify([parts, constants]);
-    let pipeline = this.#pipelines.get(key);
-    if (pipeline === undefined) {
-      const wgsl = parts.map((part) => WGSL[part]);
-      pipeline = this.#compile([constantsWgsl(constants), ...wgsl].join("\n"));
-      this.#pipelines.set(key, pipeline);
-    }
-    return pipeline;
-  }
-
-  /** Parameters are written once for each content, not for each frame. */
-  uniform(words: Uint32Array<ArrayBuffer>): GPUBuffer {
-    const key = words.join();
-    let buffer = this.#uniforms.get(key);
-    // The one used last comes last.
-    if (buffer !== undefined) this.#uniforms.delete(key);
-    else buffer = this.#writeUniform(words);
-    this.#uniforms.set(key, buffer);
-    for (const oldest of this.#uniforms.keys()) {
-      if (this.#uniforms.size <= MAX_UNIFORMS) break;
-      // Not destroyed: a pass that uses it may not have been submitted yet.
-      this.#uniforms.delete(oldest);
-    }
-    return buffer;
-  }
-
-  #writeUniform(words: Uint32Array<ArrayBuffer>): GPUBuffer {
-    const { device } = this.#gpu;
-    const buffer = device.createBuffer({
-      label: "conversion parameters",
-      size: words.byteLength,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-    device.queue.writeBuffer(buffer, 0, words);
-    return buffer;
-  }
-
-  #compile(code: string): GPUComputePipeline {
-    const { device } = this.#gpu;
-    const module = device.createShaderModule({ label: "conversion", code });
-    return device.createComputePipeline({
-      label: "conversion",
-      layout: "auto",
-      compute: { module, entryPoint: "main" },
-    });
-  }
-}
-
-const caches = new WeakMap<Gpu, ConversionCache>();
-
-function cacheOf(gpu: Gpu): ConversionCache {
-  let cache = caches.get(gpu);
-  if (cache === undefined) caches.set(gpu, cache = new ConversionCache(gpu));
-  return cache;
-}
-
-function constantsWgsl(constants: Constants): string {
-  const lines = Object.entries({ WORKGROUP_SIZE, ...constants }).map(([name, value]) =>
-    typeof value === "boolean"
-      ? `const ${name}: bool = ${value};`
-      : `const ${name}: u32 = ${value}u;`
-  );
-  return lines.join("\n");
 }

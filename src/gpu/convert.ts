@@ -8,13 +8,13 @@ import { DEFAULT_COLOR, MAX_PICTURE_SIDE } from "../media/picture.ts";
 import type { Rect } from "../media/rect.ts";
 import type { ColorInfo, PixelFormat } from "../media/types.ts";
 import {
-  type ConversionJob,
   pictureSource,
   pictureTarget,
   runConversion,
   tensorSource,
   tensorTarget,
 } from "./conversion.ts";
+import type { ConversionJob } from "./conversion_job.ts";
 import { type Fit, fitMapping, type Size } from "./fit.ts";
 import type { Gpu } from "./gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
