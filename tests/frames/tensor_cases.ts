@@ -55,7 +55,7 @@ function half(side: number): number {
 /** A tensor's meaning with nothing left out. */
 export type FullSpec = Required<TensorSpec>;
 
-/** Every tensor that a picture may become: 144 of floats and 24 of bytes, of one order if grey. */
+/** Every tensor that a picture may become: 160 of floats and 20 of bytes. */
 export function* allSpecs(): Generator<FullSpec> {
   for (const layout of LAYOUTS) {
     for (const dtype of DTYPES) {
