@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Tensor } from "onnxruntime-common";
-import { GpuError, MPEG_TIME_BASE } from "../../src/base/mod.ts";
+import { type GpuError, MPEG_TIME_BASE } from "../../src/base/mod.ts";
 import { convertPicture, frameCounts, type PixelFormat, VideoFrame } from "../../src/frames/mod.ts";
 import { type Gpu, sharedGpu } from "../../src/gpu/mod.ts";
 import { gpuTest } from "../gpu/gpu_case.ts";

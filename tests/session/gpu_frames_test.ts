@@ -43,52 +43,58 @@ gpuTest("a frame that nobody changed on the GPU is not read back", async () => {
   assert.deepEqual({ reads: gpu.stats.readback.reads, inUse: gpu.pool.stats.inUse }, before);
 });
 
-gpuTest("frames in flight on the GPU leave in order, and all that they held goes back", async () => {
-  const clip = await testClip({ seconds: 2 });
-  const gpu = await sharedGpu();
-  const before = { inUse: gpu.pool.stats.inUse, open: frameCounts().open };
-  const rig = new Rig({ processor: new ThereAndBack(), gpuDepth: 4 });
-  await rig.run(clip);
-  assert.deepEqual(rig.errors, []);
-  assert.deepEqual(rig.videoTicks, clip.videoTicks);
-  const stamps = (await decodeVideo(joined(rig.sink.whole))).map(({ stamp }) => stamp);
-  assert.deepEqual(stamps, clip.videoTicks.map((_, index) => index));
-  assert.deepEqual({ inUse: gpu.pool.stats.inUse, open: frameCounts().open }, before);
-});
+gpuTest(
+  "frames in flight on the GPU leave in order, and all that they held goes back",
+  async () => {
+    const clip = await testClip({ seconds: 2 });
+    const gpu = await sharedGpu();
+    const before = { inUse: gpu.pool.stats.inUse, open: frameCounts().open };
+    const rig = new Rig({ processor: new ThereAndBack(), gpuDepth: 4 });
+    await rig.run(clip);
+    assert.deepEqual(rig.errors, []);
+    assert.deepEqual(rig.videoTicks, clip.videoTicks);
+    const stamps = (await decodeVideo(joined(rig.sink.whole))).map(({ stamp }) => stamp);
+    assert.deepEqual(stamps, clip.videoTicks.map((_, index) => index));
+    assert.deepEqual({ inUse: gpu.pool.stats.inUse, open: frameCounts().open }, before);
+  },
+);
 
-gpuTest("a shader changes the pictures, and its parameters from one frame to the next", async () => {
-  const clip = await testClip({ seconds: 2 });
-  const processor = INVERT();
-  await processor.initialize({
-    params: {},
-    log: undefined as never,
-    signal: new AbortController().signal,
-    sendData: () => {},
-    sendEvent: () => {},
-  });
-  const rig = new Rig({ processor, maxQueueSize: 2 });
-  rig.session.start();
-  await rig.source.feed(clip.segments.slice(0, 2));
-  await until(() => rig.session.metrics().frames_processed >= 5, "frames of the first value");
-  await rig.session.updateParams({ amount: 0 });
-  await assert.rejects(rig.session.updateParams({ amount: 2 }), /amount.*0.*1/s);
-  await rig.source.feed(clip.segments.slice(2));
-  rig.source.end();
-  await rig.ended();
-  assert.deepEqual(rig.errors, []);
-  const pictures = await decodeVideo(joined(rig.sink.whole));
-  const originals = await decodeVideo(joined(clip.segments));
-  assert.equal(pictures.length, originals.length);
-  const inverted = pictures.map(({ picture }, index) => {
-    const distance = (sign: (value: number) => number): number =>
-      meanDistance(picture.data, originals[index]!.picture.data, sign);
-    return distance((value) => 255 - value) < distance((value) => value);
-  });
-  const change = inverted.indexOf(false);
-  assert.ok(change >= 5, `the first frame that was left alone is ${change}`);
-  assert.ok(inverted.slice(0, change).every((value) => value));
-  assert.ok(inverted.slice(change).every((value) => !value));
-});
+gpuTest(
+  "a shader changes the pictures, and its parameters from one frame to the next",
+  async () => {
+    const clip = await testClip({ seconds: 2 });
+    const processor = INVERT();
+    await processor.initialize({
+      params: {},
+      log: undefined as never,
+      signal: new AbortController().signal,
+      sendData: () => {},
+      sendEvent: () => {},
+    });
+    const rig = new Rig({ processor, maxQueueSize: 2 });
+    rig.session.start();
+    await rig.source.feed(clip.segments.slice(0, 2));
+    await until(() => rig.session.metrics().frames_processed >= 5, "frames of the first value");
+    await rig.session.updateParams({ amount: 0 });
+    await assert.rejects(rig.session.updateParams({ amount: 2 }), /amount.*0.*1/s);
+    await rig.source.feed(clip.segments.slice(2));
+    rig.source.end();
+    await rig.ended();
+    assert.deepEqual(rig.errors, []);
+    const pictures = await decodeVideo(joined(rig.sink.whole));
+    const originals = await decodeVideo(joined(clip.segments));
+    assert.equal(pictures.length, originals.length);
+    const inverted = pictures.map(({ picture }, index) => {
+      const distance = (sign: (value: number) => number): number =>
+        meanDistance(picture.data, originals[index]!.picture.data, sign);
+      return distance((value) => 255 - value) < distance((value) => value);
+    });
+    const change = inverted.indexOf(false);
+    assert.ok(change >= 5, `the first frame that was left alone is ${change}`);
+    assert.ok(inverted.slice(0, change).every((value) => value));
+    assert.ok(inverted.slice(change).every((value) => !value));
+  },
+);
 
 /** The mean distance of luma from what `expected` makes of the original. */
 function meanDistance(
@@ -102,32 +108,35 @@ function meanDistance(
   return sum;
 }
 
-gpuTest("a stream survives the loss of its device within seconds, and counts what it cost", async () => {
-  const clip = await testClip({ seconds: 3 });
-  const gpu = await sharedGpu();
-  const processor = INVERT();
-  const rig = new Rig({ processor, maxQueueSize: 2 });
-  rig.session.start();
-  const feeding = rig.source.feed(clip.segments);
-  await until(() => rig.session.metrics().frames_out >= 10, "frames before the loss");
-  gpu.device.destroy();
-  const lostMs = performance.now();
-  const before = rig.session.metrics().frames_out;
-  await feeding;
-  rig.source.end();
-  await until(() => rig.session.metrics().frames_out > before + 3, "frames after the loss");
-  const tookMs = performance.now() - lostMs;
-  assert.equal((await rig.ended()).reason, "input-ended");
-  const metrics = rig.session.metrics();
-  assert.ok(tookMs < 5_000, `${tookMs} ms`);
-  assert.equal(rig.videoTicks.at(-1), clip.videoTicks.at(-1));
-  const lost = metrics.frames_dropped_by_reason.error ?? 0;
-  assert.equal(metrics.frames_out + lost, clip.videoTicks.length);
-  assert.equal(metrics.error_count, lost);
-  assert.ok(lost <= 10, `${lost} frames were lost`);
-  for (const { error } of errorsOf(rig.events)) assert.match(error.message, /device was lost/);
-  assert.notEqual(await sharedGpu(), gpu);
-});
+gpuTest(
+  "a stream survives the loss of its device within seconds, and counts what it cost",
+  async () => {
+    const clip = await testClip({ seconds: 3 });
+    const gpu = await sharedGpu();
+    const processor = INVERT();
+    const rig = new Rig({ processor, maxQueueSize: 2 });
+    rig.session.start();
+    const feeding = rig.source.feed(clip.segments);
+    await until(() => rig.session.metrics().frames_out >= 10, "frames before the loss");
+    gpu.device.destroy();
+    const lostMs = performance.now();
+    const before = rig.session.metrics().frames_out;
+    await feeding;
+    rig.source.end();
+    await until(() => rig.session.metrics().frames_out > before + 3, "frames after the loss");
+    const tookMs = performance.now() - lostMs;
+    assert.equal((await rig.ended()).reason, "input-ended");
+    const metrics = rig.session.metrics();
+    assert.ok(tookMs < 5_000, `${tookMs} ms`);
+    assert.equal(rig.videoTicks.at(-1), clip.videoTicks.at(-1));
+    const lost = metrics.frames_dropped_by_reason.error ?? 0;
+    assert.equal(metrics.frames_out + lost, clip.videoTicks.length);
+    assert.equal(metrics.error_count, lost);
+    assert.ok(lost <= 10, `${lost} frames were lost`);
+    for (const { error } of errorsOf(rig.events)) assert.match(error.message, /device was lost/);
+    assert.notEqual(await sharedGpu(), gpu);
+  },
+);
 
 gpuTest("what was untouched on a lost device goes on where the policy says so", async () => {
   const clip = await testClip({ seconds: 1 });
@@ -146,35 +155,38 @@ gpuTest("what was untouched on a lost device goes on where the policy says so", 
   assert.ok(rig.errors.length >= 1);
 });
 
-gpuTest("a processor that never closes its frames hears of it, and the device does not run out", async () => {
-  const clip = await testClip({ seconds: 2 });
-  const old = await sharedGpu();
-  old.device.destroy();
-  await old.lost;
-  const pictureBytes = 160 * 128 * 3 / 2;
-  const gpu = await sharedGpu({ pool: { maxBytes: 12 * pictureBytes } });
-  const kept: VideoFrame[] = [];
-  const processor = defineProcessor({
-    device: "gpu",
-    video: (frame) => {
-      kept.push(frame.clone());
-      return frame;
-    },
-  })();
-  const rig = new Rig({ processor });
-  await rig.run(clip);
-  const errors = errorsOf(rig.events).map(({ error }) => error);
-  assert.ok(errors.length > 0);
-  for (const error of errors) {
-    const cause = error instanceof GpuError ? error : error.cause;
-    assert.ok(cause instanceof GpuError && cause.code === "GPU_MEMORY", error.message);
-    assert.match(error.message, /close/);
-  }
-  const { frames_out, frames_dropped_by_reason } = rig.session.metrics();
-  assert.equal(frames_out + frames_dropped_by_reason.error!, clip.videoTicks.length);
-  for (const frame of kept) frame.close();
-  assert.equal(gpu.pool.stats.inUse, 0);
-  // The next test gets a device with the usual limits.
-  gpu.device.destroy();
-  await gpu.lost;
-});
+gpuTest(
+  "a processor that never closes its frames hears of it, and the device does not run out",
+  async () => {
+    const clip = await testClip({ seconds: 2 });
+    const old = await sharedGpu();
+    old.device.destroy();
+    await old.lost;
+    const pictureBytes = 160 * 128 * 3 / 2;
+    const gpu = await sharedGpu({ pool: { maxBytes: 12 * pictureBytes } });
+    const kept: VideoFrame[] = [];
+    const processor = defineProcessor({
+      device: "gpu",
+      video: (frame) => {
+        kept.push(frame.clone());
+        return frame;
+      },
+    })();
+    const rig = new Rig({ processor });
+    await rig.run(clip);
+    const errors = errorsOf(rig.events).map(({ error }) => error);
+    assert.ok(errors.length > 0);
+    for (const error of errors) {
+      const cause = error instanceof GpuError ? error : error.cause;
+      assert.ok(cause instanceof GpuError && cause.code === "GPU_MEMORY", error.message);
+      assert.match(error.message, /close/);
+    }
+    const { frames_out, frames_dropped_by_reason } = rig.session.metrics();
+    assert.equal(frames_out + frames_dropped_by_reason.error!, clip.videoTicks.length);
+    for (const frame of kept) frame.close();
+    assert.equal(gpu.pool.stats.inUse, 0);
+    // The next test gets a device with the usual limits.
+    gpu.device.destroy();
+    await gpu.lost;
+  },
+);
