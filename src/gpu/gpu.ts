@@ -36,6 +36,12 @@ const MAX_LOGGED_ERRORS = 5;
 
 const LOG = roomLogger("gpu");
 
+/**
+ * A copy of the bytes waits for the next submission. Frames that go to the GPU and are not used there
+ * submit nothing, so that the copies would be kept for ever: after so many uploads they are sent off.
+ */
+const UPLOADS_A_SUBMISSION = 4;
+
 /** A WebGPU device of our own. */
 export class Gpu implements AsyncDisposable {
   /** The device. */
@@ -52,6 +58,7 @@ export class Gpu implements AsyncDisposable {
   readonly lost: Promise<GpuError>;
   #loss: GpuError | undefined;
   #uncapturedErrors = 0;
+  #uploads = 0;
 
   private constructor(device: GPUDevice, parts: GpuParts) {
     this.device = device;
@@ -127,6 +134,8 @@ export class Gpu implements AsyncDisposable {
       last.set(bytes.subarray(whole));
       queue.writeBuffer(buffer, whole, last);
     }
+    this.#uploads++;
+    if (this.#uploads % UPLOADS_A_SUBMISSION === 0) queue.submit([]);
     return buffer;
   }
 

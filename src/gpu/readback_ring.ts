@@ -17,6 +17,12 @@ import { MapTiming } from "./map_timing.ts";
 /** Reads under way at once: enough for 700 in a second. A buffer is made when it is first needed. */
 const DEFAULT_DEPTH = 8;
 
+/**
+ * Maps whose bytes were read and whose promises have not resolved. There are more only where nothing lets
+ * the event loop turn, and then they would pile up for as long.
+ */
+const MAX_PENDING_MAPS = 32;
+
 /** How long the end waits for maps that are under way; a driver that was lost may never answer. */
 const MAX_DISPOSE_MS = 1000;
 
@@ -185,7 +191,10 @@ export class ReadbackRing {
       this.#health.assertUsable();
       const map = this.#startMap(buffer, size, delayMs);
       const early = this.#takeEarly(slot, take);
-      if (early !== undefined) return early;
+      if (early !== undefined) {
+        if (this.#maps.size > MAX_PENDING_MAPS) await map;
+        return early;
+      }
       await map;
       slot.wasMapped = true;
       this.#health.assertUsable(); // a map of a destroyed device resolves, without the bytes
