@@ -34,6 +34,25 @@ export interface ProcessorContext {
 /** Parameters as they come over REST: names and JSON values. */
 export type ProcessorParams = Readonly<Record<string, unknown>>;
 
+/**
+ * What checks parameters: a zod object schema is one. What it accepts, with its defaults filled in and
+ * its transforms applied, is what the processor gets.
+ */
+export interface ParamsSchema {
+  /** Checks a value without throwing. */
+  safeParse(value: unknown):
+    | { readonly success: true; readonly data: Readonly<Record<string, unknown>> }
+    | { readonly success: false; readonly error: ParamsSchemaError };
+}
+
+/** Why a {@linkcode ParamsSchema} refuses a value. */
+export interface ParamsSchemaError {
+  readonly issues: readonly {
+    readonly path: readonly PropertyKey[];
+    readonly message: string;
+  }[];
+}
+
 /** What `processVideo` may return: a frame, or null to drop it. */
 export type VideoResult = VideoFrame | null;
 
@@ -58,6 +77,11 @@ export abstract class FrameProcessor {
   readonly timeoutMs: number = 10_000;
   /** Frames processed at once; results leave in order all the same. */
   readonly maxInFlight: number = 1;
+  /**
+   * The processor's parameters: a zod object schema. It refuses bad values before the processor sees
+   * them, fills in defaults when a stream starts, and is shown in `/openapi.json`.
+   */
+  readonly paramsSchema?: ParamsSchema;
 
   /** Loads models and the like, once, before the first stream. Throwing makes the worker unusable. */
   initialize(_context: ProcessorContext): void | Promise<void> {}

@@ -9,5 +9,7 @@ export type { TlsOptions } from "../trickle/mod.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";
+export * from "./side_channels.ts";
+export type { StreamHealth, StreamStatus } from "./stream_status.ts";
 export * from "./trickle_client.ts";
 export * from "./types.ts";

@@ -4,49 +4,85 @@
  * @module
  */
 
+import { describeError, roomLogger } from "../base/mod.ts";
 import { TricklePublisher, TrickleSubscriber } from "../trickle/mod.ts";
-import type { SegmentSink, TlsOptions } from "../trickle/mod.ts";
+import type { SegmentSink, SegmentSource, TlsOptions } from "../trickle/mod.ts";
+import { ReopeningSink } from "./channels/reopening_sink.ts";
 import { Session } from "./session.ts";
+import type { SideChannels } from "./side_channels.ts";
 import type { SessionOptions } from "./types.ts";
+
+const log = roomLogger("session");
 
 /** Media type of input and output channels (TRICKLE.md section 7.6). */
 const MPEG_TS_MEDIA_TYPE = "video/mp2t";
 /** Media type of data channels (LIVEPEER.md section 3). */
 const DATA_MEDIA_TYPE = "application/jsonl";
+/** Media type of events channels (LIVEPEER.md section 3). */
+const EVENTS_MEDIA_TYPE = "application/json";
 /** How long an input channel that does not exist yet is waited for: creation may race with the start. */
 const CHANNEL_GRACE_MS = 2_000;
 
 /** How {@linkcode openTrickleSession} sets a session up. */
 export interface TrickleSessionOptions
-  extends Omit<SessionOptions, "source" | "sink" | "data" | "inputFound"> {
+  extends Omit<SessionOptions, "source" | "sink" | "inputFound" | keyof ChannelEnds> {
   /** URL of the input channel; without it frames do not come from a channel. */
   readonly subscribeUrl?: string | undefined;
   /** URL of the output channel; without it what is processed is not published. */
   readonly publishUrl?: string | undefined;
+  /** URL of the control channel; without it parameters do not come from a channel. */
+  readonly controlUrl?: string | undefined;
+  /** URL of the events channel; without it nobody hears what happens to the stream. */
+  readonly eventsUrl?: string | undefined;
   /** URL of the data channel; without it lines that the processor publishes are dropped. */
   readonly dataUrl?: string | undefined;
   /** What is demanded of the trickle servers' certificates. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
 }
 
+/** What is opened from URLs here. */
+type ChannelEnds = Pick<SideChannels, "data" | "events" | "control" | "urls">;
+
 /** Sets up a session that reads one trickle channel and writes another. It starts with `start()`. */
 export function openTrickleSession(options: TrickleSessionOptions): Session {
-  const { subscribeUrl, publishUrl, dataUrl, tls, ...rest } = options;
+  const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls, ...rest } = options;
   const transport = tls === undefined ? {} : { tls };
   const source = subscribeUrl === undefined ? undefined : new TrickleSubscriber(subscribeUrl, {
     start: "current",
     waitForChannelMs: CHANNEL_GRACE_MS,
     ...transport,
   });
-  const publisher = (url: string | undefined, contentType: string): SegmentSink | undefined =>
-    url === undefined
-      ? undefined
-      : new TricklePublisher(url, { contentType, autocreate: true, ...transport });
+  const publisher = (url: string, contentType: string): SegmentSink =>
+    new TricklePublisher(url, { contentType, autocreate: true, ...transport });
+  const sideSink = (url: string | undefined, contentType: string): SegmentSink | undefined =>
+    url === undefined ? undefined : new ReopeningSink({
+      open: () => publisher(url, contentType),
+      onLost: (error) =>
+        log.warn("Stream {id}: a channel is lost and opened again: {reason}", {
+          id: rest.id,
+          reason: describeError(error),
+        }),
+    });
+  const control = (url: string) => (start: number | undefined): SegmentSource =>
+    new TrickleSubscriber(url, {
+      start: start ?? "current",
+      waitForChannelMs: CHANNEL_GRACE_MS,
+      ...transport,
+    });
   return new Session({
     ...rest,
     source,
-    sink: publisher(publishUrl, MPEG_TS_MEDIA_TYPE),
-    data: publisher(dataUrl, DATA_MEDIA_TYPE),
+    sink: publishUrl === undefined ? undefined : publisher(publishUrl, MPEG_TS_MEDIA_TYPE),
+    data: sideSink(dataUrl, DATA_MEDIA_TYPE),
+    events: sideSink(eventsUrl, EVENTS_MEDIA_TYPE),
+    control: controlUrl === undefined ? undefined : control(controlUrl),
+    urls: {
+      subscribe_url: subscribeUrl,
+      publish_url: publishUrl,
+      control_url: controlUrl,
+      events_url: eventsUrl,
+      data_url: dataUrl,
+    },
     ...(source === undefined
       ? {}
       : { inputFound: async () => (await source.outcome).kind !== "not-found" }),

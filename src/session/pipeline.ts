@@ -54,6 +54,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #output: SegmentOutput | undefined;
   readonly #audioFailed = Promise.withResolvers<never>();
   #video: VideoOutput | undefined;
+  #outputSize: { readonly width: number; readonly height: number } | undefined;
   #audio: AudioPath | undefined;
   #endedAudio = { codecRestarts: 0, packetsLost: 0 };
 
@@ -98,6 +99,11 @@ export class Pipeline implements AsyncDisposable {
   /** The process ids of the children that code video now. */
   get codecPids(): { readonly decoder: number | undefined; readonly encoder: number | undefined } {
     return { decoder: this.#input.decoderPid, encoder: this.#video?.encoderPid };
+  }
+
+  /** Size of the last picture that went out, in pixels. */
+  get outputSize(): { readonly width: number; readonly height: number } | undefined {
+    return this.#outputSize;
   }
 
   /** Changes the frame-rate cap from the next frame on. */
@@ -251,6 +257,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #encode(frame: VideoFrame): Promise<void> {
+    this.#outputSize = { width: frame.width, height: frame.height };
     await this.#video?.write(frame);
   }
 

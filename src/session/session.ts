@@ -6,10 +6,11 @@
 
 import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
-import { DataChannel, type DataFigures } from "./data_channel.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
 import { Pipeline } from "./pipeline.ts";
+import { SessionChannels } from "./session_channels.ts";
 import { StreamMeters } from "./stream_meters.ts";
+import { StreamSettings } from "./stream_settings.ts";
 import type {
   SessionEnd,
   SessionEvent,
@@ -41,23 +42,26 @@ export class Session implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<SessionEnd>();
   readonly #stopRequested = Promise.withResolvers<void>();
   readonly #lastLogged = new Map<Stage, number>();
-  readonly #data: DataChannel | undefined;
-  #linesWithoutChannel = 0;
+  readonly #settings: StreamSettings;
+  readonly #channels: SessionChannels;
   #state: SessionState = "starting";
-  #params: StreamParams;
+  #isReady = false;
   #requestedEnd: SessionEnd | undefined;
   #sawInput = false;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Sets the stream up without starting it. Throws a `RangeError` for options out of range. */
+  /**
+   * Sets the stream up without starting it. Throws a `RangeError` for options out of range, and a
+   * `ConfigError` for parameters that the processor's schema refuses.
+   */
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
-    this.#params = options.params ?? {};
+    this.#settings = new StreamSettings(options.processor.paramsSchema, options.params ?? {});
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor);
     this.#pipeline = this.#createPipeline();
-    this.#data = this.#createDataChannel();
+    this.#channels = this.#createChannels();
   }
 
   /** Where the session is in its life. */
@@ -67,7 +71,7 @@ export class Session implements AsyncDisposable {
 
   /** The parameters as they are now. */
   get params(): StreamParams {
-    return this.#params;
+    return this.#settings.values;
   }
 
   /** The process ids of the children that code video now. */
@@ -80,6 +84,7 @@ export class Session implements AsyncDisposable {
     if (this.#state !== "starting") {
       throw new TypeError(`Cannot start session ${this.id}: it is ${this.#state}; create another`);
     }
+    this.#channels.start();
     this.#setState("running");
     void this.#run();
   }
@@ -87,14 +92,15 @@ export class Session implements AsyncDisposable {
   /**
    * Changes parameters: they are merged into those before, given to the processor, and a changed
    * `max_framerate` takes effect with the next frame. Updates never run beside each other. Rejects with
-   * a `ProcessorError` when the processor refuses them; then nothing has changed.
+   * a `ConfigError` when the processor's schema refuses them, and with a `ProcessorError` when it does
+   * itself; then nothing has changed.
    */
   async updateParams(params: StreamParams): Promise<void> {
-    await this.#guard.updateParams(params);
-    // Merged only now: another update may have been accepted while this one waited for its turn.
-    this.#params = { ...this.#params, ...params };
+    const { changed, commit } = this.#settings.prepare(params);
+    await this.#guard.updateParams(changed);
+    commit();
     if (params.max_framerate !== undefined) this.#pipeline.setMaxFps(params.max_framerate);
-    this.#emit({ type: "params-updated", params: this.#params });
+    this.#emit({ type: "params-updated", params: this.params });
   }
 
   /**
@@ -102,14 +108,21 @@ export class Session implements AsyncDisposable {
    * cannot be published is dropped and counted.
    */
   sendData(text: string): void {
-    if (this.#data === undefined || this.#state === "ended") this.#linesWithoutChannel++;
-    else this.#data.send(text);
+    this.#channels.sendData(text);
+  }
+
+  /**
+   * Publishes an event of the application on the events channel. It never waits; more than 20 a second
+   * are dropped and counted, as are those that are no JSON.
+   */
+  sendEvent(event: unknown, type: string): void {
+    this.#emit({ type: "application", event, name: type });
   }
 
   /** The figures of this moment. */
   metrics(): SessionMetrics {
-    this.#updateMeters();
-    return this.#meters.snapshot(this.#guard.metrics());
+    this.#pipeline.updateMeters();
+    return this.#meters.snapshot(this.#guard.metrics(), this.#channels.figures);
   }
 
   /**
@@ -127,23 +140,30 @@ export class Session implements AsyncDisposable {
     await this.stop();
   }
 
-  #createDataChannel(): DataChannel | undefined {
-    const { data } = this.#options;
-    if (data === undefined) return undefined;
-    return new DataChannel({ sink: data, onError: (error) => this.#reportError(error, "data") });
-  }
-
-  #updateMeters(): void {
-    this.#pipeline.updateMeters();
-    const none: DataFigures = { lines_sent: 0, lines_dropped: 0 };
-    const { lines_sent, lines_dropped } = this.#data?.figures ?? none;
-    this.#meters.data = { lines_sent, lines_dropped: lines_dropped + this.#linesWithoutChannel };
+  #createChannels(): SessionChannels {
+    const { data, events, control, urls, pipelineName, clock, wallNow } = this.#options;
+    const { parseControl = anyObject } = this.#options;
+    return new SessionChannels({
+      data,
+      events,
+      control,
+      ...(urls === undefined ? {} : { urls }),
+      ...(pipelineName === undefined ? {} : { pipelineName }),
+      ...(clock === undefined ? {} : { clock }),
+      ...(wallNow === undefined ? {} : { wallNow }),
+      isLoading: () => !this.#isReady,
+      metrics: () => this.metrics(),
+      params: () => this.params,
+      dimensions: () => this.#pipeline.outputSize,
+      onControl: async (message) => await this.updateParams(parseControl(message)),
+      onError: (error, stage) => this.#reportError(error, stage),
+    });
   }
 
   #createPipeline(): Pipeline {
     const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
-    const { width, height, max_framerate, detect_out_resolution } = this.#params;
+    const { width, height, max_framerate, detect_out_resolution } = this.params;
     return new Pipeline({
       events: this.#inputEvents(),
       sink,
@@ -193,8 +213,8 @@ export class Session implements AsyncDisposable {
     await this.#pipeline[Symbol.asyncDispose]();
     await this.#closeSource();
     await this.#stopProcessor();
-    await this.#data?.[Symbol.asyncDispose]();
-    this.#finish(end);
+    await this.#channels.closeInputs();
+    await this.#finish(end);
   }
 
   /** A channel that was read may be gone by the time of the last request: that is its end. */
@@ -214,15 +234,20 @@ export class Session implements AsyncDisposable {
     this.#setState("stopping");
     await this.#closeSource();
     await this.#pipeline[Symbol.asyncDispose]();
-    await this.#data?.[Symbol.asyncDispose]();
-    this.#finish({ reason: "stopped" });
+    await this.#finish({ reason: "stopped" });
   }
 
   /** A processor that hangs in `onStreamStart` must not hold a stop up. */
   async #startProcessor(): Promise<void> {
-    const starting = this.#guard.startStream(this.#params);
+    const starting = this.#prepareProcessor();
     starting.catch(() => {}); // thrown here, unless the stop came first
     await Promise.race([starting, this.#stopRequested.promise]);
+  }
+
+  async #prepareProcessor(): Promise<void> {
+    await this.#options.processorReady;
+    await this.#guard.startStream(this.params);
+    this.#isReady = true;
   }
 
   async #stopProcessor(): Promise<void> {
@@ -233,10 +258,10 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  #finish(end: SessionEnd): void {
+  async #finish(end: SessionEnd): Promise<void> {
     if (this.#state === "ended") return;
     clearTimeout(this.#forceTimer);
-    this.#updateMeters();
+    this.#pipeline.updateMeters();
     this.#meters.closeAccounts();
     if (end.reason === "failed") {
       this.#meters.errors++;
@@ -244,6 +269,7 @@ export class Session implements AsyncDisposable {
     } else log.info("Stream {id} ended: {reason}", { id: this.id, reason: end.reason });
     this.#setState("ended");
     this.#emit({ type: "ended", end });
+    await this.#channels[Symbol.asyncDispose]();
     this.#ended.resolve(end);
   }
 
@@ -297,8 +323,16 @@ export class Session implements AsyncDisposable {
   }
 
   #emit(event: SessionEvent): void {
+    this.#channels.take(event);
     this.#options.onEvent?.(event);
   }
+}
+
+function anyObject(message: unknown): StreamParams {
+  if (typeof message === "object" && message !== null && !Array.isArray(message)) {
+    return message as StreamParams;
+  }
+  throw new TypeError(`Cannot update parameters from ${JSON.stringify(message)}: send an object`);
 }
 
 function asError(thrown: unknown): Error {

@@ -6,12 +6,21 @@
 
 import { frameCounts } from "../frames/mod.ts";
 import { currentGpu } from "../gpu/mod.ts";
-import type { DataFigures } from "./data_channel.ts";
 import { LatencyMeter, RateMeter } from "./figures.ts";
+import type { ChannelFigures } from "./side_channels.ts";
 import type { DropReason, GpuFigures, SessionMetrics } from "./types.ts";
 
 /** Frames whose times are kept while they are on their way; the oldest make room. */
 const MAX_TRACKED_FRAMES = 512;
+
+/** Of a stream that has no channels beside its media. */
+const NO_CHANNELS: ChannelFigures = Object.freeze({
+  data_lines_sent: 0,
+  data_lines_dropped: 0,
+  events_sent: 0,
+  events_dropped: 0,
+  control_messages: 0,
+});
 
 /** When a frame reached each point of its way, in milliseconds of `performance.now()`. */
 interface FrameTimes {
@@ -52,8 +61,8 @@ export class StreamMeters {
   framesOut = 0;
   /** Errors of the processor, the children and the output. */
   errors = 0;
-  /** Lines of the data channel. */
-  data: DataFigures = { lines_sent: 0, lines_dropped: 0 };
+  /** Audio packets that arrived, and those that were written. */
+  readonly audio = { in: 0, out: 0 };
   /** Input segments that were missing in the sequence. */
   segmentsSkipped = 0;
   /** Segments that were begun at the output. */
@@ -141,11 +150,13 @@ export class StreamMeters {
 
   /** Counts an audio packet that arrived. */
   audioArrived(): void {
+    this.audio.in++;
     this.#rates.audioIn.mark();
   }
 
   /** Counts an audio packet that was written. */
   audioWritten(): void {
+    this.audio.out++;
     this.#rates.audioOut.mark();
   }
 
@@ -161,7 +172,10 @@ export class StreamMeters {
   }
 
   /** The figures now; `processor` is what its `getMetrics()` returned. */
-  snapshot(processor: Readonly<Record<string, unknown>>): SessionMetrics {
+  snapshot(
+    processor: Readonly<Record<string, unknown>>,
+    channels: ChannelFigures = NO_CHANNELS,
+  ): SessionMetrics {
     const { total, decode, queue, process, encode } = this.#latency;
     const { sync, codec, output } = this.#audioDropped;
     return {
@@ -186,8 +200,9 @@ export class StreamMeters {
       frames_dropped: this.totalDropped,
       frames_dropped_by_reason: Object.fromEntries(this.#dropped),
       audio_packets_dropped: sync + codec + output,
-      data_lines_sent: this.data.lines_sent,
-      data_lines_dropped: this.data.lines_dropped,
+      audio_packets_in: this.audio.in,
+      audio_packets_out: this.audio.out,
+      ...channels,
       error_count: this.errors,
       segments_skipped: this.segmentsSkipped,
       segments_out: this.segmentsOut,

@@ -7,6 +7,7 @@
 import type { TsEvent } from "../media/mpegts/mod.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
+import type { ChannelFigures, SideChannels } from "./side_channels.ts";
 
 /** Audio codec of the output: `source` copies what comes in where MPEG-TS can carry it. */
 export type OutputAudioCodec = "opus" | "aac" | "source";
@@ -34,7 +35,7 @@ export interface MediaSource {
 }
 
 /** How a {@linkcode Session} is set up. */
-export interface SessionOptions {
+export interface SessionOptions extends SideChannels {
   /** Name of the stream in logs and events. */
   readonly id: string;
   /** The processor that every frame goes through. Owned by the caller; one session at a time. */
@@ -69,8 +70,13 @@ export interface SessionOptions {
   readonly gopSeconds?: number;
   /** Longest time that a stop may take to flush what is in flight, in milliseconds. @default 2000 */
   readonly stopTimeoutMs?: number;
-  /** Where lines go that the processor publishes. Owned by the session. @default dropped, counted */
-  readonly data?: SegmentSink | undefined;
+  /**
+   * Turns a message of the control channel into parameters; throws what is wrong with it.
+   * @default any object is taken
+   */
+  readonly parseControl?: (message: unknown) => StreamParams;
+  /** The processor is initialized: frames wait for it. @default it is */
+  readonly processorReady?: Promise<void>;
   /** Takes what happens to the stream. */
   readonly onEvent?: (event: SessionEvent) => void;
 }
@@ -100,7 +106,16 @@ export type SessionEvent =
   | { readonly type: "ended"; readonly end: SessionEnd };
 
 /** The steps a video frame takes, and what goes beside it, for errors and latency figures. */
-export type Stage = "input" | "decode" | "queue" | "process" | "encode" | "output" | "data";
+export type Stage =
+  | "input"
+  | "decode"
+  | "queue"
+  | "process"
+  | "encode"
+  | "output"
+  | "data"
+  | "events"
+  | "control";
 
 /** Why frames were dropped. */
 export type DropReason =
@@ -141,7 +156,7 @@ export interface GpuFigures {
 }
 
 /** The figures of a session, as `/stream/status` shows them under `metrics`. */
-export interface SessionMetrics {
+export interface SessionMetrics extends ChannelFigures {
   /** Frames per second over the last seconds. */
   readonly fps: {
     readonly ingress_video_fps: number;
@@ -162,10 +177,9 @@ export interface SessionMetrics {
   readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   /** Audio packets that were dropped while they waited for the first video frame, or in a dead child. */
   readonly audio_packets_dropped: number;
-  /** Lines that the processor published on the data channel. */
-  readonly data_lines_sent: number;
-  /** Lines that were too long, pushed out, lost on the way, or had no channel to go to. */
-  readonly data_lines_dropped: number;
+  /** Audio packets that came in, and those that went out. */
+  readonly audio_packets_in: number;
+  readonly audio_packets_out: number;
   readonly error_count: number;
   /** Input segments that were missing in the sequence. */
   readonly segments_skipped: number;

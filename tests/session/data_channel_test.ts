@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DataChannel } from "../../src/session/data_channel.ts";
+import { DataChannel } from "../../src/session/channels/data_channel.ts";
 import { TricklePublisher, TrickleServer } from "../../src/trickle/mod.ts";
 import { MemorySink } from "./in_memory.ts";
 

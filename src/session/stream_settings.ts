@@ -1,0 +1,82 @@
+/**
+ * The parameters of a stream as they are now, checked against what its processor declares.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../base/mod.ts";
+import type { ParamsSchema } from "../processor/mod.ts";
+import type { StreamParams } from "./types.ts";
+
+/** Parameters that the session itself understands: no processor's schema is asked about them. */
+const STREAM_KEYS: ReadonlySet<string> = new Set([
+  "width",
+  "height",
+  "max_framerate",
+  "detect_out_resolution",
+  "show_loading",
+]);
+
+/** A checked update. */
+export interface ParamsUpdate {
+  /** What changes: the names of the request, with the values that the processor's schema made of them. */
+  readonly changed: StreamParams;
+  /** Makes it the parameters of the stream. */
+  readonly commit: () => void;
+}
+
+/** Keeps the parameters of one stream. */
+export class StreamSettings {
+  readonly #schema: ParamsSchema | undefined;
+  /** As they were given: a schema may turn a value into one that it would not take again. */
+  #given: StreamParams;
+  #values: StreamParams;
+
+  /**
+   * Checks the first parameters, and fills in what the schema has defaults for. Throws a `ConfigError`
+   * that names the fields that are wrong.
+   */
+  constructor(schema: ParamsSchema | undefined, params: StreamParams) {
+    this.#schema = schema;
+    this.#given = params;
+    this.#values = this.#check(params);
+  }
+
+  /** The parameters now. */
+  get values(): StreamParams {
+    return this.#values;
+  }
+
+  /** Checks an update; nothing changes before its `commit`. Throws as the constructor does. */
+  prepare(update: StreamParams): ParamsUpdate {
+    const checked = this.#check({ ...this.#given, ...update });
+    const changed = Object.fromEntries(
+      Object.keys(update).filter((name) => Object.hasOwn(checked, name))
+        .map((name) => [name, checked[name]]),
+    );
+    return {
+      changed,
+      commit: () => {
+        // Another update may have been accepted while this one waited for its turn.
+        this.#given = { ...this.#given, ...update };
+        this.#values = { ...this.#values, ...changed };
+      },
+    };
+  }
+
+  #check(params: StreamParams): StreamParams {
+    if (this.#schema === undefined) return params;
+    const ofStream = Object.entries(params).filter(([name]) => STREAM_KEYS.has(name));
+    const ofProcessor = Object.entries(params).filter(([name]) => !STREAM_KEYS.has(name));
+    const result = this.#schema.safeParse(Object.fromEntries(ofProcessor));
+    if (result.success) return { ...Object.fromEntries(ofStream), ...result.data };
+    const problems = result.error.issues.map(({ path, message }) =>
+      `${path.length === 0 ? "params" : path.join(".")}: ${message}`
+    );
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      `Cannot use these parameters: ${problems.join("; ")}`,
+      { context: { fields: result.error.issues.map(({ path }) => path.join(".")) } },
+    );
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * How a stream fares, as a gateway stores it (LIVEPEER.md section 3, type `status`).
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+
+/** The states of a stream, as gateways know them. */
+export type StreamHealth =
+  /** The processor is not ready for frames yet. */
+  | "LOADING"
+  /** Nothing came in yet, or the stream has ended. */
+  | "OFFLINE"
+  /** What comes in goes out. */
+  | "ONLINE"
+  /** The input is silent, or much slower than it was. */
+  | "DEGRADED_INPUT"
+  /** The output falls behind the input. */
+  | "DEGRADED_INFERENCE"
+  /** Frames come in and fail, or the stream has failed. */
+  | "ERROR";
+
+/** What is known of a stream at one moment. Counters only grow. */
+export interface StatusSample {
+  /** Milliseconds since 1970. */
+  readonly nowMs: number;
+  /** Where the session is. */
+  readonly phase: "loading" | "running" | "ended" | "failed";
+  /** Frames of video, or packets of audio where there is none, that came in. */
+  readonly unitsIn: number;
+  /** Of those, how many the processor is through with: what it drops on purpose is done, too. */
+  readonly unitsDone: number;
+  /** Units that were too fast for the stream's frame-rate cap. */
+  readonly unitsSkipped: number;
+  /** Children that were started again. */
+  readonly restarts: number;
+}
+
+/** The body of a `status` event but for its type and time; times in milliseconds since 1970. */
+export interface StreamStatus {
+  readonly pipeline: string;
+  readonly start_time: number;
+  readonly state: StreamHealth;
+  readonly last_state_update_time: number;
+  readonly input_status: { readonly last_input_time: number | null; readonly fps: number };
+  readonly inference_status: {
+    readonly last_output_time: number | null;
+    readonly fps: number;
+    readonly last_params_update_time: number | null;
+    readonly last_params: Readonly<Record<string, unknown>> | null;
+    readonly last_params_hash: string | null;
+    readonly last_error_time: number | null;
+    readonly last_error: string | null;
+    readonly last_restart_time: number | null;
+    readonly last_restart_logs: readonly string[] | null;
+    readonly restart_count: number;
+  };
+}
+
+/** Options of a {@linkcode StreamStatusTracker}. */
+export interface StreamStatusOptions {
+  readonly pipeline: string;
+  /** When the stream began. */
+  readonly startMs: number;
+  /** Whether the stream has an input channel; without one, a silent input is no fault. */
+  readonly hasInput: boolean;
+}
+
+/** Rates look this far back. */
+const WINDOW_MS = 5_000;
+/** Silence that is a fault. */
+const SILENCE_MS = 2_000;
+/** An input below this share of its best rate is slow. */
+const SLOW_INPUT = 0.5;
+/** An output below this share of the input falls behind. */
+const SLOW_OUTPUT = 0.8;
+/** Rates of less time than this are not judged. */
+const MIN_JUDGED_MS = 2_000;
+
+/** Derives a stream's state from samples of its counters; taken once a second or so. */
+export class StreamStatusTracker {
+  readonly #options: StreamStatusOptions;
+  readonly #samples: StatusSample[] = [];
+  #state: StreamHealth = "LOADING";
+  #stateMs: number;
+  #bestRate = 0;
+  #lastInputMs: number | null = null;
+  #lastOutputMs: number | null = null;
+  #params: Readonly<Record<string, unknown>> | null = null;
+  #paramsMs: number | null = null;
+  #error: string | null = null;
+  #errorMs: number | null = null;
+  #restartMs: number | null = null;
+  #restartCause: string | null = null;
+
+  /** Starts in `LOADING`. */
+  constructor(options: StreamStatusOptions) {
+    this.#options = options;
+    this.#stateMs = options.startMs;
+  }
+
+  /** The state after the last sample. */
+  get state(): StreamHealth {
+    return this.#state;
+  }
+
+  /** Notes the parameters that are in effect. */
+  noteParams(params: Readonly<Record<string, unknown>>, nowMs: number): void {
+    this.#params = params;
+    this.#paramsMs = nowMs;
+  }
+
+  /** Notes an error of the stream. */
+  noteError(message: string, nowMs: number): void {
+    this.#error = message;
+    this.#errorMs = nowMs;
+  }
+
+  /** Takes a sample; tells whether the state changed with it. */
+  observe(sample: StatusSample): boolean {
+    const last = this.#samples.at(-1);
+    if (sample.unitsIn > (last?.unitsIn ?? 0)) this.#lastInputMs = sample.nowMs;
+    if (sample.unitsDone > (last?.unitsDone ?? 0)) this.#lastOutputMs = sample.nowMs;
+    if (sample.restarts > (last?.restarts ?? 0)) {
+      this.#restartMs = sample.nowMs;
+      this.#restartCause = this.#error;
+    }
+    this.#samples.push(sample);
+    while (sample.nowMs - this.#samples[0]!.nowMs > WINDOW_MS) this.#samples.shift();
+    const state = this.#judge(sample);
+    if (state === this.#state) return false;
+    this.#state = state;
+    this.#stateMs = sample.nowMs;
+    return true;
+  }
+
+  /** The status after the last sample. */
+  status(): StreamStatus {
+    const { pipeline, startMs } = this.#options;
+    const rates = this.#rates();
+    return {
+      pipeline,
+      start_time: startMs,
+      state: this.#state,
+      last_state_update_time: this.#stateMs,
+      input_status: { last_input_time: this.#lastInputMs, fps: tenths(rates.in) },
+      inference_status: {
+        last_output_time: this.#lastOutputMs,
+        fps: tenths(rates.done),
+        last_params_update_time: this.#paramsMs,
+        last_params: this.#params,
+        last_params_hash: this.#params === null ? null : hashOf(this.#params),
+        last_error_time: this.#errorMs,
+        last_error: this.#error,
+        last_restart_time: this.#restartMs,
+        last_restart_logs: this.#restartCause === null ? null : [this.#restartCause],
+        restart_count: this.#samples.at(-1)?.restarts ?? 0,
+      },
+    };
+  }
+
+  #judge(sample: StatusSample): StreamHealth {
+    switch (sample.phase) {
+      case "loading":
+        return "LOADING";
+      case "ended":
+        return "OFFLINE";
+      case "failed":
+        return "ERROR";
+      case "running":
+        return this.#judgeRunning(sample);
+    }
+  }
+
+  #judgeRunning({ nowMs }: StatusSample): StreamHealth {
+    const { hasInput } = this.#options;
+    if (this.#lastInputMs === null) return hasInput ? "OFFLINE" : "ONLINE";
+    if (nowMs - this.#lastInputMs > SILENCE_MS) return hasInput ? "DEGRADED_INPUT" : "ONLINE";
+    const lastOutputMs = this.#lastOutputMs ?? this.#options.startMs;
+    const rates = this.#rates();
+    if (nowMs - lastOutputMs > SILENCE_MS && rates.due > 0) {
+      return (this.#errorMs ?? -Infinity) >= lastOutputMs ? "ERROR" : "DEGRADED_INFERENCE";
+    }
+    if (rates.overMs < MIN_JUDGED_MS) return this.#state === "LOADING" ? "ONLINE" : this.#state;
+    if (rates.done < rates.due * SLOW_OUTPUT) return "DEGRADED_INFERENCE";
+    this.#bestRate = Math.max(this.#bestRate, rates.in);
+    return hasInput && rates.in < this.#bestRate * SLOW_INPUT ? "DEGRADED_INPUT" : "ONLINE";
+  }
+
+  /** Units per second in the window: all that came, those that were due to go on, and those done. */
+  #rates(): { in: number; due: number; done: number; overMs: number } {
+    const last = this.#samples.at(-1);
+    // Before the first unit there is no rate: the window begins with it.
+    const first = this.#samples.findLast(({ unitsIn }) => unitsIn === 0) ?? this.#samples[0];
+    if (first === undefined || last === undefined || last.nowMs <= first.nowMs) {
+      return { in: 0, due: 0, done: 0, overMs: 0 };
+    }
+    const overMs = last.nowMs - first.nowMs;
+    const perSecond = (count: number): number => count * 1_000 / overMs;
+    const unitsIn = last.unitsIn - first.unitsIn;
+    return {
+      in: perSecond(unitsIn),
+      due: perSecond(unitsIn - (last.unitsSkipped - first.unitsSkipped)),
+      done: perSecond(last.unitsDone - first.unitsDone),
+      overMs,
+    };
+  }
+}
+
+function tenths(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+function hashOf(params: Readonly<Record<string, unknown>>): string {
+  return createHash("sha256").update(JSON.stringify(params)).digest("hex");
+}
