@@ -5,7 +5,7 @@
  * @module
  */
 
-import { loadProcessor } from "../src/processor/mod.ts";
+import { loadProcessor, resolveProcessor } from "../src/processor/mod.ts";
 import { Session } from "../src/session/mod.ts";
 import type { SegmentSink } from "../src/trickle/mod.ts";
 import { clipEvents, type MediaClip } from "./live_feed.ts";
@@ -30,10 +30,9 @@ export async function measureThroughput(
 }
 
 async function runOnce(clip: MediaClip, processor: string): Promise<number> {
-  const create = await loadProcessor(processor);
   const session = new Session({
     id: "throughput",
-    processor: create(),
+    processor: resolveProcessor(await loadProcessor(processor)),
     media: { events: clipEvents(clip), close: () => {} },
     sink: discardingSink(),
     targetFps: Infinity,

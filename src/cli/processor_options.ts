@@ -100,7 +100,7 @@ export function addProcessorOptions(command: Command): Command {
 export async function chooseProcessor(
   flags: ProcessorFlags,
   context: CommandContext,
-): Promise<() => FrameProcessor> {
+): Promise<FrameProcessor | (() => FrameProcessor)> {
   const { gpuAdapter, requireGpu, model } = flags;
   if (requireGpu || gpuAdapter !== undefined) {
     await sharedGpu({

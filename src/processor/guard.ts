@@ -22,11 +22,17 @@ export class ProcessorGuard {
   readonly handlesAudio: boolean;
   /** Settles when the last update has really ended, which may be after it was given up. */
   #updates: Promise<void> = Promise.resolve();
+  #hanging = 0;
 
   /** Guards a processor. */
   constructor(processor: FrameProcessor) {
     this.processor = processor;
     this.handlesAudio = handlesAudio(processor);
+  }
+
+  /** Calls that were given up and have not come back. */
+  get hanging(): number {
+    return this.#hanging;
   }
 
   /**
@@ -139,16 +145,22 @@ export class ProcessorGuard {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
+      this.#hanging++;
       call.onTimeout?.();
       timeout.reject(hung(call.what, timeoutMs));
     }, timeoutMs);
+    const returned = (result: unknown): void => {
+      if (!late) return;
+      this.#hanging--;
+      call.onLate?.(result);
+    };
     const outcome = pending.then(
       (result) => {
-        if (late) call.onLate?.(result);
+        returned(result);
         return result;
       },
       (error) => {
-        if (late) call.onLate?.(undefined);
+        returned(undefined);
         throw failed(call, error);
       },
     );

@@ -25,11 +25,13 @@ export const BUILTIN_PROCESSORS: Readonly<Record<string, () => FrameProcessor>> 
 /**
  * Finds a processor: the name of a built-in one, or a TypeScript or JavaScript file, relative to the
  * working directory, whose default export is a `FrameProcessor` instance, a class, or a factory such as
- * `defineProcessor` gives. Returns a factory; an exported instance is the same each time.
+ * `defineProcessor` gives. Returns the instance, or a factory.
  *
  * Throws a {@linkcode ConfigError} `CONFIG_PROCESSOR` that says what is wrong with the name or file.
  */
-export async function loadProcessor(nameOrFile: string): Promise<() => FrameProcessor> {
+export async function loadProcessor(
+  nameOrFile: string,
+): Promise<FrameProcessor | (() => FrameProcessor)> {
   const builtin = Object.hasOwn(BUILTIN_PROCESSORS, nameOrFile)
     ? BUILTIN_PROCESSORS[nameOrFile]
     : undefined;
@@ -38,7 +40,7 @@ export async function loadProcessor(nameOrFile: string): Promise<() => FrameProc
   const url = fileUrl(nameOrFile);
   await assertFile(nameOrFile, url);
   const exported = await importDefault(nameOrFile, url);
-  return toFactory(nameOrFile, exported);
+  return toSource(nameOrFile, exported);
 }
 
 function looksLikeFile(nameOrFile: string): boolean {
@@ -98,11 +100,10 @@ async function importDefault(file: string, url: URL): Promise<unknown> {
 }
 
 /** Anything but a function is judged at once; a function only when it is called. */
-function toFactory(file: string, exported: unknown): () => FrameProcessor {
+function toSource(file: string, exported: unknown): FrameProcessor | (() => FrameProcessor) {
   const described = `the default export of ${file}`;
   if (typeof exported === "function") return () => processorFrom(exported, described);
-  const instance = processorFrom(exported, described);
-  return () => instance;
+  return processorFrom(exported, described);
 }
 
 function unknownName(name: string): ConfigError {

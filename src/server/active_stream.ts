@@ -10,6 +10,10 @@ import type { StartRequest } from "./schemas.ts";
 /** What the server needs of a session: `Session` is one. */
 export interface StreamSession extends AsyncDisposable {
   readonly state: SessionState;
+  /** The parameters as they are now. */
+  readonly params: StreamParams;
+  /** Whether a call of the processor has not come back: the processor is of no use any more. */
+  readonly processorHangs: boolean;
   /** Resolves when the session is over, whatever ended it; does not reject. */
   readonly ended: Promise<SessionEnd>;
   /** Begins to read, process and write. */
@@ -18,6 +22,8 @@ export interface StreamSession extends AsyncDisposable {
   updateParams(params: StreamParams): Promise<void>;
   /** Publishes a line on the data channel, or drops and counts it. */
   sendData(text: string): void;
+  /** Publishes an event of the application, or drops and counts it. */
+  sendEvent(event: unknown, type: string): void;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
   /** Ends the session after what is in flight. Idempotent. */
@@ -28,19 +34,44 @@ export interface StreamSession extends AsyncDisposable {
 export class ActiveStream {
   /** `gateway_request_id` of the start request. */
   readonly id: string;
+  /** The names that orchestrators give it, in `X-Stream-Id` or `stream_id`. */
+  readonly aliases: ReadonlySet<string>;
   readonly request: StartRequest;
+  /** When it started, in milliseconds since 1970. */
+  readonly startedMs: number = Date.now();
   readonly #session: StreamSession;
 
   /** Takes over a session that was not started. */
-  constructor(request: StartRequest, session: StreamSession) {
+  constructor(request: StartRequest, session: StreamSession, aliases: Iterable<string> = []) {
     this.id = request.gateway_request_id;
+    this.aliases = new Set(aliases);
     this.request = request;
     this.#session = session;
   }
 
+  /** Whether a request that names this id means the stream. */
+  isCalled(id: string): boolean {
+    return id === this.id || this.aliases.has(id);
+  }
+
+  /** Where the session is in its life. */
+  get state(): SessionState {
+    return this.#session.state;
+  }
+
   /** Whether the session is neither stopping nor over. */
   get running(): boolean {
-    return this.#session.state === "starting" || this.#session.state === "running";
+    return this.state === "starting" || this.state === "running";
+  }
+
+  /** The parameters as they are now. */
+  get params(): StreamParams {
+    return this.#session.params;
+  }
+
+  /** See {@linkcode StreamSession.processorHangs}. */
+  get processorHangs(): boolean {
+    return this.#session.processorHangs;
   }
 
   /** Starts the session; `onEnd` is called once, when it is over. */
@@ -54,9 +85,14 @@ export class ActiveStream {
     await this.#session.updateParams(params);
   }
 
-  /** Publishes a line of the processor. */
+  /** Publishes a line on the stream's data channel. */
   sendData(text: string): void {
     this.#session.sendData(text);
+  }
+
+  /** Publishes an event on the stream's events channel. */
+  sendEvent(event: unknown, type: string): void {
+    this.#session.sendEvent(event, type);
   }
 
   /** Figures of this moment. */

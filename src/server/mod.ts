@@ -7,7 +7,14 @@
 
 export type { StreamSession } from "./active_stream.ts";
 export { InterruptGuard } from "./interrupt.ts";
+export { type Admission, admitByLag, type WorkerLoad } from "./load_monitor.ts";
 export type { StreamServerOptions } from "./options.ts";
-export type { CurrentState, HealthStatus, StatusBody, StatusMetrics } from "./pipeline_status.ts";
+export type {
+  CurrentState,
+  HealthStatus,
+  StatusBody,
+  StatusMetrics,
+  StreamStatusBody,
+} from "./pipeline_status.ts";
 export type { ErrorBody, SuccessBody } from "./responses.ts";
 export { StreamServer } from "./stream_server.ts";

@@ -5,16 +5,32 @@
  */
 
 import type { ProcessorSource } from "../processor/mod.ts";
-import type { OutputAudioCodec, TlsOptions, TrickleSessionOptions } from "../session/mod.ts";
+import type {
+  Clock,
+  OutputAudioCodec,
+  SessionEvent,
+  TlsOptions,
+  TrickleSessionOptions,
+} from "../session/mod.ts";
 import type { StreamSession } from "./active_stream.ts";
+import type { Admission } from "./load_monitor.ts";
 
 /** Options of a `StreamServer`. */
 export interface StreamServerOptions {
   /**
-   * What every frame goes through: an instance, or a class or factory that is used once when the
-   * server starts. It serves one stream at a time.
+   * What every frame goes through: an instance, which serves one stream at a time, or a class or
+   * factory, of which each stream has one for itself. A processor serves one stream after another; one
+   * that hangs or whose stream failed is replaced, if it was made by a class or factory.
    */
   readonly processor: ProcessorSource;
+  /** Streams at once; more than 1 needs a class or factory. @default {1} */
+  readonly capacity?: number;
+  /** Decides by what is measured whether another stream may start. @default {admitByLag} */
+  readonly admit?: Admission;
+  /** Name of the pipeline in `status` events. @default {"byoc"} */
+  readonly pipeline?: string;
+  /** Takes what happens to the streams. */
+  readonly onStreamEvent?: (event: SessionEvent, streamId: string) => void;
   /** Port to listen on; 0 takes a free one. @default {8000} */
   readonly port?: number;
   /** Address to bind. @default {"0.0.0.0"} */
@@ -35,6 +51,8 @@ export interface StreamServerOptions {
   readonly tls?: TlsOptions;
   /** Opens the session of a stream, without starting it. @default {openTrickleSession} */
   readonly openSession?: (options: TrickleSessionOptions) => StreamSession;
+  /** Paces heartbeats and further attempts to initialize a processor. @default {systemClock} */
+  readonly clock?: Clock;
   /** Stops the server when it aborts. */
   readonly signal?: AbortSignal;
 }

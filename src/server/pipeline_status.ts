@@ -4,17 +4,13 @@
  * @module
  */
 
-import type { SessionMetrics } from "../session/mod.ts";
+import { withoutCredentials } from "../base/credentials.ts";
+import type { SessionMetrics, SessionState, StreamParams } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
+import type { HostState } from "./stream_host.ts";
 
 /** What `/health` says. */
 export type HealthStatus = "LOADING" | "IDLE" | "OK" | "ERROR";
-
-/** Where the processor's initialization is. */
-export type PipelineState =
-  | { readonly kind: "loading" }
-  | { readonly kind: "ready" }
-  | { readonly kind: "failed"; readonly reason: string };
 
 /** `current_state` of the answers to start, params and stop. */
 export interface CurrentState {
@@ -43,8 +39,28 @@ export interface StatusBody extends CurrentState {
     readonly publish_url: string | null;
     readonly gateway_request_id: string;
   } | null;
-  /** Figures of the active stream, else of the last one; `{}` before the first. */
+  /** Figures of the stream, else of the last one; `{}` before the first, and for several. */
   readonly metrics: Partial<StatusMetrics>;
+  /** Most streams at once. */
+  readonly capacity: number;
+  /** Every stream that has not ended, oldest first. */
+  readonly streams: readonly StreamStatusBody[];
+}
+
+/** One of the streams in a {@linkcode StatusBody}. */
+export interface StreamStatusBody {
+  /** `gateway_request_id` of its start. */
+  readonly stream_id: string;
+  /** Other ids that it goes by. */
+  readonly aliases: readonly string[];
+  readonly state: SessionState;
+  /** When it started: ISO 8601. */
+  readonly started_at: string;
+  readonly fps: SessionMetrics["fps"];
+  readonly current_params: NonNullable<StatusBody["current_params"]>;
+  /** The parameters of the stream as they are now. */
+  readonly params: StreamParams;
+  readonly metrics: StatusMetrics;
 }
 
 /**
@@ -56,20 +72,15 @@ export interface StatusMetrics extends SessionMetrics {
 
 /** What a server knows when it is asked. */
 export interface ServerSnapshot {
-  readonly pipeline: PipelineState;
+  readonly pipeline: HostState;
   readonly streams: readonly ActiveStream[];
+  /** Most streams at once. */
+  readonly capacity: number;
   /** Why the last stream failed, if it did. */
   readonly lastError: string | undefined;
   /** Figures of the last stream that ended. */
   readonly lastMetrics: SessionMetrics | undefined;
 }
-
-const NO_FPS: SessionMetrics["fps"] = Object.freeze({
-  ingress_video_fps: 0,
-  ingress_audio_fps: 0,
-  egress_video_fps: 0,
-  egress_audio_fps: 0,
-});
 
 /** The health of a server. */
 export function healthOf({ pipeline, streams }: ServerSnapshot): HealthStatus {
@@ -99,26 +110,61 @@ export function currentStateOf(snapshot: ServerSnapshot): CurrentState {
   };
 }
 
-/** The whole status of a server that runs one stream at a time. */
-export function statusOf(snapshot: ServerSnapshot): StatusBody {
+/**
+ * The status of a server: `chosen` is the stream that was asked for, without which the only one is
+ * meant, or all of them together.
+ */
+export function statusOf(snapshot: ServerSnapshot, chosen?: ActiveStream): StatusBody {
   const state = currentStateOf(snapshot);
-  const stream = snapshot.streams[0];
-  const metrics = stream?.metrics() ?? snapshot.lastMetrics;
+  const streams = (chosen === undefined ? snapshot.streams : [chosen]).map(streamStatusOf);
+  const only = streams.length === 1 ? streams[0] : undefined;
+  const last = streams.length === 0 ? snapshot.lastMetrics : undefined;
   return {
     status: state.state,
     ...state,
-    fps: stream === undefined || metrics === undefined ? NO_FPS : metrics.fps,
-    current_params: stream === undefined ? null : {
-      subscribe_url: stream.request.subscribe_url ?? null,
-      publish_url: stream.request.publish_url ?? null,
-      gateway_request_id: stream.id,
-    },
-    metrics: metrics === undefined
-      ? {}
-      : { ...metrics, gpu_memory_mb: numberOrNull(metrics.processor["gpu_memory_mb"]) },
+    fps: sumOfRates(streams.map(({ fps }) => fps)),
+    current_params: only?.current_params ?? null,
+    metrics: only?.metrics ?? (last === undefined ? {} : withGpuMemory(last)),
+    capacity: snapshot.capacity,
+    streams,
   };
 }
 
-function numberOrNull(value: unknown): number | null {
-  return typeof value === "number" ? value : null;
+function streamStatusOf(stream: ActiveStream): StreamStatusBody {
+  const metrics = withGpuMemory(stream.metrics());
+  const { subscribe_url, publish_url } = stream.request;
+  return {
+    stream_id: stream.id,
+    aliases: [...stream.aliases],
+    state: stream.state,
+    started_at: new Date(stream.startedMs).toISOString(),
+    fps: metrics.fps,
+    current_params: {
+      subscribe_url: shownUrl(subscribe_url),
+      publish_url: shownUrl(publish_url),
+      gateway_request_id: stream.id,
+    },
+    params: stream.params,
+    metrics,
+  };
+}
+
+function shownUrl(url: string | undefined): string | null {
+  return url === undefined ? null : withoutCredentials(url);
+}
+
+function withGpuMemory(metrics: SessionMetrics): StatusMetrics {
+  const { gpu_memory_mb } = metrics.processor;
+  return { ...metrics, gpu_memory_mb: typeof gpu_memory_mb === "number" ? gpu_memory_mb : null };
+}
+
+function sumOfRates(rates: readonly SessionMetrics["fps"][]): SessionMetrics["fps"] {
+  const sum = (rate: keyof SessionMetrics["fps"]): number =>
+    Math.round(rates.reduce((total, fps) => total + fps[rate], 0) * 10) / 10;
+  return {
+    ingress_video_fps: sum("ingress_video_fps"),
+    ingress_audio_fps: sum("ingress_audio_fps"),
+    egress_video_fps: sum("egress_video_fps"),
+    egress_audio_fps: sum("egress_audio_fps"),
+  };
 }

@@ -25,7 +25,7 @@ export interface ErrorBody {
 }
 
 /** Status codes of an {@linkcode ErrorBody}. */
-export type ErrorStatus = 400 | 404 | 405 | 413 | 500 | 503;
+export type ErrorStatus = 400 | 404 | 405 | 409 | 413 | 500 | 503;
 
 /** The answer to a request that worked. */
 export function success(body: Omit<SuccessBody, "status">): Response {

@@ -6,11 +6,13 @@
  */
 
 import { ConfigError, describeError, ProcessorError, roomLogger } from "../base/mod.ts";
-import { discardBody, readJsonBody } from "./json_body.ts";
+import type { ActiveStream } from "./active_stream.ts";
+import { readJsonBody } from "./json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "./responses.ts";
 import type { Endpoint } from "./route_table.ts";
 import { type Validated, validateParams, validateStart } from "./schemas.ts";
+import { STREAM_ID_HEADER, streamIdsOf, withoutStreamIds } from "./stream_ids.ts";
 import type { StreamRegistry } from "./stream_registry.ts";
 
 const log = roomLogger("server");
@@ -37,7 +39,7 @@ export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
     {
       method: "GET",
       paths: ["/api/stream/status", "/stream/status"],
-      handler: () => Response.json(statusOf(registry.snapshot())),
+      handler: (request) => endpoints.status(request),
     },
     {
       method: "GET",
@@ -60,19 +62,30 @@ class StreamEndpoints {
     const id = checked.gateway_request_id;
     const refusal = this.#registry.refusal();
     if (refusal !== undefined) return this.#fail(503, `Cannot start stream ${id}: ${refusal}`);
+    const names = streamIdsOf(request, checked).filter((name) => name !== id);
+    const taken = [id, ...names].find((name) => this.#registry.has(name));
+    if (taken !== undefined) {
+      this.#registry.countRefusal("invalid");
+      return this.#fail(409, `Cannot start stream ${id}: ${taken} is active; stop it first`);
+    }
     try {
-      await this.#registry.start(checked);
+      await this.#registry.start(checked, names);
     } catch (error) {
+      this.#registry.countRefusal("invalid");
       return this.#failWith(error, `start stream ${id}`);
     }
     return this.#succeed(id, "Stream started");
   }
 
   async updateParams(request: Request): Promise<Response> {
-    const checked = await this.#read(request, "update the parameters", validateParams);
+    let ids: string[] = [];
+    const checked = await this.#read(request, "update the parameters", (body) => {
+      ids = streamIdsOf(request, body);
+      return validateParams(this.#registry.capacity > 1 ? withoutStreamIds(body) : body);
+    });
     if (checked instanceof Response) return checked;
-    const stream = this.#registry.active;
-    if (stream === undefined) return this.#fail(400, "No active stream to update");
+    const stream = this.#find(ids, "update");
+    if (stream instanceof Response) return stream;
     try {
       await stream.updateParams(checked);
     } catch (error) {
@@ -81,12 +94,40 @@ class StreamEndpoints {
     return this.#succeed(stream.id, "Parameters updated");
   }
 
+  /** Any body is taken: the gateway sends a reason in plain text, or nothing. */
   async stop(request: Request): Promise<Response> {
-    await discardBody(request);
-    const stream = this.#registry.active;
-    if (stream === undefined) return this.#fail(400, "No active stream to stop");
+    const body = await readJsonBody(request);
+    const stream = this.#find(streamIdsOf(request, body.ok ? body.value : undefined), "stop");
+    if (stream instanceof Response) return stream;
     await stream.stop();
     return this.#succeed(stream.id, "Stream stopped");
+  }
+
+  status(request: Request): Response {
+    const ids = streamIdsOf(request);
+    const snapshot = this.#registry.snapshot();
+    if (ids.length === 0) return Response.json(statusOf(snapshot));
+    const selection = this.#registry.select(ids);
+    if (selection.kind === "one") return Response.json(statusOf(snapshot, selection.stream));
+    if (this.#registry.capacity === 1) return Response.json(statusOf(snapshot));
+    return this.#fail(404, `Cannot find stream ${ids[0]}: it is not active`);
+  }
+
+  /** The stream that a request means, or the answer that says why there is none. */
+  #find(ids: readonly string[], verb: "stop" | "update"): ActiveStream | Response {
+    const selection = this.#registry.select(ids);
+    switch (selection.kind) {
+      case "one":
+        return selection.stream;
+      case "none":
+        return this.#fail(400, `No active stream to ${verb}`);
+      case "ambiguous": {
+        const streams = selection.ids.join(", ");
+        const message = `Cannot ${verb}: several streams are active (${streams}); ` +
+          `name one in the header ${STREAM_ID_HEADER}`;
+        return this.#fail(409, message);
+      }
+    }
   }
 
   /** Reads and checks a body, or gives the answer that refuses it. `doing` says what it was for. */

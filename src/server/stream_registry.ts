@@ -4,30 +4,57 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../base/mod.ts";
-import type { SessionEnd, SessionMetrics, TrickleSessionOptions } from "../session/mod.ts";
+import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
+import type { SessionEnd, SessionEvent, SessionMetrics, StreamParams } from "../session/mod.ts";
 import { ActiveStream, type StreamSession } from "./active_stream.ts";
+import type { HostPool } from "./host_pool.ts";
+import { type Admission, EventLoopMonitor } from "./load_monitor.ts";
 import type { ServerSnapshot } from "./pipeline_status.ts";
-import type { ProcessorHost } from "./processor_host.ts";
 import type { StartRequest } from "./schemas.ts";
+import type { HostedStreamOptions, StreamHost } from "./stream_host.ts";
 
 const log = roomLogger("server");
 
-/** Streams at once. */
-const CAPACITY = 1;
-
 /** What a {@linkcode StreamRegistry} needs of its server. */
 export interface StreamRegistryOptions {
-  readonly host: ProcessorHost;
+  readonly pool: HostPool;
+  /** Streams at once. */
+  readonly capacity: number;
   /** Options that every session shares. */
-  readonly defaults: Partial<TrickleSessionOptions>;
-  readonly openSession: (options: TrickleSessionOptions) => StreamSession;
+  readonly defaults: Partial<HostedStreamOptions>;
+  readonly admit: Admission;
+  /** Turns a control message into parameters; throws what is wrong with it. */
+  readonly parseControl: (message: unknown) => StreamParams;
+  /** Takes what happens to the streams. */
+  readonly onEvent?: ((event: SessionEvent, streamId: string) => void) | undefined;
 }
+
+/** Why streams could not start. */
+export type Refusal = "loading" | "failed" | "stopping" | "capacity" | "load" | "invalid";
+
+/** What a registry counted since the server started. */
+export interface RegistryCounts {
+  readonly started: number;
+  /** By the reason of the session's end. */
+  readonly ended: Readonly<Partial<Record<SessionEnd["reason"], number>>>;
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+}
+
+/** The streams that a request can mean. */
+export type Selection =
+  | { readonly kind: "one"; readonly stream: ActiveStream }
+  | { readonly kind: "none" }
+  /** It names none of several. */
+  | { readonly kind: "ambiguous"; readonly ids: readonly string[] };
 
 /** The active streams by id. A stream is in it until its session has ended. */
 export class StreamRegistry {
   readonly #options: StreamRegistryOptions;
   readonly #streams = new Map<string, ActiveStream>();
+  readonly #monitor = new EventLoopMonitor();
+  readonly #ended = new Map<SessionEnd["reason"], number>();
+  readonly #refused = new Map<Refusal, number>();
+  #started = 0;
   #lastError: string | undefined;
   #lastMetrics: SessionMetrics | undefined;
   #closed = false;
@@ -37,78 +64,167 @@ export class StreamRegistry {
     this.#options = options;
   }
 
-  /** The stream that a request without an id means. */
-  get active(): ActiveStream | undefined {
-    return this.#streams.values().next().value;
+  /** The streams that have not ended, oldest first. */
+  get streams(): readonly ActiveStream[] {
+    return [...this.#streams.values()];
+  }
+
+  /** Most streams at once. */
+  get capacity(): number {
+    return this.#options.capacity;
+  }
+
+  /** What was counted so far. */
+  get counts(): RegistryCounts {
+    return {
+      started: this.#started,
+      ended: Object.fromEntries(this.#ended),
+      refused: Object.fromEntries(this.#refused),
+    };
+  }
+
+  /** How late the event loop runs, in milliseconds; 0 without streams. */
+  get eventLoopLagMs(): number {
+    return this.#monitor.lagMs;
+  }
+
+  /**
+   * The stream that a request means which gives these ids, the most telling first. A server for one
+   * stream means that one, whatever the ids.
+   */
+  select(ids: readonly string[]): Selection {
+    const streams = this.streams;
+    if (this.#options.capacity > 1 && ids.length > 0) {
+      const named = ids.map((id) => streams.find((stream) => stream.isCalled(id)));
+      const stream = named.find((found) => found !== undefined);
+      return stream === undefined ? { kind: "none" } : { kind: "one", stream };
+    }
+    if (streams.length > 1) return { kind: "ambiguous", ids: streams.map(({ id }) => id) };
+    const [stream] = streams;
+    return stream === undefined ? { kind: "none" } : { kind: "one", stream };
   }
 
   /** What is to be told about the server now. */
   snapshot(): ServerSnapshot {
     return {
-      pipeline: this.#options.host.state,
-      streams: [...this.#streams.values()],
+      pipeline: this.#options.pool.state,
+      streams: this.streams,
+      capacity: this.#options.capacity,
       lastError: this.#lastError,
       lastMetrics: this.#lastMetrics,
     };
   }
 
-  /** Why no stream may start now; undefined when one may. */
+  /** Why no stream may start now; undefined when one may. A reason is counted. */
   refusal(): string | undefined {
-    const { state } = this.#options.host;
-    if (this.#closed) return "the server is stopping; use another worker";
-    if (state.kind === "loading") return "Pipeline is still initializing; try again later";
-    if (state.kind === "failed") return `Pipeline failed to initialize: ${state.reason}`;
-    if (this.#streams.size < CAPACITY) return undefined;
-    return "Pipeline is still in use; stop the active stream first";
+    const refusal = this.#findRefusal();
+    if (refusal === undefined) return undefined;
+    this.countRefusal(refusal.kind);
+    return refusal.reason;
+  }
+
+  /** Counts a start that failed. */
+  countRefusal(kind: Refusal): void {
+    this.#refused.set(kind, (this.#refused.get(kind) ?? 0) + 1);
+  }
+
+  /** Whether a stream goes by this id. */
+  has(id: string): boolean {
+    return this.streams.some((stream) => stream.isCalled(id));
   }
 
   /**
    * Opens and starts the session of a stream that {@linkcode refusal} allows. Rejects with what the
    * session threw, and then nothing is left of it.
    */
-  async start(request: StartRequest): Promise<void> {
-    const stream = new ActiveStream(request, this.#open(request));
-    this.#streams.set(stream.id, stream);
-    this.#options.host.attach(stream);
+  async start(request: StartRequest, aliases: readonly string[]): Promise<void> {
+    const host = this.#options.pool.take();
+    if (host === undefined) {
+      throw new ConfigError("CONFIG_INVALID", "Pipeline is still in use; try again later");
+    }
+    const stream = this.#register(request, host, aliases);
     this.#lastError = undefined;
+    this.#monitor.start();
     try {
-      stream.start((end) => this.#ended(stream, end));
+      stream.start((end) => this.#streamEnded(stream, host, end));
     } catch (error) {
       await stream.discard();
-      this.#remove(stream);
+      this.#remove(stream, host, "whole");
       throw error;
     }
-    log.info("Stream {id} started", { id: stream.id });
+    this.#started++;
+    log.info("Stream {stream} started", { stream: stream.id });
   }
 
   /** Stops every stream; none can start afterwards. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#streams.values()].map((stream) => stream.stop()));
+    await Promise.all(this.streams.map((stream) => stream.stop()));
+    this.#monitor.stop();
   }
 
-  #open(request: StartRequest): StreamSession {
-    const { host, defaults, openSession } = this.#options;
-    const { gateway_request_id: id, subscribe_url, publish_url, data_url } = request;
-    return openSession({
+  #findRefusal(): { readonly kind: Refusal; readonly reason: string } | undefined {
+    const { pool, capacity, admit } = this.#options;
+    const { state } = pool;
+    if (this.#closed) {
+      return { kind: "stopping", reason: "the server is stopping; use another worker" };
+    }
+    if (state.kind === "loading") {
+      return { kind: "loading", reason: "Pipeline is still initializing; try again later" };
+    }
+    if (state.kind === "failed") {
+      return { kind: "failed", reason: `Pipeline failed to initialize: ${state.reason}` };
+    }
+    const activeStreams = this.#streams.size;
+    if (activeStreams >= capacity) {
+      const all = capacity === 1 ? "the active stream" : `one of the ${capacity} active streams`;
+      return { kind: "capacity", reason: `Pipeline is still in use; stop ${all} first` };
+    }
+    const reason = admit({ activeStreams, capacity, eventLoopLagMs: this.#monitor.lagMs });
+    return reason === undefined ? undefined : { kind: "load", reason };
+  }
+
+  #register(request: StartRequest, host: StreamHost, aliases: readonly string[]): ActiveStream {
+    let session: StreamSession;
+    try {
+      session = host.open(this.#sessionOptions(request));
+    } catch (error) {
+      this.#options.pool.giveBack(host, "whole");
+      throw error;
+    }
+    const stream = new ActiveStream(request, session, aliases);
+    this.#streams.set(stream.id, stream);
+    return stream;
+  }
+
+  #sessionOptions(request: StartRequest): HostedStreamOptions {
+    const { defaults, parseControl, onEvent } = this.#options;
+    const { gateway_request_id: id, params } = request;
+    return {
       ...defaults,
       id,
-      processor: host.processor,
-      params: request.params,
-      subscribeUrl: subscribe_url,
-      publishUrl: publish_url,
-      dataUrl: data_url,
-    });
+      params,
+      parseControl,
+      subscribeUrl: request.subscribe_url,
+      publishUrl: request.publish_url,
+      controlUrl: request.control_url,
+      eventsUrl: request.events_url,
+      dataUrl: request.data_url,
+      ...(onEvent === undefined ? {} : { onEvent: (event) => onEvent(event, id) }),
+    };
   }
 
-  #remove(stream: ActiveStream): void {
+  #remove(stream: ActiveStream, host: StreamHost, fate: "whole" | "broken"): void {
     this.#streams.delete(stream.id);
-    this.#options.host.detach(stream);
+    this.#options.pool.giveBack(host, fate);
+    if (this.#streams.size === 0) this.#monitor.stop();
   }
 
-  #ended(stream: ActiveStream, end: SessionEnd): void {
+  #streamEnded(stream: ActiveStream, host: StreamHost, end: SessionEnd): void {
     this.#lastMetrics = stream.metrics();
-    this.#remove(stream);
+    this.#ended.set(end.reason, (this.#ended.get(end.reason) ?? 0) + 1);
+    const isBroken = end.reason === "failed" || stream.processorHangs;
+    this.#remove(stream, host, isBroken ? "broken" : "whole");
     if (end.reason === "failed") this.#lastError = describeError(end.error);
     if (end.reason === "input-ended" && !end.found) this.#lastError = inputNotFound(stream);
   }

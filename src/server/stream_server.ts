@@ -6,14 +6,18 @@
 
 import type { RequestHandler } from "@std/http/unstable-route";
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
-import { resolveProcessor } from "../processor/mod.ts";
-import { openTrickleSession, type TrickleSessionOptions } from "../session/mod.ts";
+import { type FrameProcessor, resolveProcessor } from "../processor/mod.ts";
+import { openTrickleSession, type StreamParams } from "../session/mod.ts";
+import type { ActiveStream } from "./active_stream.ts";
+import { HostPool } from "./host_pool.ts";
 import { InterruptGuard } from "./interrupt.ts";
+import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
-import { ProcessorHost } from "./processor_host.ts";
+import { type HostedStreamOptions, LocalHost, type StreamHost } from "./stream_host.ts";
 import { failure } from "./responses.ts";
 import { createRoutes, normalizePrefix } from "./route_table.ts";
+import { validateParams } from "./schemas.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
 
@@ -45,7 +49,7 @@ export class StreamServer implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #cut = new AbortController();
   #http: Deno.HttpServer<Deno.NetAddr> | undefined;
-  #host: ProcessorHost | undefined;
+  #pool: HostPool | undefined;
   #registry: StreamRegistry | undefined;
   #routes: RequestHandler | undefined;
   #stopping: Promise<void> | undefined;
@@ -76,7 +80,35 @@ export class StreamServer implements AsyncDisposable {
 
   /** Resolves when the processor's initialization is over, one way or the other: see `health`. */
   get initialized(): Promise<void> {
-    return this.#host?.settled ?? Promise.resolve();
+    return this.#pool?.settled ?? Promise.resolve();
+  }
+
+  /** The ids of the streams that have not ended, oldest first. */
+  get streamIds(): readonly string[] {
+    return this.#registry?.streams.map(({ id }) => id) ?? [];
+  }
+
+  /**
+   * Publishes a line on the data channel of a stream; the id may be left out while there is just one.
+   * Throws a `RangeError` when it names no active stream.
+   */
+  sendData(text: string, streamId?: string): void {
+    this.#stream(streamId).sendData(text);
+  }
+
+  /** Publishes an event of the application; see {@linkcode sendData}. */
+  sendEvent(event: unknown, type: string, streamId?: string): void {
+    this.#stream(streamId).sendEvent(event, type);
+  }
+
+  /** Changes the parameters of a stream as a request would; see {@linkcode sendData}. */
+  async updateParams(params: StreamParams, streamId?: string): Promise<void> {
+    await this.#stream(streamId).updateParams(params);
+  }
+
+  /** Stops a stream and resolves when it is over; one that is not active is none to stop. */
+  async stopStream(streamId: string): Promise<void> {
+    await this.#registry?.streams.find((stream) => stream.isCalled(streamId))?.stop();
   }
 
   /**
@@ -88,14 +120,22 @@ export class StreamServer implements AsyncDisposable {
       if (this.#http !== undefined || this.#stopping !== undefined) {
         throw new TypeError("Cannot start: this server was started before; create another");
       }
-      const processor = resolveProcessor(this.#options.processor);
-      const { signal, openSession = openTrickleSession } = this.#options;
+      const { signal, capacity = 1, admit = admitByLag, onStreamEvent, clock } = this.#options;
+      const createHost = this.#hostFactory(capacity);
       this.#http = this.#listen();
-      this.#host = new ProcessorHost(processor, this.#abort.signal);
+      this.#pool = new HostPool({
+        create: createHost,
+        capacity,
+        replaceable: typeof this.#options.processor === "function",
+        ...(clock === undefined ? {} : { clock }),
+      });
       this.#registry = new StreamRegistry({
-        host: this.#host,
+        pool: this.#pool,
+        capacity,
         defaults: this.#sessionDefaults(),
-        openSession,
+        admit,
+        parseControl: paramsOrThrow,
+        onEvent: onStreamEvent,
       });
       this.#routes = createRoutes(streamEndpoints(this.#registry), this.#prefix);
       signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
@@ -126,15 +166,48 @@ export class StreamServer implements AsyncDisposable {
     await this.stop();
   }
 
+  #stream(id: string | undefined): ActiveStream {
+    const streams = this.#registry?.streams ?? [];
+    const found = id === undefined && streams.length === 1
+      ? streams[0]
+      : streams.find((stream) => id !== undefined && stream.isCalled(id));
+    if (found !== undefined) return found;
+    const active = streams.map((stream) => stream.id).join(", ") || "none";
+    throw new RangeError(`Cannot find stream ${id ?? "without an id"}: active are ${active}`);
+  }
+
   readonly #stopOnAbort = (): void => {
     this.stop().catch((error) => {
       log.error("The server did not stop cleanly: {reason}", { reason: describeError(error) });
     });
   };
 
-  #sessionDefaults(): Partial<TrickleSessionOptions> {
-    const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls } = this.#options;
+  /** Makes the first processor at once: what is wrong with it is the caller's to hear. */
+  #hostFactory(capacity: number): () => StreamHost {
+    const { processor: source, openSession = openTrickleSession } = this.#options;
+    if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
+      throw new RangeError(`Cannot run ${capacity} streams at once: use a whole number from 1 on`);
+    }
+    if (capacity > 1 && typeof source !== "function") {
+      throw new ConfigError(
+        "CONFIG_PROCESSOR",
+        `Cannot run ${capacity} streams on one processor: it is an instance; ` +
+          "give its class, or a factory that makes one for each stream",
+      );
+    }
+    let first: FrameProcessor | undefined = resolveProcessor(source);
+    return () => {
+      const processor = first ?? resolveProcessor(source);
+      first = undefined;
+      return new LocalHost({ processor, openSession, signal: this.#abort.signal });
+    };
+  }
+
+  #sessionDefaults(): Partial<HostedStreamOptions> {
+    const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline, clock } = this.#options;
     return {
+      ...(clock === undefined ? {} : { clock }),
+      ...(pipeline === undefined ? {} : { pipelineName: pipeline }),
       ...(targetFps === undefined ? {} : { targetFps }),
       ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
       ...(gpuDepth === undefined ? {} : { gpuDepth }),
@@ -163,13 +236,19 @@ export class StreamServer implements AsyncDisposable {
     this.#options.signal?.removeEventListener("abort", this.#stopOnAbort);
     this.#abort.abort();
     await this.#registry?.close();
-    await this.#host?.[Symbol.asyncDispose]();
+    await this.#pool?.[Symbol.asyncDispose]();
     if (this.#http === undefined) return;
     // A client that neither reads nor leaves must not hold the server up.
     const timer = setTimeout(() => this.#cut.abort(), SHUTDOWN_GRACE_MS);
     await this.#http.shutdown();
     clearTimeout(timer);
   }
+}
+
+function paramsOrThrow(message: unknown): StreamParams {
+  const checked = validateParams(message);
+  if (checked.ok) return checked.value;
+  throw new ConfigError("CONFIG_INVALID", `Cannot update the parameters: ${checked.problem}`);
 }
 
 function onError(error: unknown): Response {

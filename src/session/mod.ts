@@ -5,7 +5,7 @@
  * @module
  */
 
-export type { TlsOptions } from "../trickle/mod.ts";
+export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";

@@ -74,6 +74,11 @@ export class Session implements AsyncDisposable {
     return this.#settings.values;
   }
 
+  /** Whether a call of the processor was given up and has not come back. */
+  get processorHangs(): boolean {
+    return this.#guard.hanging > 0;
+  }
+
   /** The process ids of the children that code video now. */
   get codecPids(): { readonly decoder: number | undefined; readonly encoder: number | undefined } {
     return this.#pipeline.codecPids;

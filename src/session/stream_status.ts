@@ -85,6 +85,7 @@ export class StreamStatusTracker {
   #state: StreamHealth = "LOADING";
   #stateMs: number;
   #bestRate = 0;
+  #firstInputMs: number | undefined;
   #lastInputMs: number | null = null;
   #lastOutputMs: number | null = null;
   #params: Readonly<Record<string, unknown>> | null = null;
@@ -120,7 +121,10 @@ export class StreamStatusTracker {
   /** Takes a sample; tells whether the state changed with it. */
   observe(sample: StatusSample): boolean {
     const last = this.#samples.at(-1);
-    if (sample.unitsIn > (last?.unitsIn ?? 0)) this.#lastInputMs = sample.nowMs;
+    if (sample.unitsIn > (last?.unitsIn ?? 0)) {
+      this.#lastInputMs = sample.nowMs;
+      this.#firstInputMs ??= sample.nowMs;
+    }
     if (sample.unitsDone > (last?.unitsDone ?? 0)) this.#lastOutputMs = sample.nowMs;
     if (sample.restarts > (last?.restarts ?? 0)) {
       this.#restartMs = sample.nowMs;
@@ -177,12 +181,14 @@ export class StreamStatusTracker {
     const { hasInput } = this.#options;
     if (this.#lastInputMs === null) return hasInput ? "OFFLINE" : "ONLINE";
     if (nowMs - this.#lastInputMs > SILENCE_MS) return hasInput ? "DEGRADED_INPUT" : "ONLINE";
-    const lastOutputMs = this.#lastOutputMs ?? this.#options.startMs;
+    const lastOutputMs = this.#lastOutputMs ?? this.#firstInputMs ?? nowMs;
     const rates = this.#rates();
     if (nowMs - lastOutputMs > SILENCE_MS && rates.due > 0) {
       return (this.#errorMs ?? -Infinity) >= lastOutputMs ? "ERROR" : "DEGRADED_INFERENCE";
     }
-    if (rates.overMs < MIN_JUDGED_MS) return this.#state === "LOADING" ? "ONLINE" : this.#state;
+    if (rates.overMs < MIN_JUDGED_MS) {
+      return this.#state === "LOADING" || this.#state === "OFFLINE" ? "ONLINE" : this.#state;
+    }
     if (rates.done < rates.due * SLOW_OUTPUT) return "DEGRADED_INFERENCE";
     this.#bestRate = Math.max(this.#bestRate, rates.in);
     return hasInput && rates.in < this.#bestRate * SLOW_INPUT ? "DEGRADED_INPUT" : "ONLINE";

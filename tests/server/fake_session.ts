@@ -9,9 +9,11 @@ import type {
   SessionEnd,
   SessionMetrics,
   SessionState,
+  StreamParams,
   TrickleSessionOptions,
 } from "../../src/session/mod.ts";
 import {
+  type Admission,
   type CurrentState,
   type StatusBody,
   type StatusMetrics,
@@ -38,6 +40,8 @@ export class FakeSession implements StreamSession {
   readonly request: TrickleSessionOptions;
   readonly updates: unknown[] = [];
   readonly data: string[] = [];
+  readonly appEvents: { readonly event: unknown; readonly type: string }[] = [];
+  processorHangs = false;
   /** Thrown by the next update. */
   updateError: Error | undefined;
   /** Thrown by `start`. */
@@ -65,6 +69,14 @@ export class FakeSession implements StreamSession {
     if (this.updateError !== undefined) return Promise.reject(this.updateError);
     this.updates.push(params);
     return Promise.resolve();
+  }
+
+  get params(): StreamParams {
+    return this.request.params ?? {};
+  }
+
+  sendEvent(event: unknown, type: string): void {
+    this.appEvents.push({ event, type });
   }
 
   sendData(text: string): void {
@@ -139,7 +151,12 @@ export interface TestServer extends AsyncDisposable {
   readonly server: StreamServer;
   readonly sessions: FakeSession[];
   /** Sends a request; a body that is not a string is sent as JSON. */
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>;
 }
 
 /** The fields of all answers together: which are there is what the tests look at. */
@@ -161,6 +178,8 @@ export interface Answer {
 /** How a {@linkcode TestServer} differs from the default. */
 export interface TestServerOptions {
   readonly processor?: TestProcessor | (() => TestProcessor);
+  readonly capacity?: number;
+  readonly admit?: Admission;
   readonly prefix?: string;
   /** Prepares each session before the server has it. */
   readonly onOpen?: (session: FakeSession) => void;
@@ -174,6 +193,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     host: "127.0.0.1",
     port: 0,
     ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
+    ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
+    ...(options.admit === undefined ? {} : { admit: options.admit }),
     openSession: (request) => {
       const session = new FakeSession(request);
       options.onOpen?.(session);
@@ -186,17 +207,23 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   return {
     server,
     sessions,
-    call: (method, path, body) => send(server.url + path, method, body),
+    call: (method, path, body, headers) => send(server.url + path, { method, body, headers }),
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }
 
-async function send(url: string, method: string, body: unknown): Promise<Answer> {
+interface Sent {
+  readonly method: string;
+  readonly body: unknown;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+}
+
+async function send(url: string, { method, body, headers }: Sent): Promise<Answer> {
   const response = await fetch(url, {
     method,
-    ...(body === undefined ? {} : {
+    ...(body === undefined ? { headers: headers ?? {} } : {
       body: typeof body === "string" ? body : JSON.stringify(body),
-      headers: { "Content-Type": "application/json" },
+      headers: { "Content-Type": "application/json", ...headers },
     }),
   });
   const text = await response.text();

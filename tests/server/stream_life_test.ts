@@ -190,6 +190,8 @@ Deno.test("status has every documented field, idle and streaming", async () => {
     },
     current_params: null,
     metrics: {},
+    capacity: 1,
+    streams: [],
   });
   await test.call("POST", "/api/stream/start", START);
   const { body } = await test.call("GET", "/stream/status");
@@ -202,6 +204,18 @@ Deno.test("status has every documented field, idle and streaming", async () => {
     gateway_request_id: "job-1",
   });
   assert.deepEqual(body.metrics, { ...FAKE_METRICS, gpu_memory_mb: 512 });
+  const [stream] = body.streams;
+  assert.deepEqual({ ...stream, started_at: "" }, {
+    stream_id: "job-1",
+    aliases: [],
+    state: "running",
+    started_at: "",
+    fps: body.fps,
+    current_params: body.current_params,
+    params: {},
+    metrics: body.metrics,
+  });
+  assert.ok(Math.abs(Date.parse(stream!.started_at) - Date.now()) < 60_000);
 });
 
 Deno.test("the figures of the last stream stay after its end, its frame rates do not", async () => {

@@ -6,7 +6,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError, describeError, ProcessorError, roomLogger } from "../../base/mod.ts";
-import type { FrameProcessor } from "../../processor/mod.ts";
+import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
 import {
   openFileSession,
   type OutputAudioCodec,
@@ -77,7 +77,7 @@ async function processFile(
 ): Promise<ExitCode> {
   await refuseSameFile(input, output);
   const params = { ...flags.params, ...flags.size };
-  const processor = (await chooseProcessor(flags, context))();
+  const processor = resolveProcessor(await chooseProcessor(flags, context));
   await using _processor = { [Symbol.asyncDispose]: () => dispose(processor) };
   await initialize(processor, params, context);
   const { session, info } = await openFileSession({

@@ -9,16 +9,20 @@ import { StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { option, port, tlsOption } from "../options.ts";
+import { option, port, tlsOption, wholeNumber } from "../options.ts";
 import { chooseProcessor, describeProcessor } from "../processor_options.ts";
 import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
+
+/** Most streams of `--capacity`. */
+const MAX_CAPACITY = 256;
 
 interface ServeFlags extends LogSettings, StreamFlags {
   readonly host: string;
   readonly port: number;
   readonly prefix: string;
   readonly capabilityName: string;
+  readonly capacity: number;
   readonly tls: string;
 }
 
@@ -39,6 +43,11 @@ export function addServe(program: Command, run: RunTask): Command {
     .addOption(option("--capability-name <name>", "name that orchestrators know the worker by", {
       env: "CAPABILITY_NAME",
       default: "runnel",
+    }))
+    .addOption(option("--capacity <streams>", "streams at once, each with its own processor", {
+      env: "CAPABILITY_CAPACITY",
+      default: 1,
+      parse: wholeNumber(1, MAX_CAPACITY),
     }));
   return addStreamOptions(command)
     .addOption(tlsOption())
@@ -52,6 +61,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     port: flags.port,
     prefix: flags.prefix,
     capabilityName: flags.capabilityName,
+    capacity: flags.capacity,
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
     gpuDepth: flags.gpuDepth,

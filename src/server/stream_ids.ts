@@ -1,0 +1,36 @@
+/**
+ * Which stream a request means: LIVEPEER.md section 2, "Several streams".
+ *
+ * @module
+ */
+
+/** Header that orchestrators add to every request. */
+export const STREAM_ID_HEADER = "X-Stream-Id";
+
+/** Fields of a body that name a stream, the most telling first. */
+const ID_FIELDS = ["stream_id", "gateway_request_id"] as const;
+
+/** Longest id that is looked at, in characters. */
+const MAX_ID_LENGTH = 256;
+
+/** The ids that a request gives a stream: those of the header, then those of its body. */
+export function streamIdsOf(request: Request, body?: unknown): string[] {
+  const inBody = isRecord(body) ? ID_FIELDS.map((field) => body[field]) : [];
+  const inQuery = ID_FIELDS.map((field) => new URL(request.url).searchParams.get(field));
+  return [request.headers.get(STREAM_ID_HEADER), ...inQuery, ...inBody].filter(isUsable);
+}
+
+/** A flat body of parameters without the fields that only say which stream it is for. */
+export function withoutStreamIds(body: unknown): unknown {
+  if (!isRecord(body) || Object.hasOwn(body, "params")) return body;
+  const { stream_id: _stream, gateway_request_id: _request, ...params } = body;
+  return params;
+}
+
+function isUsable(id: unknown): id is string {
+  return typeof id === "string" && id !== "" && id.length <= MAX_ID_LENGTH;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
