@@ -2,7 +2,11 @@
 
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { defineProcessor, FrameProcessor, type ProcessorParams } from "../../src/processor/mod.ts";
+import {
+  defineProcessor,
+  type FrameProcessor,
+  type ProcessorParams,
+} from "../../src/processor/mod.ts";
 import { openTrickleSession, type Session, type SessionEvent } from "../../src/session/mod.ts";
 import {
   TricklePublisher,
