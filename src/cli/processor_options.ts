@@ -9,6 +9,8 @@ import { z } from "zod";
 import { sharedGpu } from "../gpu/mod.ts";
 import { OnnxProcessor, type OnnxProcessorOptions } from "../inference/mod.ts";
 import { type FrameProcessor, loadProcessor } from "../processor/mod.ts";
+import type { ProcessorModule } from "../server/mod.ts";
+import type { IsolatedProcessorOptions } from "./isolated_processor.ts";
 import type { CommandContext } from "./command_run.ts";
 import { option, wholeNumber } from "./options.ts";
 import { bytesLine } from "./progress_bar.ts";
@@ -111,6 +113,20 @@ export async function chooseProcessor(
   if (model === undefined) return await loadProcessor(flags.processor);
   const options = modelProcessor(model, flags.modelOptions, context);
   return () => new OnnxProcessor(options);
+}
+
+/** What makes the same processor in a thread of its own; the progress of a download is not shown. */
+export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
+  const { processor, model, modelOptions: { load, ...image }, gpuAdapter, requireGpu } = flags;
+  return {
+    module: import.meta.resolve("./isolated_processor.ts"),
+    options: {
+      processor,
+      model: model === undefined ? undefined : { ...image, model, load: load ?? {} },
+      gpuAdapter,
+      requireGpu,
+    } satisfies IsolatedProcessorOptions,
+  };
 }
 
 /** The processor in words. */

@@ -10,7 +10,7 @@ import { Passthrough } from "./builtin/passthrough.ts";
 import { Grayscale, Invert, Mirror } from "./builtin/picture_filters.ts";
 import { Timestamp } from "./builtin/timestamp.ts";
 import type { FrameProcessor } from "./frame_processor.ts";
-import { processorFrom } from "./resolve_processor.ts";
+import { isFrameProcessor, processorFrom } from "./resolve_processor.ts";
 
 /** The processors that come with Runnel, by name. */
 export const BUILTIN_PROCESSORS: Readonly<Record<string, () => FrameProcessor>> = Object.freeze({
@@ -41,6 +41,43 @@ export async function loadProcessor(
   await assertFile(nameOrFile, url);
   const exported = await importDefault(nameOrFile, url);
   return toSource(nameOrFile, exported);
+}
+
+/** A module whose default export is a processor, or gives one. */
+export interface ProcessorModuleSpec {
+  /** URL of the module. */
+  readonly module: string;
+  /** Given to a default export that is a function. @default none */
+  readonly options?: unknown;
+}
+
+/**
+ * Imports a module and makes a processor of its default export: an instance, a class, or a function that
+ * makes one, also later, from the options.
+ *
+ * Rejects with a {@linkcode ConfigError} `CONFIG_PROCESSOR` that says what is wrong with the module.
+ */
+export async function importProcessor(spec: ProcessorModuleSpec): Promise<FrameProcessor> {
+  const { module, options } = spec;
+  const url = URL.parse(module);
+  if (url === null) {
+    throw new ConfigError(
+      "CONFIG_PROCESSOR",
+      `Cannot load processor ${module}: it is no URL; use import.meta.resolve("./processor.ts")`,
+      { context: { module } },
+    );
+  }
+  const exported = await importDefault(module, url);
+  const described = `the default export of ${module}`;
+  if (options === undefined || typeof exported !== "function" || isClass(exported)) {
+    return processorFrom(exported, described);
+  }
+  const made: unknown = await exported(options);
+  return processorFrom(made, described);
+}
+
+function isClass(exported: { readonly prototype?: unknown }): boolean {
+  return isFrameProcessor(exported.prototype);
 }
 
 function looksLikeFile(nameOrFile: string): boolean {

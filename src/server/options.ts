@@ -13,6 +13,7 @@ import type {
   TrickleSessionOptions,
 } from "../session/mod.ts";
 import type { StreamSession } from "./active_stream.ts";
+import type { ProcessorModule } from "./isolation/messages.ts";
 import type { Admission } from "./load_monitor.ts";
 
 /** Options of a `StreamServer`. */
@@ -22,7 +23,15 @@ export interface StreamServerOptions {
    * factory, of which each stream has one for itself. A processor serves one stream after another; one
    * that hangs or whose stream failed is replaced, if it was made by a class or factory.
    */
-  readonly processor: ProcessorSource;
+  readonly processor: ProcessorSource | ProcessorModule;
+  /**
+   * Runs each stream in a thread of its own, with its own event loop and GPU device: a processor that
+   * crashes or never yields then takes nothing with it but its stream. `processor` must be a
+   * {@linkcode ProcessorModule}, since a function cannot be given to a thread. @default {false}
+   */
+  readonly isolate?: boolean;
+  /** A thread that says nothing of its stream for so long is ended. @default {10000} */
+  readonly isolateTimeoutMs?: number;
   /** Streams at once; more than 1 needs a class or factory. @default {1} */
   readonly capacity?: number;
   /** Decides by what is measured whether another stream may start. @default {admitByLag} */

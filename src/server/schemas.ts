@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { ConfigError } from "../base/mod.ts";
 
 /** Largest picture side in pixels that a stream may ask for. */
 const MAX_PICTURE_SIDE = 16_384;
@@ -159,6 +160,13 @@ export function validateParams(body: unknown): Validated<ValidStreamParams> {
   return isWrapped
     ? toValidated(passedParams.safeParse((body as { params?: unknown }).params), "params")
     : toValidated(streamParams.safeParse(body), "body");
+}
+
+/** The parameters of an update; throws a `ConfigError` that says what is wrong with them. */
+export function paramsOrThrow(message: unknown): ValidStreamParams {
+  const checked = validateParams(message);
+  if (checked.ok) return checked.value;
+  throw new ConfigError("CONFIG_INVALID", `Cannot update the parameters: ${checked.problem}`);
 }
 
 function toValidated<T>(result: z.ZodSafeParseResult<T>, root: string): Validated<T> {

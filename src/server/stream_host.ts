@@ -26,8 +26,8 @@ export interface StreamHost extends AsyncDisposable {
   readonly state: HostState;
   /** Resolves when initialization is over, one way or the other. */
   readonly settled: Promise<void>;
-  /** Sets a stream up on it. The one before must have ended. Throws as `openTrickleSession` does. */
-  open(options: HostedStreamOptions): StreamSession;
+  /** Sets a stream up on it. The one before must have ended. Rejects as `openTrickleSession` throws. */
+  open(options: HostedStreamOptions): Promise<StreamSession>;
 }
 
 /** Options of a {@linkcode LocalHost}. */
@@ -72,14 +72,18 @@ export class LocalHost implements StreamHost {
   }
 
   /** Sets a stream up; one that is opened while the processor loads waits for it. */
-  open(options: HostedStreamOptions): StreamSession {
-    const { processor, openSession } = this.#options;
-    const stream = openSession({ ...options, processor, processorReady: this.#ready() });
-    this.#stream = stream;
-    void stream.ended.then(() => {
-      if (this.#stream === stream) this.#stream = undefined;
+  open(options: HostedStreamOptions): Promise<StreamSession> {
+    return Promise.try(() => {
+      const { processor, openSession } = this.#options;
+      const processorReady = this.#ready();
+      processorReady.catch(() => {}); // the session's to throw
+      const stream = openSession({ ...options, processor, processorReady });
+      this.#stream = stream;
+      void stream.ended.then(() => {
+        if (this.#stream === stream) this.#stream = undefined;
+      });
+      return stream;
     });
-    return stream;
   }
 
   /** Has the processor give back what it holds; one that hangs or fails is logged and left. */

@@ -6,7 +6,7 @@
 
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import type { SessionEnd, SessionEvent, SessionMetrics, StreamParams } from "../session/mod.ts";
-import { ActiveStream, type StreamSession } from "./active_stream.ts";
+import { ActiveStream } from "./active_stream.ts";
 import type { HostPool } from "./host_pool.ts";
 import { type Admission, EventLoopMonitor } from "./load_monitor.ts";
 import type { ServerSnapshot } from "./pipeline_status.ts";
@@ -51,6 +51,8 @@ export type Selection =
 export class StreamRegistry {
   readonly #options: StreamRegistryOptions;
   readonly #streams = new Map<string, ActiveStream>();
+  /** The names of the streams that are being set up. */
+  readonly #opening = new Map<StreamHost, readonly string[]>();
   readonly #monitor = new EventLoopMonitor();
   readonly #ended = new Map<SessionEnd["reason"], number>();
   readonly #refused = new Map<Refusal, number>();
@@ -130,7 +132,8 @@ export class StreamRegistry {
 
   /** Whether a stream goes by this id. */
   has(id: string): boolean {
-    return this.streams.some((stream) => stream.isCalled(id));
+    return this.streams.some((stream) => stream.isCalled(id)) ||
+      [...this.#opening.values()].some((names) => names.includes(id));
   }
 
   /**
@@ -142,7 +145,7 @@ export class StreamRegistry {
     if (host === undefined) {
       throw new ConfigError("CONFIG_INVALID", "Pipeline is still in use; try again later");
     }
-    const stream = this.#register(request, host, aliases);
+    const stream = await this.#open(request, host, aliases);
     this.#lastError = undefined;
     this.#monitor.start();
     try {
@@ -175,7 +178,7 @@ export class StreamRegistry {
     if (state.kind === "failed") {
       return { kind: "failed", reason: `Pipeline failed to initialize: ${state.reason}` };
     }
-    const activeStreams = this.#streams.size;
+    const activeStreams = this.#streams.size + this.#opening.size;
     if (activeStreams >= capacity) {
       const all = capacity === 1 ? "the active stream" : `one of the ${capacity} active streams`;
       return { kind: "capacity", reason: `Pipeline is still in use; stop ${all} first` };
@@ -184,17 +187,25 @@ export class StreamRegistry {
     return reason === undefined ? undefined : { kind: "load", reason };
   }
 
-  #register(request: StartRequest, host: StreamHost, aliases: readonly string[]): ActiveStream {
-    let session: StreamSession;
+  async #open(
+    request: StartRequest,
+    host: StreamHost,
+    aliases: readonly string[],
+  ): Promise<ActiveStream> {
+    const names = [request.gateway_request_id, ...aliases];
+    // From here on others see the place and the names taken.
+    this.#opening.set(host, names);
     try {
-      session = host.open(this.#sessionOptions(request));
+      const session = await host.open(this.#sessionOptions(request));
+      const stream = new ActiveStream(request, session, aliases);
+      this.#streams.set(stream.id, stream);
+      return stream;
     } catch (error) {
-      this.#options.pool.giveBack(host, "whole");
+      this.#options.pool.giveBack(host, host.state.kind === "ready" ? "whole" : "broken");
       throw error;
+    } finally {
+      this.#opening.delete(host);
     }
-    const stream = new ActiveStream(request, session, aliases);
-    this.#streams.set(stream.id, stream);
-    return stream;
   }
 
   #sessionOptions(request: StartRequest): HostedStreamOptions {

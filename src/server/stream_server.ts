@@ -11,13 +11,15 @@ import { openTrickleSession, type StreamParams } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 import { HostPool } from "./host_pool.ts";
 import { InterruptGuard } from "./interrupt.ts";
+import type { ProcessorModule } from "./isolation/messages.ts";
+import { ThreadHost } from "./isolation/thread_host.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
 import { type HostedStreamOptions, LocalHost, type StreamHost } from "./stream_host.ts";
 import { failure } from "./responses.ts";
 import { createRoutes, normalizePrefix } from "./route_table.ts";
-import { validateParams } from "./schemas.ts";
+import { paramsOrThrow } from "./schemas.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
 
@@ -126,7 +128,7 @@ export class StreamServer implements AsyncDisposable {
       this.#pool = new HostPool({
         create: createHost,
         capacity,
-        replaceable: typeof this.#options.processor === "function",
+        replaceable: isReplaceable(this.#options.processor),
         ...(clock === undefined ? {} : { clock }),
       });
       this.#registry = new StreamRegistry({
@@ -185,14 +187,31 @@ export class StreamServer implements AsyncDisposable {
   /** Makes the first processor at once: what is wrong with it is the caller's to hear. */
   #hostFactory(capacity: number): () => StreamHost {
     const { processor: source, openSession = openTrickleSession } = this.#options;
+    const { isolate = false, isolateTimeoutMs = 10_000 } = this.#options;
     if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
       throw new RangeError(`Cannot run ${capacity} streams at once: use a whole number from 1 on`);
     }
-    if (capacity > 1 && typeof source !== "function") {
+    if (capacity > 1 && typeof source !== "function" && !isProcessorModule(source)) {
       throw new ConfigError(
         "CONFIG_PROCESSOR",
         `Cannot run ${capacity} streams on one processor: it is an instance; ` +
           "give its class, or a factory that makes one for each stream",
+      );
+    }
+    if (isProcessorModule(source)) {
+      if (isolate) {
+        return () => new ThreadHost({ processor: source, silenceMs: isolateTimeoutMs });
+      }
+      throw new ConfigError(
+        "CONFIG_PROCESSOR",
+        "Cannot use a module as a processor in this thread: import it, or set isolate",
+      );
+    }
+    if (isolate) {
+      throw new ConfigError(
+        "CONFIG_PROCESSOR",
+        "Cannot give a processor to a thread: it is an instance, class or factory; " +
+          'give { module: import.meta.resolve("./my_processor.ts") }',
       );
     }
     let first: FrameProcessor | undefined = resolveProcessor(source);
@@ -245,10 +264,13 @@ export class StreamServer implements AsyncDisposable {
   }
 }
 
-function paramsOrThrow(message: unknown): StreamParams {
-  const checked = validateParams(message);
-  if (checked.ok) return checked.value;
-  throw new ConfigError("CONFIG_INVALID", `Cannot update the parameters: ${checked.problem}`);
+function isProcessorModule(source: object): source is ProcessorModule {
+  return "module" in source;
+}
+
+/** Whether there is more than one processor to be had. */
+function isReplaceable(source: StreamServerOptions["processor"]): boolean {
+  return typeof source === "function" || isProcessorModule(source);
 }
 
 function onError(error: unknown): Response {

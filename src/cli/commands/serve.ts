@@ -10,7 +10,8 @@ import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption, wholeNumber } from "../options.ts";
-import { chooseProcessor, describeProcessor } from "../processor_options.ts";
+import { chooseProcessor, describeProcessor, isolatedProcessor } from "../processor_options.ts";
+import { RejectionSurvivor } from "../rejection_survivor.ts";
 import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
 
@@ -23,6 +24,7 @@ interface ServeFlags extends LogSettings, StreamFlags {
   readonly prefix: string;
   readonly capabilityName: string;
   readonly capacity: number;
+  readonly isolate: boolean;
   readonly tls: string;
 }
 
@@ -48,6 +50,10 @@ export function addServe(program: Command, run: RunTask): Command {
       env: "CAPABILITY_CAPACITY",
       default: 1,
       parse: wholeNumber(1, MAX_CAPACITY),
+    }))
+    .addOption(option<boolean>("--isolate", "run each stream in a thread of its own", {
+      env: "RUNNEL_ISOLATE",
+      default: false,
     }));
   return addStreamOptions(command)
     .addOption(tlsOption())
@@ -55,8 +61,10 @@ export function addServe(program: Command, run: RunTask): Command {
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
+  using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
-    processor: await chooseProcessor(flags, context),
+    processor: flags.isolate ? isolatedProcessor(flags) : await chooseProcessor(flags, context),
+    isolate: flags.isolate,
     host: flags.host,
     port: flags.port,
     prefix: flags.prefix,
