@@ -5,6 +5,7 @@ import type { MediaClip } from "../../bench/live_feed.ts";
 import { assertEveryFrame } from "./assertions.ts";
 import { makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo } from "./decoding.ts";
+import { settledFootprint } from "./footprint.ts";
 import { Chain, type ChainStream, until, within } from "./harness.ts";
 
 const PROCESSOR = new URL("./processors/misbehaving.ts", import.meta.url).pathname;
@@ -81,6 +82,7 @@ async function runWith(misbehaviour: Misbehaviour): Promise<void> {
   await feedingBad.catch(() => {});
   await chain.worker.call("/stream/stop", { gateway_request_id: "stream0" });
   await chain.untilHealth("IDLE");
+  if (Deno.build.os === "linux") await settledFootprint(chain.worker.pid);
   await assertUsable(chain);
 }
 

@@ -1,0 +1,87 @@
+/** Streams that come and go by the hundred: nothing of them is left. */
+
+import assert from "node:assert/strict";
+import { TrickleServer } from "../../src/trickle/mod.ts";
+import { WorkerProcess } from "../../bench/worker_process.ts";
+import { type Footprint, settledFootprint } from "./footprint.ts";
+import { makeTestClip } from "./clips.ts";
+import { Chain, until, within } from "./harness.ts";
+
+const linuxOnly = { ignore: Deno.build.os !== "linux" };
+const CYCLES = 200;
+/** Cycles after which everything that is kept for later is there: pools, compiled code. */
+const WARM_UP = 60;
+/** Every so many cycles a stream has frames, and with them children. */
+const FED_EVERY = 20;
+const MAX_GROWTH_BYTES = 48 * 1024 * 1024;
+
+Deno.test({
+  name: `${CYCLES} streams one after another leave no child, descriptor, channel or memory`,
+  ...linuxOnly,
+  async fn() {
+    await using chain = await Chain.start();
+    const clip = await makeTestClip({ seconds: 1 });
+    let warm: Footprint | undefined;
+    for (let cycle = 0; cycle < CYCLES; cycle++) {
+      if (cycle === WARM_UP) warm = await settledFootprint(chain.worker.pid);
+      await using stream = await chain.open({ cycle });
+      if (cycle % FED_EVERY === 0) {
+        await stream.feed(clip, { speed: 4 });
+        await until(async () => (await chain.metrics()).frames_out > 0, "frames");
+      }
+      const { status } = await chain.worker.call("/stream/stop", { reason: "done" });
+      assert.equal(status, 200);
+      await within(stream.probe.ended, "the end of the output");
+    }
+    await chain.untilHealth("IDLE");
+    const end = await settledFootprint(chain.worker.pid);
+    assert.ok(end.descriptors <= warm!.descriptors + 4, describeGrowth(warm!, end));
+    assert.ok(end.threads <= warm!.threads + 4, describeGrowth(warm!, end));
+    assert.ok(
+      end.residentBytes - warm!.residentBytes < MAX_GROWTH_BYTES,
+      describeGrowth(warm!, end),
+    );
+    assert.equal(chain.server.stats.channels, 0, "channels that are left");
+  },
+});
+
+Deno.test({
+  name: "fifty starts at once against room for four give four streams, again and again",
+  ...linuxOnly,
+  async fn() {
+    await using trickle = new TrickleServer();
+    trickle.listen();
+    await using worker = await WorkerProcess.start([
+      ...["--log-level", "error", "--capacity", "4", "--processor", "grayscale"],
+    ]);
+    await until(async () => (await worker.call("/health")).json["status"] === "IDLE", "IDLE");
+    const footprints: Footprint[] = [];
+    for (let round = 0; round < 5; round++) {
+      const ids = Array.from({ length: 50 }, (_, i) => `round${round}-stream${i}`);
+      const answers = await Promise.all(ids.map((id) => {
+        for (const name of [id, `${id}-out`]) trickle.createChannel(name, "video/mp2t");
+        return worker.call("/stream/start", {
+          gateway_request_id: id,
+          subscribe_url: trickle.channelUrl(id),
+          publish_url: trickle.channelUrl(`${id}-out`),
+        });
+      }));
+      const started = ids.filter((_, i) => answers[i]!.status === 200);
+      assert.equal(started.length, 4);
+      assert.equal(answers.filter(({ status }) => status === 503).length, 46);
+      const stops = await Promise.all(
+        started.map((id) => worker.call("/stream/stop", { gateway_request_id: id })),
+      );
+      assert.deepEqual(stops.map(({ status }) => status), [200, 200, 200, 200]);
+      for (const id of ids) trickle.closeChannel(id);
+      footprints.push(await settledFootprint(worker.pid));
+    }
+    const [first, last] = [footprints[1]!, footprints.at(-1)!];
+    assert.ok(last.descriptors <= first.descriptors + 4, describeGrowth(first, last));
+    assert.equal((await worker.call("/health")).json["status"], "IDLE");
+  },
+});
+
+function describeGrowth(before: Footprint, after: Footprint): string {
+  return `grew from ${JSON.stringify(before)} to ${JSON.stringify(after)}`;
+}
