@@ -7,6 +7,7 @@
 
 export type { StreamSession } from "./active_stream.ts";
 export { InterruptGuard } from "./interrupt.ts";
+export type { IsolationKind } from "./isolation/isolated_host.ts";
 export type { ProcessorModule } from "./isolation/messages.ts";
 export { type Admission, admitByLag, type WorkerLoad } from "./load_monitor.ts";
 export type { StreamServerOptions } from "./options.ts";

@@ -13,6 +13,7 @@ import type {
   TrickleSessionOptions,
 } from "../session/mod.ts";
 import type { StreamSession } from "./active_stream.ts";
+import type { IsolationKind } from "./isolation/isolated_host.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
 import type { Admission } from "./load_monitor.ts";
 
@@ -25,12 +26,14 @@ export interface StreamServerOptions {
    */
   readonly processor: ProcessorSource | ProcessorModule;
   /**
-   * Runs each stream in a thread of its own, with its own event loop and GPU device: a processor that
-   * crashes or never yields then takes nothing with it but its stream. `processor` must be a
-   * {@linkcode ProcessorModule}, since a function cannot be given to a thread. @default {false}
+   * Runs each stream in a thread or process of its own, with its own event loop and GPU device: a
+   * processor that crashes or never yields then takes nothing with it but its stream. A thread costs
+   * less; one that never yields keeps a core busy until the server ends, while a process can always be
+   * ended. `processor` must be a {@linkcode ProcessorModule}, since a function cannot be copied.
+   * @default {"none"}
    */
-  readonly isolate?: boolean;
-  /** A thread that says nothing of its stream for so long is ended. @default {10000} */
+  readonly isolate?: IsolationKind | "none";
+  /** A thread or process that says nothing of its stream for so long is ended. @default {10000} */
   readonly isolateTimeoutMs?: number;
   /** Streams at once; more than 1 needs a class or factory. @default {1} */
   readonly capacity?: number;

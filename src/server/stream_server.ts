@@ -12,7 +12,7 @@ import type { ActiveStream } from "./active_stream.ts";
 import { HostPool } from "./host_pool.ts";
 import { InterruptGuard } from "./interrupt.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
-import { ThreadHost } from "./isolation/thread_host.ts";
+import { IsolatedHost } from "./isolation/isolated_host.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
@@ -187,7 +187,7 @@ export class StreamServer implements AsyncDisposable {
   /** Makes the first processor at once: what is wrong with it is the caller's to hear. */
   #hostFactory(capacity: number): () => StreamHost {
     const { processor: source, openSession = openTrickleSession } = this.#options;
-    const { isolate = false, isolateTimeoutMs = 10_000 } = this.#options;
+    const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = this.#options;
     if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
       throw new RangeError(`Cannot run ${capacity} streams at once: use a whole number from 1 on`);
     }
@@ -199,18 +199,18 @@ export class StreamServer implements AsyncDisposable {
       );
     }
     if (isProcessorModule(source)) {
-      if (isolate) {
-        return () => new ThreadHost({ processor: source, silenceMs: isolateTimeoutMs });
+      if (isolate !== "none") {
+        return () => new IsolatedHost({ processor: source, kind: isolate, silenceMs });
       }
       throw new ConfigError(
         "CONFIG_PROCESSOR",
         "Cannot use a module as a processor in this thread: import it, or set isolate",
       );
     }
-    if (isolate) {
+    if (isolate !== "none") {
       throw new ConfigError(
         "CONFIG_PROCESSOR",
-        "Cannot give a processor to a thread: it is an instance, class or factory; " +
+        `Cannot give a processor to a ${isolate}: it is an instance, class or factory; ` +
           'give { module: import.meta.resolve("./my_processor.ts") }',
       );
     }

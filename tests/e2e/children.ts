@@ -4,16 +4,19 @@
 export async function findChild(parent: number, word: string): Promise<number | undefined> {
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const stat = await read(`/proc/${name}/stat`);
+    const stat = await readIfThere(`/proc/${name}/stat`);
     // The fields after the name in parentheses: state, then the parent.
     const parentPid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
     if (parentPid !== parent) continue;
-    if ((await read(`/proc/${name}/cmdline`)).split("\0").includes(word)) return Number(name);
+    if ((await readIfThere(`/proc/${name}/cmdline`)).split("\0").includes(word)) {
+      return Number(name);
+    }
   }
   return undefined;
 }
 
-async function read(path: string): Promise<string> {
+/** The text of a file below `/proc`; "" when its process has ended. */
+export async function readIfThere(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {

@@ -1,29 +1,51 @@
 /** What a process holds, as an operator sees it (Linux). */
 
+import { readIfThere } from "./children.ts";
 import { until } from "./harness.ts";
 
 /** What an operator sees of a process. */
 export interface Footprint {
   readonly descriptors: number;
+  /** ffmpeg processes below it. */
   readonly children: number;
   readonly threads: number;
   readonly residentBytes: number;
 }
 
 async function footprint(pid: number): Promise<Footprint> {
-  const names = async (path: string): Promise<string[]> =>
-    (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
-  const tasks = await names(`/proc/${pid}/task`);
-  const children = await Promise.all(
-    tasks.map((task) => Deno.readTextFile(`/proc/${pid}/task/${task}/children`)),
-  );
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   return {
-    descriptors: (await names(`/proc/${pid}/fd`)).length,
-    children: children.join(" ").split(" ").filter((child) => child.trim() !== "").length,
-    threads: tasks.length,
+    descriptors: (await namesIn(`/proc/${pid}/fd`)).length,
+    children: await countFfmpegs(pid),
+    threads: (await namesIn(`/proc/${pid}/task`)).length,
     residentBytes: Number(/VmRSS:\s*(\d+) kB/.exec(status)?.[1]) * 1024,
   };
+}
+
+/** How many of the processes below one are ffmpeg. */
+async function countFfmpegs(root: number): Promise<number> {
+  const parents = new Map<number, number>();
+  const ffmpegs: number[] = [];
+  for (const name of await namesIn("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readIfThere(`/proc/${name}/stat`);
+    // The fields after the name in parentheses: state, then the parent.
+    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    parents.set(Number(name), Number(parent));
+    // A thread that never yields does not hear that its child has ended, which then is a zombie.
+    if (stat.includes("(ffmpeg)") && state !== "Z") ffmpegs.push(Number(name));
+  }
+  const isBelow = (pid: number): boolean => {
+    for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at)) {
+      if (at === root) return true;
+    }
+    return false;
+  };
+  return ffmpegs.filter(isBelow).length;
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name);
 }
 
 /** The same once its children have ended. */

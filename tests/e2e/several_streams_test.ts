@@ -31,17 +31,17 @@ function clip(): Promise<MediaClip> {
 /** What one stream does while the others are fed. */
 interface Misbehaviour {
   readonly mode?: string;
-  readonly isolate?: boolean;
+  readonly isolate?: "thread" | "process";
   /** Feeds the stream, in place of the clip. */
   readonly feed?: (stream: ChainStream, chain: Chain) => Promise<void>;
   /** What is true of its status in the end. */
   readonly status?: (status: Record<string, unknown> | undefined) => void;
 }
 
-async function startWorker(isolate: boolean): Promise<Chain> {
+async function startWorker(isolate: "none" | "thread" | "process"): Promise<Chain> {
   return await Chain.start(
     ...["--capacity", String(STREAMS), "--processor", PROCESSOR],
-    ...(isolate ? ["--isolate"] : []),
+    ...["--isolate", isolate],
   );
 }
 
@@ -65,7 +65,7 @@ async function statusOf(chain: Chain, id: string): Promise<Record<string, unknow
 }
 
 async function runWith(misbehaviour: Misbehaviour): Promise<void> {
-  const { mode = "good", isolate = false, feed, status } = misbehaviour;
+  const { mode = "good", isolate = "none", feed, status } = misbehaviour;
   await using chain = await startWorker(isolate);
   await using all = new AsyncDisposableStack();
   const open = async (params: Record<string, unknown>): Promise<ChainStream> =>
@@ -153,14 +153,16 @@ Deno.test("a stream of bytes that are no video costs the others nothing", async 
   });
 });
 
-Deno.test("with threads, a processor that never yields costs the others nothing", async () => {
-  await runWith({ mode: "spin", isolate: true });
-});
-
-Deno.test("with threads, a rejection that nobody catches costs the others nothing", async () => {
-  await runWith({
-    mode: "reject",
-    isolate: true,
-    status: (status) => assert.equal(status, undefined, "the stream has ended"),
+for (const isolate of ["thread", "process"] as const) {
+  Deno.test(`in a ${isolate}, a processor that never yields costs the others nothing`, async () => {
+    await runWith({ mode: "spin", isolate });
   });
-});
+
+  Deno.test(`in a ${isolate}, a rejection that nobody catches costs the others nothing`, async () => {
+    await runWith({
+      mode: "reject",
+      isolate,
+      status: (status) => assert.equal(status, undefined, "the stream has ended"),
+    });
+  });
+}

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "commander";
-import { StreamServer } from "../../server/mod.ts";
+import { type IsolationKind, StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
@@ -24,7 +24,7 @@ interface ServeFlags extends LogSettings, StreamFlags {
   readonly prefix: string;
   readonly capabilityName: string;
   readonly capacity: number;
-  readonly isolate: boolean;
+  readonly isolate: IsolationKind | "none";
   readonly tls: string;
 }
 
@@ -51,9 +51,10 @@ export function addServe(program: Command, run: RunTask): Command {
       default: 1,
       parse: wholeNumber(1, MAX_CAPACITY),
     }))
-    .addOption(option<boolean>("--isolate", "run each stream in a thread of its own", {
+    .addOption(option("--isolate <kind>", "run each stream in a thread or process of its own", {
       env: "RUNNEL_ISOLATE",
-      default: false,
+      default: "none",
+      choices: ["none", "thread", "process"],
     }));
   return addStreamOptions(command)
     .addOption(tlsOption())
@@ -63,7 +64,9 @@ export function addServe(program: Command, run: RunTask): Command {
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
   using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
-    processor: flags.isolate ? isolatedProcessor(flags) : await chooseProcessor(flags, context),
+    processor: flags.isolate === "none"
+      ? await chooseProcessor(flags, context)
+      : isolatedProcessor(flags),
     isolate: flags.isolate,
     host: flags.host,
     port: flags.port,

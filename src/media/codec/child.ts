@@ -53,6 +53,14 @@ export function ffmpegProgram(options: FfmpegOptions = {}): string {
   return options.ffmpegPath ?? (Deno.env.get("FFMPEG_PATH") || "ffmpeg");
 }
 
+/** The process ids of the children of this thread that have not ended. */
+const running = new Set<number>();
+
+/** The process ids of all ffmpeg children of this thread that have not ended. */
+export function runningFfmpegPids(): number[] {
+  return [...running];
+}
+
 /** One running ffmpeg. */
 export class FfmpegChild implements AsyncDisposable {
   /** The process, for its pipes. */
@@ -68,6 +76,7 @@ export class FfmpegChild implements AsyncDisposable {
   constructor(options: FfmpegChildOptions) {
     this.#options = options;
     this.process = startProcess(options);
+    running.add(this.process.pid);
     this.exited = this.#watch();
   }
 
@@ -123,6 +132,7 @@ export class FfmpegChild implements AsyncDisposable {
     const drained = this.#drainStderr();
     const { code, signal } = await this.process.status;
     this.#gone = true;
+    running.delete(this.pid);
     for (const timer of this.#timers) clearTimeout(timer);
     await drained;
     return { code, signal };

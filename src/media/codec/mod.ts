@@ -20,6 +20,7 @@ export {
   type FfmpegChildOptions,
   type FfmpegOptions,
   ffmpegProgram,
+  runningFfmpegPids,
   type Spawn,
 } from "./child.ts";
 export type { CoderOptions } from "./codec_engine.ts";

@@ -1,5 +1,5 @@
 /**
- * What a server and the thread of a stream tell each other.
+ * What a server and the thread or process of a stream tell each other.
  *
  * @module
  */
@@ -29,44 +29,46 @@ export interface ProcessorModule {
   readonly options?: unknown;
 }
 
-/** Options of a stream that can be copied into a thread. */
-export type ThreadStreamOptions = Omit<
+/** Options of a stream that can be copied. */
+export type IsolatedStreamOptions = Omit<
   HostedStreamOptions,
   "onEvent" | "parseControl" | "media" | "clock" | "wallNow"
 >;
 
 /** Calls of a session that wait for an answer. */
-export type ThreadCall =
-  | { readonly method: "open"; readonly options: ThreadStreamOptions }
+export type IsolatedCall =
+  | { readonly method: "open"; readonly options: IsolatedStreamOptions }
   | { readonly method: "updateParams"; readonly params: StreamParams }
   | { readonly method: "stop" };
 
-/** From the server to the thread. */
-export type ToThread =
+/** From the server to a stream's thread or process. */
+export type ToStream =
   | {
     readonly type: "initialize";
     readonly processor: { readonly module: string; readonly options?: unknown };
     readonly logLevel: string;
   }
-  | { readonly type: "call"; readonly id: number; readonly call: ThreadCall }
+  | { readonly type: "call"; readonly id: number; readonly call: IsolatedCall }
   | { readonly type: "start" }
   | { readonly type: "send-data"; readonly text: string }
   | { readonly type: "send-event"; readonly event: unknown; readonly name: string }
-  /** The stop of the server: the thread gives everything back and says `disposed`. */
+  /** The end: everything is given back, and `disposed` said. */
   | { readonly type: "dispose" };
 
-/** From the thread to the server. */
-export type FromThread =
+/** From there to the server. */
+export type FromStream =
   | { readonly type: "initialized" }
   | { readonly type: "initialize-failed"; readonly reason: string }
   | { readonly type: "answer"; readonly id: number; readonly error?: PlainError }
   | { readonly type: "event"; readonly event: PlainEvent }
-  | ({ readonly type: "snapshot" } & ThreadSnapshot)
+  | ({ readonly type: "snapshot" } & StreamSnapshot)
   | { readonly type: "log"; readonly record: PlainLogRecord }
   | { readonly type: "disposed" };
 
-/** What is known of a stream in a thread. */
-export interface ThreadSnapshot {
+/** What is known of a stream elsewhere. */
+export interface StreamSnapshot {
+  /** The process ids of its ffmpeg children. */
+  readonly ffmpegPids: readonly number[];
   readonly state: SessionState;
   readonly params: StreamParams;
   readonly metrics: SessionMetrics;

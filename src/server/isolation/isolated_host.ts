@@ -1,5 +1,5 @@
 /**
- * A processor in a thread of its own.
+ * A processor in a thread or process of its own.
  *
  * @module
  */
@@ -11,52 +11,57 @@ import type { StreamSession } from "../active_stream.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
 import {
   fromPlainError,
-  type FromThread,
+  type FromStream,
+  type IsolatedCall,
   type PlainLogRecord,
   type ProcessorModule,
-  type ThreadCall,
-  type ToThread,
+  type ToStream,
 } from "./messages.ts";
-import { ThreadSession } from "./thread_session.ts";
+import { type Link, startProcess, startThread } from "./link.ts";
+import { IsolatedSession } from "./isolated_session.ts";
 
 const log = roomLogger("server");
 
-/** How long a thread may take to give back what it holds. */
+/** How long it may take to give back what it holds. */
 const DISPOSE_TIMEOUT_MS = 3_000;
 
-/** Options of a {@linkcode ThreadHost}. */
-export interface ThreadHostOptions {
+/** Where a stream runs apart from the others. */
+export type IsolationKind = "thread" | "process";
+
+/** Options of an {@linkcode IsolatedHost}. */
+export interface IsolatedHostOptions {
   readonly processor: ProcessorModule;
-  /** A thread that says nothing of its stream for so long is ended. */
+  readonly kind: IsolationKind;
+  /** What says nothing of its stream for so long is ended. */
   readonly silenceMs: number;
 }
 
 /**
- * Runs streams in a thread with an event loop, a device and a memory of its own: a processor that hangs,
- * even in a loop that never yields, or crashes, takes nothing with it but its stream.
+ * Runs streams in a thread or process with an event loop, a device and a memory of its own: a processor
+ * that hangs, even in a loop that never yields, or crashes, takes nothing with it but its stream.
  */
-export class ThreadHost implements StreamHost {
+export class IsolatedHost implements StreamHost {
   readonly settled: Promise<void>;
-  readonly #options: ThreadHostOptions;
-  readonly #worker: Worker;
+  readonly #options: IsolatedHostOptions;
+  readonly #link: Link;
   readonly #settled = Promise.withResolvers<void>();
   readonly #disposed = Promise.withResolvers<void>();
   readonly #calls = new Map<number, PromiseWithResolvers<void>>();
   #state: HostState = { kind: "loading" };
-  #session: ThreadSession | undefined;
+  #session: IsolatedSession | undefined;
+  #ending: Promise<void> | undefined;
   #nextCall = 0;
   #isOver = false;
 
-  /** Starts the thread, which begins to initialize its processor. */
-  constructor(options: ThreadHostOptions) {
+  /** Starts the thread or process, which begins to initialize its processor. */
+  constructor(options: IsolatedHostOptions) {
     this.#options = options;
     this.settled = this.#settled.promise;
-    this.#worker = new Worker(import.meta.resolve("./thread_main.ts"), {
-      type: "module",
-      name: "runnel-stream",
+    const start = options.kind === "thread" ? startThread : startProcess;
+    this.#link = start({
+      onMessage: (message) => this.#take(message),
+      onCrash: (reason) => this.#fail(`The ${options.kind} of a processor crashed: ${reason}`),
     });
-    this.#worker.addEventListener("message", this.#onMessage);
-    this.#worker.addEventListener("error", this.#onError);
     const { module, options: forModule } = options.processor;
     this.#post({
       type: "initialize",
@@ -73,11 +78,11 @@ export class ThreadHost implements StreamHost {
     return this.#state;
   }
 
-  /** Sets a stream up in the thread. Rejects with the `ConfigError` of parameters that it refuses. */
+  /** Sets a stream up there. Rejects with the `ConfigError` of parameters that it refuses. */
   async open(options: HostedStreamOptions): Promise<StreamSession> {
     await this.settled;
     if (this.#state.kind === "failed") throw new Error(this.#state.reason);
-    const session = new ThreadSession({
+    const session = new IsolatedSession({
       options,
       post: (message) => this.#post(message),
       call: (call) => this.#call(call),
@@ -89,19 +94,13 @@ export class ThreadHost implements StreamHost {
     return session;
   }
 
-  /** Has the thread give back what it holds, and ends it. Idempotent. */
+  /** Has it give back what it holds, and ends it. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isOver) return;
-    this.#post({ type: "dispose" });
-    try {
-      await deadline(this.#disposed.promise, DISPOSE_TIMEOUT_MS);
-    } catch {
-      log.warn("The thread of a processor did not end by itself: it is ended");
-    }
-    this.#end();
+    this.#ending ??= this.#dispose();
+    await this.#ending;
   }
 
-  readonly #onMessage = ({ data }: MessageEvent<FromThread>): void => {
+  #take(data: FromStream): void {
     switch (data.type) {
       case "initialized":
         this.#state = { kind: "ready" };
@@ -124,33 +123,39 @@ export class ThreadHost implements StreamHost {
       case "disposed":
         return this.#disposed.resolve();
     }
-  };
+  }
 
-  /** What nobody caught in the thread: it is of no use any more. */
-  readonly #onError = (event: ErrorEvent): void => {
-    event.preventDefault();
-    this.#fail(`The thread of the processor crashed: ${event.message}`);
-  };
+  async #dispose(): Promise<void> {
+    this.#post({ type: "dispose" });
+    try {
+      await deadline(this.#disposed.promise, DISPOSE_TIMEOUT_MS);
+    } catch {
+      const { kind } = this.#options;
+      log.warn("The {kind} of a processor did not end by itself: it is ended", { kind });
+    }
+    await this.#end();
+  }
 
   #fail(reason: string): void {
     if (this.#isOver) return;
     log.error("{reason}", { reason });
     const error = new ProcessorError("PROCESSOR_FRAME", reason);
     if (this.#state.kind === "loading") this.#state = { kind: "failed", reason };
-    this.#end();
     this.#settled.resolve();
+    // A thread that never yields keeps its children; those of one that ended are gone.
+    for (const pid of this.#session?.ffmpegPids ?? []) killIfAlive(pid);
+    this.#ending = this.#end();
     this.#session?.crashed(error);
     for (const id of this.#calls.keys()) this.#settleCall(id, error);
   }
 
-  #end(): void {
+  async #end(): Promise<void> {
     this.#isOver = true;
-    this.#worker.removeEventListener("message", this.#onMessage);
-    this.#worker.terminate();
     this.#disposed.resolve();
+    await this.#link.terminate();
   }
 
-  #call(call: ThreadCall): Promise<void> {
+  #call(call: IsolatedCall): Promise<void> {
     const id = this.#nextCall++;
     const answer = Promise.withResolvers<void>();
     this.#calls.set(id, answer);
@@ -165,12 +170,12 @@ export class ThreadHost implements StreamHost {
     else answer?.reject(error);
   }
 
-  #post(message: ToThread): void {
-    if (!this.#isOver) this.#worker.postMessage(message);
+  #post(message: ToStream): void {
+    if (!this.#isOver) this.#link.post(message);
   }
 }
 
-/** Writes a record of the thread to this thread's log. */
+/** Writes a record to this thread's log. */
 function passOn({ category, level, rawMessage, properties }: PlainLogRecord): void {
   const logger = getLogger(category);
   switch (level) {
@@ -183,5 +188,13 @@ function passOn({ category, level, rawMessage, properties }: PlainLogRecord): vo
       return logger.warn(rawMessage, { ...properties });
     default:
       return logger.error(rawMessage, { ...properties });
+  }
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A session that runs in a thread, as the server sees it.
+ * A session that runs in a thread or process of its own, as the server sees it.
  *
  * @module
  */
@@ -17,50 +17,50 @@ import type { StreamSession } from "../active_stream.ts";
 import type { HostedStreamOptions } from "../stream_host.ts";
 import {
   fromPlainEvent,
+  type IsolatedCall,
+  type IsolatedStreamOptions,
   type PlainEvent,
-  type ThreadCall,
-  type ThreadSnapshot,
-  type ThreadStreamOptions,
-  type ToThread,
+  type StreamSnapshot,
+  type ToStream,
 } from "./messages.ts";
 
 const log = roomLogger("server");
 
-/** A session flushes for 2 s; a thread that has not ended it by then hangs. */
+/** A session flushes for 2 s; what has not ended it by then hangs. */
 const STOP_TIMEOUT_MS = 5_000;
-/** How often the silence of a thread is looked at. */
+/** How often a silence is looked at. */
 const WATCH_INTERVAL_MS = 500;
 
-/** Options of a {@linkcode ThreadSession}. */
-export interface ThreadSessionOptions {
+/** Options of a {@linkcode IsolatedSession}. */
+export interface IsolatedSessionOptions {
   readonly options: HostedStreamOptions;
-  readonly post: (message: ToThread) => void;
-  readonly call: (call: ThreadCall) => Promise<void>;
-  /** Ends the thread, which then says so with {@linkcode ThreadSession.crashed}. */
+  readonly post: (message: ToStream) => void;
+  readonly call: (call: IsolatedCall) => Promise<void>;
+  /** Ends where it runs, which then is said with {@linkcode IsolatedSession.crashed}. */
   readonly terminate: (reason: string) => void;
-  /** A thread that says nothing for so long is ended. */
+  /** What says nothing for so long is ended. */
   readonly silenceMs: number;
 }
 
-/** Passes calls on to the thread, and keeps what it last said. */
-export class ThreadSession implements StreamSession {
+/** Passes calls on, and keeps what was last said. */
+export class IsolatedSession implements StreamSession {
   readonly ended: Promise<SessionEnd>;
-  readonly #options: ThreadSessionOptions;
+  readonly #options: IsolatedSessionOptions;
   readonly #ended = Promise.withResolvers<SessionEnd>();
-  #snapshot: ThreadSnapshot | undefined;
+  #snapshot: StreamSnapshot | undefined;
   #state: SessionState = "starting";
   #heardMs = performance.now();
   #watch: ReturnType<typeof setInterval> | undefined;
   #stopping: Promise<SessionEnd> | undefined;
   #isLost = false;
 
-  /** Asks the thread for nothing before {@linkcode open}. */
-  constructor(options: ThreadSessionOptions) {
+  /** Asks for nothing before {@linkcode open}. */
+  constructor(options: IsolatedSessionOptions) {
     this.#options = options;
     this.ended = this.#ended.promise;
   }
 
-  /** Sets the session up in the thread; rejects as `openTrickleSession` throws. */
+  /** Sets the session up there; rejects as `openTrickleSession` throws. */
   async open(): Promise<void> {
     const { options, call } = this.#options;
     await call({ method: "open", options: copiable(options) });
@@ -71,7 +71,7 @@ export class ThreadSession implements StreamSession {
     return this.#state;
   }
 
-  /** The parameters as the thread last told them. */
+  /** The parameters as they were last told. */
   get params(): StreamParams {
     return this.#snapshot?.params ?? this.#options.options.params ?? {};
   }
@@ -104,13 +104,18 @@ export class ThreadSession implements StreamSession {
     this.#options.post({ type: "send-event", event, name });
   }
 
+  /** The process ids of its ffmpeg children, a quarter of a second ago. */
+  get ffmpegPids(): readonly number[] {
+    return this.#snapshot?.ffmpegPids ?? [];
+  }
+
   /** Figures of the last quarter of a second. */
   metrics(): SessionMetrics {
     if (this.#snapshot !== undefined) return this.#snapshot.metrics;
     throw new TypeError("Cannot give the figures of a session that was not opened");
   }
 
-  /** Ends the session; a thread that does not in 5 s is ended. Idempotent. */
+  /** Ends the session; what does not end it in 5 s is ended itself. Idempotent. */
   stop(): Promise<SessionEnd> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -121,7 +126,7 @@ export class ThreadSession implements StreamSession {
     await this.stop();
   }
 
-  /** Takes an event of the thread. */
+  /** Takes an event of the session. */
   takeEvent(plain: PlainEvent): void {
     const event = fromPlainEvent(plain);
     if (event.type === "state") this.#state = event.state;
@@ -129,13 +134,13 @@ export class ThreadSession implements StreamSession {
     if (event.type === "ended") this.#finish(event.end);
   }
 
-  /** Takes what the thread tells of the stream. */
-  takeSnapshot(snapshot: ThreadSnapshot): void {
+  /** Takes what is told of the stream. */
+  takeSnapshot(snapshot: StreamSnapshot): void {
     this.#snapshot = snapshot;
     this.#heardMs = performance.now();
   }
 
-  /** The thread is gone: the stream ends, and its channels with it. */
+  /** Where it ran is gone: the stream ends, and its channels with it. */
   crashed(error: ProcessorError): void {
     if (this.#state === "ended") return;
     this.#isLost = true;
@@ -145,7 +150,7 @@ export class ThreadSession implements StreamSession {
     const isStopping = this.#stopping !== undefined;
     const end: SessionEnd = isStopping ? { reason: "stopped" } : { reason: "failed", error };
     onEvent?.({ type: "ended", end });
-    log.info("Stream {stream} ended with its thread", { stream: id });
+    log.info("Stream {stream} ended with what it ran in", { stream: id });
     abandonStream({ ...this.#options.options, error }).catch((failure) => {
       const reason = describeError(failure);
       log.warn("Stream {stream} could not be ended: {reason}", { stream: id, reason });
@@ -156,11 +161,11 @@ export class ThreadSession implements StreamSession {
     if (this.#state === "ended") return await this.ended;
     const { call, terminate, options } = this.#options;
     const stopping = call({ method: "stop" });
-    stopping.catch(() => {}); // the thread is gone: the session has ended
+    stopping.catch(() => {}); // what it ran in is gone: the session has ended
     try {
       await deadline(Promise.all([stopping, this.ended]), STOP_TIMEOUT_MS);
     } catch {
-      terminate(`The thread of stream ${options.id} did not stop: it is ended`);
+      terminate(`Stream ${options.id} did not stop: what it runs in is ended`);
     }
     return await this.ended;
   }
@@ -176,14 +181,14 @@ export class ThreadSession implements StreamSession {
     const { silenceMs, terminate, options } = this.#options;
     if (silentMs < silenceMs) return;
     terminate(
-      `The thread of stream ${options.id} did not answer within ${silenceMs} ms: ` +
-        "its processor does not yield; it is ended",
+      `Stream ${options.id} said nothing for ${silenceMs} ms: its processor does not yield; ` +
+        "what it runs in is ended",
     );
   }
 }
 
-/** What a thread cannot be given stays here. */
-function copiable(options: HostedStreamOptions): ThreadStreamOptions {
+/** What cannot be copied stays here. */
+function copiable(options: HostedStreamOptions): IsolatedStreamOptions {
   const {
     onEvent: _onEvent,
     parseControl: _parse,

@@ -1,0 +1,37 @@
+/**
+ * Messages between processes: structured clones as lines of text, so that what a user's processor prints
+ * beside them is told apart.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { deserialize, serialize } from "node:v8";
+
+/** Begins each line that is a message. */
+const MARK = "\u001erunnel:";
+
+/** A message as a line, newline included. Throws a `DataCloneError` for what cannot be copied. */
+export function writeMessage(message: unknown): string {
+  return `${MARK}${serialize(message).toString("base64")}\n`;
+}
+
+/** The message of a line; undefined for a line that is none. */
+export function parseMessage(line: string): { readonly message: unknown } | undefined {
+  const at = line.indexOf(MARK);
+  if (at < 0) return undefined;
+  return { message: deserialize(Buffer.from(line.slice(at + MARK.length), "base64")) };
+}
+
+/** The lines of a stream of bytes, without their ends. */
+export async function* linesOf(
+  bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string> {
+  let rest = "";
+  for await (const text of bytes.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}

@@ -1,0 +1,161 @@
+/**
+ * What runs in the thread or process of a stream: a processor, and one session after another on it.
+ *
+ * @module
+ */
+
+import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { describeError, roomLogger } from "../../base/mod.ts";
+import { type FrameProcessor, importProcessor } from "../../processor/mod.ts";
+import { openTrickleSession, runningFfmpegPids, type Session } from "../../session/mod.ts";
+import { paramsOrThrow } from "../schemas.ts";
+import {
+  type FromStream,
+  type IsolatedCall,
+  type PlainLogRecord,
+  toPlainError,
+  toPlainEvent,
+  type ToStream,
+} from "./messages.ts";
+
+/** How often the server hears of a stream; it takes a long silence for a hang. */
+const SNAPSHOT_INTERVAL_MS = 250;
+
+/** A record without what cannot be copied. */
+function toPlainRecord({ category, level, rawMessage, properties }: LogRecord): PlainLogRecord {
+  const plain = Object.fromEntries(
+    Object.entries(properties).map(([name, value]) => [
+      name,
+      value instanceof Error || typeof value === "function" ? describeError(value) : value,
+    ]),
+  );
+  const text = typeof rawMessage === "string" ? rawMessage : rawMessage.join("");
+  return { category, level, rawMessage: text, properties: plain };
+}
+
+/** Runs one session after another on one processor, as it is told. */
+export class StreamRunner {
+  readonly #post: (message: FromStream) => void;
+  readonly #stop = new AbortController();
+  #processor: FrameProcessor | undefined;
+  #session: Session | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** `post` takes what the server should hear. */
+  constructor(post: (message: FromStream) => void) {
+    this.#post = post;
+  }
+
+  /** Does what the server says. A rejection is a crash. */
+  async take(message: ToStream): Promise<void> {
+    switch (message.type) {
+      case "initialize":
+        return await this.#initialize(message);
+      case "call":
+        return await this.#answer(message.id, message.call);
+      case "start":
+        return this.#session?.start();
+      case "send-data":
+        return this.#session?.sendData(message.text);
+      case "send-event":
+        return this.#session?.sendEvent(message.event, message.name);
+      case "dispose":
+        return await this.#dispose();
+    }
+  }
+
+  async #initialize(message: Extract<ToStream, { type: "initialize" }>): Promise<void> {
+    await configure({
+      sinks: { server: (record) => this.#postLog(record) },
+      loggers: [
+        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["server"] },
+        { category: [], lowestLevel: message.logLevel as LogLevel, sinks: ["server"] },
+      ],
+    });
+    try {
+      this.#processor = await importProcessor(message.processor);
+      await this.#processor.initialize({
+        params: {},
+        log: roomLogger("processor"),
+        signal: this.#stop.signal,
+        sendData: (text) => this.#session?.sendData(text),
+        sendEvent: (event, type) => this.#session?.sendEvent(event, type),
+      });
+      this.#post({ type: "initialized" });
+    } catch (error) {
+      this.#post({ type: "initialize-failed", reason: describeError(error) });
+    }
+  }
+
+  async #answer(id: number, call: IsolatedCall): Promise<void> {
+    try {
+      await this.#run(call);
+      this.#post({ type: "answer", id });
+    } catch (error) {
+      this.#post({ type: "answer", id, error: toPlainError(error) });
+    }
+  }
+
+  async #run(call: IsolatedCall): Promise<void> {
+    switch (call.method) {
+      case "open": {
+        const session = openTrickleSession({
+          ...call.options,
+          processor: this.#processor!,
+          parseControl: paramsOrThrow,
+          onEvent: (event) => {
+            // The last figures come before the end: whoever waits for that may ask for them.
+            if (event.type === "ended") this.#snapshot();
+            this.#post({ type: "event", event: toPlainEvent(event) });
+          },
+        });
+        this.#session = session;
+        this.#snapshot();
+        this.#timer = setInterval(() => this.#snapshot(), SNAPSHOT_INTERVAL_MS);
+        void session.ended.then(() => {
+          if (this.#session !== session) return;
+          clearInterval(this.#timer);
+          this.#session = undefined;
+        });
+        return;
+      }
+      case "updateParams":
+        await this.#session?.updateParams(call.params);
+        return this.#snapshot();
+      case "stop":
+        await this.#session?.stop();
+        return;
+    }
+  }
+
+  #snapshot(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const { state, params, processorHangs } = session;
+    this.#post({
+      type: "snapshot",
+      state,
+      params,
+      processorHangs,
+      metrics: session.metrics(),
+      ffmpegPids: runningFfmpegPids(),
+    });
+  }
+
+  async #dispose(): Promise<void> {
+    this.#stop.abort();
+    await this.#session?.stop();
+    clearInterval(this.#timer);
+    await this.#processor?.[Symbol.asyncDispose]?.();
+    this.#post({ type: "disposed" });
+  }
+
+  #postLog(record: LogRecord): void {
+    const plain = toPlainRecord(record);
+    try {
+      this.#post({ type: "log", record: plain });
+    } catch {
+      this.#post({ type: "log", record: { ...plain, properties: {} } }); // some value is no data
+    }
+  }
+}
