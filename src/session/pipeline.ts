@@ -4,7 +4,6 @@
  * @module
  */
 
-import { ProcessorError } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
@@ -19,7 +18,7 @@ import { SegmentOutput } from "./segment_output.ts";
 import type { StreamMeters } from "./stream_meters.ts";
 import type { OutputAudioCodec, Stage } from "./types.ts";
 import { VideoOutput } from "./video_output.ts";
-import { type VideoOutcome, VideoPath } from "./video_path.ts";
+import { isHung, type VideoOutcome, VideoPath } from "./video_path.ts";
 
 /** Options of a {@linkcode Pipeline}, with every default applied. */
 export interface PipelineOptions {
@@ -31,6 +30,7 @@ export interface PipelineOptions {
   readonly keepInputSize: boolean;
   readonly maxFps: number;
   readonly maxQueueSize: number;
+  readonly maxQueueLatencyMs: number;
   readonly live: boolean;
   /** See `VideoPathOptions.depth`. */
   readonly gpuDepth: number;
@@ -73,6 +73,7 @@ export class Pipeline implements AsyncDisposable {
       sync: this.#sync,
       meters,
       maxQueueSize: options.maxQueueSize,
+      maxQueueLatencyMs: options.maxQueueLatencyMs,
       live,
       maxInFlight: guard.processor.maxInFlight,
       depth: options.gpuDepth,
@@ -303,12 +304,6 @@ async function readBack(outcome: VideoOutcome): Promise<VideoOutcome> {
     if (output !== input) output.close();
     return { kind: "failed", input, error: asError(error) };
   }
-}
-
-/** A call that hangs still uses its frame: the guard closes it when the call ends. */
-function isHung(outcome: VideoOutcome): boolean {
-  return outcome.kind === "failed" && outcome.error instanceof ProcessorError &&
-    outcome.error.code === "PROCESSOR_TIMEOUT";
 }
 
 function asError(thrown: unknown): Error {

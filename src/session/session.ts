@@ -143,6 +143,7 @@ export class Session implements AsyncDisposable {
   #createPipeline(): Pipeline {
     const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
+    const { maxQueueLatencyMs = 150 } = this.#options;
     const { width, height, max_framerate, detect_out_resolution } = this.#params;
     return new Pipeline({
       events: this.#inputEvents(),
@@ -153,6 +154,7 @@ export class Session implements AsyncDisposable {
       keepInputSize: detect_out_resolution === false,
       maxFps: max_framerate ?? targetFps,
       maxQueueSize,
+      maxQueueLatencyMs,
       live: pace === "live",
       gpuDepth,
       audioCodec,

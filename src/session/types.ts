@@ -54,6 +54,11 @@ export interface SessionOptions {
   /** Frames that may wait for the processor; past that the oldest are dropped. @default 30 */
   readonly maxQueueSize?: number;
   /**
+   * How long frames may wait for a processor that falls behind, in milliseconds: only as many wait as it
+   * works off in this time, at least one, and the oldest are dropped. Live only. @default 150
+   */
+  readonly maxQueueLatencyMs?: number;
+  /**
    * `live` drops the oldest frame when the processor falls behind; `complete` slows the input down
    * instead and drops nothing (files). @default "live"
    */

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { BoundedQueue } from "../base/mod.ts";
+import { BoundedQueue, ProcessorError } from "../base/mod.ts";
 import type { VideoFrame } from "../frames/mod.ts";
 import type { AvSync } from "./av_sync.ts";
 import type { FrameRateLimiter } from "./frame_rate_limiter.ts";
+import { queueLimit, ServiceTime } from "./service_time.ts";
 import type { StreamMeters } from "./stream_meters.ts";
 import type { DropReason } from "./types.ts";
 
@@ -30,12 +31,16 @@ export interface VideoPathOptions {
   readonly meters: StreamMeters;
   /** Frames that may wait for the processor. */
   readonly maxQueueSize: number;
-  /** Whether a full queue drops its oldest frame, or makes the decoder wait. */
+  /** How long frames may wait for a processor that is slow, in milliseconds, where the path is live. */
+  readonly maxQueueLatencyMs: number;
+  /** Whether a full queue drops its oldest frame, or makes the decoder wait: then nothing is dropped. */
   readonly live: boolean;
   /** Frames that the processor works on at once. */
   readonly maxInFlight: number;
   /** Frames that are in the processor or on their way back from the GPU; at least `maxInFlight`. */
   readonly depth: number;
+  /** The current time in milliseconds. @default performance.now */
+  readonly now?: () => number;
 }
 
 /**
@@ -59,6 +64,10 @@ export class VideoPath {
   /** Gives up on each frame that is in the processor. */
   readonly #giveUp = new Set<() => void>();
   #isAborted = false;
+  /** Per frame, in the processor. */
+  readonly #processTime: ServiceTime;
+  /** Per frame, in the processor and on the way back from the GPU, where what it asked for is done. */
+  readonly #totalTime: ServiceTime;
 
   /** Starts the path's tasks; {@linkcode finish} or {@linkcode abort} ends them. */
   constructor(options: VideoPathOptions) {
@@ -68,6 +77,8 @@ export class VideoPath {
       whenFull: options.live ? "drop-oldest" : "wait",
       onDrop: (frame) => this.#drop(frame, this.#dropReason),
     });
+    this.#processTime = new ServiceTime(options.now);
+    this.#totalTime = new ServiceTime(options.now);
     this.#inOrder = new BoundedQueue({ capacity: this.#depth, whenFull: "wait" });
     this.done = this.#run();
     this.done.catch(() => {}); // awaited by whoever runs the stream
@@ -79,6 +90,8 @@ export class VideoPath {
     meters.frameReached("decoded", frame.timestamp);
     if (!limiter.accept(frame.timestamp, frame.timeBase)) return this.#drop(frame, "rate");
     if (sync.isLate(frame.timestamp)) return this.#drop(frame, "late");
+    // The newest is what a processor that falls behind should get next.
+    if (this.#options.live) this.#waiting.trim(this.#queueLimit() - 1);
     await this.#waiting.push(frame);
   }
 
@@ -100,6 +113,12 @@ export class VideoPath {
 
   get #depth(): number {
     return Math.max(this.#options.depth, this.#options.maxInFlight);
+  }
+
+  #queueLimit(): number {
+    const { maxQueueSize, maxQueueLatencyMs } = this.#options;
+    const serviceMs = Math.max(this.#processTime.currentMs, this.#totalTime.currentMs);
+    return queueLimit(serviceMs, { budgetMs: maxQueueLatencyMs, most: maxQueueSize });
   }
 
   async #run(): Promise<void> {
@@ -158,10 +177,13 @@ export class VideoPath {
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
     this.#begun++;
+    const end = this.#totalTime.begin();
+    let outcome: VideoOutcome | undefined;
     try {
-      return await this.#options.complete(await this.#runProcessor(frame));
+      return outcome = await this.#options.complete(await this.#runProcessor(frame));
     } finally {
       this.#begun--;
+      end(outcome !== undefined && !isHung(outcome));
       this.#makeRoom();
     }
   }
@@ -170,10 +192,13 @@ export class VideoPath {
     const { meters, process } = this.#options;
     meters.frameReached("processing", frame.timestamp);
     this.#processing++;
+    const end = this.#processTime.begin();
+    let outcome: VideoOutcome | undefined;
     try {
-      return await process(frame);
+      return outcome = await process(frame);
     } finally {
       this.#processing--;
+      end(outcome !== undefined && !isHung(outcome));
       this.#makeRoom();
     }
   }
@@ -184,6 +209,12 @@ export class VideoPath {
       if (outcome !== "aborted") await this.#options.emit(outcome);
     }
   }
+}
+
+/** A call that hangs still uses its frame: the guard closes it when the call ends. */
+export function isHung(outcome: VideoOutcome): boolean {
+  return outcome.kind === "failed" && outcome.error instanceof ProcessorError &&
+    outcome.error.code === "PROCESSOR_TIMEOUT";
 }
 
 /** What comes out of the processor after the stream was aborted is nobody's. */
