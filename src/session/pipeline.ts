@@ -5,6 +5,7 @@
  */
 
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import type { PictureSize } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
@@ -13,10 +14,11 @@ import { AvSync } from "./av_sync.ts";
 import { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { InputEvent } from "./input_events.ts";
 import { type InputStreams, MediaInput } from "./media_input.ts";
-import { readI420 } from "./read_back.ts";
+import { readBack } from "./read_back.ts";
 import { SegmentOutput } from "./segment_output.ts";
 import type { StreamMeters } from "./stream_meters.ts";
-import type { OutputAudioCodec, Stage } from "./types.ts";
+import { requestedSize } from "./stream_size.ts";
+import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video_output.ts";
 import { isHung, type VideoOutcome, VideoPath } from "./video_path.ts";
 
@@ -26,9 +28,10 @@ export interface PipelineOptions {
   readonly sink: SegmentSink | undefined;
   readonly guard: ProcessorGuard;
   readonly meters: StreamMeters;
-  readonly size: { readonly width: number; readonly height: number } | undefined;
-  readonly keepInputSize: boolean;
-  readonly maxFps: number;
+  /** The parameters at the start. */
+  readonly params: StreamParams;
+  /** Frame-rate cap where the parameters have none. */
+  readonly targetFps: number;
   readonly maxQueueSize: number;
   readonly maxQueueLatencyMs: number;
   readonly live: boolean;
@@ -53,15 +56,22 @@ export class Pipeline implements AsyncDisposable {
   readonly #videoPath: VideoPath;
   readonly #output: SegmentOutput | undefined;
   readonly #audioFailed = Promise.withResolvers<never>();
+  #size: PictureSize | undefined;
+  #keepInputSize = false;
   #video: VideoOutput | undefined;
   #audio: AudioPath | undefined;
   #endedAudio = { codecRestarts: 0, packetsLost: 0 };
 
-  /** Wires the stages; {@linkcode run} starts them. */
+  /**
+   * Wires the stages; {@linkcode run} starts them. Throws a `ConfigError` for parameters that cannot be,
+   * a `RangeError` for other options out of range.
+   */
   constructor(options: PipelineOptions) {
-    const { events, guard, meters, live, size } = options;
+    const { events, guard, meters, live, params, targetFps } = options;
     this.#options = options;
-    this.#limiter = new FrameRateLimiter(options.maxFps);
+    this.#size = requestedSize(params);
+    this.#keepInputSize = params.detect_out_resolution === false;
+    this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
     this.#sync = new AvSync({ waitForVideo: true, live });
     this.#audioFailed.promise.catch(() => {}); // thrown by run(), unless the stream ended before
     this.#output = this.#createOutput();
@@ -83,7 +93,7 @@ export class Pipeline implements AsyncDisposable {
       meters,
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
-      scale: size,
+      scale: this.#size,
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,
@@ -101,9 +111,23 @@ export class Pipeline implements AsyncDisposable {
     return { decoder: this.#input.decoderPid, encoder: this.#video?.encoderPid };
   }
 
-  /** Changes the frame-rate cap from the next frame on. */
-  setMaxFps(maxFps: number): void {
-    this.#limiter.setMaxFps(maxFps);
+  /** Throws a `ConfigError` for changed parameters that {@linkcode applyParams} could not apply. */
+  checkParams(params: StreamParams): void {
+    requestedSize(params);
+  }
+
+  /**
+   * Takes changed parameters: `max_framerate` and `detect_out_resolution` from the next frame on, `width`
+   * and `height` from the next keyframe of the input on. What is absent stays as it is.
+   */
+  applyParams(params: StreamParams): void {
+    const { max_framerate, detect_out_resolution } = params;
+    if (max_framerate !== undefined) this.#limiter.setMaxFps(max_framerate);
+    if (detect_out_resolution !== undefined) this.#keepInputSize = !detect_out_resolution;
+    const size = requestedSize(params);
+    if (size === undefined) return;
+    this.#size = size;
+    this.#input.setScale(size);
   }
 
   /**
@@ -164,15 +188,15 @@ export class Pipeline implements AsyncDisposable {
 
   #startVideo(video: VideoStreamInfo): void {
     if (this.#output === undefined || this.#video !== undefined) return;
-    const { gopSeconds, guard, maxFps, keepInputSize, size } = this.#options;
-    const { width, height } = size ?? video;
+    const { gopSeconds, guard } = this.#options;
+    const { maxFps } = this.#limiter;
+    const { width, height } = this.#size ?? video;
     const { color } = video;
     this.#video = new VideoOutput({
       gopSeconds,
       frameRate: Number.isFinite(maxFps) ? maxFps : 30,
       shape: { width, height, pixelFormat: guard.processor.pixelFormat },
       color,
-      outputSize: keepInputSize ? { width, height } : undefined,
       emit: (packet) => this.#writeVideo(packet),
       signal: this.#abort.signal,
     });
@@ -230,7 +254,7 @@ export class Pipeline implements AsyncDisposable {
           return await this.#emitFailed(input, outcome.error);
         case "frame":
           meters.frameReached("processed", input.timestamp);
-          return await this.#encode(outcome.output);
+          return await this.#encode(outcome.output, input);
       }
     } finally {
       if (!isHung(outcome)) input.close();
@@ -246,13 +270,14 @@ export class Pipeline implements AsyncDisposable {
     if (policy === "passthrough" && !frame.closed) {
       // A call that hangs may end while the frame is encoded, and close it.
       using shared = frame.share();
-      return await this.#encode(await shared.to("cpu"));
+      return await this.#encode(await shared.to("cpu"), frame);
     }
     meters.framesDropped("error");
   }
 
-  async #encode(frame: VideoFrame): Promise<void> {
-    await this.#video?.write(frame);
+  async #encode(frame: VideoFrame, input: VideoFrame): Promise<void> {
+    const { width, height } = input;
+    await this.#video?.write(frame, this.#keepInputSize ? { width, height } : undefined);
   }
 
   async #processAudio(frame: AudioFrame): Promise<readonly AudioFrame[]> {
@@ -286,23 +311,6 @@ export class Pipeline implements AsyncDisposable {
       this.#videoPath.done,
     ]);
     await this.#output?.[Symbol.asyncDispose]();
-  }
-}
-
-/**
- * Brings the picture of an outcome into CPU memory, as the encoder wants it: on the GPU it becomes
- * `i420` first, half the bytes of the others. A device that is lost by then fails the frame.
- */
-async function readBack(outcome: VideoOutcome): Promise<VideoOutcome> {
-  if (outcome.kind !== "frame" || outcome.output.location !== "gpu") return outcome;
-  const { input, output } = outcome;
-  try {
-    // What nobody changed is still there.
-    const read = output === input ? await output.to("cpu") : await readI420(output);
-    return { kind: "frame", input, output: read };
-  } catch (error) {
-    if (output !== input) output.close();
-    return { kind: "failed", input, error: asError(error) };
   }
 }
 

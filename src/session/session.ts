@@ -49,7 +49,10 @@ export class Session implements AsyncDisposable {
   #sawInput = false;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Sets the stream up without starting it. Throws a `RangeError` for options out of range. */
+  /**
+   * Sets the stream up without starting it. Throws a `RangeError` for options out of range, a
+   * `ConfigError` for parameters that cannot be.
+   */
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
@@ -85,15 +88,17 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Changes parameters: they are merged into those before, given to the processor, and a changed
-   * `max_framerate` takes effect with the next frame. Updates never run beside each other. Rejects with
-   * a `ProcessorError` when the processor refuses them; then nothing has changed.
+   * Changes parameters: they are merged into those before and given to the processor. A changed
+   * `max_framerate` or `detect_out_resolution` takes effect with the next frame, a changed size with the
+   * next keyframe of the input. Updates never run beside each other. Rejects with a `ConfigError` for a
+   * size that cannot be, with a `ProcessorError` when the processor refuses them; then nothing has changed.
    */
   async updateParams(params: StreamParams): Promise<void> {
+    this.#pipeline.checkParams(params);
     await this.#guard.updateParams(params);
     // Merged only now: another update may have been accepted while this one waited for its turn.
     this.#params = { ...this.#params, ...params };
-    if (params.max_framerate !== undefined) this.#pipeline.setMaxFps(params.max_framerate);
+    this.#pipeline.applyParams(params);
     this.#emit({ type: "params-updated", params: this.#params });
   }
 
@@ -144,15 +149,13 @@ export class Session implements AsyncDisposable {
     const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
     const { maxQueueLatencyMs = 150 } = this.#options;
-    const { width, height, max_framerate, detect_out_resolution } = this.#params;
     return new Pipeline({
       events: this.#inputEvents(),
       sink,
       guard: this.#guard,
       meters: this.#meters,
-      size: width !== undefined && height !== undefined ? { width, height } : undefined,
-      keepInputSize: detect_out_resolution === false,
-      maxFps: max_framerate ?? targetFps,
+      params: this.#params,
+      targetFps,
       maxQueueSize,
       maxQueueLatencyMs,
       live: pace === "live",
