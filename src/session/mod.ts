@@ -6,6 +6,7 @@
  */
 
 export type { TlsOptions } from "../trickle/mod.ts";
+export type { LoadingUpdate, OverlayMode, OverlayOptions } from "./loading_overlay.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";

@@ -4,15 +4,18 @@
  * @module
  */
 
+import { pause } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { PictureSize } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
 import { type AudioPath, createAudioPath } from "./audio_path.ts";
-import { AvSync } from "./av_sync.ts";
+import { AvSync, MAX_AUDIO_WAIT_MS } from "./av_sync.ts";
 import { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { InputEvent } from "./input_events.ts";
+import { FrameEmitter } from "./frame_emitter.ts";
+import { LoadingOverlay, type LoadingUpdate, type OverlayOptions } from "./loading_overlay.ts";
 import { type InputStreams, MediaInput } from "./media_input.ts";
 import { readBack } from "./read_back.ts";
 import { SegmentOutput } from "./segment_output.ts";
@@ -20,7 +23,7 @@ import type { StreamMeters } from "./stream_meters.ts";
 import { requestedSize } from "./stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video_output.ts";
-import { isHung, type VideoOutcome, VideoPath } from "./video_path.ts";
+import { type VideoOutcome, VideoPath } from "./video_path.ts";
 
 /** Options of a {@linkcode Pipeline}, with every default applied. */
 export interface PipelineOptions {
@@ -37,6 +40,9 @@ export interface PipelineOptions {
   readonly live: boolean;
   /** See `VideoPathOptions.depth`. */
   readonly gpuDepth: number;
+  /** Resolves once the processor may have frames; to false when it never gets any. */
+  readonly ready: Promise<boolean>;
+  readonly overlay: OverlayOptions;
   readonly audioCodec: OutputAudioCodec;
   readonly gopSeconds: number;
   readonly onFirstInput: () => void;
@@ -53,13 +59,16 @@ export class Pipeline implements AsyncDisposable {
   readonly #limiter: FrameRateLimiter;
   readonly #sync: AvSync;
   readonly #input: MediaInput;
+  readonly #loading: LoadingOverlay;
+  readonly #emitter: FrameEmitter;
   readonly #videoPath: VideoPath;
   readonly #output: SegmentOutput | undefined;
   readonly #audioFailed = Promise.withResolvers<never>();
   #size: PictureSize | undefined;
-  #keepInputSize = false;
   #video: VideoOutput | undefined;
   #audio: AudioPath | undefined;
+  #isReady = false;
+  #patience: Promise<boolean> | undefined;
   #endedAudio = { codecRestarts: 0, packetsLost: 0 };
 
   /**
@@ -70,7 +79,14 @@ export class Pipeline implements AsyncDisposable {
     const { events, guard, meters, live, params, targetFps } = options;
     this.#options = options;
     this.#size = requestedSize(params);
-    this.#keepInputSize = params.detect_out_resolution === false;
+    this.#loading = createOverlay(options);
+    this.#emitter = new FrameEmitter({
+      onErrorPolicy: guard.processor.onError,
+      loading: this.#loading,
+      meters,
+      onError: (error) => options.onError(error, "process"),
+    });
+    this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
     this.#sync = new AvSync({ waitForVideo: true, live });
     this.#audioFailed.promise.catch(() => {}); // thrown by run(), unless the stream ended before
@@ -78,7 +94,9 @@ export class Pipeline implements AsyncDisposable {
     this.#videoPath = new VideoPath({
       process: (frame) => this.#process(frame),
       complete: readBack,
-      emit: (outcome) => this.#emit(outcome),
+      emit: (emission, place) => this.#emitter.emit(emission, place),
+      ready: options.ready,
+      loading: this.#loading,
       limiter: this.#limiter,
       sync: this.#sync,
       meters,
@@ -117,17 +135,23 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Takes changed parameters: `max_framerate` and `detect_out_resolution` from the next frame on, `width`
-   * and `height` from the next keyframe of the input on. What is absent stays as it is.
+   * Takes changed parameters: `width` and `height` from the next keyframe of the input on, the others
+   * from the next frame on. What is absent stays as it is.
    */
   applyParams(params: StreamParams): void {
-    const { max_framerate, detect_out_resolution } = params;
+    const { max_framerate, detect_out_resolution, show_loading } = params;
     if (max_framerate !== undefined) this.#limiter.setMaxFps(max_framerate);
-    if (detect_out_resolution !== undefined) this.#keepInputSize = !detect_out_resolution;
+    if (detect_out_resolution !== undefined) this.#emitter.keepInputSize = !detect_out_resolution;
+    if (show_loading !== undefined) this.#loading.show(show_loading);
     const size = requestedSize(params);
     if (size === undefined) return;
     this.#size = size;
     this.#input.setScale(size);
+  }
+
+  /** Changes what the loading overlay says. Throws a `RangeError` for a progress that is no number. */
+  setLoading(update: LoadingUpdate): void {
+    this.#loading.update(update);
   }
 
   /**
@@ -156,6 +180,7 @@ export class Pipeline implements AsyncDisposable {
   /** Takes over the counts that the stages keep themselves. */
   updateMeters(): void {
     const { meters } = this.#options;
+    meters.loading = this.#loading.state !== "hidden";
     meters.setDropped("decoder", this.#input.framesLost);
     meters.setDropped("encoder", this.#video?.framesLost ?? 0);
     const audio = this.#audio ?? { codecRestarts: 0, packetsLost: 0 };
@@ -192,7 +217,7 @@ export class Pipeline implements AsyncDisposable {
     const { maxFps } = this.#limiter;
     const { width, height } = this.#size ?? video;
     const { color } = video;
-    this.#video = new VideoOutput({
+    this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
       frameRate: Number.isFinite(maxFps) ? maxFps : 30,
       shape: { width, height, pixelFormat: guard.processor.pixelFormat },
@@ -243,45 +268,12 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
-  async #emit(outcome: VideoOutcome): Promise<void> {
-    const { meters } = this.#options;
-    const { input } = outcome;
-    try {
-      switch (outcome.kind) {
-        case "dropped":
-          return meters.framesDropped("processor");
-        case "failed":
-          return await this.#emitFailed(input, outcome.error);
-        case "frame":
-          meters.frameReached("processed", input.timestamp);
-          return await this.#encode(outcome.output, input);
-      }
-    } finally {
-      if (!isHung(outcome)) input.close();
-      if (outcome.kind === "frame") outcome.output.close();
-    }
-  }
-
-  async #emitFailed(frame: VideoFrame, error: Error): Promise<void> {
-    const { guard, meters, onError } = this.#options;
-    const policy = guard.processor.onError;
-    if (policy === "stop") throw error;
-    onError(error, "process");
-    if (policy === "passthrough" && !frame.closed) {
-      // A call that hangs may end while the frame is encoded, and close it.
-      using shared = frame.share();
-      return await this.#encode(await shared.to("cpu"), frame);
-    }
-    meters.framesDropped("error");
-  }
-
-  async #encode(frame: VideoFrame, input: VideoFrame): Promise<void> {
-    const { width, height } = input;
-    await this.#video?.write(frame, this.#keepInputSize ? { width, height } : undefined);
-  }
-
   async #processAudio(frame: AudioFrame): Promise<readonly AudioFrame[]> {
-    const { guard, onError } = this.#options;
+    const { guard, onError, meters } = this.#options;
+    if (!this.#isReady && !await this.#waitForProcessor()) {
+      meters.audioLost();
+      return [];
+    }
     try {
       return await guard.processAudio(frame);
     } catch (error) {
@@ -290,6 +282,14 @@ export class Pipeline implements AsyncDisposable {
       onError(asError(error), "process");
       return policy === "passthrough" ? [frame] : [];
     }
+  }
+
+  /** Audio that waits for long would hold up the reading of the input, and pictures with it. */
+  async #waitForProcessor(): Promise<boolean> {
+    const { ready, live } = this.#options;
+    if (!live) return this.#isReady = await ready;
+    this.#patience ??= pause(MAX_AUDIO_WAIT_MS, this.#abort.signal).then(() => false);
+    return this.#isReady = await Promise.race([ready, this.#patience]);
   }
 
   async #writeVideo(packet: Packet): Promise<void> {
@@ -312,6 +312,14 @@ export class Pipeline implements AsyncDisposable {
     ]);
     await this.#output?.[Symbol.asyncDispose]();
   }
+}
+
+/** Frames can only be shown in place of others where somebody watches, and others are not waited for. */
+function createOverlay({ overlay, live, sink, params }: PipelineOptions): LoadingOverlay {
+  const isSeen = live && sink !== undefined;
+  const loading = new LoadingOverlay(isSeen ? overlay : { ...overlay, mode: "off" });
+  if (params.show_loading === true) loading.show(true);
+  return loading;
 }
 
 function asError(thrown: unknown): Error {

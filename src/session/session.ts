@@ -8,6 +8,7 @@ import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod
 import { ProcessorGuard } from "../processor/mod.ts";
 import { DataChannel, type DataFigures } from "./data_channel.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
+import type { LoadingUpdate } from "./loading_overlay.ts";
 import { Pipeline } from "./pipeline.ts";
 import { StreamMeters } from "./stream_meters.ts";
 import type {
@@ -39,6 +40,8 @@ export class Session implements AsyncDisposable {
   readonly #guard: ProcessorGuard;
   readonly #pipeline: Pipeline;
   readonly #ended = Promise.withResolvers<SessionEnd>();
+  /** Whether the processor gets frames: not before it has got ready for the stream. */
+  readonly #ready = Promise.withResolvers<boolean>();
   readonly #stopRequested = Promise.withResolvers<void>();
   readonly #lastLogged = new Map<Stage, number>();
   readonly #data: DataChannel | undefined;
@@ -111,6 +114,14 @@ export class Session implements AsyncDisposable {
     else this.#data.send(text);
   }
 
+  /**
+   * Changes what the loading overlay says, until it was shown and is over; it does not show it. Throws a
+   * `RangeError` for a progress that is not a number.
+   */
+  setLoading(update: LoadingUpdate): void {
+    this.#pipeline.setLoading(update);
+  }
+
   /** The figures of this moment. */
   metrics(): SessionMetrics {
     this.#updateMeters();
@@ -148,7 +159,7 @@ export class Session implements AsyncDisposable {
   #createPipeline(): Pipeline {
     const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
-    const { maxQueueLatencyMs = 150 } = this.#options;
+    const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
     return new Pipeline({
       events: this.#inputEvents(),
       sink,
@@ -160,6 +171,8 @@ export class Session implements AsyncDisposable {
       maxQueueLatencyMs,
       live: pace === "live",
       gpuDepth,
+      ready: this.#ready.promise,
+      overlay,
       audioCodec,
       gopSeconds,
       onFirstInput: () => {
@@ -189,7 +202,7 @@ export class Session implements AsyncDisposable {
   async #run(): Promise<void> {
     let end: SessionEnd;
     try {
-      await this.#startProcessor();
+      this.#ready.resolve(this.#startProcessor());
       await this.#pipeline.run();
       end = this.#requestedEnd ?? { reason: "input-ended", found: await this.#inputFound() };
     } catch (error) {
@@ -223,11 +236,11 @@ export class Session implements AsyncDisposable {
     this.#finish({ reason: "stopped" });
   }
 
-  /** A processor that hangs in `onStreamStart` must not hold a stop up. */
-  async #startProcessor(): Promise<void> {
-    const starting = this.#guard.startStream(this.#params);
+  /** Resolves to whether it is ready: one that hangs in `onStreamStart` must not hold a stop up. */
+  async #startProcessor(): Promise<boolean> {
+    const starting = this.#guard.startStream(this.#params).then(() => true);
     starting.catch(() => {}); // thrown here, unless the stop came first
-    await Promise.race([starting, this.#stopRequested.promise]);
+    return await Promise.race([starting, this.#stopRequested.promise.then(() => false)]);
   }
 
   async #stopProcessor(): Promise<void> {

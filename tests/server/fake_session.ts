@@ -113,6 +113,8 @@ export const FAKE_METRICS: SessionMetrics = {
   frames_in: 100,
   frames_processed: 80,
   frames_out: 79,
+  frames_overlaid: 0,
+  loading: false,
   frames_dropped: 20,
   frames_dropped_by_reason: { rate: 20 },
   audio_packets_dropped: 0,

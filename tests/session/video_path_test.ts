@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { VideoFrame } from "../../src/frames/mod.ts";
 import { AvSync } from "../../src/session/av_sync.ts";
 import { FrameRateLimiter } from "../../src/session/frame_rate_limiter.ts";
+import { LoadingOverlay } from "../../src/session/loading_overlay.ts";
 import { StreamMeters } from "../../src/session/stream_meters.ts";
 import {
+  type VideoEmission,
   type VideoOutcome,
   VideoPath,
   type VideoPathOptions,
@@ -28,6 +30,8 @@ class PathRig {
       process: (frame) => this.#process(frame),
       complete: (outcome) => Promise.resolve(outcome),
       emit: (outcome) => this.#emit(outcome),
+      ready: Promise.resolve(true),
+      loading: new LoadingOverlay({}, () => this.now),
       limiter: new FrameRateLimiter(Infinity),
       sync: new AvSync({ waitForVideo: false, live: true }),
       meters: this.meters,
@@ -75,7 +79,7 @@ class PathRig {
     return { kind: "frame", input: frame, output: frame };
   }
 
-  #emit(outcome: VideoOutcome): Promise<void> {
+  #emit(outcome: VideoEmission): Promise<void> {
     this.emitted.push(outcome.input.timestamp);
     outcome.input.close();
     return Promise.resolve();
