@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { SessionEnd, SessionMetrics, SessionState, StreamParams } from "../session/mod.ts";
+import type {
+  LoadingUpdate,
+  SessionEnd,
+  SessionMetrics,
+  SessionState,
+  StreamParams,
+} from "../session/mod.ts";
 import type { StartRequest } from "./schemas.ts";
 
 /** What the server needs of a session: `Session` is one. */
@@ -18,6 +24,8 @@ export interface StreamSession extends AsyncDisposable {
   updateParams(params: StreamParams): Promise<void>;
   /** Publishes a line on the data channel, or drops and counts it. */
   sendData(text: string): void;
+  /** Changes what the loading overlay says. */
+  setLoading(update: LoadingUpdate): void;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
   /** Ends the session after what is in flight. Idempotent. */
@@ -57,6 +65,11 @@ export class ActiveStream {
   /** Publishes a line of the processor. */
   sendData(text: string): void {
     this.#session.sendData(text);
+  }
+
+  /** Changes what the loading overlay says; throws as the session does. */
+  setLoading(update: LoadingUpdate): void {
+    this.#session.setLoading(update);
   }
 
   /** Figures of this moment. */

@@ -7,13 +7,15 @@
 import { deadline } from "@std/async/deadline";
 import { describeError, roomLogger } from "../base/mod.ts";
 import type { FrameProcessor, ProcessorContext } from "../processor/mod.ts";
+import type { LoadingUpdate } from "../session/mod.ts";
 import type { PipelineState } from "./pipeline_status.ts";
 
 const log = roomLogger("server");
 
-/** Where a processor's data goes. */
+/** Where a processor's data and progress go. */
 export interface DataOutput {
   sendData(text: string): void;
+  setLoading(update: LoadingUpdate): void;
 }
 
 /** How long a processor may take to give back what it holds, the end of its initialization included. */
@@ -37,6 +39,8 @@ export class ProcessorHost implements AsyncDisposable {
       signal,
       sendData: (text) => this.#sendData(text),
       sendEvent: () => this.#dropMessage(),
+      reportProgress: (progress, message) =>
+        this.#stream?.setLoading({ progress, ...(message === undefined ? {} : { message }) }),
     });
   }
 

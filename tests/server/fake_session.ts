@@ -6,6 +6,7 @@
 
 import { FrameProcessor } from "../../src/processor/mod.ts";
 import type {
+  LoadingUpdate,
   SessionEnd,
   SessionMetrics,
   SessionState,
@@ -38,6 +39,7 @@ export class FakeSession implements StreamSession {
   readonly request: TrickleSessionOptions;
   readonly updates: unknown[] = [];
   readonly data: string[] = [];
+  readonly loading: LoadingUpdate[] = [];
   /** Thrown by the next update. */
   updateError: Error | undefined;
   /** Thrown by `start`. */
@@ -69,6 +71,10 @@ export class FakeSession implements StreamSession {
 
   sendData(text: string): void {
     this.data.push(text);
+  }
+
+  setLoading(update: LoadingUpdate): void {
+    this.loading.push(update);
   }
 
   metrics(): SessionMetrics {

@@ -34,6 +34,7 @@ gpuTest("a stream through a model survives the loss of its device within seconds
     signal: new AbortController().signal,
     sendData: () => {},
     sendEvent: () => {},
+    reportProgress: () => {},
   });
   const gpu = await sharedGpu();
   const rig = new Rig({ processor, maxQueueSize: 2 });
