@@ -9,7 +9,7 @@ import type { ErrorPolicy } from "../processor/mod.ts";
 import type { LoadingOverlay } from "./loading_overlay.ts";
 import type { StreamMeters } from "./stream_meters.ts";
 import type { VideoOutput } from "./video_output.ts";
-import { type EmissionPlace, isHung, type VideoEmission } from "./video_path.ts";
+import { type EmissionPlace, isHung, type VideoEmission } from "./video_outcome.ts";
 
 /** Options of a {@linkcode FrameEmitter}. */
 export interface FrameEmitterOptions {

@@ -23,7 +23,8 @@ import type { StreamMeters } from "./stream_meters.ts";
 import { requestedSize } from "./stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video_output.ts";
-import { type VideoOutcome, VideoPath } from "./video_path.ts";
+import type { VideoOutcome } from "./video_outcome.ts";
+import { VideoPath } from "./video_path.ts";
 
 /** Options of a {@linkcode Pipeline}, with every default applied. */
 export interface PipelineOptions {

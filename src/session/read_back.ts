@@ -6,7 +6,7 @@
 
 import { describeError } from "../base/mod.ts";
 import type { VideoFrame } from "../frames/mod.ts";
-import type { VideoOutcome } from "./video_path.ts";
+import type { VideoOutcome } from "./video_outcome.ts";
 
 /**
  * A frame in CPU memory with the picture of one on the GPU: as `i420`, which the encoder takes and which

@@ -4,32 +4,22 @@
  * @module
  */
 
-import { BoundedQueue, ProcessorError } from "../base/mod.ts";
+import { BoundedQueue, pause } from "../base/mod.ts";
 import type { VideoFrame } from "../frames/mod.ts";
 import type { AvSync } from "./av_sync.ts";
 import type { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { LoadingOverlay } from "./loading_overlay.ts";
+import { LoopBreath } from "./loop_breath.ts";
 import { queueLimit, ServiceTime } from "./service_time.ts";
 import type { StreamMeters } from "./stream_meters.ts";
 import type { DropReason } from "./types.ts";
-
-/** What became of one frame in the processor. */
-export type VideoOutcome =
-  | { readonly kind: "frame"; readonly input: VideoFrame; readonly output: VideoFrame }
-  | { readonly kind: "dropped"; readonly input: VideoFrame }
-  | { readonly kind: "failed"; readonly input: VideoFrame; readonly error: Error };
-
-/** What leaves a {@linkcode VideoPath}. */
-export type VideoEmission =
-  | VideoOutcome
-  /** The loading overlay takes the place of a frame that the processor does not get. */
-  | { readonly kind: "loading"; readonly input: VideoFrame };
-
-/** What the place of a frame among the others means for it. */
-export interface EmissionPlace {
-  /** Whether a later frame has left already: this one must not be written any more. */
-  readonly isLate: boolean;
-}
+import {
+  closeFrames,
+  type EmissionPlace,
+  isHung,
+  type VideoEmission,
+  type VideoOutcome,
+} from "./video_outcome.ts";
 
 /** Options of a {@linkcode VideoPath}. */
 export interface VideoPathOptions {
@@ -104,6 +94,7 @@ export class VideoPath {
   /** Resolves when what leaves now has left. */
   #leaving: Promise<void> = Promise.resolve();
   #isEmitting = false;
+  readonly #breath: LoopBreath;
   /** Per frame, in the processor. */
   readonly #processTime: ServiceTime;
   /** Per frame, in the processor and on the way back from the GPU, where what it asked for is done. */
@@ -122,6 +113,7 @@ export class VideoPath {
       whenFull: "drop-oldest",
       onDrop: ({ frame }) => this.#drop(frame, this.#dropReason),
     });
+    this.#breath = new LoopBreath(options.now);
     this.#processTime = new ServiceTime(options.now);
     this.#totalTime = new ServiceTime(options.now);
     this.#inOrder = new BoundedQueue({ capacity: this.#depth, whenFull: "wait" });
@@ -207,6 +199,7 @@ export class VideoPath {
       }
       // Room comes first: a frame that has left the queue could not be dropped for a newer one.
       while (await this.#waitForRoom() === "free") {
+        if (this.#options.live && this.#breath.owedMs > 0) await pause(this.#breath.take());
         const placed = await this.#waiting.shift();
         if (placed === undefined) return;
         const { place, frame } = placed;
@@ -267,11 +260,13 @@ export class VideoPath {
     meters.frameReached("processing", frame.timestamp);
     this.#processing++;
     const end = this.#processTime.begin();
+    const watched = this.#breath.watch();
     let outcome: VideoOutcome | undefined;
     try {
       return outcome = await process(frame);
     } finally {
       this.#processing--;
+      watched();
       end(outcome !== undefined && !isHung(outcome));
       this.#makeRoom();
     }
@@ -307,16 +302,4 @@ export class VideoPath {
       left.resolve();
     }
   }
-}
-
-/** A call that hangs still uses its frame: the guard closes it when the call ends. */
-export function isHung(outcome: VideoOutcome): boolean {
-  return outcome.kind === "failed" && outcome.error instanceof ProcessorError &&
-    outcome.error.code === "PROCESSOR_TIMEOUT";
-}
-
-/** What comes out of the processor after the stream was aborted is nobody's. */
-function closeFrames(outcome: VideoOutcome): void {
-  outcome.input.close();
-  if (outcome.kind === "frame") outcome.output.close();
 }

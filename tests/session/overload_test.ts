@@ -65,3 +65,24 @@ Deno.test("a processor that was slow for a while gets every frame afterwards", a
   const { queue = 0 } = rig.session.metrics().frames_dropped_by_reason;
   assert.ok(queue >= 15 && queue <= 35, `${queue} dropped`);
 });
+
+Deno.test("a processor that computes without a pause stays close to the input, too", async () => {
+  class Computes extends FrameProcessor {
+    override processVideo(frame: VideoFrame): VideoFrame {
+      const endMs = performance.now() + 60;
+      while (performance.now() < endMs);
+      return frame;
+    }
+  }
+  const clip = await testClip({ fps: 30, seconds: 4 });
+  const rig = new Rig({ processor: new Computes(), pace: "live", media: pacedMedia(clip.events) });
+  const startMs = performance.now();
+  rig.session.start();
+  await rig.ended();
+  // Without time for anything else, reading four seconds of input took more than six.
+  const tookMs = performance.now() - startMs;
+  assert.ok(tookMs < 5_500, `${tookMs} ms`);
+  const { frames_out, latency_ms } = rig.session.metrics();
+  assert.ok(frames_out >= 40 && frames_out <= 70, `${frames_out} frames out of 120`);
+  assert.ok(latency_ms.p50! < 300, `p50 ${latency_ms.p50} ms`);
+});

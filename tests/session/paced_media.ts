@@ -21,7 +21,8 @@ async function* paced(
       const { dtsTicks } = event.packet;
       firstTicks ??= dtsTicks;
       const dueMs = startMs + (dtsTicks - firstTicks) / 90;
-      await pause(Math.max(0, dueMs - performance.now()), signal);
+      const earlyMs = dueMs - performance.now();
+      if (earlyMs > 0) await pause(earlyMs, signal);
     }
     if (signal.aborted) return;
     yield event;

@@ -6,12 +6,8 @@ import { AvSync } from "../../src/session/av_sync.ts";
 import { FrameRateLimiter } from "../../src/session/frame_rate_limiter.ts";
 import { LoadingOverlay } from "../../src/session/loading_overlay.ts";
 import { StreamMeters } from "../../src/session/stream_meters.ts";
-import {
-  type VideoEmission,
-  type VideoOutcome,
-  VideoPath,
-  type VideoPathOptions,
-} from "../../src/session/video_path.ts";
+import type { VideoEmission, VideoOutcome } from "../../src/session/video_outcome.ts";
+import { VideoPath, type VideoPathOptions } from "../../src/session/video_path.ts";
 
 const TIME_BASE = { num: 1, den: 90_000 };
 
@@ -86,9 +82,9 @@ class PathRig {
   }
 }
 
-/** Lets everything that can go on go on. */
-function settle(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+/** Lets everything that can go on go on, and what that begins. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 Deno.test("a burst of as many frames as may wait is absorbed by a fast processor", async () => {
