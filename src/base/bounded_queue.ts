@@ -102,6 +102,12 @@ export class BoundedQueue<T> implements AsyncIterable<T> {
     this.#wakeWriters();
   }
 
+  /** Drops the oldest items until at most `size` are held. */
+  trim(size: number): void {
+    while (this.#items.length > size) this.#drop(this.#items.shift()!);
+    this.#wakeWriters();
+  }
+
   /** Takes the oldest item, waiting for one; `undefined` once the queue is closed and empty. */
   async shift(): Promise<T | undefined> {
     while (this.#items.length === 0) {

@@ -16,6 +16,7 @@ export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./filled_rec
 export type { FrameDevice, PictureFormat } from "./frame_pixels.ts";
 export { imageFromTensor, imageToTensor, scalePicture } from "./image_tensor.ts";
 export { type FrameCounts, frameCounts, onFrameLeak } from "./lease.ts";
+export { loadingScreen, type LoadingScreenOptions } from "./loading_screen.ts";
 export * from "../media/picture.ts";
 export type { Rect } from "../media/rect.ts";
 export {

@@ -29,6 +29,12 @@ export interface ProcessorContext {
   sendData(text: string): void;
   /** Publishes an event of the application on the events channel of the current stream. */
   sendEvent(event: unknown, type: string): void;
+  /**
+   * Says how far something is that holds frames up, from 0 to 1, and what it is: the loading overlay of
+   * the current stream shows it while it is shown. Without a stream nobody sees it. Throws a `RangeError`
+   * for a progress that is not a number.
+   */
+  reportProgress(progress: number, message?: string): void;
 }
 
 /** Parameters as they come over REST: names and JSON values. */

@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { SessionEnd, SessionMetrics, SessionState, StreamParams } from "../session/mod.ts";
+import type {
+  LoadingUpdate,
+  SessionEnd,
+  SessionMetrics,
+  SessionState,
+  StreamParams,
+} from "../session/mod.ts";
 import type { StartRequest } from "./schemas.ts";
 
 /** What the server needs of a session: `Session` is one. */
@@ -24,6 +30,8 @@ export interface StreamSession extends AsyncDisposable {
   sendData(text: string): void;
   /** Publishes an event of the application, or drops and counts it. */
   sendEvent(event: unknown, type: string): void;
+  /** Changes what the loading overlay says. */
+  setLoading(update: LoadingUpdate): void;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
   /** Ends the session after what is in flight. Idempotent. */
@@ -93,6 +101,11 @@ export class ActiveStream {
   /** Publishes an event on the stream's events channel. */
   sendEvent(event: unknown, type: string): void {
     this.#session.sendEvent(event, type);
+  }
+
+  /** Changes what the loading overlay says; throws as the session does. */
+  setLoading(update: LoadingUpdate): void {
+    this.#session.setLoading(update);
   }
 
   /** Figures of this moment. */

@@ -58,6 +58,9 @@ export class LocalHost implements StreamHost {
       signal: options.signal,
       sendData: (text) => this.#streamFor("data")?.sendData(text),
       sendEvent: (event, type) => this.#streamFor("event")?.sendEvent(event, type),
+      // Before a stream there is nobody to show it to.
+      reportProgress: (progress, message) =>
+        this.#stream?.setLoading({ progress, ...(message === undefined ? {} : { message }) }),
     });
   }
 

@@ -133,7 +133,6 @@ export class ClientOutput implements AsyncDisposable {
       frameRate: 30,
       shape: { width, height, pixelFormat },
       color,
-      outputSize: undefined,
       emit: async (packet) => {
         await this.#output.write(packet);
         await this.#output.writeAll(this.#options.sync.videoWritten());

@@ -14,6 +14,7 @@ const EARLY_TOLERANCE = 0.1;
  * is more than one interval late, or a timestamp that jumps back, resets the phase.
  */
 export class FrameRateLimiter {
+  #maxFps = Infinity;
   #intervalSeconds = 0;
   #dueSeconds: number | undefined;
 
@@ -22,11 +23,17 @@ export class FrameRateLimiter {
     this.setMaxFps(maxFps);
   }
 
+  /** The cap, in frames a second. */
+  get maxFps(): number {
+    return this.#maxFps;
+  }
+
   /** Changes the cap from the next frame on. Throws a `RangeError` for a rate that is not above zero. */
   setMaxFps(maxFps: number): void {
     if (!(maxFps > 0)) {
       throw new RangeError(`Cannot cap the frame rate at ${maxFps}: use a number above zero`);
     }
+    this.#maxFps = maxFps;
     this.#intervalSeconds = 1 / maxFps;
     this.#dueSeconds = undefined;
   }

@@ -6,7 +6,7 @@
 
 import { MediaError, MPEG_TIME_BASE } from "../base/mod.ts";
 import { VideoFrame } from "../frames/mod.ts";
-import { type DecodedVideo, VideoDecoder } from "../media/codec/mod.ts";
+import { type DecodedVideo, type PictureSize, VideoDecoder } from "../media/codec/mod.ts";
 import type { UnsupportedStream } from "../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../media/types.ts";
 import type { AvSync } from "./av_sync.ts";
@@ -45,7 +45,7 @@ export interface MediaInputOptions {
   /** Layout of the frames. */
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
-  readonly scale: { readonly width: number; readonly height: number } | undefined;
+  readonly scale: PictureSize | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -56,6 +56,7 @@ const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
 export class MediaInput implements AsyncDisposable {
   readonly #options: MediaInputOptions;
   #decoder: VideoDecoder | undefined;
+  #scale: PictureSize | undefined;
   #pumping: Promise<void> | undefined;
   #withoutAudio: InputStreams | undefined;
   #firstVideoTicks: number | undefined;
@@ -67,6 +68,7 @@ export class MediaInput implements AsyncDisposable {
   /** Creates the input; {@linkcode run} reads it. */
   constructor(options: MediaInputOptions) {
     this.#options = options;
+    this.#scale = options.scale;
   }
 
   /** Decoders that died and were started again. */
@@ -85,6 +87,12 @@ export class MediaInput implements AsyncDisposable {
   /** The process id of the decoder's child, for tests and status. */
   get decoderPid(): number | undefined {
     return this.#decoder?.pid;
+  }
+
+  /** Scales frames to another size, from the next keyframe on: there is no loss at one. */
+  setScale(scale: PictureSize): void {
+    this.#scale = scale;
+    this.#decoder?.rescale(scale).catch(() => {}); // whoever decodes learns why it cannot go on
   }
 
   /** Reads to the end of the input; resolves when the last frame was handed on. */
@@ -169,7 +177,8 @@ export class MediaInput implements AsyncDisposable {
 
   async #configureDecoder(stream: VideoStreamInfo): Promise<void> {
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
-    const { pixelFormat, scale, signal } = this.#options;
+    const { pixelFormat, signal } = this.#options;
+    const scale = this.#scale;
     const decoder = new VideoDecoder({
       stream,
       timeBase: MPEG_TIME_BASE,

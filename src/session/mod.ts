@@ -8,6 +8,7 @@
 export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
 export { runningFfmpegPids } from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
+export type { LoadingUpdate, OverlayMode, OverlayOptions } from "./loading_overlay.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";

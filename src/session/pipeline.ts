@@ -4,22 +4,27 @@
  * @module
  */
 
-import { ProcessorError } from "../base/mod.ts";
+import { pause } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import type { PictureSize } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
 import { type AudioPath, createAudioPath } from "./audio_path.ts";
-import { AvSync } from "./av_sync.ts";
+import { AvSync, MAX_AUDIO_WAIT_MS } from "./av_sync.ts";
 import { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { InputEvent } from "./input_events.ts";
+import { FrameEmitter } from "./frame_emitter.ts";
+import { LoadingOverlay, type LoadingUpdate, type OverlayOptions } from "./loading_overlay.ts";
 import { type InputStreams, MediaInput } from "./media_input.ts";
-import { readI420 } from "./read_back.ts";
+import { readBack } from "./read_back.ts";
 import { SegmentOutput } from "./segment_output.ts";
 import type { StreamMeters } from "./stream_meters.ts";
-import type { OutputAudioCodec, Stage } from "./types.ts";
+import { requestedSize } from "./stream_size.ts";
+import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video_output.ts";
-import { type VideoOutcome, VideoPath } from "./video_path.ts";
+import type { VideoOutcome } from "./video_outcome.ts";
+import { VideoPath } from "./video_path.ts";
 
 /** Options of a {@linkcode Pipeline}, with every default applied. */
 export interface PipelineOptions {
@@ -27,13 +32,18 @@ export interface PipelineOptions {
   readonly sink: SegmentSink | undefined;
   readonly guard: ProcessorGuard;
   readonly meters: StreamMeters;
-  readonly size: { readonly width: number; readonly height: number } | undefined;
-  readonly keepInputSize: boolean;
-  readonly maxFps: number;
+  /** The parameters at the start. */
+  readonly params: StreamParams;
+  /** Frame-rate cap where the parameters have none. */
+  readonly targetFps: number;
   readonly maxQueueSize: number;
+  readonly maxQueueLatencyMs: number;
   readonly live: boolean;
   /** See `VideoPathOptions.depth`. */
   readonly gpuDepth: number;
+  /** Resolves once the processor may have frames; to false when it never gets any. */
+  readonly ready: Promise<boolean>;
+  readonly overlay: OverlayOptions;
   readonly audioCodec: OutputAudioCodec;
   readonly gopSeconds: number;
   readonly onFirstInput: () => void;
@@ -50,30 +60,49 @@ export class Pipeline implements AsyncDisposable {
   readonly #limiter: FrameRateLimiter;
   readonly #sync: AvSync;
   readonly #input: MediaInput;
+  readonly #loading: LoadingOverlay;
+  readonly #emitter: FrameEmitter;
   readonly #videoPath: VideoPath;
   readonly #output: SegmentOutput | undefined;
   readonly #audioFailed = Promise.withResolvers<never>();
+  #size: PictureSize | undefined;
   #video: VideoOutput | undefined;
-  #outputSize: { readonly width: number; readonly height: number } | undefined;
   #audio: AudioPath | undefined;
+  #isReady = false;
+  #patience: Promise<boolean> | undefined;
   #endedAudio = { codecRestarts: 0, packetsLost: 0 };
 
-  /** Wires the stages; {@linkcode run} starts them. */
+  /**
+   * Wires the stages; {@linkcode run} starts them. Throws a `ConfigError` for parameters that cannot be,
+   * a `RangeError` for other options out of range.
+   */
   constructor(options: PipelineOptions) {
-    const { events, guard, meters, live, size } = options;
+    const { events, guard, meters, live, params, targetFps } = options;
     this.#options = options;
-    this.#limiter = new FrameRateLimiter(options.maxFps);
+    this.#size = requestedSize(params);
+    this.#loading = createOverlay(options);
+    this.#emitter = new FrameEmitter({
+      onErrorPolicy: guard.processor.onError,
+      loading: this.#loading,
+      meters,
+      onError: (error) => options.onError(error, "process"),
+    });
+    this.#emitter.keepInputSize = params.detect_out_resolution === false;
+    this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
     this.#sync = new AvSync({ waitForVideo: true, live });
     this.#audioFailed.promise.catch(() => {}); // thrown by run(), unless the stream ended before
     this.#output = this.#createOutput();
     this.#videoPath = new VideoPath({
       process: (frame) => this.#process(frame),
       complete: readBack,
-      emit: (outcome) => this.#emit(outcome),
+      emit: (emission, place) => this.#emitter.emit(emission, place),
+      ready: options.ready,
+      loading: this.#loading,
       limiter: this.#limiter,
       sync: this.#sync,
       meters,
       maxQueueSize: options.maxQueueSize,
+      maxQueueLatencyMs: options.maxQueueLatencyMs,
       live,
       maxInFlight: guard.processor.maxInFlight,
       depth: options.gpuDepth,
@@ -83,7 +112,7 @@ export class Pipeline implements AsyncDisposable {
       meters,
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
-      scale: size,
+      scale: this.#size,
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,
@@ -102,13 +131,33 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Size of the last picture that went out, in pixels. */
-  get outputSize(): { readonly width: number; readonly height: number } | undefined {
-    return this.#outputSize;
+  get outputSize(): PictureSize | undefined {
+    return this.#emitter.outputSize;
   }
 
-  /** Changes the frame-rate cap from the next frame on. */
-  setMaxFps(maxFps: number): void {
-    this.#limiter.setMaxFps(maxFps);
+  /** Throws a `ConfigError` for changed parameters that {@linkcode applyParams} could not apply. */
+  checkParams(params: StreamParams): void {
+    requestedSize(params);
+  }
+
+  /**
+   * Takes changed parameters: `width` and `height` from the next keyframe of the input on, the others
+   * from the next frame on. What is absent stays as it is.
+   */
+  applyParams(params: StreamParams): void {
+    const { max_framerate, detect_out_resolution, show_loading } = params;
+    if (max_framerate !== undefined) this.#limiter.setMaxFps(max_framerate);
+    if (detect_out_resolution !== undefined) this.#emitter.keepInputSize = !detect_out_resolution;
+    if (show_loading !== undefined) this.#loading.show(show_loading);
+    const size = requestedSize(params);
+    if (size === undefined) return;
+    this.#size = size;
+    this.#input.setScale(size);
+  }
+
+  /** Changes what the loading overlay says. Throws a `RangeError` for a progress that is no number. */
+  setLoading(update: LoadingUpdate): void {
+    this.#loading.update(update);
   }
 
   /**
@@ -137,6 +186,7 @@ export class Pipeline implements AsyncDisposable {
   /** Takes over the counts that the stages keep themselves. */
   updateMeters(): void {
     const { meters } = this.#options;
+    meters.loading = this.#loading.state !== "hidden";
     meters.setDropped("decoder", this.#input.framesLost);
     meters.setDropped("encoder", this.#video?.framesLost ?? 0);
     const audio = this.#audio ?? { codecRestarts: 0, packetsLost: 0 };
@@ -169,15 +219,15 @@ export class Pipeline implements AsyncDisposable {
 
   #startVideo(video: VideoStreamInfo): void {
     if (this.#output === undefined || this.#video !== undefined) return;
-    const { gopSeconds, guard, maxFps, keepInputSize, size } = this.#options;
-    const { width, height } = size ?? video;
+    const { gopSeconds, guard } = this.#options;
+    const { maxFps } = this.#limiter;
+    const { width, height } = this.#size ?? video;
     const { color } = video;
-    this.#video = new VideoOutput({
+    this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
       frameRate: Number.isFinite(maxFps) ? maxFps : 30,
       shape: { width, height, pixelFormat: guard.processor.pixelFormat },
       color,
-      outputSize: keepInputSize ? { width, height } : undefined,
       emit: (packet) => this.#writeVideo(packet),
       signal: this.#abort.signal,
     });
@@ -224,45 +274,12 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
-  async #emit(outcome: VideoOutcome): Promise<void> {
-    const { meters } = this.#options;
-    const { input } = outcome;
-    try {
-      switch (outcome.kind) {
-        case "dropped":
-          return meters.framesDropped("processor");
-        case "failed":
-          return await this.#emitFailed(input, outcome.error);
-        case "frame":
-          meters.frameReached("processed", input.timestamp);
-          return await this.#encode(outcome.output);
-      }
-    } finally {
-      if (!isHung(outcome)) input.close();
-      if (outcome.kind === "frame") outcome.output.close();
-    }
-  }
-
-  async #emitFailed(frame: VideoFrame, error: Error): Promise<void> {
-    const { guard, meters, onError } = this.#options;
-    const policy = guard.processor.onError;
-    if (policy === "stop") throw error;
-    onError(error, "process");
-    if (policy === "passthrough" && !frame.closed) {
-      // A call that hangs may end while the frame is encoded, and close it.
-      using shared = frame.share();
-      return await this.#encode(await shared.to("cpu"));
-    }
-    meters.framesDropped("error");
-  }
-
-  async #encode(frame: VideoFrame): Promise<void> {
-    this.#outputSize = { width: frame.width, height: frame.height };
-    await this.#video?.write(frame);
-  }
-
   async #processAudio(frame: AudioFrame): Promise<readonly AudioFrame[]> {
-    const { guard, onError } = this.#options;
+    const { guard, onError, meters } = this.#options;
+    if (!this.#isReady && !await this.#waitForProcessor()) {
+      meters.audioLost();
+      return [];
+    }
     try {
       return await guard.processAudio(frame);
     } catch (error) {
@@ -271,6 +288,14 @@ export class Pipeline implements AsyncDisposable {
       onError(asError(error), "process");
       return policy === "passthrough" ? [frame] : [];
     }
+  }
+
+  /** Audio that waits for long would hold up the reading of the input, and pictures with it. */
+  async #waitForProcessor(): Promise<boolean> {
+    const { ready, live } = this.#options;
+    if (!live) return this.#isReady = await ready;
+    this.#patience ??= pause(MAX_AUDIO_WAIT_MS, this.#abort.signal).then(() => false);
+    return this.#isReady = await Promise.race([ready, this.#patience]);
   }
 
   async #writeVideo(packet: Packet): Promise<void> {
@@ -295,27 +320,12 @@ export class Pipeline implements AsyncDisposable {
   }
 }
 
-/**
- * Brings the picture of an outcome into CPU memory, as the encoder wants it: on the GPU it becomes
- * `i420` first, half the bytes of the others. A device that is lost by then fails the frame.
- */
-async function readBack(outcome: VideoOutcome): Promise<VideoOutcome> {
-  if (outcome.kind !== "frame" || outcome.output.location !== "gpu") return outcome;
-  const { input, output } = outcome;
-  try {
-    // What nobody changed is still there.
-    const read = output === input ? await output.to("cpu") : await readI420(output);
-    return { kind: "frame", input, output: read };
-  } catch (error) {
-    if (output !== input) output.close();
-    return { kind: "failed", input, error: asError(error) };
-  }
-}
-
-/** A call that hangs still uses its frame: the guard closes it when the call ends. */
-function isHung(outcome: VideoOutcome): boolean {
-  return outcome.kind === "failed" && outcome.error instanceof ProcessorError &&
-    outcome.error.code === "PROCESSOR_TIMEOUT";
+/** Frames can only be shown in place of others where somebody watches, and others are not waited for. */
+function createOverlay({ overlay, live, sink, params }: PipelineOptions): LoadingOverlay {
+  const isSeen = live && sink !== undefined;
+  const loading = new LoadingOverlay(isSeen ? overlay : { ...overlay, mode: "off" });
+  if (params.show_loading === true) loading.show(true);
+  return loading;
 }
 
 function asError(thrown: unknown): Error {

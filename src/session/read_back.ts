@@ -4,7 +4,9 @@
  * @module
  */
 
+import { describeError } from "../base/mod.ts";
 import type { VideoFrame } from "../frames/mod.ts";
+import type { VideoOutcome } from "./video_outcome.ts";
 
 /**
  * A frame in CPU memory with the picture of one on the GPU: as `i420`, which the encoder takes and which
@@ -21,4 +23,25 @@ export async function readI420(frame: VideoFrame): Promise<VideoFrame> {
     converted.close();
     throw error;
   }
+}
+
+/**
+ * Brings the picture of an outcome into CPU memory, as the encoder wants it: on the GPU it becomes
+ * `i420` first, half the bytes of the others. A device that is lost by then fails the frame.
+ */
+export async function readBack(outcome: VideoOutcome): Promise<VideoOutcome> {
+  if (outcome.kind !== "frame" || outcome.output.location !== "gpu") return outcome;
+  const { input, output } = outcome;
+  try {
+    // What nobody changed is still there.
+    const read = output === input ? await output.to("cpu") : await readI420(output);
+    return { kind: "frame", input, output: read };
+  } catch (error) {
+    if (output !== input) output.close();
+    return { kind: "failed", input, error: toError(error) };
+  }
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(describeError(thrown));
 }

@@ -7,6 +7,7 @@
 import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
+import type { LoadingUpdate } from "./loading_overlay.ts";
 import { Pipeline } from "./pipeline.ts";
 import { SessionChannels } from "./session_channels.ts";
 import { StreamMeters } from "./stream_meters.ts";
@@ -40,6 +41,8 @@ export class Session implements AsyncDisposable {
   readonly #guard: ProcessorGuard;
   readonly #pipeline: Pipeline;
   readonly #ended = Promise.withResolvers<SessionEnd>();
+  /** Whether the processor gets frames: not before it has got ready for the stream. */
+  readonly #ready = Promise.withResolvers<boolean>();
   readonly #stopRequested = Promise.withResolvers<void>();
   readonly #lastLogged = new Map<Stage, number>();
   readonly #settings: StreamSettings;
@@ -52,7 +55,7 @@ export class Session implements AsyncDisposable {
 
   /**
    * Sets the stream up without starting it. Throws a `RangeError` for options out of range, and a
-   * `ConfigError` for parameters that the processor's schema refuses.
+   * `ConfigError` for parameters that cannot be or that the processor's schema refuses.
    */
   constructor(options: SessionOptions) {
     this.id = options.id;
@@ -95,16 +98,18 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Changes parameters: they are merged into those before, given to the processor, and a changed
-   * `max_framerate` takes effect with the next frame. Updates never run beside each other. Rejects with
-   * a `ConfigError` when the processor's schema refuses them, and with a `ProcessorError` when it does
-   * itself; then nothing has changed.
+   * Changes parameters: they are merged into those before and given to the processor. A changed
+   * `max_framerate` or `detect_out_resolution` takes effect with the next frame, a changed size with the
+   * next keyframe of the input. Updates never run beside each other. Rejects with a `ConfigError` for a
+   * size that cannot be and for what the processor's schema refuses, with a `ProcessorError` when the
+   * processor refuses them itself; then nothing has changed.
    */
   async updateParams(params: StreamParams): Promise<void> {
+    this.#pipeline.checkParams(params);
     const { changed, commit } = this.#settings.prepare(params);
     await this.#guard.updateParams(changed);
     commit();
-    if (params.max_framerate !== undefined) this.#pipeline.setMaxFps(params.max_framerate);
+    this.#pipeline.applyParams(params);
     this.#emit({ type: "params-updated", params: this.params });
   }
 
@@ -122,6 +127,14 @@ export class Session implements AsyncDisposable {
    */
   sendEvent(event: unknown, type: string): void {
     this.#emit({ type: "application", event, name: type });
+  }
+
+  /**
+   * Changes what the loading overlay says, until it was shown and is over; it does not show it. Throws a
+   * `RangeError` for a progress that is not a number.
+   */
+  setLoading(update: LoadingUpdate): void {
+    this.#pipeline.setLoading(update);
   }
 
   /** The figures of this moment. */
@@ -156,7 +169,7 @@ export class Session implements AsyncDisposable {
       ...(pipelineName === undefined ? {} : { pipelineName }),
       ...(clock === undefined ? {} : { clock }),
       ...(wallNow === undefined ? {} : { wallNow }),
-      isLoading: () => !this.#isReady,
+      isLoading: () => !this.#isReady || this.params.show_loading === true,
       metrics: () => this.metrics(),
       params: () => this.params,
       dimensions: () => this.#pipeline.outputSize,
@@ -168,18 +181,20 @@ export class Session implements AsyncDisposable {
   #createPipeline(): Pipeline {
     const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
-    const { width, height, max_framerate, detect_out_resolution } = this.params;
+    const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
     return new Pipeline({
       events: this.#inputEvents(),
       sink,
       guard: this.#guard,
       meters: this.#meters,
-      size: width !== undefined && height !== undefined ? { width, height } : undefined,
-      keepInputSize: detect_out_resolution === false,
-      maxFps: max_framerate ?? targetFps,
+      params: this.params,
+      targetFps,
       maxQueueSize,
+      maxQueueLatencyMs,
       live: pace === "live",
       gpuDepth,
+      ready: this.#ready.promise,
+      overlay,
       audioCodec,
       gopSeconds,
       onFirstInput: () => {
@@ -209,7 +224,7 @@ export class Session implements AsyncDisposable {
   async #run(): Promise<void> {
     let end: SessionEnd;
     try {
-      await this.#startProcessor();
+      this.#ready.resolve(this.#startProcessor());
       await this.#pipeline.run();
       end = this.#requestedEnd ?? { reason: "input-ended", found: await this.#inputFound() };
     } catch (error) {
@@ -242,11 +257,11 @@ export class Session implements AsyncDisposable {
     await this.#finish({ reason: "stopped" });
   }
 
-  /** A processor that hangs in `onStreamStart` must not hold a stop up. */
-  async #startProcessor(): Promise<void> {
-    const starting = this.#prepareProcessor();
+  /** Resolves to whether it is ready: one that hangs in `onStreamStart` must not hold a stop up. */
+  async #startProcessor(): Promise<boolean> {
+    const starting = this.#prepareProcessor().then(() => true);
     starting.catch(() => {}); // thrown here, unless the stop came first
-    await Promise.race([starting, this.#stopRequested.promise]);
+    return await Promise.race([starting, this.#stopRequested.promise.then(() => false)]);
   }
 
   async #prepareProcessor(): Promise<void> {

@@ -59,6 +59,10 @@ export class StreamMeters {
   framesProcessed = 0;
   /** Frames that were written. */
   framesOut = 0;
+  /** Frames that the loading overlay took the place of. */
+  framesOverlaid = 0;
+  /** Whether the loading overlay is shown. */
+  loading = false;
   /** Errors of the processor, the children and the output. */
   errors = 0;
   /** Audio packets that arrived, and those that were written. */
@@ -197,6 +201,8 @@ export class StreamMeters {
       frames_in: this.framesIn,
       frames_processed: this.framesProcessed,
       frames_out: this.framesOut,
+      frames_overlaid: this.framesOverlaid,
+      loading: this.loading,
       frames_dropped: this.totalDropped,
       frames_dropped_by_reason: Object.fromEntries(this.#dropped),
       audio_packets_dropped: sync + codec + output,

@@ -5,6 +5,7 @@
  */
 
 import type { TsEvent } from "../media/mpegts/mod.ts";
+import type { OverlayOptions } from "./loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
 import type { ChannelFigures, SideChannels } from "./side_channels.ts";
@@ -22,6 +23,8 @@ export interface StreamParams {
   readonly max_framerate?: number | undefined;
   /** Whether the output takes the size of the processor's frames (true) or the input's (false). */
   readonly detect_out_resolution?: boolean | undefined;
+  /** Whether the loading overlay is shown in place of frames, which do not reach the processor then. */
+  readonly show_loading?: boolean | undefined;
   /** Parameters of the application. */
   readonly [name: string]: unknown;
 }
@@ -55,6 +58,11 @@ export interface SessionOptions extends SideChannels {
   /** Frames that may wait for the processor; past that the oldest are dropped. @default 30 */
   readonly maxQueueSize?: number;
   /**
+   * How long frames may wait for a processor that falls behind, in milliseconds: only as many wait as it
+   * works off in this time, at least one, and the oldest are dropped. Live only. @default 150
+   */
+  readonly maxQueueLatencyMs?: number;
+  /**
    * `live` drops the oldest frame when the processor falls behind; `complete` slows the input down
    * instead and drops nothing (files). @default "live"
    */
@@ -64,6 +72,8 @@ export interface SessionOptions extends SideChannels {
    * while the one before it computes. @default 2
    */
   readonly gpuDepth?: number;
+  /** What a live stream shows while the processor gives nothing. @default a screen with a bar */
+  readonly overlay?: OverlayOptions;
   /** Codec of the output's audio. @default "opus" */
   readonly audioCodec?: OutputAudioCodec;
   /** Seconds between keyframes, which is also the length of an output segment. @default 2 */
@@ -127,7 +137,7 @@ export type DropReason =
   | "processor"
   /** The processor threw, hung or returned what cannot be used. */
   | "error"
-  /** Video was more than two seconds behind audio. */
+  /** Video was more than two seconds behind audio, or behind the loading overlay. */
   | "late"
   /** Lost in a decoder that died, or undecodable before the first keyframe. */
   | "decoder"
@@ -172,6 +182,10 @@ export interface SessionMetrics extends ChannelFigures {
   readonly frames_in: number;
   readonly frames_processed: number;
   readonly frames_out: number;
+  /** Frames of `frames_out` that the loading overlay took the place of. */
+  readonly frames_overlaid: number;
+  /** Whether the loading overlay is shown now. */
+  readonly loading: boolean;
   /** All dropped frames. */
   readonly frames_dropped: number;
   readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;

@@ -6,7 +6,7 @@
 
 import { MPEG_TIME_BASE, rescaleTicks } from "../base/mod.ts";
 import type { VideoFrame } from "../frames/mod.ts";
-import { type PictureShape, VideoEncoder } from "../media/codec/mod.ts";
+import { type PictureShape, type PictureSize, VideoEncoder } from "../media/codec/mod.ts";
 import type { ColorInfo, Packet } from "../media/types.ts";
 
 /** Options of a {@linkcode VideoOutput}. */
@@ -19,8 +19,6 @@ export interface VideoOutputOptions {
   readonly shape: PictureShape;
   /** How the expected frames' YUV values are meant. */
   readonly color: ColorInfo;
-  /** Size of the encoded pictures; that of the frames without it. */
-  readonly outputSize: { readonly width: number; readonly height: number } | undefined;
   /** Takes the packets in order, in 90 kHz ticks. */
   readonly emit: (packet: Packet) => Promise<void>;
   readonly signal: AbortSignal;
@@ -33,7 +31,7 @@ export class VideoOutput implements AsyncDisposable {
 
   /** Starts the encoder's child. Throws an `FfmpegError` when that is not possible. */
   constructor(options: VideoOutputOptions) {
-    const { gopSeconds, frameRate, shape, color, outputSize, emit, signal } = options;
+    const { gopSeconds, frameRate, shape, color, emit, signal } = options;
     this.#encoder = new VideoEncoder({
       timeBase: MPEG_TIME_BASE,
       gopSeconds,
@@ -41,7 +39,6 @@ export class VideoOutput implements AsyncDisposable {
       shape,
       color,
       signal,
-      ...(outputSize === undefined ? {} : { outputSize }),
     });
     this.#encoder.prewarm();
     this.#pumping = this.#pump(emit);
@@ -63,11 +60,15 @@ export class VideoOutput implements AsyncDisposable {
     return this.#encoder.pid;
   }
 
-  /** Encodes a frame; its memory is free again when the promise resolves. */
-  async write(frame: VideoFrame): Promise<void> {
+  /**
+   * Encodes a frame, scaled to `outputSize` where there is one; its memory is free again when the
+   * promise resolves.
+   */
+  async write(frame: VideoFrame, outputSize?: PictureSize): Promise<void> {
     const { width, height, pixelFormat, data, color } = frame;
     const ptsTicks = rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE);
-    await this.#encoder.encode({ width, height, pixelFormat, data, color, ptsTicks });
+    const picture = { width, height, pixelFormat, data, color, ptsTicks };
+    await this.#encoder.encode(outputSize === undefined ? picture : { ...picture, outputSize });
   }
 
   /** Ends the input; resolves when every packet was emitted. */

@@ -133,3 +133,22 @@ Deno.test("BoundedQueue refuses a capacity below one", () => {
     assert.throws(() => new BoundedQueue({ capacity, whenFull: "wait" }), RangeError);
   }
 });
+
+Deno.test("BoundedQueue trims its oldest items, and lets writers go on", async () => {
+  const dropped: number[] = [];
+  const queue = new BoundedQueue<number>({
+    capacity: 3,
+    whenFull: "wait",
+    onDrop: (item) => dropped.push(item),
+  });
+  for (const item of [1, 2, 3]) await queue.push(item);
+  const fourth = queue.push(4);
+  queue.trim(5);
+  assert.deepEqual(dropped, []);
+  queue.trim(1);
+  assert.deepEqual(dropped, [1, 2]);
+  assert.equal(await fourth, true);
+  queue.close();
+  assert.deepEqual([await queue.shift(), await queue.shift()], [3, 4]);
+  assert.equal(queue.dropped, 2);
+});

@@ -44,6 +44,7 @@ function contextFor(sendData: (text: string) => void): ProcessorContext {
     signal: new AbortController().signal,
     sendData,
     sendEvent: () => {},
+    reportProgress: () => {},
   };
 }
 

@@ -36,6 +36,7 @@ async function listening(
     signal: new AbortController().signal,
     sendData: (text) => void lines.push(JSON.parse(text)),
     sendEvent: () => {},
+    reportProgress: () => {},
   });
   processor.onStreamStart(params);
   return { processor, lines };

@@ -31,6 +31,7 @@ export function fakeContext(): { context: ProcessorContext; sent: string[] } {
     signal: new AbortController().signal,
     sendData: (text) => void sent.push(text),
     sendEvent: () => {},
+    reportProgress: () => {},
   };
   return { context, sent };
 }

@@ -9,5 +9,6 @@ export function quietContext(): ProcessorContext {
     signal: new AbortController().signal,
     sendData: () => {},
     sendEvent: () => {},
+    reportProgress: () => {},
   };
 }

@@ -6,6 +6,7 @@
 
 import { FrameProcessor } from "../../src/processor/mod.ts";
 import type {
+  LoadingUpdate,
   SessionEnd,
   SessionMetrics,
   SessionState,
@@ -42,6 +43,7 @@ export class FakeSession implements StreamSession {
   readonly data: string[] = [];
   readonly appEvents: { readonly event: unknown; readonly type: string }[] = [];
   processorHangs = false;
+  readonly loading: LoadingUpdate[] = [];
   /** Thrown by the next update. */
   updateError: Error | undefined;
   /** Thrown by `start`. */
@@ -81,6 +83,10 @@ export class FakeSession implements StreamSession {
 
   sendData(text: string): void {
     this.data.push(text);
+  }
+
+  setLoading(update: LoadingUpdate): void {
+    this.loading.push(update);
   }
 
   metrics(): SessionMetrics {
@@ -125,6 +131,8 @@ export const FAKE_METRICS: SessionMetrics = {
   frames_in: 100,
   frames_processed: 80,
   frames_out: 79,
+  frames_overlaid: 0,
+  loading: false,
   frames_dropped: 20,
   frames_dropped_by_reason: { rate: 20 },
   audio_packets_dropped: 0,

@@ -70,6 +70,7 @@ gpuTest(
       signal: new AbortController().signal,
       sendData: () => {},
       sendEvent: () => {},
+      reportProgress: () => {},
     });
     const rig = new Rig({ processor, maxQueueSize: 2 });
     rig.session.start();

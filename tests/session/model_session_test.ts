@@ -45,6 +45,7 @@ gpuTest("a stream through a model survives the loss of its device within seconds
     signal: new AbortController().signal,
     sendData: () => {},
     sendEvent: () => {},
+    reportProgress: () => {},
   });
   const rig = new Rig({ processor, maxQueueSize: 2 });
   rig.session.start();

@@ -131,6 +131,11 @@ async function initialize(
       sendData: (text) => log.info("The processor says: {text}", { text }),
       sendEvent: (event, type) =>
         log.info("The processor reports {type}: {event}", { type, event }),
+      reportProgress: (progress, message = "getting ready") =>
+        log.info("The processor: {message}, {percent}%", {
+          message,
+          percent: Math.round(progress * 100),
+        }),
     });
   } catch (cause) {
     throw new ProcessorError(

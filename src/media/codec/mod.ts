@@ -24,7 +24,7 @@ export {
   type Spawn,
 } from "./child.ts";
 export type { CoderOptions } from "./codec_engine.ts";
-export type { PictureShape } from "./picture.ts";
+export type { PictureShape, PictureSize } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
 export type { TransportKind } from "./transport.ts";
 export * from "./video_decoder.ts";

@@ -7,12 +7,16 @@
 import { MediaError } from "../../base/errors.ts";
 import type { PixelFormat } from "../types.ts";
 
-/** The shape of a raw picture. */
-export interface PictureShape {
+/** The size of a picture. */
+export interface PictureSize {
   /** In pixels. */
   readonly width: number;
   /** In pixels. */
   readonly height: number;
+}
+
+/** The shape of a raw picture. */
+export interface PictureShape extends PictureSize {
   readonly pixelFormat: PixelFormat;
 }
 

@@ -14,7 +14,7 @@ import { type Hardware, videoDecodeArguments } from "./arguments.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
-import { pictureBytes } from "./picture.ts";
+import { pictureBytes, type PictureSize } from "./picture.ts";
 import { PtsMap } from "./pts_map.ts";
 import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
 
@@ -47,7 +47,7 @@ export interface VideoDecoderOptions extends CoderOptions {
    * Scale to cover this size, keeping the aspect, and crop to the centre.
    * @default the source's size
    */
-  readonly scale?: { readonly width: number; readonly height: number };
+  readonly scale?: PictureSize;
   /** Where the pictures' memory comes from. @default a pool of its own */
   readonly pool?: FramePool;
   /** Threads of the decoder; more than one helps only with streams that have slices. @default 1 */
@@ -70,7 +70,7 @@ export interface VideoDecoderStats {
   readonly undecodedPackets: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
-  /** Children started because the stream changed. */
+  /** Children started because the stream, or the size to scale to, changed. */
   readonly reconfigurations: number;
 }
 
@@ -84,6 +84,7 @@ export class VideoDecoder implements AsyncDisposable {
   readonly #engine: CodecEngine<DecodedVideo>;
   readonly #pool: FramePool;
   #stream: VideoStreamInfo;
+  #scale: PictureSize | undefined;
   #hardware: Hardware;
   #parameterSets: Uint8Array | undefined;
   #pts: PtsMap;
@@ -102,6 +103,7 @@ export class VideoDecoder implements AsyncDisposable {
   constructor(options: VideoDecoderOptions) {
     this.#options = options;
     this.#stream = options.stream;
+    this.#scale = options.scale;
     this.#hardware = options.hardware ?? "none";
     this.#pool = options.pool ?? new FramePool();
     this.#pts = new PtsMap(options.timeBase);
@@ -146,6 +148,19 @@ export class VideoDecoder implements AsyncDisposable {
     return this.#engine.inTurn(() => {
       this.#changed ||= !sameStream(stream, this.#stream);
       this.#stream = stream;
+      return Promise.resolve();
+    });
+  }
+
+  /**
+   * Scales to another size from the next keyframe on, as `scale` says. Pictures before it keep theirs;
+   * none is lost.
+   */
+  rescale(scale: PictureSize): Promise<void> {
+    return this.#engine.inTurn(() => {
+      const { width, height } = this.#scale ?? {};
+      this.#changed ||= scale.width !== width || scale.height !== height;
+      this.#scale = scale;
       return Promise.resolve();
     });
   }
@@ -199,7 +214,7 @@ export class VideoDecoder implements AsyncDisposable {
     this.#changed = false;
     if (this.#engine.current === undefined) return;
     this.#counts.reconfigurations++;
-    log.debug("video decoder: the stream changes, a new child takes over");
+    log.debug("video decoder: the stream or its size changes, a new child takes over");
     this.#engine.finishCurrent();
   }
 
@@ -224,7 +239,8 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
-    const { timeBase, scale, pixelFormat = "i420", threads = 1 } = this.#options;
+    const scale = this.#scale;
+    const { timeBase, pixelFormat = "i420", threads = 1 } = this.#options;
     const { codec, color, reorderDepth, width, height } = this.#stream;
     const stream: NutStream = {
       kind: "video",

@@ -12,7 +12,7 @@ import { ENCODER_CLOCK_RATE, type Hardware, videoEncodeArguments } from "./argum
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
-import { checkPicture, type PictureShape } from "./picture.ts";
+import { checkPicture, type PictureShape, type PictureSize } from "./picture.ts";
 import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
@@ -30,7 +30,7 @@ export interface VideoEncoderOptions extends CoderOptions {
    */
   readonly color?: ColorInfo;
   /** Size that every picture is scaled to. @default the pictures' own */
-  readonly outputSize?: { readonly width: number; readonly height: number };
+  readonly outputSize?: PictureSize;
   /** The longest time from keyframe to keyframe. @default 2 */
   readonly gopSeconds?: number;
   /** About how many pictures a second will come; they may come at any other rate. @default 30 */
@@ -61,11 +61,17 @@ export interface RawVideo {
   readonly ptsTicks: number;
   /** How its YUV values are meant. @default the encoder's */
   readonly color?: ColorInfo;
+  /** Size that it is scaled to; another than before begins with a keyframe. @default the encoder's */
+  readonly outputSize?: PictureSize;
   /** Whether it must become a keyframe. @default false */
   readonly forceKeyframe?: boolean;
 }
 
-type TaggedShape = PictureShape & { readonly color: ColorInfo };
+type TaggedShape = PictureShape & {
+  readonly color: ColorInfo;
+  /** Absent where it is the pictures' own. */
+  readonly outputSize: PictureSize | undefined;
+};
 
 /** What a {@linkcode VideoEncoder} counts. */
 export interface VideoEncoderStats {
@@ -117,7 +123,7 @@ export class VideoEncoder implements AsyncDisposable {
   prewarm(): void {
     const { shape } = this.#options;
     if (shape === undefined || this.#engine.current !== undefined) return;
-    this.#begin({ ...shape, color: this.#color({}) });
+    this.#begin({ ...shape, color: this.#color({}), outputSize: this.#outputSize(shape) });
   }
 
   /**
@@ -147,7 +153,8 @@ export class VideoEncoder implements AsyncDisposable {
   async #encode(picture: RawVideo): Promise<void> {
     checkPicture(picture);
     const { width, height, pixelFormat, data, ptsTicks, forceKeyframe } = picture;
-    const shape = { width, height, pixelFormat, color: this.#color(picture) };
+    const outputSize = this.#outputSize(picture);
+    const shape = { width, height, pixelFormat, color: this.#color(picture), outputSize };
     for (;;) {
       this.#ensureRun(shape);
       const run = this.#engine.current!;
@@ -203,9 +210,9 @@ export class VideoEncoder implements AsyncDisposable {
   }
 
   #runSpec(shape: TaggedShape): Omit<CodecRunSpec, "onEvent"> {
-    const { width, height, pixelFormat, color } = shape;
+    const { width, height, pixelFormat, color, outputSize } = shape;
     const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = this.#options;
-    const { bitrate, outputSize } = this.#options;
+    const { bitrate } = this.#options;
     const picture = { width, height, pixelFormat, color };
     const settings = { frameRate, preset, crf, threads, hardware: this.#hardware };
     return {
@@ -236,6 +243,11 @@ export class VideoEncoder implements AsyncDisposable {
     return color ?? this.#options.color ?? { matrix: "bt709", fullRange: false };
   }
 
+  #outputSize(picture: PictureSize & Pick<RawVideo, "outputSize">): PictureSize | undefined {
+    const size = picture.outputSize ?? this.#options.outputSize;
+    return size === undefined || sameSize(size, picture) ? undefined : size;
+  }
+
   #newClock(): KeyframeClock {
     const { timeBase, gopSeconds = 2 } = this.#options;
     return new KeyframeClock({ timeBase, gopSeconds });
@@ -243,6 +255,11 @@ export class VideoEncoder implements AsyncDisposable {
 }
 
 function sameShape(a: TaggedShape, b: TaggedShape): boolean {
-  return a.width === b.width && a.height === b.height && a.pixelFormat === b.pixelFormat &&
+  return sameSize(a, b) && a.pixelFormat === b.pixelFormat &&
+    sameSize(a.outputSize ?? a, b.outputSize ?? b) &&
     a.color.matrix === b.color.matrix && a.color.fullRange === b.color.fullRange;
+}
+
+function sameSize(a: PictureSize, b: PictureSize): boolean {
+  return a.width === b.width && a.height === b.height;
 }

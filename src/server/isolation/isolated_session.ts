@@ -8,6 +8,7 @@ import { deadline } from "@std/async/deadline";
 import { describeError, type ProcessorError, roomLogger } from "../../base/mod.ts";
 import {
   abandonStream,
+  type LoadingUpdate,
   type SessionEnd,
   type SessionMetrics,
   type SessionState,
@@ -102,6 +103,11 @@ export class IsolatedSession implements StreamSession {
   /** Publishes an event; throws a `DataCloneError` for one that cannot be copied. */
   sendEvent(event: unknown, name: string): void {
     this.#options.post({ type: "send-event", event, name });
+  }
+
+  /** Changes what the loading overlay says. */
+  setLoading(update: LoadingUpdate): void {
+    this.#options.post({ type: "set-loading", update });
   }
 
   /** The process ids of its ffmpeg children, a quarter of a second ago. */

@@ -12,6 +12,7 @@ import {
   RunnelError,
 } from "../../base/mod.ts";
 import type {
+  LoadingUpdate,
   SessionEnd,
   SessionEvent,
   SessionMetrics,
@@ -52,6 +53,7 @@ export type ToStream =
   | { readonly type: "start" }
   | { readonly type: "send-data"; readonly text: string }
   | { readonly type: "send-event"; readonly event: unknown; readonly name: string }
+  | { readonly type: "set-loading"; readonly update: LoadingUpdate }
   /** The end: everything is given back, and `disposed` said. */
   | { readonly type: "dispose" };
 

@@ -59,6 +59,8 @@ export class StreamRunner {
         return this.#session?.sendData(message.text);
       case "send-event":
         return this.#session?.sendEvent(message.event, message.name);
+      case "set-loading":
+        return this.#session?.setLoading(message.update);
       case "dispose":
         return await this.#dispose();
     }
@@ -80,6 +82,8 @@ export class StreamRunner {
         signal: this.#stop.signal,
         sendData: (text) => this.#session?.sendData(text),
         sendEvent: (event, type) => this.#session?.sendEvent(event, type),
+        reportProgress: (progress, message) =>
+          this.#session?.setLoading({ progress, ...(message === undefined ? {} : { message }) }),
       });
       this.#post({ type: "initialized" });
     } catch (error) {

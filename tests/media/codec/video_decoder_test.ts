@@ -148,6 +148,24 @@ Deno.test("VideoDecoder follows changes of the resolution without losing a pictu
   assert.equal(stats.restarts, 0);
 });
 
+Deno.test("VideoDecoder scales to another size from the next keyframe on, without loss", async () => {
+  const clip = await makeVideo({ encode: `${ZERO_LATENCY} -g 10`, frames: 30 });
+  await using decoder = new VideoDecoder({ stream: clip.stream, timeBase: TIME_BASE });
+  const { items, done } = collect(decoder.frames());
+  for (const packet of clip.packets.slice(0, 13)) await decoder.decode(packet);
+  await decoder.rescale({ width: 64, height: 64 });
+  for (const packet of clip.packets.slice(13, 25)) await decoder.decode(packet);
+  // The same again is no change.
+  await decoder.rescale({ width: 64, height: 64 });
+  for (const packet of clip.packets.slice(25)) await decoder.decode(packet);
+  await decoder.flush();
+  await done;
+  assert.deepEqual(items.map((frame) => frame.ptsTicks), shownPts(clip.packets));
+  const sizes = items.map(({ width, height }) => `${width}x${height}`);
+  assert.deepEqual(sizes, [...Array(20).fill("320x180"), ...Array(10).fill("64x64")]);
+  assert.equal(decoder.stats.reconfigurations, 1);
+});
+
 Deno.test("VideoDecoder goes from B-frames to another codec with reconfigure()", async () => {
   const first = await makeVideo({ ...STREAMS["H.264 with B-frames"], frames: 10 });
   const second = await makeVideo({

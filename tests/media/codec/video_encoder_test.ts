@@ -334,3 +334,26 @@ Deno.test("VideoEncoder scales pictures of any size and format to its output siz
     ...new Array<string>(6).fill("160x90"),
   ]);
 });
+
+Deno.test("VideoEncoder scales each picture to the size given with it, and begins with a keyframe", async () => {
+  const pictures = await makePictures({ size: "320x180", frames: 6 });
+  const outputSizes = [undefined, undefined, { width: 96, height: 64 }, { width: 96, height: 64 }, {
+    width: 320,
+    height: 180,
+  }, undefined];
+  const shape = { width: 320, height: 180, pixelFormat: "i420" } as const;
+  await using encoder = new VideoEncoder({ timeBase: TIME_BASE, shape });
+  encoder.prewarm();
+  const { items, done } = collect(encoder.packets());
+  for (const [index, picture] of pictures.entries()) {
+    const outputSize = outputSizes[index];
+    const ptsTicks = index * 3000;
+    await encoder.encode({ ...picture, ptsTicks, ...(outputSize && { outputSize }) });
+  }
+  await encoder.flush();
+  await done;
+  const keys = items.filter(({ keyframe }) => keyframe).map(({ ptsTicks }) => ptsTicks);
+  assert.deepEqual(keys, [0, 6_000, 12_000]);
+  // Being scaled to its own size is no change.
+  assert.equal(encoder.stats.reconfigurations, 2);
+});
