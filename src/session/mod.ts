@@ -6,6 +6,7 @@
  */
 
 export type { TlsOptions } from "../trickle/mod.ts";
+export * from "./latency_histograms.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";

@@ -8,6 +8,7 @@ import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod
 import { ProcessorGuard } from "../processor/mod.ts";
 import { DataChannel, type DataFigures } from "./data_channel.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
+import type { LatencyHistograms } from "./latency_histograms.ts";
 import { Pipeline } from "./pipeline.ts";
 import { StreamMeters } from "./stream_meters.ts";
 import type {
@@ -110,6 +111,11 @@ export class Session implements AsyncDisposable {
   metrics(): SessionMetrics {
     this.#updateMeters();
     return this.#meters.snapshot(this.#guard.metrics());
+  }
+
+  /** How long frames took so far, as counts in buckets: they may be added up across streams. */
+  histograms(): LatencyHistograms {
+    return this.#meters.histograms();
   }
 
   /**

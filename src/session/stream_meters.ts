@@ -7,7 +7,8 @@
 import { frameCounts } from "../frames/mod.ts";
 import { currentGpu } from "../gpu/mod.ts";
 import type { DataFigures } from "./data_channel.ts";
-import { LatencyMeter, RateMeter } from "./figures.ts";
+import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
+import { type LatencyHistograms, type LatencyStage, ofEachStage } from "./latency_histograms.ts";
 import type { DropReason, GpuFigures, SessionMetrics } from "./types.ts";
 
 /** Frames whose times are kept while they are on their way; the oldest make room. */
@@ -34,13 +35,8 @@ export class StreamMeters {
   readonly #frames = new Map<number, FrameTimes>();
   readonly #dropped = new Map<DropReason, number>();
   readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
-  readonly #latency = {
-    total: new LatencyMeter(),
-    decode: new LatencyMeter(),
-    queue: new LatencyMeter(),
-    process: new LatencyMeter(),
-    encode: new LatencyMeter(),
-  };
+  readonly #latency = ofEachStage(() => new LatencyMeter());
+  readonly #histograms = ofEachStage(() => new LatencyHistogram());
   readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
   #firstOutputMs: number | undefined;
 
@@ -103,13 +99,18 @@ export class StreamMeters {
     if (times === undefined) return;
     this.#frames.delete(ptsTicks);
     const now = this.#now();
-    this.#latency.total.add(now - times.arrived);
+    this.#time("total", now - times.arrived);
     if (times.decoded === undefined) return;
-    this.#latency.decode.add(times.decoded - times.arrived);
+    this.#time("decode", times.decoded - times.arrived);
     if (times.processing === undefined || times.processed === undefined) return;
-    this.#latency.queue.add(times.processing - times.decoded);
-    this.#latency.process.add(times.processed - times.processing);
-    this.#latency.encode.add(now - times.processed);
+    this.#time("queue", times.processing - times.decoded);
+    this.#time("process", times.processed - times.processing);
+    this.#time("encode", now - times.processed);
+  }
+
+  /** How long the frames took that were written, as counts in buckets. */
+  histograms(): LatencyHistograms {
+    return ofEachStage((stage) => this.#histograms[stage].figures());
   }
 
   /** Counts dropped frames. */
@@ -200,6 +201,11 @@ export class StreamMeters {
         : Math.round(this.#firstOutputMs * 10) / 10,
       processor,
     };
+  }
+
+  #time(stage: LatencyStage, durationMs: number): void {
+    this.#latency[stage].add(durationMs);
+    this.#histograms[stage].add(durationMs);
   }
 }
 
