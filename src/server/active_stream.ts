@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { SessionEnd, SessionMetrics, SessionState, StreamParams } from "../session/mod.ts";
+import type {
+  SessionDetails,
+  SessionEnd,
+  SessionMetrics,
+  SessionState,
+  StreamParams,
+} from "../session/mod.ts";
 import type { StartRequest } from "./schemas.ts";
 
 /** What the server needs of a session: `Session` is one. */
@@ -20,6 +26,8 @@ export interface StreamSession extends AsyncDisposable {
   sendData(text: string): void;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
+  /** More figures of this moment, for `/metrics`; without it there are no histograms. */
+  details?(): SessionDetails;
   /** Ends the session after what is in flight. Idempotent. */
   stop(): Promise<SessionEnd>;
 }
@@ -62,6 +70,11 @@ export class ActiveStream {
   /** Figures of this moment. */
   metrics(): SessionMetrics {
     return this.#session.metrics();
+  }
+
+  /** More figures of this moment, for `/metrics`; undefined where the session gives none. */
+  details(): SessionDetails | undefined {
+    return this.#session.details?.();
   }
 
   /** Stops the session and resolves when it is over. */

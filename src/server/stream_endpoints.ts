@@ -56,13 +56,20 @@ class StreamEndpoints {
 
   async start(request: Request): Promise<Response> {
     const checked = await this.#read(request, "start the stream", validateStart);
-    if (checked instanceof Response) return checked;
+    if (checked instanceof Response) {
+      this.#registry.ledger.rejected("invalid");
+      return checked;
+    }
     const id = checked.gateway_request_id;
     const refusal = this.#registry.refusal();
-    if (refusal !== undefined) return this.#fail(503, `Cannot start stream ${id}: ${refusal}`);
+    if (refusal !== undefined) {
+      this.#registry.ledger.rejected(this.#registry.rejectReason);
+      return this.#fail(503, `Cannot start stream ${id}: ${refusal}`);
+    }
     try {
       await this.#registry.start(checked);
     } catch (error) {
+      this.#registry.ledger.rejected("error");
       return this.#failWith(error, `start stream ${id}`);
     }
     return this.#succeed(id, "Stream started");

@@ -9,12 +9,13 @@ import type { SessionEnd, SessionMetrics, TrickleSessionOptions } from "../sessi
 import { ActiveStream, type StreamSession } from "./active_stream.ts";
 import type { ServerSnapshot } from "./pipeline_status.ts";
 import type { ProcessorHost } from "./processor_host.ts";
+import { type RejectReason, StreamLedger } from "./prometheus/mod.ts";
 import type { StartRequest } from "./schemas.ts";
 
 const log = roomLogger("server");
 
 /** Streams at once. */
-const CAPACITY = 1;
+export const CAPACITY = 1;
 
 /** What a {@linkcode StreamRegistry} needs of its server. */
 export interface StreamRegistryOptions {
@@ -26,6 +27,8 @@ export interface StreamRegistryOptions {
 
 /** The active streams by id. A stream is in it until its session has ended. */
 export class StreamRegistry {
+  /** Counts the streams for `/metrics`. */
+  readonly ledger: StreamLedger = new StreamLedger();
   readonly #options: StreamRegistryOptions;
   readonly #streams = new Map<string, ActiveStream>();
   #lastError: string | undefined;
@@ -50,6 +53,18 @@ export class StreamRegistry {
       lastError: this.#lastError,
       lastMetrics: this.#lastMetrics,
     };
+  }
+
+  /** See {@linkcode ProcessorHost.droppedMessages}. */
+  get droppedMessages(): number {
+    return this.#options.host.droppedMessages;
+  }
+
+  /** What {@linkcode refusal} is counted as. */
+  get rejectReason(): RejectReason {
+    const { state } = this.#options.host;
+    if (this.#closed) return "stopping";
+    return state.kind === "ready" ? "capacity" : state.kind;
   }
 
   /** Why no stream may start now; undefined when one may. */
@@ -78,7 +93,8 @@ export class StreamRegistry {
       this.#remove(stream);
       throw error;
     }
-    log.info("Stream {id} started", { id: stream.id });
+    this.ledger.started();
+    log.info("Stream {stream} started", { stream: stream.id });
   }
 
   /** Stops every stream; none can start afterwards. Idempotent. */
@@ -108,6 +124,7 @@ export class StreamRegistry {
 
   #ended(stream: ActiveStream, end: SessionEnd): void {
     this.#lastMetrics = stream.metrics();
+    this.ledger.ended(end, this.#lastMetrics, stream.details());
     this.#remove(stream);
     if (end.reason === "failed") this.#lastError = describeError(end.error);
     if (end.reason === "input-ended" && !end.found) this.#lastError = inputNotFound(stream);

@@ -8,12 +8,14 @@ import type { RequestHandler } from "@std/http/unstable-route";
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import { resolveProcessor } from "../processor/mod.ts";
 import { openTrickleSession, type TrickleSessionOptions } from "../session/mod.ts";
+import { collectFigures } from "./collect_figures.ts";
 import { InterruptGuard } from "./interrupt.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
 import { ProcessorHost } from "./processor_host.ts";
+import { metricsEndpoint, MetricsExporter } from "./prometheus/mod.ts";
 import { failure } from "./responses.ts";
-import { createRoutes, normalizePrefix } from "./route_table.ts";
+import { createRoutes, type Endpoint, normalizePrefix } from "./route_table.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
 
@@ -97,7 +99,8 @@ export class StreamServer implements AsyncDisposable {
         defaults: this.#sessionDefaults(),
         openSession,
       });
-      this.#routes = createRoutes(streamEndpoints(this.#registry), this.#prefix);
+      const endpoints = [...streamEndpoints(this.#registry), this.#metricsEndpoint(this.#registry)];
+      this.#routes = createRoutes(endpoints, this.#prefix);
       signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
       if (signal?.aborted) this.#stopOnAbort();
       return this.address;
@@ -131,6 +134,14 @@ export class StreamServer implements AsyncDisposable {
       log.error("The server did not stop cleanly: {reason}", { reason: describeError(error) });
     });
   };
+
+  #metricsEndpoint(registry: StreamRegistry): Endpoint {
+    const { capabilityName: capability } = this;
+    const startedAtMs = performance.now();
+    return metricsEndpoint(
+      new MetricsExporter(() => collectFigures({ registry, capability, startedAtMs })),
+    );
+  }
 
   #sessionDefaults(): Partial<TrickleSessionOptions> {
     const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls } = this.#options;

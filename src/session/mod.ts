@@ -10,5 +10,6 @@ export * from "./latency_histograms.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";
+export { gpuFigures } from "./stream_meters.ts";
 export * from "./trickle_client.ts";
 export * from "./types.ts";

@@ -8,10 +8,10 @@ import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod
 import { ProcessorGuard } from "../processor/mod.ts";
 import { DataChannel, type DataFigures } from "./data_channel.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
-import type { LatencyHistograms } from "./latency_histograms.ts";
 import { Pipeline } from "./pipeline.ts";
 import { StreamMeters } from "./stream_meters.ts";
 import type {
+  SessionDetails,
   SessionEnd,
   SessionEvent,
   SessionMetrics,
@@ -113,9 +113,9 @@ export class Session implements AsyncDisposable {
     return this.#meters.snapshot(this.#guard.metrics());
   }
 
-  /** How long frames took so far, as counts in buckets: they may be added up across streams. */
-  histograms(): LatencyHistograms {
-    return this.#meters.histograms();
+  /** More figures of this moment, for monitoring: they may be added up across streams. */
+  details(): SessionDetails {
+    return this.#meters.details();
   }
 
   /**
@@ -176,7 +176,7 @@ export class Session implements AsyncDisposable {
   #inputEvents(): AsyncIterable<InputEvent> {
     const { source, media } = this.#options;
     if (media !== undefined) return media.events;
-    return source === undefined ? this.#noInput() : demuxSegments(source);
+    return source === undefined ? this.#noInput() : demuxSegments(source, this.#meters.input);
   }
 
   /** Without an input there is nothing to read, until the session is stopped. */
@@ -289,7 +289,7 @@ export class Session implements AsyncDisposable {
   }
 
   #reportError(error: Error, stage: Stage): void {
-    this.#meters.errors++;
+    this.#meters.errorAt(stage);
     this.#emit({ type: "error", error, stage });
     const now = performance.now();
     if (now - (this.#lastLogged.get(stage) ?? -Infinity) < ERROR_LOG_INTERVAL_MS) return;

@@ -8,8 +8,9 @@ import { frameCounts } from "../frames/mod.ts";
 import { currentGpu } from "../gpu/mod.ts";
 import type { DataFigures } from "./data_channel.ts";
 import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
-import { type LatencyHistograms, type LatencyStage, ofEachStage } from "./latency_histograms.ts";
-import type { DropReason, GpuFigures, SessionMetrics } from "./types.ts";
+import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
+import type { InputCounts } from "./input_events.ts";
+import type { DropReason, GpuFigures, SessionDetails, SessionMetrics, Stage } from "./types.ts";
 
 /** Frames whose times are kept while they are on their way; the oldest make room. */
 const MAX_TRACKED_FRAMES = 512;
@@ -37,6 +38,7 @@ export class StreamMeters {
   readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
   readonly #latency = ofEachStage(() => new LatencyMeter());
   readonly #histograms = ofEachStage(() => new LatencyHistogram());
+  readonly #errorsByStage = new Map<Stage, number>();
   readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
   #firstOutputMs: number | undefined;
 
@@ -46,8 +48,10 @@ export class StreamMeters {
   framesProcessed = 0;
   /** Frames that were written. */
   framesOut = 0;
-  /** Errors of the processor, the children and the output. */
+  /** All errors; {@linkcode errorAt} counts those of a stage. */
   errors = 0;
+  /** What was read of the input channel. */
+  readonly input: InputCounts = { segments: 0, bytes: 0 };
   /** Lines of the data channel. */
   data: DataFigures = { lines_sent: 0, lines_dropped: 0 };
   /** Input segments that were missing in the sequence. */
@@ -108,9 +112,10 @@ export class StreamMeters {
     this.#time("encode", now - times.processed);
   }
 
-  /** How long the frames took that were written, as counts in buckets. */
-  histograms(): LatencyHistograms {
-    return ofEachStage((stage) => this.#histograms[stage].figures());
+  /** Counts an error of a stage. */
+  errorAt(stage: Stage): void {
+    this.errors++;
+    this.#errorsByStage.set(stage, (this.#errorsByStage.get(stage) ?? 0) + 1);
   }
 
   /** Counts dropped frames. */
@@ -203,13 +208,24 @@ export class StreamMeters {
     };
   }
 
+  /** What {@linkcode snapshot} leaves out. */
+  details(): SessionDetails {
+    return {
+      segments_in: this.input.segments,
+      input_bytes: this.input.bytes,
+      errors_by_stage: Object.fromEntries(this.#errorsByStage),
+      latency: ofEachStage((stage) => this.#histograms[stage].figures()),
+    };
+  }
+
   #time(stage: LatencyStage, durationMs: number): void {
     this.#latency[stage].add(durationMs);
     this.#histograms[stage].add(durationMs);
   }
 }
 
-function gpuFigures(): GpuFigures | null {
+/** What frames of this process hold on the GPU; null while it has none open. */
+export function gpuFigures(): GpuFigures | null {
   const gpu = currentGpu();
   if (gpu === undefined) return null;
   const { inUse, inUseBytes, idleBytes } = gpu.pool.stats;

@@ -55,7 +55,7 @@ Deno.test("StreamMeters keeps a histogram of each stage and of the whole way", (
   meters.frameArrived(901);
   now = 1_015;
   meters.frameWritten(901);
-  const histograms = meters.histograms();
+  const histograms = meters.details().latency;
   const sums = LATENCY_STAGES.map((stage) => Math.round(histograms[stage].sum_seconds * 1000));
   assert.deepEqual(sums, [3, 1, 5, 6, 1_015]);
   assert.deepEqual(LATENCY_STAGES.map((stage) => histograms[stage].count), [1, 1, 1, 1, 2]);
