@@ -10,6 +10,7 @@ import { DataChannel, type DataFigures } from "./data_channel.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
 import { Pipeline } from "./pipeline.ts";
 import { StreamMeters } from "./stream_meters.ts";
+import { SessionTelemetry } from "./telemetry.ts";
 import type {
   SessionDetails,
   SessionEnd,
@@ -37,6 +38,7 @@ export class Session implements AsyncDisposable {
   readonly ended: Promise<SessionEnd>;
   readonly #options: SessionOptions;
   readonly #meters = new StreamMeters();
+  readonly #telemetry: SessionTelemetry | undefined;
   readonly #guard: ProcessorGuard;
   readonly #pipeline: Pipeline;
   readonly #ended = Promise.withResolvers<SessionEnd>();
@@ -57,6 +59,12 @@ export class Session implements AsyncDisposable {
     this.#params = options.params ?? {};
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor);
+    this.#telemetry = SessionTelemetry.begin({
+      id: this.id,
+      params: this.#params,
+      meters: this.#meters,
+      updateMeters: () => this.#updateMeters(),
+    });
     this.#pipeline = this.#createPipeline();
     this.#data = this.#createDataChannel();
   }
@@ -82,7 +90,8 @@ export class Session implements AsyncDisposable {
       throw new TypeError(`Cannot start session ${this.id}: it is ${this.#state}; create another`);
     }
     this.#setState("running");
-    void this.#run();
+    const run = (): Promise<void> => this.#run();
+    void (this.#telemetry?.run(run) ?? run());
   }
 
   /**
@@ -151,8 +160,8 @@ export class Session implements AsyncDisposable {
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
     const { width, height, max_framerate, detect_out_resolution } = this.#params;
     return new Pipeline({
-      events: this.#inputEvents(),
-      sink,
+      events: this.#telemetry?.observeInput(this.#inputEvents()) ?? this.#inputEvents(),
+      sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
       guard: this.#guard,
       meters: this.#meters,
       size: width !== undefined && height !== undefined ? { width, height } : undefined,
@@ -303,6 +312,7 @@ export class Session implements AsyncDisposable {
   }
 
   #emit(event: SessionEvent): void {
+    this.#telemetry?.note(event);
     this.#options.onEvent?.(event);
   }
 }

@@ -42,6 +42,9 @@ export class StreamMeters {
   readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
   #firstOutputMs: number | undefined;
 
+  /** Told how long each stage of a written frame took. */
+  onLatency: ((stage: LatencyStage, durationMs: number) => void) | undefined;
+
   /** Frames that arrived. */
   framesIn = 0;
   /** Frames that the processor returned. */
@@ -221,6 +224,7 @@ export class StreamMeters {
   #time(stage: LatencyStage, durationMs: number): void {
     this.#latency[stage].add(durationMs);
     this.#histograms[stage].add(durationMs);
+    this.onLatency?.(stage, durationMs);
   }
 }
 
