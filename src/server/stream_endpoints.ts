@@ -70,7 +70,7 @@ class StreamEndpoints {
       await this.#registry.start(checked);
     } catch (error) {
       this.#registry.ledger.rejected("error");
-      return this.#failWith(error, `start stream ${id}`);
+      return this.#failWith(error, `start stream ${id}`, id);
     }
     return this.#succeed(id, "Stream started");
   }
@@ -83,7 +83,7 @@ class StreamEndpoints {
     try {
       await stream.updateParams(checked);
     } catch (error) {
-      return this.#failWith(error, `update the parameters of stream ${stream.id}`);
+      return this.#failWith(error, `update the parameters of stream ${stream.id}`, stream.id);
     }
     return this.#succeed(stream.id, "Parameters updated");
   }
@@ -122,10 +122,16 @@ class StreamEndpoints {
   }
 
   /** The caller's mistake is a 400; anything else is ours. */
-  #failWith(error: unknown, doing: string): Response {
+  #failWith(error: unknown, doing: string, stream?: string): Response {
     const isCallers = error instanceof ConfigError || error instanceof ProcessorError;
     const reason = describeError(error);
-    if (!isCallers) log.error("Cannot {doing}: {reason}", { doing, reason });
+    if (!isCallers) {
+      log.error("Cannot {doing}: {reason}", {
+        doing,
+        reason,
+        ...(stream === undefined ? {} : { stream }),
+      });
+    }
     const message = reason.startsWith("Cannot ") ? reason : `Cannot ${doing}: ${reason}`;
     return this.#fail(isCallers ? 400 : 500, message);
   }

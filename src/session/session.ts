@@ -4,7 +4,8 @@
  * @module
  */
 
-import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod.ts";
+import { describeError, MediaError, TrickleError } from "../base/errors.ts";
+import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import { DataChannel, type DataFigures } from "./data_channel.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
@@ -22,8 +23,6 @@ import type {
   StreamParams,
 } from "./types.ts";
 
-const log = roomLogger("session");
-
 /** Errors of one stage are logged once in this time; all are counted. */
 const ERROR_LOG_INTERVAL_MS = 2_000;
 
@@ -37,6 +36,7 @@ export class Session implements AsyncDisposable {
   /** Resolves when the session is over and everything it owned is gone; never rejects. */
   readonly ended: Promise<SessionEnd>;
   readonly #options: SessionOptions;
+  readonly #log: Logger;
   readonly #meters = new StreamMeters();
   readonly #telemetry: SessionTelemetry | undefined;
   readonly #guard: ProcessorGuard;
@@ -56,6 +56,7 @@ export class Session implements AsyncDisposable {
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#log = roomLogger("session").with({ stream: this.id });
     this.#params = options.params ?? {};
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor);
@@ -65,8 +66,8 @@ export class Session implements AsyncDisposable {
       meters: this.#meters,
       updateMeters: () => this.#updateMeters(),
     });
-    this.#pipeline = this.#createPipeline();
-    this.#data = this.#createDataChannel();
+    this.#pipeline = this.#within(() => this.#createPipeline());
+    this.#data = this.#within(() => this.#createDataChannel());
   }
 
   /** Where the session is in its life. */
@@ -90,8 +91,7 @@ export class Session implements AsyncDisposable {
       throw new TypeError(`Cannot start session ${this.id}: it is ${this.#state}; create another`);
     }
     this.#setState("running");
-    const run = (): Promise<void> => this.#run();
-    void (this.#telemetry?.run(run) ?? run());
+    void this.#within(() => this.#run());
   }
 
   /**
@@ -100,7 +100,7 @@ export class Session implements AsyncDisposable {
    * a `ProcessorError` when the processor refuses them; then nothing has changed.
    */
   async updateParams(params: StreamParams): Promise<void> {
-    await this.#guard.updateParams(params);
+    await this.#within(() => this.#guard.updateParams(params));
     // Merged only now: another update may have been accepted while this one waited for its turn.
     this.#params = { ...this.#params, ...params };
     if (params.max_framerate !== undefined) this.#pipeline.setMaxFps(params.max_framerate);
@@ -140,6 +140,13 @@ export class Session implements AsyncDisposable {
   /** Stops the session; see {@linkcode stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** What is logged and traced in a task, and in all that it starts, is of this stream. */
+  #within<T>(task: () => T): T {
+    const { id } = this;
+    const telemetry = this.#telemetry;
+    return logWithStream(id, () => telemetry === undefined ? task() : telemetry.run(task));
   }
 
   #createDataChannel(): DataChannel | undefined {
@@ -255,8 +262,8 @@ export class Session implements AsyncDisposable {
     this.#meters.closeAccounts();
     if (end.reason === "failed") {
       this.#meters.errors++;
-      log.error("Stream {id} failed: {reason}", { id: this.id, reason: end.error.message });
-    } else log.info("Stream {id} ended: {reason}", { id: this.id, reason: end.reason });
+      this.#log.error("Stream {stream} failed: {reason}", { reason: end.error.message });
+    } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason });
     this.#setState("ended");
     this.#emit({ type: "ended", end });
     this.#ended.resolve(end);
@@ -293,7 +300,7 @@ export class Session implements AsyncDisposable {
     if (code !== "TRICKLE_CLOSED" && !(code === "TRICKLE_NOT_FOUND" && wasThere)) {
       return this.#requestEnd({ reason: "failed", error });
     }
-    log.info("The output of stream {id} is gone: {reason}", { id: this.id, reason: error.message });
+    this.#log.info("The output of stream {stream} is gone: {reason}", { reason: error.message });
     this.#requestEnd({ reason: "output-closed" });
   }
 
@@ -303,7 +310,7 @@ export class Session implements AsyncDisposable {
     const now = performance.now();
     if (now - (this.#lastLogged.get(stage) ?? -Infinity) < ERROR_LOG_INTERVAL_MS) return;
     this.#lastLogged.set(stage, now);
-    log.warn("Stream {id}, {stage}: {reason}", { id: this.id, stage, reason: error.message });
+    this.#log.warn("Stream {stream}, {stage}: {reason}", { stage, reason: error.message });
   }
 
   #setState(state: SessionState): void {
