@@ -79,6 +79,14 @@ Deno.test("a worker's totals are those of its active and its ended streams", () 
   assert.equal(valueOf(text, "runnel_streams_rejected_total", { reason: "capacity" }), 1);
 });
 
+Deno.test("every counter of a worker is there before its first stream, at 0", () => {
+  const text = textOf(makeFigures());
+  assert.equal(valueOf(text, "runnel_frames_dropped_total", { reason: "queue" }), 0);
+  assert.equal(valueOf(text, "runnel_errors_total", { stage: "stream" }), 0);
+  assert.equal(valueOf(text, "runnel_frames_in_total"), 0);
+  assertHistograms(text);
+});
+
 Deno.test("no counter of a worker falls or vanishes when its streams end", () => {
   const ledger = new StreamLedger();
   const streams = [makeStream("a"), makeStream("b", 9)];

@@ -7,10 +7,12 @@
 
 import {
   addHistograms,
+  type DropReason,
   emptyHistograms,
   type LatencyHistograms,
   type SessionDetails,
   type SessionMetrics,
+  type Stage,
 } from "../../session/mod.ts";
 
 /** Counts under names such as the reason of a drop. */
@@ -36,12 +38,36 @@ export interface StreamCounts {
   readonly latency: LatencyHistograms;
 }
 
+/** A counter that begins with its first event hides that event from `rate()`: all begin at 0. */
+const NO_DROPS: CountsByName = {
+  rate: 0,
+  queue: 0,
+  processor: 0,
+  error: 0,
+  late: 0,
+  decoder: 0,
+  encoder: 0,
+  output: 0,
+  stop: 0,
+} satisfies Record<DropReason, number>;
+
+const NO_ERRORS: CountsByName = {
+  input: 0,
+  decode: 0,
+  queue: 0,
+  process: 0,
+  encode: 0,
+  output: 0,
+  data: 0,
+  stream: 0,
+} satisfies Record<Stage | "stream", number>;
+
 /** The counts of no stream. */
 export const NO_COUNTS: StreamCounts = Object.freeze({
   frames_in: 0,
   frames_processed: 0,
   frames_out: 0,
-  frames_dropped: {},
+  frames_dropped: NO_DROPS,
   audio_packets_dropped: 0,
   segments_in: 0,
   segments_skipped: 0,
@@ -51,7 +77,7 @@ export const NO_COUNTS: StreamCounts = Object.freeze({
   data_lines_sent: 0,
   data_lines_dropped: 0,
   codec_restarts: 0,
-  errors: {},
+  errors: NO_ERRORS,
   latency: emptyHistograms(),
 });
 
