@@ -5,6 +5,7 @@ import { findChild } from "./children.ts";
 import { Chain, ChainStream, until } from "./harness.ts";
 import { OtlpCollector, type ReadSpan } from "./otlp_collector.ts";
 
+const STOPS_STREAM = new URL("processors/stops_stream.ts", import.meta.url).pathname;
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const CALLER_SPAN_ID = "b7ad6b7169203331";
 
@@ -41,7 +42,10 @@ Deno.test("a stream is a trace below the request that started it, with a span pe
     const { segments } = await stream.end();
     const session = await sessionSpan(collector);
     assert.equal(session.traceId, TRACE_ID);
-    const request = collector.spans.find(({ spanId }) => spanId === session.parentSpanId);
+    const requestSpan = (): ReadSpan | undefined =>
+      collector.spans.find(({ spanId }) => spanId === session.parentSpanId);
+    await until(() => requestSpan() !== undefined, "the request's span");
+    const request = requestSpan();
     assert.equal(request?.parentSpanId, CALLER_SPAN_ID, "below the server's span of the request");
     const { "runnel.fps.out": fps, ...attributes } = session.attributes;
     assert.ok(Number(fps) > 0, `${fps}`);
@@ -66,6 +70,11 @@ Deno.test("a stream is a trace below the request that started it, with a span pe
       "first-output-segment",
     ]);
 
+    await until(() => collector.named("runnel.input_segment").length >= 3, "input segments");
+    await until(
+      () => collector.named("runnel.output_segment").length >= segments.length,
+      "output segments",
+    );
     const inputs = collector.named("runnel.input_segment");
     const outputs = collector.named("runnel.output_segment");
     for (const span of [...inputs, ...outputs]) {
@@ -129,6 +138,24 @@ Deno.test("a codec that dies shows in the trace", async () => {
   const restart = session.events.find(({ name }) => name === "codec restart");
   assert.deepEqual(restart?.attributes, { "runnel.codec.restarts": 1 });
   await until(() => collector.metrics.has("runnel.codec.restarts"), "the metric");
+});
+
+Deno.test("a stream that fails has the status of an error, and no credentials", async () => {
+  await using collector = new OtlpCollector();
+  const clip = await makeTestClip();
+  await using chain = await Chain.startWith(collector.env, "--processor", STOPS_STREAM);
+  await using stream = await openTraced(chain);
+  const feeding = stream.feed(clip).catch(() => {}); // nobody reads it to the end
+  const session = await sessionSpan(collector);
+  await feeding;
+  assert.equal(session.attributes["runnel.end.reason"], "failed");
+  assert.equal(session.status.code, 2);
+  assert.match(session.status.message!, /Cannot reach http:\/\/model\.example\/: gone/);
+  const exception = session.events.find(({ name }) => name === "exception");
+  assert.equal(exception?.attributes["exception.type"], "ProcessorError");
+  await until(() => chain.worker.log.some((line) => line.includes("failed")), "the log");
+  assert.doesNotMatch(collector.bodies.join(), /hunter2/);
+  assert.doesNotMatch(chain.worker.log.join(), /hunter2/);
 });
 
 Deno.test("an input that does not exist is an error of the trace, without credentials", async () => {
