@@ -7,7 +7,7 @@
 import { linesOf } from "./text_lines.ts";
 
 const MOD = new URL("../mod.ts", import.meta.url).pathname;
-const READY = /https?:\/\/\S+/;
+const READY = /https?:\/\/[^\s"]+/;
 const START_TIMEOUT_MS = 30_000;
 
 /** Options of {@linkcode WorkerProcess.start}. */

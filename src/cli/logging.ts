@@ -4,8 +4,9 @@
  * @module
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
-import { describeError } from "../base/mod.ts";
+import { describeError, withoutCredentials } from "../base/mod.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Levels of `--log-level`. */
@@ -25,6 +26,8 @@ export async function configureLogging(settings: LogSettings, terminal: Terminal
   const format = settings.logFormat === "json" ? formatJson : formatText;
   await configure({
     reset: true,
+    // What is logged in the course of a stream carries its id.
+    contextLocalStorage: new AsyncLocalStorage(),
     sinks: { terminal: (record) => terminal.line(format(record)) },
     loggers: [
       { category: ["runnel"], lowestLevel: settings.logLevel, sinks: ["terminal"] },
@@ -33,11 +36,17 @@ export async function configureLogging(settings: LogSettings, terminal: Terminal
   });
 }
 
-/** A line such as `12:00:00.000 INFO  server: The processor is ready after 12 ms`. */
+/**
+ * A line such as `12:00:00.000 INFO  server: The processor is ready after 12 ms`. A record of a stream
+ * that does not name it begins with its id in brackets.
+ */
 export function formatText(record: LogRecord): string {
   const time = new Date(record.timestamp).toISOString().slice(11, 23);
   const level = levelName(record.level).padEnd(5);
-  return `${time} ${level} ${roomOf(record)}: ${oneLine(messageOf(record))}`;
+  const message = withoutCredentials(messageOf(record));
+  const { stream } = record.properties;
+  const prefix = typeof stream === "string" && !message.includes(stream) ? `[${stream}] ` : "";
+  return `${time} ${level} ${roomOf(record)}: ${oneLine(prefix + message)}`;
 }
 
 /** A JSON object with `time`, `level`, `logger`, `message` and the record's own properties. */
@@ -48,7 +57,7 @@ export function formatJson(record: LogRecord): string {
     level: record.level,
     logger: record.category.join("."),
     message: messageOf(record),
-  }, (_key, value) => value instanceof Error ? describeError(value) : toJsonValue(value));
+  }, (_key, value) => toJsonValue(value));
 }
 
 function messageOf(record: LogRecord): string {
@@ -61,6 +70,8 @@ function show(value: unknown): string {
 }
 
 function toJsonValue(value: unknown): unknown {
+  if (value instanceof Error) return withoutCredentials(describeError(value));
+  if (typeof value === "string") return withoutCredentials(value);
   return typeof value === "bigint" ? Number(value) : value;
 }
 

@@ -6,6 +6,7 @@
 
 import type {
   LoadingUpdate,
+  SessionDetails,
   SessionEnd,
   SessionMetrics,
   SessionState,
@@ -34,6 +35,8 @@ export interface StreamSession extends AsyncDisposable {
   setLoading(update: LoadingUpdate): void;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
+  /** More figures of this moment, for `/metrics`; without it there are no histograms. */
+  details?(): SessionDetails;
   /** Ends the session after what is in flight. Idempotent. */
   stop(): Promise<SessionEnd>;
 }
@@ -111,6 +114,11 @@ export class ActiveStream {
   /** Figures of this moment. */
   metrics(): SessionMetrics {
     return this.#session.metrics();
+  }
+
+  /** More figures of this moment, for `/metrics`; undefined where the session gives none. */
+  details(): SessionDetails | undefined {
+    return this.#session.details?.();
   }
 
   /** Stops the session and resolves when it is over. */

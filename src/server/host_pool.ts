@@ -39,6 +39,8 @@ export class HostPool implements AsyncDisposable {
   readonly #disposing = new Set<Promise<void>>();
   #failure: string | undefined;
   #failures = 0;
+  /** Messages that hosts dropped that are gone. */
+  #pastDropped = 0;
   #cancelRetry: () => void = () => {};
   #changed = Promise.withResolvers<void>();
   #isOver = false;
@@ -48,6 +50,11 @@ export class HostPool implements AsyncDisposable {
     this.#options = options;
     const first = this.#add();
     this.settled = first.settled;
+  }
+
+  /** Data and events that processors sent while they had no stream. */
+  get droppedMessages(): number {
+    return [...this.#hosts].reduce((sum, host) => sum + host.droppedMessages, this.#pastDropped);
   }
 
   /** How far the server is: `ready` with the first host that is. */
@@ -139,6 +146,7 @@ export class HostPool implements AsyncDisposable {
   }
 
   #remove(host: StreamHost): void {
+    this.#pastDropped += host.droppedMessages;
     this.#hosts.delete(host);
     this.#dispose(host);
   }

@@ -58,21 +58,24 @@ class StreamEndpoints {
 
   async start(request: Request): Promise<Response> {
     const checked = await this.#read(request, "start the stream", validateStart);
-    if (checked instanceof Response) return checked;
+    if (checked instanceof Response) {
+      this.#registry.ledger.rejected("invalid");
+      return checked;
+    }
     const id = checked.gateway_request_id;
     const refusal = this.#registry.refusal();
     if (refusal !== undefined) return this.#fail(503, `Cannot start stream ${id}: ${refusal}`);
     const names = streamIdsOf(request, checked).filter((name) => name !== id);
     const taken = [id, ...names].find((name) => this.#registry.has(name));
     if (taken !== undefined) {
-      this.#registry.countRefusal("invalid");
+      this.#registry.ledger.rejected("invalid");
       return this.#fail(409, `Cannot start stream ${id}: ${taken} is active; stop it first`);
     }
     try {
       await this.#registry.start(checked, names);
     } catch (error) {
-      this.#registry.countRefusal("invalid");
-      return this.#failWith(error, `start stream ${id}`);
+      this.#registry.ledger.rejected("error");
+      return this.#failWith(error, `start stream ${id}`, id);
     }
     return this.#succeed(id, "Stream started");
   }
@@ -89,7 +92,7 @@ class StreamEndpoints {
     try {
       await stream.updateParams(checked);
     } catch (error) {
-      return this.#failWith(error, `update the parameters of stream ${stream.id}`);
+      return this.#failWith(error, `update the parameters of stream ${stream.id}`, stream.id);
     }
     return this.#succeed(stream.id, "Parameters updated");
   }
@@ -156,10 +159,16 @@ class StreamEndpoints {
   }
 
   /** The caller's mistake is a 400; anything else is ours. */
-  #failWith(error: unknown, doing: string): Response {
+  #failWith(error: unknown, doing: string, stream?: string): Response {
     const isCallers = error instanceof ConfigError || error instanceof ProcessorError;
     const reason = describeError(error);
-    if (!isCallers) log.error("Cannot {doing}: {reason}", { doing, reason });
+    if (!isCallers) {
+      log.error("Cannot {doing}: {reason}", {
+        doing,
+        reason,
+        ...(stream === undefined ? {} : { stream }),
+      });
+    }
     const message = reason.startsWith("Cannot ") ? reason : `Cannot ${doing}: ${reason}`;
     return this.#fail(isCallers ? 400 : 500, message);
   }

@@ -26,6 +26,8 @@ export interface StreamHost extends AsyncDisposable {
   readonly state: HostState;
   /** Resolves when initialization is over, one way or the other. */
   readonly settled: Promise<void>;
+  /** Data and events that the processor sent while it had no stream. */
+  readonly droppedMessages: number;
   /** Sets a stream up on it. The one before must have ended. Rejects as `openTrickleSession` throws. */
   open(options: HostedStreamOptions): Promise<StreamSession>;
 }

@@ -10,6 +10,7 @@ import { ActiveStream } from "./active_stream.ts";
 import type { HostPool } from "./host_pool.ts";
 import { type Admission, EventLoopMonitor } from "./load_monitor.ts";
 import type { ServerSnapshot } from "./pipeline_status.ts";
+import { type RejectReason, StreamLedger } from "./prometheus/mod.ts";
 import type { StartRequest } from "./schemas.ts";
 import type { HostedStreamOptions, StreamHost } from "./stream_host.ts";
 
@@ -29,17 +30,6 @@ export interface StreamRegistryOptions {
   readonly onEvent?: ((event: SessionEvent, streamId: string) => void) | undefined;
 }
 
-/** Why streams could not start. */
-export type Refusal = "loading" | "failed" | "stopping" | "capacity" | "load" | "invalid";
-
-/** What a registry counted since the server started. */
-export interface RegistryCounts {
-  readonly started: number;
-  /** By the reason of the session's end. */
-  readonly ended: Readonly<Partial<Record<SessionEnd["reason"], number>>>;
-  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
-}
-
 /** The streams that a request can mean. */
 export type Selection =
   | { readonly kind: "one"; readonly stream: ActiveStream }
@@ -49,14 +39,13 @@ export type Selection =
 
 /** The active streams by id. A stream is in it until its session has ended. */
 export class StreamRegistry {
+  /** Counts the streams for `/metrics`. */
+  readonly ledger: StreamLedger = new StreamLedger();
   readonly #options: StreamRegistryOptions;
   readonly #streams = new Map<string, ActiveStream>();
   /** The names of the streams that are being set up. */
   readonly #opening = new Map<StreamHost, readonly string[]>();
   readonly #monitor = new EventLoopMonitor();
-  readonly #ended = new Map<SessionEnd["reason"], number>();
-  readonly #refused = new Map<Refusal, number>();
-  #started = 0;
   #lastError: string | undefined;
   #lastMetrics: SessionMetrics | undefined;
   #closed = false;
@@ -76,13 +65,9 @@ export class StreamRegistry {
     return this.#options.capacity;
   }
 
-  /** What was counted so far. */
-  get counts(): RegistryCounts {
-    return {
-      started: this.#started,
-      ended: Object.fromEntries(this.#ended),
-      refused: Object.fromEntries(this.#refused),
-    };
+  /** Whether streams may start at all, when there is room for them. */
+  get takesStreams(): boolean {
+    return !this.#closed && this.#options.pool.state.kind === "ready";
   }
 
   /** How late the event loop runs, in milliseconds; 0 without streams. */
@@ -117,17 +102,17 @@ export class StreamRegistry {
     };
   }
 
+  /** Data and events that processors sent while there was no stream to take them. */
+  get droppedMessages(): number {
+    return this.#options.pool.droppedMessages;
+  }
+
   /** Why no stream may start now; undefined when one may. A reason is counted. */
   refusal(): string | undefined {
     const refusal = this.#findRefusal();
     if (refusal === undefined) return undefined;
-    this.countRefusal(refusal.kind);
+    this.ledger.rejected(refusal.kind);
     return refusal.reason;
-  }
-
-  /** Counts a start that failed. */
-  countRefusal(kind: Refusal): void {
-    this.#refused.set(kind, (this.#refused.get(kind) ?? 0) + 1);
   }
 
   /** Whether a stream goes by this id. */
@@ -155,7 +140,7 @@ export class StreamRegistry {
       this.#remove(stream, host, "whole");
       throw error;
     }
-    this.#started++;
+    this.ledger.started();
     log.info("Stream {stream} started", { stream: stream.id });
   }
 
@@ -166,7 +151,7 @@ export class StreamRegistry {
     this.#monitor.stop();
   }
 
-  #findRefusal(): { readonly kind: Refusal; readonly reason: string } | undefined {
+  #findRefusal(): { readonly kind: RejectReason; readonly reason: string } | undefined {
     const { pool, capacity, admit } = this.#options;
     const { state } = pool;
     if (this.#closed) {
@@ -233,7 +218,7 @@ export class StreamRegistry {
 
   #streamEnded(stream: ActiveStream, host: StreamHost, end: SessionEnd): void {
     this.#lastMetrics = stream.metrics();
-    this.#ended.set(end.reason, (this.#ended.get(end.reason) ?? 0) + 1);
+    this.ledger.ended(end, this.#lastMetrics, stream.details());
     const isBroken = end.reason === "failed" || stream.processorHangs;
     this.#remove(stream, host, isBroken ? "broken" : "whole");
     if (end.reason === "failed") this.#lastError = describeError(end.error);

@@ -9,6 +9,7 @@ import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import { type FrameProcessor, resolveProcessor } from "../processor/mod.ts";
 import { openTrickleSession, type StreamParams } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
+import { collectFigures } from "./collect_figures.ts";
 import { HostPool } from "./host_pool.ts";
 import { InterruptGuard } from "./interrupt.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
@@ -16,10 +17,11 @@ import { IsolatedHost } from "./isolation/isolated_host.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
-import { type HostedStreamOptions, LocalHost, type StreamHost } from "./stream_host.ts";
+import { metricsEndpoint, MetricsExporter } from "./prometheus/mod.ts";
 import { failure } from "./responses.ts";
-import { createRoutes, normalizePrefix } from "./route_table.ts";
+import { createRoutes, type Endpoint, normalizePrefix } from "./route_table.ts";
 import { paramsOrThrow } from "./schemas.ts";
+import { type HostedStreamOptions, LocalHost, type StreamHost } from "./stream_host.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
 
@@ -139,7 +141,8 @@ export class StreamServer implements AsyncDisposable {
         parseControl: paramsOrThrow,
         onEvent: onStreamEvent,
       });
-      this.#routes = createRoutes(streamEndpoints(this.#registry), this.#prefix);
+      const endpoints = [...streamEndpoints(this.#registry), this.#metricsEndpoint(this.#registry)];
+      this.#routes = createRoutes(endpoints, this.#prefix);
       signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
       if (signal?.aborted) this.#stopOnAbort();
       return this.address;
@@ -183,6 +186,15 @@ export class StreamServer implements AsyncDisposable {
       log.error("The server did not stop cleanly: {reason}", { reason: describeError(error) });
     });
   };
+
+  #metricsEndpoint(registry: StreamRegistry): Endpoint {
+    const { capabilityName: capability } = this;
+    const { pipeline = "byoc" } = this.#options;
+    const startedAtMs = performance.now();
+    return metricsEndpoint(
+      new MetricsExporter(() => collectFigures({ registry, capability, pipeline, startedAtMs })),
+    );
+  }
 
   /** Makes the first processor at once: what is wrong with it is the caller's to hear. */
   #hostFactory(capacity: number): () => StreamHost {

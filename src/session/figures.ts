@@ -1,9 +1,11 @@
 /**
- * Running figures: rates and latency percentiles over a recent window.
+ * Running figures: rates and latency percentiles over a recent window, and histograms over all of it.
  *
  * @module
  */
 
+import { LATENCY_BUCKETS_SECONDS } from "./latency_histograms.ts";
+import type { HistogramFigures } from "./latency_histograms.ts";
 import type { LatencyFigures } from "./types.ts";
 
 /** Seconds that a rate looks back. */
@@ -73,6 +75,37 @@ export class LatencyMeter {
       p95: percentile(sorted, 0.95),
       max: roundHundredth(this.#max),
     };
+  }
+}
+
+/**
+ * Durations counted in the fixed buckets of `LATENCY_BUCKETS_SECONDS`. Unlike percentiles, the
+ * figures of several streams and of several workers may be added up.
+ */
+export class LatencyHistogram {
+  /** One count per bucket, not cumulative; the last is of what is longer than every bound. */
+  readonly #counts = new Float64Array(LATENCY_BUCKETS_SECONDS.length + 1);
+  #sumSeconds = 0;
+
+  /** Adds a duration in milliseconds. Allocates nothing. */
+  add(durationMs: number): void {
+    const seconds = durationMs / 1_000;
+    let bucket = 0;
+    while (seconds > LATENCY_BUCKETS_SECONDS[bucket]!) bucket++;
+    this.#counts[bucket]!++;
+    this.#sumSeconds += seconds;
+  }
+
+  /** The figures now: plain data, which may be sent to another thread. */
+  figures(): HistogramFigures {
+    let count = 0;
+    const cumulative: number[] = [];
+    for (let bucket = 0; bucket < LATENCY_BUCKETS_SECONDS.length; bucket++) {
+      count += this.#counts[bucket]!;
+      cumulative.push(count);
+    }
+    count += this.#counts[LATENCY_BUCKETS_SECONDS.length]!;
+    return { count, sum_seconds: this.#sumSeconds, cumulative };
   }
 }
 

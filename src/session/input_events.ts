@@ -21,21 +21,37 @@ export type InputEvent =
 /** Bytes without a single MPEG-TS stream after which the input is reported as something else. */
 const MAX_UNKNOWN_BYTES = 1 << 20;
 
+/** What was read of a channel so far. */
+export interface InputCounts {
+  /** Segments that were begun. */
+  segments: number;
+  /** Bytes of their bodies. */
+  bytes: number;
+}
+
 /**
- * Demuxes the segments of a trickle channel. A segment that breaks off is a gap, not an end. Input in
- * which no MPEG-TS is found is reported once per stretch of 1 MiB or segment, as an `error` event.
+ * Demuxes the segments of a trickle channel, and adds to `counts`. A segment that breaks off is a gap,
+ * not an end. Input in which no MPEG-TS is found is reported once per stretch of 1 MiB or segment, as
+ * an `error` event.
  */
-export async function* demuxSegments(source: SegmentSource): AsyncGenerator<InputEvent> {
+export async function* demuxSegments(
+  source: SegmentSource,
+  counts: InputCounts = { segments: 0, bytes: 0 },
+): AsyncGenerator<InputEvent> {
   const demuxer = new MpegTsDemuxer();
   const recognition = new Recognition();
   for await (const segment of source) {
+    // What the demuxer still holds is of the segment before.
+    if (segment.skipped === 0) yield* demuxer.nextSegment();
+    counts.segments++;
     yield { kind: "segment", seq: segment.seq };
     if (segment.skipped > 0) {
       demuxer.reset();
       yield { kind: "gap", skippedSegments: segment.skipped };
-    } else yield* demuxer.nextSegment();
+    }
     try {
       for await (const chunk of segment.body) {
+        counts.bytes += chunk.length;
         const events = demuxer.push(chunk);
         yield* events;
         const problem = recognition.note(chunk.length, events);

@@ -8,11 +8,13 @@
 export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
 export { runningFfmpegPids } from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
+export * from "./latency_histograms.ts";
 export type { LoadingUpdate, OverlayMode, OverlayOptions } from "./loading_overlay.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";
 export * from "./side_channels.ts";
+export { gpuFigures } from "./stream_meters.ts";
 export type { StreamHealth, StreamStatus } from "./stream_status.ts";
 export * from "./trickle_client.ts";
 export * from "./types.ts";

@@ -96,6 +96,8 @@ export class SegmentOutput implements AsyncDisposable {
 
   /** Ends at once, also where the sink is stuck: what waits is dropped, the open segment given up. */
   abort(): void {
+    // What fails from now on was ended by us: the channel was not closed by somebody else.
+    this.#isOver = true;
     this.#packets.close();
     this.#packets.clear();
     this.#configured.resolve();

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { describeError, MediaError, roomLogger, TrickleError } from "../base/mod.ts";
+import { describeError, MediaError, TrickleError } from "../base/errors.ts";
+import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
 import type { LoadingUpdate } from "./loading_overlay.ts";
@@ -12,7 +13,9 @@ import { Pipeline } from "./pipeline.ts";
 import { SessionChannels } from "./session_channels.ts";
 import { StreamMeters } from "./stream_meters.ts";
 import { StreamSettings } from "./stream_settings.ts";
+import { SessionTelemetry } from "./telemetry.ts";
 import type {
+  SessionDetails,
   SessionEnd,
   SessionEvent,
   SessionMetrics,
@@ -21,8 +24,6 @@ import type {
   Stage,
   StreamParams,
 } from "./types.ts";
-
-const log = roomLogger("session");
 
 /** Errors of one stage are logged once in this time; all are counted. */
 const ERROR_LOG_INTERVAL_MS = 2_000;
@@ -37,7 +38,9 @@ export class Session implements AsyncDisposable {
   /** Resolves when the session is over and everything it owned is gone; never rejects. */
   readonly ended: Promise<SessionEnd>;
   readonly #options: SessionOptions;
+  readonly #log: Logger;
   readonly #meters = new StreamMeters();
+  readonly #telemetry: SessionTelemetry | undefined;
   readonly #guard: ProcessorGuard;
   readonly #pipeline: Pipeline;
   readonly #ended = Promise.withResolvers<SessionEnd>();
@@ -60,10 +63,17 @@ export class Session implements AsyncDisposable {
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#log = roomLogger("session").with({ stream: this.id });
     this.#settings = new StreamSettings(options.processor.paramsSchema, options.params ?? {});
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor);
-    this.#pipeline = this.#createPipeline();
+    this.#telemetry = SessionTelemetry.begin({
+      id: this.id,
+      params: this.params,
+      meters: this.#meters,
+      updateMeters: () => this.#pipeline.updateMeters(),
+    });
+    this.#pipeline = this.#within(() => this.#createPipeline());
     this.#channels = this.#createChannels();
   }
 
@@ -92,9 +102,9 @@ export class Session implements AsyncDisposable {
     if (this.#state !== "starting") {
       throw new TypeError(`Cannot start session ${this.id}: it is ${this.#state}; create another`);
     }
-    this.#channels.start();
+    this.#within(() => this.#channels.start());
     this.#setState("running");
-    void this.#run();
+    void this.#within(() => this.#run());
   }
 
   /**
@@ -107,7 +117,7 @@ export class Session implements AsyncDisposable {
   async updateParams(params: StreamParams): Promise<void> {
     this.#pipeline.checkParams(params);
     const { changed, commit } = this.#settings.prepare(params);
-    await this.#guard.updateParams(changed);
+    await this.#within(() => this.#guard.updateParams(changed));
     commit();
     this.#pipeline.applyParams(params);
     this.#emit({ type: "params-updated", params: this.params });
@@ -143,6 +153,11 @@ export class Session implements AsyncDisposable {
     return this.#meters.snapshot(this.#guard.metrics(), this.#channels.figures);
   }
 
+  /** More figures of this moment, for monitoring: they may be added up across streams. */
+  details(): SessionDetails {
+    return this.#meters.details();
+  }
+
   /**
    * Stops reading, writes out what is in flight, and ends the output. What is not out after
    * `stopTimeoutMs` is dropped and counted. Idempotent; resolves when the session has ended.
@@ -156,6 +171,13 @@ export class Session implements AsyncDisposable {
   /** Stops the session; see {@linkcode stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** What is logged and traced in a task, and in all that it starts, is of this stream. */
+  #within<T>(task: () => T): T {
+    const { id } = this;
+    const telemetry = this.#telemetry;
+    return logWithStream(id, () => telemetry === undefined ? task() : telemetry.run(task));
   }
 
   #createChannels(): SessionChannels {
@@ -183,8 +205,8 @@ export class Session implements AsyncDisposable {
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
     const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
     return new Pipeline({
-      events: this.#inputEvents(),
-      sink,
+      events: this.#telemetry?.observeInput(this.#inputEvents()) ?? this.#inputEvents(),
+      sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
       guard: this.#guard,
       meters: this.#meters,
       params: this.params,
@@ -210,7 +232,7 @@ export class Session implements AsyncDisposable {
   #inputEvents(): AsyncIterable<InputEvent> {
     const { source, media } = this.#options;
     if (media !== undefined) return media.events;
-    return source === undefined ? this.#noInput() : demuxSegments(source);
+    return source === undefined ? this.#noInput() : demuxSegments(source, this.#meters.input);
   }
 
   /** Without an input there is nothing to read, until the session is stopped. */
@@ -285,8 +307,8 @@ export class Session implements AsyncDisposable {
     this.#meters.closeAccounts();
     if (end.reason === "failed") {
       this.#meters.errors++;
-      log.error("Stream {id} failed: {reason}", { id: this.id, reason: end.error.message });
-    } else log.info("Stream {id} ended: {reason}", { id: this.id, reason: end.reason });
+      this.#log.error("Stream {stream} failed: {reason}", { reason: end.error.message });
+    } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason });
     this.#setState("ended");
     this.#emit({ type: "ended", end });
     await this.#channels[Symbol.asyncDispose]();
@@ -324,17 +346,17 @@ export class Session implements AsyncDisposable {
     if (code !== "TRICKLE_CLOSED" && !(code === "TRICKLE_NOT_FOUND" && wasThere)) {
       return this.#requestEnd({ reason: "failed", error });
     }
-    log.info("The output of stream {id} is gone: {reason}", { id: this.id, reason: error.message });
+    this.#log.info("The output of stream {stream} is gone: {reason}", { reason: error.message });
     this.#requestEnd({ reason: "output-closed" });
   }
 
   #reportError(error: Error, stage: Stage): void {
-    this.#meters.errors++;
+    this.#meters.errorAt(stage);
     this.#emit({ type: "error", error, stage });
     const now = performance.now();
     if (now - (this.#lastLogged.get(stage) ?? -Infinity) < ERROR_LOG_INTERVAL_MS) return;
     this.#lastLogged.set(stage, now);
-    log.warn("Stream {id}, {stage}: {reason}", { id: this.id, stage, reason: error.message });
+    this.#log.warn("Stream {stream}, {stage}: {reason}", { stage, reason: error.message });
   }
 
   #setState(state: SessionState): void {
@@ -344,6 +366,7 @@ export class Session implements AsyncDisposable {
 
   #emit(event: SessionEvent): void {
     this.#channels.take(event);
+    this.#telemetry?.note(event);
     this.#options.onEvent?.(event);
   }
 }

@@ -6,9 +6,11 @@
 
 import { frameCounts } from "../frames/mod.ts";
 import { currentGpu } from "../gpu/mod.ts";
-import { LatencyMeter, RateMeter } from "./figures.ts";
+import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
+import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
+import type { InputCounts } from "./input_events.ts";
 import type { ChannelFigures } from "./side_channels.ts";
-import type { DropReason, GpuFigures, SessionMetrics } from "./types.ts";
+import type { DropReason, GpuFigures, SessionDetails, SessionMetrics, Stage } from "./types.ts";
 
 /** Frames whose times are kept while they are on their way; the oldest make room. */
 const MAX_TRACKED_FRAMES = 512;
@@ -43,15 +45,14 @@ export class StreamMeters {
   readonly #frames = new Map<number, FrameTimes>();
   readonly #dropped = new Map<DropReason, number>();
   readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
-  readonly #latency = {
-    total: new LatencyMeter(),
-    decode: new LatencyMeter(),
-    queue: new LatencyMeter(),
-    process: new LatencyMeter(),
-    encode: new LatencyMeter(),
-  };
+  readonly #latency = ofEachStage(() => new LatencyMeter());
+  readonly #histograms = ofEachStage(() => new LatencyHistogram());
+  readonly #errorsByStage = new Map<Stage, number>();
   readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
   #firstOutputMs: number | undefined;
+
+  /** Told how long each stage of a written frame took. */
+  onLatency: ((stage: LatencyStage, durationMs: number) => void) | undefined;
 
   /** Frames that arrived. */
   framesIn = 0;
@@ -63,8 +64,10 @@ export class StreamMeters {
   framesOverlaid = 0;
   /** Whether the loading overlay is shown. */
   loading = false;
-  /** Errors of the processor, the children and the output. */
+  /** All errors; {@linkcode errorAt} counts those of a stage. */
   errors = 0;
+  /** What was read of the input channel. */
+  readonly input: InputCounts = { segments: 0, bytes: 0 };
   /** Audio packets that arrived, and those that were written. */
   readonly audio = { in: 0, out: 0 };
   /** Input segments that were missing in the sequence. */
@@ -116,13 +119,19 @@ export class StreamMeters {
     if (times === undefined) return;
     this.#frames.delete(ptsTicks);
     const now = this.#now();
-    this.#latency.total.add(now - times.arrived);
+    this.#time("total", now - times.arrived);
     if (times.decoded === undefined) return;
-    this.#latency.decode.add(times.decoded - times.arrived);
+    this.#time("decode", times.decoded - times.arrived);
     if (times.processing === undefined || times.processed === undefined) return;
-    this.#latency.queue.add(times.processing - times.decoded);
-    this.#latency.process.add(times.processed - times.processing);
-    this.#latency.encode.add(now - times.processed);
+    this.#time("queue", times.processing - times.decoded);
+    this.#time("process", times.processed - times.processing);
+    this.#time("encode", now - times.processed);
+  }
+
+  /** Counts an error of a stage. */
+  errorAt(stage: Stage): void {
+    this.errors++;
+    this.#errorsByStage.set(stage, (this.#errorsByStage.get(stage) ?? 0) + 1);
   }
 
   /** Counts dropped frames. */
@@ -222,9 +231,26 @@ export class StreamMeters {
       processor,
     };
   }
+
+  /** What {@linkcode snapshot} leaves out. */
+  details(): SessionDetails {
+    return {
+      segments_in: this.input.segments,
+      input_bytes: this.input.bytes,
+      errors_by_stage: Object.fromEntries(this.#errorsByStage),
+      latency: ofEachStage((stage) => this.#histograms[stage].figures()),
+    };
+  }
+
+  #time(stage: LatencyStage, durationMs: number): void {
+    this.#latency[stage].add(durationMs);
+    this.#histograms[stage].add(durationMs);
+    this.onLatency?.(stage, durationMs);
+  }
 }
 
-function gpuFigures(): GpuFigures | null {
+/** What frames of this process hold on the GPU; null while it has none open. */
+export function gpuFigures(): GpuFigures | null {
   const gpu = currentGpu();
   if (gpu === undefined) return null;
   const { inUse, inUseBytes, idleBytes } = gpu.pool.stats;

@@ -9,6 +9,7 @@ import type { OverlayOptions } from "./loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
 import type { ChannelFigures, SideChannels } from "./side_channels.ts";
+import type { LatencyHistograms } from "./latency_histograms.ts";
 
 /** Audio codec of the output: `source` copies what comes in where MPEG-TS can carry it. */
 export type OutputAudioCodec = "opus" | "aac" | "source";
@@ -209,4 +210,16 @@ export interface SessionMetrics extends ChannelFigures {
   readonly time_to_first_frame_ms: number | null;
   /** What the processor's `getMetrics()` returned. */
   readonly processor: Readonly<Record<string, unknown>>;
+}
+
+/** Figures of a session for monitoring, beside {@linkcode SessionMetrics}. Structured-cloneable. */
+export interface SessionDetails {
+  /** Input segments that were begun. */
+  readonly segments_in: number;
+  /** Bytes that were read from the input channel. */
+  readonly input_bytes: number;
+  /** `error_count` has these, and one more where the session failed. */
+  readonly errors_by_stage: Readonly<Partial<Record<Stage, number>>>;
+  /** How long the frames took that were written. */
+  readonly latency: LatencyHistograms;
 }

@@ -49,7 +49,12 @@ export class Chain implements AsyncDisposable {
   }
 
   /** Starts both; `args` are those of `serve`. Ready when the worker is idle. */
-  static async start(...args: string[]): Promise<Chain> {
+  static start(...args: string[]): Promise<Chain> {
+    return Chain.startWith({}, ...args);
+  }
+
+  /** The same with variables of the worker's environment. */
+  static async startWith(env: Record<string, string>, ...args: string[]): Promise<Chain> {
     const server = new TrickleServer();
     server.listen();
     try {
@@ -57,7 +62,7 @@ export class Chain implements AsyncDisposable {
         ...["--log-level", "warning"],
         ...ROOMY_QUEUE,
         ...args,
-      ]);
+      ], { env });
       const chain = new Chain(server, worker);
       await chain.untilHealth("IDLE");
       return chain;

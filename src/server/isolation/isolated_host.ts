@@ -42,6 +42,8 @@ export interface IsolatedHostOptions {
  */
 export class IsolatedHost implements StreamHost {
   readonly settled: Promise<void>;
+  /** They are not counted over there. */
+  readonly droppedMessages = 0;
   readonly #options: IsolatedHostOptions;
   readonly #link: Link;
   readonly #settled = Promise.withResolvers<void>();

@@ -9,6 +9,7 @@ import { describeError, type ProcessorError, roomLogger } from "../../base/mod.t
 import {
   abandonStream,
   type LoadingUpdate,
+  type SessionDetails,
   type SessionEnd,
   type SessionMetrics,
   type SessionState,
@@ -118,6 +119,12 @@ export class IsolatedSession implements StreamSession {
   /** Figures of the last quarter of a second. */
   metrics(): SessionMetrics {
     if (this.#snapshot !== undefined) return this.#snapshot.metrics;
+    throw new TypeError("Cannot give the figures of a session that was not opened");
+  }
+
+  /** More of the last quarter of a second. */
+  details(): SessionDetails {
+    if (this.#snapshot !== undefined) return this.#snapshot.details;
     throw new TypeError("Cannot give the figures of a session that was not opened");
   }
 

@@ -13,6 +13,7 @@ import {
 } from "../../base/mod.ts";
 import type {
   LoadingUpdate,
+  SessionDetails,
   SessionEnd,
   SessionEvent,
   SessionMetrics,
@@ -74,6 +75,7 @@ export interface StreamSnapshot {
   readonly state: SessionState;
   readonly params: StreamParams;
   readonly metrics: SessionMetrics;
+  readonly details: SessionDetails;
   readonly processorHangs: boolean;
 }
 

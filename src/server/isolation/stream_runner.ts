@@ -142,6 +142,7 @@ export class StreamRunner {
       params,
       processorHangs,
       metrics: session.metrics(),
+      details: session.details(),
       ffmpegPids: runningFfmpegPids(),
     });
   }

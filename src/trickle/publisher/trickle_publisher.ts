@@ -7,6 +7,7 @@
 import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
 import { INDEX_NEXT, trimChannelUrl } from "../protocol.ts";
 import type { SegmentSink, SegmentWriter } from "../segments.ts";
+import { separateCredentials } from "../transport/url_credentials.ts";
 import { ChannelCommands } from "./channel_commands.ts";
 import { OutgoingSegment, type SegmentOwner } from "./outgoing_segment.ts";
 import { askNext, findBeginning, type PublisherBeginning } from "./start_index.ts";
@@ -29,7 +30,7 @@ const MAX_PENDING_MESSAGES = 1000;
  * `TRICKLE_NOT_FOUND` (it does not exist) or the failure of the last of several segments in a row.
  */
 export class TricklePublisher implements SegmentSink {
-  /** The channel's URL, without a slash at its end. */
+  /** The channel's URL, without a slash at its end, a user name or a password. */
   readonly url: string;
   readonly #settings: PublisherSettings;
   readonly #stats: MutablePublisherStats = {
@@ -59,8 +60,10 @@ export class TricklePublisher implements SegmentSink {
 
   /** Creates a publisher that sends nothing yet. Throws a `RangeError` for options out of range. */
   constructor(url: string | URL, options: TricklePublisherOptions = {}) {
-    this.url = trimChannelUrl(url);
-    this.#settings = resolvePublisherOptions(options);
+    const settings = resolvePublisherOptions(options);
+    const address = separateCredentials(trimChannelUrl(url), settings.transport);
+    this.url = address.url;
+    this.#settings = { ...settings, transport: address.transport };
     this.#commands = new ChannelCommands(this.url, this.#settings);
     this.#owner = this.#createOwner();
     const { signal } = options;

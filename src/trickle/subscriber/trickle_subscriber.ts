@@ -6,6 +6,7 @@
 
 import { pause } from "../clock.ts";
 import { trimChannelUrl } from "../protocol.ts";
+import { separateCredentials } from "../transport/url_credentials.ts";
 import type { InputSegment, SegmentSource } from "../segments.ts";
 import { SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
@@ -33,7 +34,7 @@ import {
  * iteration: {@linkcode outcome} tells the difference.
  */
 export class TrickleSubscriber implements SegmentSource {
-  /** The channel's URL, without a slash at its end. */
+  /** The channel's URL, without a slash at its end, a user name or a password. */
   readonly url: string;
   readonly #settings: SubscriberSettings;
   readonly #buffer: ReceiveBuffer;
@@ -57,8 +58,10 @@ export class TrickleSubscriber implements SegmentSource {
 
   /** Creates a subscriber that does nothing yet. Throws a `RangeError` for options out of range. */
   constructor(url: string | URL, options: TrickleSubscriberOptions = {}) {
-    this.url = trimChannelUrl(url);
-    this.#settings = resolveSubscriberOptions(options);
+    const settings = resolveSubscriberOptions(options);
+    const address = separateCredentials(trimChannelUrl(url), settings.transport);
+    this.url = address.url;
+    this.#settings = { ...settings, transport: address.transport };
     this.#buffer = new ReceiveBuffer({
       maxBytes: this.#settings.maxBufferedBytes,
       maxSegments: this.#settings.maxBufferedSegments,

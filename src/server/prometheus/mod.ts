@@ -1,0 +1,10 @@
+/**
+ * Metrics for Prometheus: pure functions from the figures of a worker to text.
+ *
+ * @module
+ */
+
+export { FAMILIES } from "./families.ts";
+export { metricsEndpoint, MetricsExporter, metricsResponse } from "./metrics_exporter.ts";
+export type { ProcessFigures, ServerFigures, StreamFigures } from "./server_figures.ts";
+export { type LedgerFigures, type RejectReason, StreamLedger } from "./stream_ledger.ts";

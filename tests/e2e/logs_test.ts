@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { findChild } from "./children.ts";
+import { makeTestClip } from "./clips.ts";
+import { Chain, until } from "./harness.ts";
+
+const TALKATIVE = new URL("processors/talkative.ts", import.meta.url).pathname;
+/** Rooms whose records are about a stream, always, in a worker that has one. */
+const STREAM_ROOMS = ["runnel.session", "runnel.codec", "runnel.trickle"];
+
+interface LogLine {
+  readonly time: string;
+  readonly level: string;
+  readonly logger: string;
+  readonly message: string;
+  readonly stream?: string;
+}
+
+Deno.test("in a JSON log every record about a stream carries its id, whoever wrote it", async () => {
+  const clip = await makeTestClip();
+  await using chain = await Chain.start(
+    ...["--log-format", "json", "--log-level", "debug", "--processor", TALKATIVE],
+  );
+  {
+    await using stream = await chain.open();
+    const feeding = stream.feed(clip, { speed: 1 });
+    await until(async () => (await chain.metrics()).frames_out > 5, "output");
+    const decoder = await findChild(chain.worker.pid, "rawvideo");
+    assert.ok(decoder !== undefined);
+    Deno.kill(decoder, "SIGKILL");
+    await feeding;
+    await stream.end();
+  }
+  const lines = chain.worker.log.map((line): LogLine => JSON.parse(line));
+  for (const { time, level, logger, message } of lines) {
+    assert.equal(new Date(time).toISOString(), time);
+    assert.match(level, /^(debug|info|warning|error)$/);
+    assert.match(logger, /^runnel\b/);
+    assert.equal(typeof message, "string");
+  }
+  const aboutStreams = lines.filter(({ logger }) =>
+    STREAM_ROOMS.some((room) => logger === room || logger.startsWith(`${room}.`))
+  );
+  assert.ok(aboutStreams.length > 5, `${aboutStreams.length}`);
+  for (const line of aboutStreams) assert.equal(line.stream, "stream0", JSON.stringify(line));
+  const rooms = new Set(aboutStreams.map(({ logger }) => logger));
+  assert.ok(rooms.has("runnel.session") && rooms.has("runnel.codec"), [...rooms].join());
+  const said = lines.filter(({ logger }) => logger === "runnel.processor")
+    .map(({ message, stream }) => `${stream}: ${message}`);
+  assert.equal(said.length, 3);
+  assert.equal(said[0], "undefined: Initialized with rtmp://example.com/");
+  assert.equal(said[1], "stream0: First of frames");
+  assert.match(said[2]!, /^stream0: Saw \d+ frames$/);
+  assert.equal(
+    lines.find(({ message }) => message === "Stream stream0 started")?.stream,
+    "stream0",
+  );
+});
+
+Deno.test("a text log names the stream of each record, and no credentials", async () => {
+  await using chain = await Chain.start("--log-level", "debug", "--processor", TALKATIVE);
+  const clip = await makeTestClip();
+  await chain.run(clip);
+  const log = chain.worker.log.join("\n");
+  assert.match(log, / INFO {2}processor: \[stream0\] First of frames$/m);
+  assert.match(log, / INFO {2}session: Stream stream0 ended: input-ended$/m);
+  assert.match(log, / DEBUG codec: \[stream0\] video decoder: started ffmpeg \d+$/m);
+  assert.doesNotMatch(log, /hunter2/);
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { TrickleError } from "../../src/base/mod.ts";
+import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+
+const CREDENTIALS = "us%40er:p%3Ass%";
+const AUTHORIZATION = `Basic ${btoa("us@er:p:ss%")}`;
+
+/** A trickle server behind a guard that wants a user name and a password. */
+class GuardedServer implements AsyncDisposable {
+  readonly trickle = new TrickleServer();
+  readonly seen: (string | null)[] = [];
+  readonly #http: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor() {
+    const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+    this.#http = Deno.serve(options, async (request) => {
+      const authorization = request.headers.get("authorization");
+      this.seen.push(authorization);
+      if (authorization === AUTHORIZATION) return await this.trickle.handler(request);
+      await request.body?.cancel();
+      return new Response(null, { status: 401 });
+    });
+  }
+
+  url(channel: string, credentials = CREDENTIALS): string {
+    return `http://${credentials}@127.0.0.1:${this.#http.addr.port}/${channel}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.trickle[Symbol.asyncDispose]();
+    await this.#http.shutdown();
+  }
+}
+
+Deno.test("the credentials of a URL go with every request, and are not in the address", async () => {
+  await using server = new GuardedServer();
+  const publisher = new TricklePublisher(server.url("a"), { autocreate: true });
+  const writer = await publisher.next();
+  await writer.write(new Uint8Array([1, 2, 3]));
+  await writer.close();
+  await using subscriber = new TrickleSubscriber(server.url("a/"), { start: 0 });
+  for await (const segment of subscriber) {
+    const bytes = await Array.fromAsync(segment.body);
+    assert.deepEqual([...bytes[0]!], [1, 2, 3]);
+    break;
+  }
+  await publisher.close();
+  assert.ok(server.seen.length >= 3);
+  for (const authorization of server.seen) assert.equal(authorization, AUTHORIZATION);
+  assert.equal(publisher.url, server.url("a").replace(`${CREDENTIALS}@`, ""));
+  assert.equal(subscriber.url, publisher.url);
+});
+
+Deno.test("an error does not name the credentials of a URL", async () => {
+  await using server = new GuardedServer();
+  await using publisher = new TricklePublisher(server.url("a", "user:hunter2"), {
+    autocreate: true,
+    maxFailures: 1,
+  });
+  await assert.rejects(async () => {
+    const writer = await publisher.next();
+    await writer.write(new Uint8Array(1));
+    await writer.close();
+    await publisher.next();
+  }, (error) => {
+    assert.ok(error instanceof TrickleError);
+    assert.doesNotMatch(`${error.message} ${JSON.stringify(error.context)}`, /hunter2|user/);
+    return true;
+  });
+});
