@@ -227,11 +227,18 @@ export class VideoFrame implements Picture {
   }
 
   /**
-   * A second frame over the same pixels: they go back to their pool when both are closed. Throws a
-   * `TypeError` on a closed frame.
+   * A second frame over the same pixels, at the same time unless another is given: they go back to their
+   * pool when both are closed. Throws a `TypeError` on a closed frame, and a `RangeError` for a time
+   * that cannot be.
    */
-  share(): VideoFrame {
-    return this.#with(this.#open("share()").share());
+  share(ptsTicks: number = this.timestamp, timeBase: Rational = this.timeBase): VideoFrame {
+    const pixels = this.#open("share()").share();
+    try {
+      return new VideoFrame({ pixels, ptsTicks, timeBase, metadata: this.metadata });
+    } catch (error) {
+      pixels.close();
+      throw error;
+    }
   }
 
   /** A copy with its own pixels, which outlives this frame. Throws like {@linkcode convert}. */

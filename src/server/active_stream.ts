@@ -12,6 +12,7 @@ import type {
   SessionState,
   StreamParams,
 } from "../session/mod.ts";
+import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { StartRequest } from "./schemas.ts";
 
 /** What the server needs of a session: `Session` is one. */
@@ -33,6 +34,8 @@ export interface StreamSession extends AsyncDisposable {
   sendEvent(event: unknown, type: string): void;
   /** Changes what the loading overlay says. */
   setLoading(update: LoadingUpdate): void;
+  /** Gives a frame to a stream without an input; see `Session.sendFrame`. */
+  sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean>;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
   /** More figures of this moment, for `/metrics`; without it there are no histograms. */
@@ -109,6 +112,11 @@ export class ActiveStream {
   /** Changes what the loading overlay says; throws as the session does. */
   setLoading(update: LoadingUpdate): void {
     this.#session.setLoading(update);
+  }
+
+  /** Gives a frame to a stream without an input; rejects as the session does. */
+  async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
+    return await this.#session.sendFrame(frame);
   }
 
   /** Figures of this moment. */

@@ -7,7 +7,8 @@
 import type { RequestHandler } from "@std/http/unstable-route";
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import { type FrameProcessor, resolveProcessor } from "../processor/mod.ts";
-import { openTrickleSession, type StreamParams } from "../session/mod.ts";
+import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import { type LoadingUpdate, openTrickleSession, type StreamParams } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 import { collectFigures } from "./collect_figures.ts";
 import { HostPool } from "./host_pool.ts";
@@ -103,6 +104,20 @@ export class StreamServer implements AsyncDisposable {
   /** Publishes an event of the application; see {@linkcode sendData}. */
   sendEvent(event: unknown, type: string, streamId?: string): void {
     this.#stream(streamId).sendEvent(event, type);
+  }
+
+  /**
+   * Gives a frame to a stream that was started without `subscribe_url`: it goes through the processor
+   * and out as if it had been read. It stays the caller's; times must grow. Resolves once there is room
+   * for the next, to false when the stream takes none any more. See {@linkcode sendData} for the id.
+   */
+  async sendFrame(frame: VideoFrame | AudioFrame, streamId?: string): Promise<boolean> {
+    return await this.#stream(streamId).sendFrame(frame);
+  }
+
+  /** Changes what the loading overlay of a stream says; see {@linkcode sendData}. */
+  setLoading(update: LoadingUpdate, streamId?: string): void {
+    this.#stream(streamId).setLoading(update);
   }
 
   /** Changes the parameters of a stream as a request would; see {@linkcode sendData}. */

@@ -247,6 +247,69 @@ class ProcessedAudio extends CodedAudio {
   }
 }
 
+/** Sound of the application, which was never encoded, given to the processor and encoded. */
+export class FedAudio extends CodedAudio {
+  readonly #encoder: AudioEncoder;
+  readonly #process: ProcessAudio | undefined;
+  readonly #pumping: Promise<void>;
+  /** The frames' form; others are converted to it. */
+  readonly shape: { readonly sampleRate: number; readonly channels: number };
+
+  /** Starts the encoder for frames of this shape. */
+  constructor(
+    options: Omit<AudioPathOptions, "stream">,
+    shape: { readonly sampleRate: number; readonly channels: number },
+  ) {
+    const codec = options.outputCodec === "aac" ? "aac" : "opus";
+    super({ ...options, stream: encodedStream(codec, shape) }, codec);
+    const { sampleRate, channels } = this.output;
+    const { process, signal } = options;
+    this.shape = shape;
+    this.#process = process;
+    const timeBase = MPEG_TIME_BASE;
+    this.#encoder = new AudioEncoder({ timeBase, codec, sampleRate, channels, shape, signal });
+    this.#pumping = this.#pump();
+    this.watch(this.#pumping);
+  }
+
+  get codecRestarts(): number {
+    return this.#encoder.stats.restarts;
+  }
+
+  get packetsLost(): number {
+    return this.#encoder.stats.lostFrames;
+  }
+
+  /** Packets do not come here. */
+  write(): Promise<void> {
+    throw new TypeError("Cannot write packets where the application gives frames");
+  }
+
+  /** Processes and encodes sound. */
+  async writeFrame(frame: AudioFrame): Promise<void> {
+    for (const processed of await this.#process?.(frame) ?? [frame]) {
+      await this.#encoder.encode({
+        samples: processed.samples,
+        sampleRate: processed.sampleRate,
+        ptsTicks: rescaleTicks(processed.timestamp, processed.timeBase, MPEG_TIME_BASE),
+      });
+    }
+  }
+
+  async finish(): Promise<void> {
+    await this.#encoder.flush();
+    await this.#pumping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#encoder[Symbol.asyncDispose]();
+  }
+
+  async #pump(): Promise<void> {
+    for await (const packet of this.#encoder.packets()) await this.emit(packet);
+  }
+}
+
 /** What an encoder is told to write, as the output's tables need it before its first packet. */
 export function encodedStream(
   codec: "aac" | "opus",

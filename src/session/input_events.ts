@@ -5,6 +5,7 @@
  */
 
 import { describeError, MediaError } from "../base/mod.ts";
+import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { MpegTsDemuxer, type TsEvent } from "../media/mpegts/mod.ts";
 import type { SegmentSource } from "../trickle/mod.ts";
 
@@ -15,6 +16,10 @@ export type InputEvent =
   | { readonly kind: "segment"; readonly seq: number }
   /** Something is missing here: decoding goes on at the next keyframe. */
   | { readonly kind: "gap"; readonly skippedSegments: number }
+  /** A frame that is decoded already: pictures of the application; whoever reads it closes it. */
+  | { readonly kind: "video-frame"; readonly frame: VideoFrame }
+  /** The same of sound. */
+  | { readonly kind: "audio-frame"; readonly frame: AudioFrame }
   /** Input that cannot be used; reading goes on. */
   | { readonly kind: "error"; readonly error: Error };
 

@@ -5,7 +5,7 @@
  */
 
 import { MediaError, MPEG_TIME_BASE } from "../base/mod.ts";
-import { VideoFrame } from "../frames/mod.ts";
+import { type AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { type DecodedVideo, type PictureSize, VideoDecoder } from "../media/codec/mod.ts";
 import type { UnsupportedStream } from "../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../media/types.ts";
@@ -32,6 +32,8 @@ export interface InputHandlers {
   onVideo(frame: VideoFrame): Promise<void>;
   /** An access unit of audio. */
   onAudio(packet: Packet): Promise<void>;
+  /** Sound that is decoded already. @default dropped */
+  onAudioFrame?(frame: AudioFrame): Promise<void>;
   /** Something that is wrong with the input; reading goes on. */
   onError(error: Error, stage: Stage): void;
 }
@@ -63,6 +65,8 @@ export class MediaInput implements AsyncDisposable {
   #needsKeyframe = true;
   #beforeKeyframe = 0;
   #sawSegment = false;
+  /** Of the application's frames. */
+  #lastFrameTicks: number | undefined;
   #reportedUnsupported = new Set<string>();
 
   /** Creates the input; {@linkcode run} reads it. */
@@ -135,6 +139,12 @@ export class MediaInput implements AsyncDisposable {
         if (event.stream === "video") return await this.#takeVideo(event.packet);
         meters.audioArrived();
         return await handlers.onAudio(event.packet);
+      case "video-frame":
+        return await this.#takeFrame(event.frame);
+      case "audio-frame":
+        sync.noteInput("audio", event.frame.timestamp);
+        meters.audioArrived();
+        return await handlers.onAudioFrame?.(event.frame);
     }
   }
 
@@ -191,6 +201,31 @@ export class MediaInput implements AsyncDisposable {
     this.#pumping.catch(() => {}); // thrown where the decoder is drained
   }
 
+  /** A frame of the application: it was never encoded. */
+  async #takeFrame(frame: VideoFrame): Promise<void> {
+    const { meters, sync, handlers, pixelFormat } = this.#options;
+    const { timestamp, width, height, color } = frame;
+    sync.noteInput("video", timestamp);
+    meters.frameArrived(timestamp);
+    if (timestamp <= (this.#lastFrameTicks ?? -Infinity)) {
+      meters.framesDropped("late");
+      return frame.close();
+    }
+    if (this.#lastFrameTicks === undefined) {
+      handlers.onFirstSegment();
+      handlers.onVideoStream({
+        kind: "video",
+        codec: "h264",
+        width,
+        height,
+        reorderDepth: 0,
+        color,
+      });
+    }
+    this.#lastFrameTicks = timestamp;
+    await handlers.onVideo(await inFormat(frame, pixelFormat));
+  }
+
   async #takeVideo(packet: Packet): Promise<void> {
     const { meters } = this.#options;
     meters.frameArrived(packet.ptsTicks);
@@ -224,6 +259,14 @@ export class MediaInput implements AsyncDisposable {
     await this.#decoder.flush();
     await this.#pumping;
   }
+}
+
+/** The frame in the layout that the processor takes, in CPU memory. */
+async function inFormat(frame: VideoFrame, pixelFormat: PixelFormat): Promise<VideoFrame> {
+  if (frame.location === "gpu") await frame.to("cpu");
+  if (frame.pixelFormat === pixelFormat) return frame;
+  using other = frame;
+  return other.convert(pixelFormat);
 }
 
 function toFrame(decoded: DecodedVideo): VideoFrame {

@@ -10,7 +10,7 @@ import type { PictureSize } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
-import { type AudioPath, createAudioPath } from "./audio_path.ts";
+import { type AudioPath, createAudioPath, FedAudio } from "./audio_path.ts";
 import { AvSync, MAX_AUDIO_WAIT_MS } from "./av_sync.ts";
 import { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { InputEvent } from "./input_events.ts";
@@ -29,6 +29,8 @@ import { VideoPath } from "./video_path.ts";
 /** Options of a {@linkcode Pipeline}, with every default applied. */
 export interface PipelineOptions {
   readonly events: AsyncIterable<InputEvent>;
+  /** Whether the events are frames of the application. */
+  readonly isFed: boolean;
   readonly sink: SegmentSink | undefined;
   readonly guard: ProcessorGuard;
   readonly meters: StreamMeters;
@@ -120,6 +122,7 @@ export class Pipeline implements AsyncDisposable {
         onStreams: (streams) => this.#setStreams(streams),
         onVideo: (frame) => this.#videoPath.offer(frame),
         onAudio: (packet) => this.#takeAudio(packet),
+        onAudioFrame: (frame) => this.#takeAudioFrame(frame),
         onError: options.onError,
       },
     });
@@ -223,6 +226,8 @@ export class Pipeline implements AsyncDisposable {
     const { maxFps } = this.#limiter;
     const { width, height } = this.#size ?? video;
     const { color } = video;
+    // Frames of the application come without a description of the streams.
+    if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio?.output });
     this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
       frameRate: Number.isFinite(maxFps) ? maxFps : 30,
@@ -260,6 +265,23 @@ export class Pipeline implements AsyncDisposable {
 
   async #takeAudio(packet: Packet): Promise<void> {
     await this.#audio?.write(packet);
+  }
+
+  async #takeAudioFrame(frame: AudioFrame): Promise<void> {
+    const { guard, audioCodec } = this.#options;
+    if (this.#output === undefined && !guard.handlesAudio) return;
+    if (!(this.#audio instanceof FedAudio)) {
+      const path = new FedAudio({
+        outputCodec: audioCodec,
+        process: guard.handlesAudio ? (frame) => this.#processAudio(frame) : undefined,
+        emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
+        signal: this.#abort.signal,
+      }, { sampleRate: frame.sampleRate, channels: frame.channels });
+      this.#audio = path;
+      path.failure.catch((error) => this.#audioFailed.reject(error));
+      this.#output?.configure({ video: this.#video !== undefined, audio: path.output });
+    }
+    await (this.#audio as FedAudio).writeFrame(frame);
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {

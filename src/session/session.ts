@@ -6,7 +6,9 @@
 
 import { describeError, MediaError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
+import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
+import { FrameFeed } from "./frame_feed.ts";
 import { demuxSegments, type InputEvent } from "./input_events.ts";
 import type { LoadingUpdate } from "./loading_overlay.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -49,6 +51,8 @@ export class Session implements AsyncDisposable {
   readonly #stopRequested = Promise.withResolvers<void>();
   readonly #lastLogged = new Map<Stage, number>();
   readonly #settings: StreamSettings;
+  /** What is read where the stream has neither a source nor media. */
+  readonly #feed = new FrameFeed();
   readonly #channels: SessionChannels;
   #state: SessionState = "starting";
   #isReady = false;
@@ -147,6 +151,21 @@ export class Session implements AsyncDisposable {
     this.#pipeline.setLoading(update);
   }
 
+  /**
+   * Gives a frame to a stream that has no input: it goes through the processor as if it had been read.
+   * It stays the caller's. Times must grow. Resolves once there is room for the next; to false when the
+   * stream takes none any more. Rejects with a `TypeError` for a closed frame, or a stream with an input.
+   */
+  async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
+    const { source, media } = this.#options;
+    if (source !== undefined || media !== undefined) {
+      throw new TypeError(
+        `Cannot send a frame to stream ${this.id}: its frames come from its input`,
+      );
+    }
+    return await this.#feed.send(frame);
+  }
+
   /** The figures of this moment. */
   metrics(): SessionMetrics {
     this.#pipeline.updateMeters();
@@ -206,6 +225,7 @@ export class Session implements AsyncDisposable {
     const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#inputEvents()) ?? this.#inputEvents(),
+      isFed: this.#options.source === undefined && this.#options.media === undefined,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
       guard: this.#guard,
       meters: this.#meters,
@@ -232,15 +252,7 @@ export class Session implements AsyncDisposable {
   #inputEvents(): AsyncIterable<InputEvent> {
     const { source, media } = this.#options;
     if (media !== undefined) return media.events;
-    return source === undefined ? this.#noInput() : demuxSegments(source, this.#meters.input);
-  }
-
-  /** Without an input there is nothing to read, until the session is stopped. */
-  #noInput(): AsyncIterable<InputEvent> {
-    const stopped = this.#stopRequested.promise;
-    const next = (): Promise<IteratorResult<InputEvent>> =>
-      stopped.then(() => ({ done: true, value: undefined }));
-    return { [Symbol.asyncIterator]: () => ({ next }) };
+    return source === undefined ? this.#feed : demuxSegments(source, this.#meters.input);
   }
 
   async #run(): Promise<void> {
@@ -303,6 +315,7 @@ export class Session implements AsyncDisposable {
   async #finish(end: SessionEnd): Promise<void> {
     if (this.#state === "ended") return;
     clearTimeout(this.#forceTimer);
+    this.#feed[Symbol.dispose]();
     this.#pipeline.updateMeters();
     this.#meters.closeAccounts();
     if (end.reason === "failed") {
@@ -329,6 +342,7 @@ export class Session implements AsyncDisposable {
 
   async #closeSource(): Promise<void> {
     try {
+      this.#feed.close();
       this.#options.media?.close();
       await this.#options.source?.[Symbol.asyncDispose]();
     } catch (error) {

@@ -100,6 +100,10 @@ export class FakeSession implements StreamSession {
     return await this.ended;
   }
 
+  sendFrame(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   /** Ends the session as if by itself. */
   end(end: SessionEnd): void {
     this.state = "ended";

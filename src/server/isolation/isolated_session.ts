@@ -15,6 +15,7 @@ import {
   type SessionState,
   type StreamParams,
 } from "../../session/mod.ts";
+import { type AudioFrame, isVideoFrame, type VideoFrame } from "../../frames/mod.ts";
 import type { StreamSession } from "../active_stream.ts";
 import type { HostedStreamOptions } from "../stream_host.ts";
 import {
@@ -22,6 +23,7 @@ import {
   type IsolatedCall,
   type IsolatedStreamOptions,
   type PlainEvent,
+  type PlainFrame,
   type StreamSnapshot,
   type ToStream,
 } from "./messages.ts";
@@ -111,6 +113,17 @@ export class IsolatedSession implements StreamSession {
     this.#options.post({ type: "set-loading", update });
   }
 
+  /** Copies a frame to where the stream runs. */
+  async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
+    if (this.#options.options.subscribeUrl !== undefined) {
+      const { id } = this.#options.options;
+      throw new TypeError(`Cannot send a frame to stream ${id}: its frames come from its input`);
+    }
+    if (this.#state !== "running") return false;
+    this.#options.post({ type: "send-frame", frame: await toPlainFrame(frame) });
+    return true;
+  }
+
   /** The process ids of its ffmpeg children, a quarter of a second ago. */
   get ffmpegPids(): readonly number[] {
     return this.#snapshot?.ffmpegPids ?? [];
@@ -198,6 +211,17 @@ export class IsolatedSession implements StreamSession {
         "what it runs in is ended",
     );
   }
+}
+
+async function toPlainFrame(frame: VideoFrame | AudioFrame): Promise<PlainFrame> {
+  const { timestamp: ptsTicks, timeBase } = frame;
+  if (!isVideoFrame(frame)) {
+    const { samples, sampleRate } = frame;
+    return { kind: "audio", samples, sampleRate, ptsTicks, timeBase };
+  }
+  using shared = frame.share();
+  const { pixelFormat, width, height, color, data } = await shared.to("cpu");
+  return { kind: "video", pixelFormat, width, height, color, data, ptsTicks, timeBase };
 }
 
 /** What cannot be copied stays here. */

@@ -11,6 +11,7 @@ import {
   type ProcessorErrorCode,
   RunnelError,
 } from "../../base/mod.ts";
+import type { AudioFrameInit, VideoFrameInit } from "../../frames/mod.ts";
 import type {
   LoadingUpdate,
   SessionDetails,
@@ -54,6 +55,7 @@ export type ToStream =
   | { readonly type: "start" }
   | { readonly type: "send-data"; readonly text: string }
   | { readonly type: "send-event"; readonly event: unknown; readonly name: string }
+  | { readonly type: "send-frame"; readonly frame: PlainFrame }
   | { readonly type: "set-loading"; readonly update: LoadingUpdate }
   /** The end: everything is given back, and `disposed` said. */
   | { readonly type: "dispose" };
@@ -78,6 +80,11 @@ export interface StreamSnapshot {
   readonly details: SessionDetails;
   readonly processorHangs: boolean;
 }
+
+/** A frame of the application, its memory copied. */
+export type PlainFrame =
+  | ({ readonly kind: "video" } & VideoFrameInit)
+  | ({ readonly kind: "audio" } & AudioFrameInit);
 
 /** A record of LogTape, without what cannot be copied. */
 export interface PlainLogRecord {

@@ -6,12 +6,14 @@
 
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, roomLogger } from "../../base/mod.ts";
+import { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import { type FrameProcessor, importProcessor } from "../../processor/mod.ts";
 import { openTrickleSession, runningFfmpegPids, type Session } from "../../session/mod.ts";
 import { paramsOrThrow } from "../schemas.ts";
 import {
   type FromStream,
   type IsolatedCall,
+  type PlainFrame,
   type PlainLogRecord,
   toPlainError,
   toPlainEvent,
@@ -59,11 +61,22 @@ export class StreamRunner {
         return this.#session?.sendData(message.text);
       case "send-event":
         return this.#session?.sendEvent(message.event, message.name);
+      case "send-frame":
+        return await this.#sendFrame(message.frame);
       case "set-loading":
         return this.#session?.setLoading(message.update);
       case "dispose":
         return await this.#dispose();
     }
+  }
+
+  async #sendFrame(plain: PlainFrame): Promise<void> {
+    if (plain.kind === "audio") {
+      await this.#session?.sendFrame(new AudioFrame(plain));
+      return;
+    }
+    using frame = new VideoFrame(plain);
+    await this.#session?.sendFrame(frame);
   }
 
   async #initialize(message: Extract<ToStream, { type: "initialize" }>): Promise<void> {

@@ -1,0 +1,157 @@
+/** Streams whose frames the application gives, and streams whose frames go nowhere. */
+
+import assert from "node:assert/strict";
+import { AudioFrame, frameCounts, VideoFrame } from "../../src/frames/mod.ts";
+import { defineProcessor } from "../../src/processor/mod.ts";
+import { Session } from "../../src/session/mod.ts";
+import { decodeVideo, meanLuma } from "../e2e/decoding.ts";
+import { demux, joined, testClip } from "./clips.ts";
+import { MemorySink } from "./in_memory.ts";
+import { Rig, until } from "./rig.ts";
+
+const MILLISECONDS = { num: 1, den: 1_000 };
+
+function frameAt(ms: number, luma: number, size = { width: 64, height: 48 }): VideoFrame {
+  const lumaBytes = size.width * size.height;
+  const data = new Uint8Array(lumaBytes * 1.5).fill(luma, 0, lumaBytes).fill(128, lumaBytes);
+  const picture = { ...size, pixelFormat: "i420", data } as const;
+  return new VideoFrame({ ...picture, ptsTicks: ms, timeBase: MILLISECONDS });
+}
+
+function toneAt(ms: number): AudioFrame {
+  const samples = Float32Array.from({ length: 960 }, (_, i) => 0.25 * Math.sin(i / 10));
+  return new AudioFrame({
+    samples: [samples, samples],
+    sampleRate: 48_000,
+    ptsTicks: ms,
+    timeBase: MILLISECONDS,
+  });
+}
+
+function fedSession(options: Partial<ConstructorParameters<typeof Session>[0]> = {}): {
+  readonly session: Session;
+  readonly sink: MemorySink;
+} {
+  const sink = new MemorySink();
+  const session = new Session({
+    id: "fed",
+    processor: defineProcessor({})(),
+    sink,
+    targetFps: Infinity,
+    gopSeconds: 0.5,
+    pace: "complete",
+    ...options,
+  });
+  session.start();
+  return { session, sink };
+}
+
+Deno.test("frames of the application go through the processor and out, at their times", async () => {
+  const seen: number[] = [];
+  const { session, sink } = fedSession({
+    processor: defineProcessor({
+      video(frame) {
+        seen.push(frame.timestamp);
+        frame.data.fill(200, 0, frame.width * frame.height);
+        return frame;
+      },
+    })(),
+  });
+  for (let i = 0; i < 30; i++) {
+    using frame = frameAt(i * 40, 50);
+    assert.equal(await session.sendFrame(frame), true);
+  }
+  await until(() => session.metrics().frames_in === 30, "all frames");
+  assert.deepEqual(await session.stop(), { reason: "stopped" });
+  const times = Array.from({ length: 30 }, (_, i) => i * 3_600);
+  assert.deepEqual(seen, times);
+  const packets = demux(joined(sink.whole));
+  assert.equal(packets.filter(({ kind }) => kind === "video").length, 30);
+  const frames = await decodeVideo(joined(sink.whole));
+  assert.deepEqual(frames.map(({ ptsTicks }) => ptsTicks - frames[0]!.ptsTicks), times);
+  for (const { picture } of frames) {
+    const luma = meanLuma(picture, { x: 0, y: 0, width: 64, height: 48 });
+    assert.ok(Math.abs(luma - 200) < 4, `luma ${luma}`);
+  }
+  assert.equal(session.metrics().frames_out, 30);
+});
+
+Deno.test("sound of the application goes out beside its pictures", async () => {
+  const { session, sink } = fedSession();
+  for (let i = 0; i < 50; i++) {
+    await session.sendFrame(toneAt(i * 20));
+    if (i % 2 > 0) continue;
+    using frame = frameAt(i * 20, 90);
+    await session.sendFrame(frame);
+  }
+  await until(() => session.metrics().audio_packets_in === 50, "all sound");
+  await session.stop();
+  const audio = demux(joined(sink.whole)).filter(({ kind }) => kind === "audio");
+  assert.ok(audio.length >= 49, `${audio.length} packets`);
+  assert.equal(session.metrics().frames_out, 25);
+  assert.equal(session.metrics().audio_packets_out, audio.length);
+});
+
+Deno.test("a frame that goes back in time is dropped and counted", async () => {
+  const { session } = fedSession();
+  for (const ms of [0, 40, 40, 20, 80]) {
+    using frame = frameAt(ms, 60);
+    await session.sendFrame(frame);
+  }
+  await until(() => session.metrics().frames_in === 5, "all frames");
+  await session.stop();
+  const { frames_out, frames_dropped_by_reason } = session.metrics();
+  assert.deepEqual({ frames_out, frames_dropped_by_reason }, {
+    frames_out: 3,
+    frames_dropped_by_reason: { late: 2 },
+  });
+});
+
+Deno.test("frames that a stream takes no more are refused, and none is kept", async () => {
+  const open = frameCounts().open;
+  const { session } = fedSession();
+  await session.stop();
+  using frame = frameAt(0, 60);
+  assert.equal(await session.sendFrame(frame), false);
+  assert.equal(frameCounts().open, open);
+  const closed = frameAt(0, 60);
+  closed.close();
+  await assert.rejects(session.sendFrame(closed), { name: "TypeError" });
+});
+
+Deno.test("a stream with an input takes no frames of the application", async () => {
+  const rig = new Rig();
+  rig.session.start();
+  using frame = frameAt(0, 60);
+  await assert.rejects(rig.session.sendFrame(frame), {
+    name: "TypeError",
+    message: "Cannot send a frame to stream test: its frames come from its input",
+  });
+  await rig.session.stop();
+});
+
+Deno.test("a stream without an output still processes frames and sends data", async () => {
+  const data = new MemorySink();
+  const rig = new Rig();
+  const session = new Session({
+    id: "video to data",
+    processor: defineProcessor({
+      video(frame) {
+        session.sendData(JSON.stringify({ at: frame.timestamp }));
+        return null;
+      },
+    })(),
+    source: rig.source,
+    data,
+    pace: "complete",
+    targetFps: Infinity,
+  });
+  const clip = await testClip({ seconds: 1 });
+  session.start();
+  await rig.source.feed(clip.segments);
+  rig.source.end();
+  await session.ended;
+  const lines = new TextDecoder().decode(joined(data.whole)).trim().split("\n");
+  assert.deepEqual(lines.map((line) => JSON.parse(line).at), clip.videoTicks);
+  await rig.session.stop();
+});
