@@ -43,7 +43,10 @@ export interface TrickleSessionOptions
 /** What is opened from URLs here. */
 type ChannelEnds = Pick<SideChannels, "data" | "events" | "control" | "urls">;
 
-/** Sets up a session that reads one trickle channel and writes another. It starts with `start()`. */
+/**
+ * Sets up a session that reads one trickle channel and writes another. It starts with `start()`. Throws as
+ * the constructor of {@linkcode Session} does, and then nothing is open.
+ */
 export function openTrickleSession(options: TrickleSessionOptions): Session {
   const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls, ...rest } = options;
   const transport = tls === undefined ? {} : { tls };
@@ -69,22 +72,36 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
       waitForChannelMs: CHANNEL_GRACE_MS,
       ...transport,
     });
-  return new Session({
-    ...rest,
-    source,
-    sink: publishUrl === undefined ? undefined : publisher(publishUrl, MPEG_TS_MEDIA_TYPE),
-    data: sideSink(dataUrl, DATA_MEDIA_TYPE),
-    events: sideSink(eventsUrl, EVENTS_MEDIA_TYPE),
-    control: controlUrl === undefined ? undefined : control(controlUrl),
-    urls: {
-      subscribe_url: subscribeUrl,
-      publish_url: publishUrl,
-      control_url: controlUrl,
-      events_url: eventsUrl,
-      data_url: dataUrl,
-    },
-    ...(source === undefined
-      ? {}
-      : { inputFound: async () => (await source.outcome).kind !== "not-found" }),
-  });
+  const sink = publishUrl === undefined ? undefined : publisher(publishUrl, MPEG_TS_MEDIA_TYPE);
+  try {
+    return new Session({
+      ...rest,
+      source,
+      sink,
+      data: sideSink(dataUrl, DATA_MEDIA_TYPE),
+      events: sideSink(eventsUrl, EVENTS_MEDIA_TYPE),
+      control: controlUrl === undefined ? undefined : control(controlUrl),
+      urls: {
+        subscribe_url: subscribeUrl,
+        publish_url: publishUrl,
+        control_url: controlUrl,
+        events_url: eventsUrl,
+        data_url: dataUrl,
+      },
+      ...(source === undefined
+        ? {}
+        : { inputFound: async () => (await source.outcome).kind !== "not-found" }),
+    });
+  } catch (error) {
+    for (const end of [source, sink]) {
+      end?.[Symbol.asyncDispose]().then(
+        undefined,
+        (failure: unknown) =>
+          log.warn("A channel that was not used could not be given up: {reason}", {
+            reason: describeError(failure),
+          }),
+      );
+    }
+    throw error;
+  }
 }
