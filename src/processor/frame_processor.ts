@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ZodType } from "zod";
 import type { Logger } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { PixelFormat } from "../media/types.ts";
@@ -58,6 +59,8 @@ export abstract class FrameProcessor {
   readonly timeoutMs: number = 10_000;
   /** Frames processed at once; results leave in order all the same. */
   readonly maxInFlight: number = 1;
+  /** The processor's parameters, a zod object: documented in `/openapi.json`. */
+  readonly paramsSchema?: ZodType;
 
   /** Loads models and the like, once, before the first stream. Throwing makes the worker unusable. */
   initialize(_context: ProcessorContext): void | Promise<void> {}

@@ -6,10 +6,11 @@
 
 import type { ProcessorSource } from "../processor/mod.ts";
 import type { OutputAudioCodec, TlsOptions, TrickleSessionOptions } from "../session/mod.ts";
+import type { HttpOptions } from "./http_options.ts";
 import type { StreamSession } from "./active_stream.ts";
 
 /** Options of a `StreamServer`. */
-export interface StreamServerOptions {
+export interface StreamServerOptions extends HttpOptions {
   /**
    * What every frame goes through: an instance, or a class or factory that is used once when the
    * server starts. It serves one stream at a time.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withoutCredentials } from "../base/mod.ts";
 import type { SessionMetrics } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 
@@ -95,7 +96,7 @@ export function currentStateOf(snapshot: ServerSnapshot): CurrentState {
     active_streams: streams.length,
     client_active: streams.length > 0,
     client_running: streams.some((stream) => stream.running),
-    error_message: pipeline.kind === "failed" ? pipeline.reason : lastError ?? null,
+    error_message: pipeline.kind === "failed" ? pipeline.reason : shown(lastError),
   };
 }
 
@@ -109,14 +110,18 @@ export function statusOf(snapshot: ServerSnapshot): StatusBody {
     ...state,
     fps: stream === undefined || metrics === undefined ? NO_FPS : metrics.fps,
     current_params: stream === undefined ? null : {
-      subscribe_url: stream.request.subscribe_url ?? null,
-      publish_url: stream.request.publish_url ?? null,
+      subscribe_url: shown(stream.request.subscribe_url),
+      publish_url: shown(stream.request.publish_url),
       gateway_request_id: stream.id,
     },
     metrics: metrics === undefined
       ? {}
       : { ...metrics, gpu_memory_mb: numberOrNull(metrics.processor["gpu_memory_mb"]) },
   };
+}
+
+function shown(text: string | undefined): string | null {
+  return text === undefined ? null : withoutCredentials(text);
 }
 
 function numberOrNull(value: unknown): number | null {

@@ -5,13 +5,20 @@
  * @module
  */
 
-import { ConfigError, describeError, ProcessorError, roomLogger } from "../base/mod.ts";
+import {
+  ConfigError,
+  describeError,
+  ProcessorError,
+  roomLogger,
+  withoutCredentials,
+} from "../base/mod.ts";
 import { discardBody, readJsonBody } from "./json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "./responses.ts";
 import type { Endpoint } from "./route_table.ts";
 import { type Validated, validateParams, validateStart } from "./schemas.ts";
 import type { StreamRegistry } from "./stream_registry.ts";
+import { STREAM_ROUTES } from "./stream_routes.ts";
 
 const log = roomLogger("server");
 
@@ -19,29 +26,12 @@ const log = roomLogger("server");
 export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
   const endpoints = new StreamEndpoints(registry);
   return [
+    { ...STREAM_ROUTES.start, handler: (request) => endpoints.start(request) },
+    { ...STREAM_ROUTES.params, handler: (request) => endpoints.updateParams(request) },
+    { ...STREAM_ROUTES.stop, handler: (request) => endpoints.stop(request) },
+    { ...STREAM_ROUTES.status, handler: () => Response.json(statusOf(registry.snapshot())) },
     {
-      method: "POST",
-      paths: ["/api/stream/start", "/stream/start", "/live-video-to-video"],
-      handler: (request) => endpoints.start(request),
-    },
-    {
-      method: "POST",
-      paths: ["/api/stream/params", "/stream/params"],
-      handler: (request) => endpoints.updateParams(request),
-    },
-    {
-      method: "POST",
-      paths: ["/api/stream/stop", "/stream/stop"],
-      handler: (request) => endpoints.stop(request),
-    },
-    {
-      method: "GET",
-      paths: ["/api/stream/status", "/stream/status"],
-      handler: () => Response.json(statusOf(registry.snapshot())),
-    },
-    {
-      method: "GET",
-      paths: ["/health"],
+      ...STREAM_ROUTES.health,
       handler: () => Response.json({ status: healthOf(registry.snapshot()) }),
     },
   ];
@@ -118,7 +108,9 @@ class StreamEndpoints {
   #failWith(error: unknown, doing: string): Response {
     const isCallers = error instanceof ConfigError || error instanceof ProcessorError;
     const reason = describeError(error);
-    if (!isCallers) log.error("Cannot {doing}: {reason}", { doing, reason });
+    if (!isCallers) {
+      log.error("Cannot {doing}: {reason}", { doing, reason: withoutCredentials(reason) });
+    }
     const message = reason.startsWith("Cannot ") ? reason : `Cannot ${doing}: ${reason}`;
     return this.#fail(isCallers ? 400 : 500, message);
   }

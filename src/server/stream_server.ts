@@ -4,18 +4,23 @@
  * @module
  */
 
-import type { RequestHandler } from "@std/http/unstable-route";
+import manifest from "../../deno.json" with { type: "json" };
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import { resolveProcessor } from "../processor/mod.ts";
 import { openTrickleSession, type TrickleSessionOptions } from "../session/mod.ts";
+import { HardwareMonitor } from "./hardware.ts";
+import { type OpenHttp, prepareHttp } from "./http_surface.ts";
 import { InterruptGuard } from "./interrupt.ts";
+import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
 import { ProcessorHost } from "./processor_host.ts";
 import { failure } from "./responses.ts";
-import { createRoutes, normalizePrefix } from "./route_table.ts";
+import { type HttpHandler, normalizePrefix } from "./route_table.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
+import { STREAM_PATHS } from "./stream_routes.ts";
+import { systemEndpoints } from "./system_endpoints.ts";
 
 const log = roomLogger("server");
 
@@ -47,14 +52,20 @@ export class StreamServer implements AsyncDisposable {
   #http: Deno.HttpServer<Deno.NetAddr> | undefined;
   #host: ProcessorHost | undefined;
   #registry: StreamRegistry | undefined;
-  #routes: RequestHandler | undefined;
+  #handler: HttpHandler | undefined;
+  readonly #openHttp: OpenHttp;
+  #started: Promise<Deno.NetAddr> | undefined;
   #stopping: Promise<void> | undefined;
 
-  /** Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix. */
+  /**
+   * Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix and a
+   * `ConfigError` for a token, routes, folders or CORS options that cannot be used.
+   */
   constructor(options: StreamServerOptions) {
     this.#options = options;
     this.#prefix = normalizePrefix(options.prefix ?? "");
     this.capabilityName = options.capabilityName ?? "runnel";
+    this.#openHttp = this.#prepareHttp();
   }
 
   /** Where it listens. Throws a `TypeError` before {@linkcode start}. */
@@ -80,28 +91,16 @@ export class StreamServer implements AsyncDisposable {
   }
 
   /**
-   * Listens and begins to initialize the processor in the background. Rejects with a `ConfigError`
-   * where the address cannot be had or the factory throws, and with a `TypeError` the second time.
+   * Runs the startup hooks, listens and begins to initialize the processor in the background. Rejects
+   * with a `ConfigError` where a hook fails, the address cannot be had or the factory throws, and with a
+   * `TypeError` the second time.
    */
-  start(): Promise<Deno.NetAddr> {
-    return Promise.try(() => {
-      if (this.#http !== undefined || this.#stopping !== undefined) {
-        throw new TypeError("Cannot start: this server was started before; create another");
-      }
-      const processor = resolveProcessor(this.#options.processor);
-      const { signal, openSession = openTrickleSession } = this.#options;
-      this.#http = this.#listen();
-      this.#host = new ProcessorHost(processor, this.#abort.signal);
-      this.#registry = new StreamRegistry({
-        host: this.#host,
-        defaults: this.#sessionDefaults(),
-        openSession,
-      });
-      this.#routes = createRoutes(streamEndpoints(this.#registry), this.#prefix);
-      signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
-      if (signal?.aborted) this.#stopOnAbort();
-      return this.address;
-    });
+  async start(): Promise<Deno.NetAddr> {
+    if (this.#started !== undefined || this.#stopping !== undefined) {
+      throw new TypeError("Cannot start: this server was started before; create another");
+    }
+    this.#started = this.#start();
+    return await this.#started;
   }
 
   /**
@@ -109,7 +108,7 @@ export class StreamServer implements AsyncDisposable {
    * of the options. A second SIGINT or SIGTERM ends the process at once.
    */
   async runForever(): Promise<void> {
-    if (this.#http === undefined) await this.start();
+    await (this.#started ?? this.start());
     using _guard = new InterruptGuard(this.#stopOnAbort);
     await this.#http!.finished;
     await this.stop();
@@ -132,6 +131,26 @@ export class StreamServer implements AsyncDisposable {
     });
   };
 
+  async #start(): Promise<Deno.NetAddr> {
+    await runStartupHooks(this.#options.onStartup ?? []);
+    if (this.#stopping !== undefined) {
+      throw new TypeError("Cannot start: this server was stopped before it listened");
+    }
+    const processor = resolveProcessor(this.#options.processor);
+    const { signal, openSession = openTrickleSession } = this.#options;
+    this.#http = this.#listen();
+    this.#host = new ProcessorHost(processor, this.#abort.signal);
+    this.#registry = new StreamRegistry({
+      host: this.#host,
+      defaults: this.#sessionDefaults(),
+      openSession,
+    });
+    this.#handler = this.#openHttp(streamEndpoints(this.#registry), processor.paramsSchema);
+    signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
+    if (signal?.aborted) this.#stopOnAbort();
+    return this.address;
+  }
+
   #sessionDefaults(): Partial<TrickleSessionOptions> {
     const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls } = this.#options;
     return {
@@ -143,11 +162,35 @@ export class StreamServer implements AsyncDisposable {
     };
   }
 
+  #prepareHttp(): OpenHttp {
+    const options = this.#options;
+    const { appVersion = "0.0.0", version = manifest.version, pipeline = "byoc" } = options;
+    const identity = {
+      pipeline,
+      modelId: options.modelId ?? this.capabilityName,
+      version,
+      appVersion,
+    };
+    return prepareHttp({
+      http: options,
+      prefix: this.#prefix,
+      title: this.capabilityName,
+      version: appVersion,
+      streamPaths: STREAM_PATHS,
+      endpoints: systemEndpoints({
+        identity,
+        hardware: new HardwareMonitor(),
+        pipeline: () => this.#host?.state ?? { kind: "loading" },
+        stopping: () => this.#stopping !== undefined,
+      }),
+    });
+  }
+
   #listen(): Deno.HttpServer<Deno.NetAddr> {
     const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
     const options = { hostname, port, signal: this.#cut.signal, onListen: () => {}, onError };
     try {
-      return Deno.serve(options, (request) => this.#routes!(request));
+      return Deno.serve(options, (request) => this.#handler!(request));
     } catch (error) {
       const reason = error instanceof Deno.errors.AddrInUse
         ? "another program does; choose another port, or 0 for a free one"
@@ -164,6 +207,7 @@ export class StreamServer implements AsyncDisposable {
     this.#abort.abort();
     await this.#registry?.close();
     await this.#host?.[Symbol.asyncDispose]();
+    if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     if (this.#http === undefined) return;
     // A client that neither reads nor leaves must not hold the server up.
     const timer = setTimeout(() => this.#cut.abort(), SHUTDOWN_GRACE_MS);
