@@ -96,7 +96,7 @@ export function currentStateOf(snapshot: ServerSnapshot): CurrentState {
     active_streams: streams.length,
     client_active: streams.length > 0,
     client_running: streams.some((stream) => stream.running),
-    error_message: pipeline.kind === "failed" ? pipeline.reason : shown(lastError),
+    error_message: shown(pipeline.kind === "failed" ? pipeline.reason : lastError),
   };
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { withoutCredentials } from "../base/mod.ts";
 import {
   appVersionBody,
   hardwareInfoBody,
@@ -74,7 +75,7 @@ function readiness({ stopping, pipeline }: SystemSources): Response {
 }
 
 function notReady(status: string, reason: string): Response {
-  return Response.json({ status, reason }, { status: 503 });
+  return Response.json({ status, reason: withoutCredentials(reason) }, { status: 503 });
 }
 
 function get(path: string, doc: EndpointDoc, handler: HttpHandler): Endpoint {

@@ -13,6 +13,7 @@ import type {
 } from "../../src/session/mod.ts";
 import {
   type CurrentState,
+  type HttpOptions,
   type StatusBody,
   type StatusMetrics,
   StreamServer,
@@ -134,7 +135,7 @@ export interface TestServer extends AsyncDisposable {
   readonly server: StreamServer;
   readonly sessions: FakeSession[];
   /** Sends a request; a body that is not a string is sent as JSON. */
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  call(method: string, path: string, body?: unknown, headers?: HeadersInit): Promise<Answer>;
 }
 
 /** The fields of all answers together: which are there is what the tests look at. */
@@ -154,7 +155,7 @@ export interface Answer {
 }
 
 /** How a {@linkcode TestServer} differs from the default. */
-export interface TestServerOptions {
+export interface TestServerOptions extends HttpOptions {
   readonly processor?: TestProcessor | (() => TestProcessor);
   readonly prefix?: string;
   /** Prepares each session before the server has it. */
@@ -164,11 +165,12 @@ export interface TestServerOptions {
 /** Starts a server and waits for its processor, unless one was given. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const sessions: FakeSession[] = [];
+  const { onOpen: _onOpen, ...rest } = options;
   const server = new StreamServer({
+    ...rest,
     processor: options.processor ?? new TestProcessor(),
     host: "127.0.0.1",
     port: 0,
-    ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
     openSession: (request) => {
       const session = new FakeSession(request);
       options.onOpen?.(session);
@@ -181,17 +183,22 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   return {
     server,
     sessions,
-    call: (method, path, body) => send(server.url + path, method, body),
+    call: (method, path, body, headers) => send(server.url + path, { method, body, headers }),
     [Symbol.asyncDispose]: () => server.stop(),
   };
 }
 
-async function send(url: string, method: string, body: unknown): Promise<Answer> {
+async function send(
+  url: string,
+  { method, body, headers }: { method: string; body: unknown; headers: HeadersInit | undefined },
+): Promise<Answer> {
+  const all = new Headers(headers);
+  if (body !== undefined && !all.has("content-type")) all.set("Content-Type", "application/json");
   const response = await fetch(url, {
     method,
+    headers: all,
     ...(body === undefined ? {} : {
       body: typeof body === "string" ? body : JSON.stringify(body),
-      headers: { "Content-Type": "application/json" },
     }),
   });
   const text = await response.text();
