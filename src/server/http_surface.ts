@@ -91,14 +91,17 @@ function describe(
 /** The last boundary: what a handler threw is ours or the application's fault, not the client's. */
 function withErrors(handler: HttpHandler): HttpHandler {
   return async (request) => {
+    const url = URL.parse(request.url);
+    if (url === null) {
+      return failure(400, "Cannot read the request: its Host header is no host; send another");
+    }
     try {
       return await handler(request);
     } catch (error) {
       const reason = withoutCredentials(describeError(error));
-      const { pathname } = new URL(request.url);
       log.error("{method} {pathname} failed: {reason}", {
         method: request.method,
-        pathname,
+        pathname: url.pathname,
         reason,
       });
       return failure(500, "Cannot answer: the server failed; its log says why");

@@ -80,6 +80,7 @@ function tooSlow(request: Request, totalMs: number): Response {
   return closing(failure(504, `${message}; ask for its status before you try again`));
 }
 
+/** Asks the client to close: Deno does not cut a connection whose body is unfinished. */
 function closing(response: Response): Response {
   response.headers.set("Connection", "close");
   return response;
