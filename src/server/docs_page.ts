@@ -160,16 +160,15 @@ function renderAnswers(document: OpenApiDocument, operation: Operation): string 
 
 /** A command that can be pasted into a shell. */
 function curlLine({ method, path, operation }: Shown, base: string): string {
-  const parts = ["curl"];
-  if (method !== "get") parts.push(`-X ${method.toUpperCase()}`);
+  const parts = [method === "get" ? "curl" : `curl -X ${method.toUpperCase()}`];
   if (operation.security !== undefined) parts.push(`-H "Authorization: Bearer $TOKEN"`);
   const body = operation.requestBody?.content["application/json"];
   if (body !== undefined) {
     parts.push(`-H 'Content-Type: application/json'`);
-    parts.push(`-d ${quote(JSON.stringify(body.example ?? {}))}`);
+    parts.push(`-d ${quote(JSON.stringify(body.example ?? {}, null, 2))}`);
   }
   parts.push(quote(base + path));
-  return parts.length < 4 ? parts.join(" ") : parts.join(" \\\n  ");
+  return parts.length < 3 ? parts.join(" ") : parts.join(" \\\n  ");
 }
 
 function quote(value: string): string {

@@ -25,8 +25,8 @@ export interface HttpOptions {
   /** Run in order before the server listens; one that fails fails the start. */
   readonly onStartup?: readonly LifecycleHook[];
   /**
-   * Run in order after the streams have ended, each for at most five seconds; a failure is logged. They
-   * run where a startup hook failed as well.
+   * Run in order after the streams have ended, each for at most five seconds; a failure is logged.
+   * They run where a startup hook failed as well.
    */
   readonly onShutdown?: readonly LifecycleHook[];
   /**
@@ -39,8 +39,8 @@ export interface HttpOptions {
   /** How long a body may take to arrive, in milliseconds, before a 408. @default {30_000} */
   readonly bodyTimeoutMs?: number;
   /**
-   * How long an answer may take, in milliseconds, before a 504; where there is a body, after the time
-   * that it may take. @default {30_000}
+   * How long an answer may take, in milliseconds, before a 504; where there is a body, after
+   * the time that it may take. @default {30_000}
    */
   readonly requestTimeoutMs?: number;
   /** `pipeline` of `/version`. @default {"byoc"} */

@@ -35,7 +35,8 @@ export interface HttpSurfaceOptions {
 }
 
 /**
- * Gives the handler of all requests, which does not reject. `paramsSchema` is that of the processor.
+ * Gives the handler of all requests, which does not reject. `paramsSchema` is the
+ * processor's.
  */
 export type OpenHttp = (
   streamEndpoints: readonly Endpoint[],
@@ -43,8 +44,8 @@ export type OpenHttp = (
 ) => HttpHandler;
 
 /**
- * Checks the options before anything is opened. Throws a `ConfigError` for a token, routes, folders or
- * CORS options that cannot be used.
+ * Checks the options before anything is opened. Throws a `ConfigError` for a token, routes, folders
+ * or CORS options that cannot be used.
  */
 export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
   const { http, prefix, streamPaths } = options;

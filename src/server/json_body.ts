@@ -57,8 +57,8 @@ function bad(problem: string): JsonBody {
 }
 
 /**
- * A type that is not JSON is a 400, as the contract has it; JSON in an encoding that is not read here
- * is a 415.
+ * A type that is not JSON is a 400, as the contract has it; JSON in an encoding that is not read
+ * here is a 415.
  */
 function refuseHeaders(headers: Headers): JsonBody | undefined {
   const type = headers.get("content-type");

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Deepest nesting of a request body: far more than parameters need, far less than a stack holds. */
+/** Deepest nesting of a request body: far more than parameters need, less than a stack holds. */
 export const MAX_JSON_DEPTH = 64;
 
 /** The depth of a text's arrays and objects: 0 for `7`, 1 for `[]`. Strings are skipped. */

@@ -7,8 +7,8 @@
 import type { HttpHandler } from "./route_table.ts";
 
 /**
- * Sees a request before the server and its answer afterwards: `next` asks the next one, or at the end
- * the server. One that does not call it answers by itself.
+ * Sees a request before the server and its answer afterwards: `next` asks the next one, or at the
+ * end the server. One that does not call it answers by itself.
  */
 export type Middleware = (
   request: Request,

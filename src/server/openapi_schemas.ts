@@ -49,7 +49,8 @@ export class SchemaCollection {
     const properties = converted["properties"] as Record<string, JsonSchema>;
     const params = this.reference(paramsBody);
     // Absent, null, an object, or an object in a string: what `passedParams` takes.
-    const passed = { anyOf: [params, { type: ["null", "string"] }] };
+    const description = "Parameters; keys that are not Runnel's are the processor's.";
+    const passed = { anyOf: [params, { type: ["null", "string"] }], description };
     const required = (converted["required"] as readonly string[]).filter((key) => key !== "params");
     return { ...converted, properties: { ...properties, params: passed }, required };
   }

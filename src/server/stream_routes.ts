@@ -19,7 +19,7 @@ const STREAM_ID: ParameterDoc = {
 };
 
 const BAD_BODY: Readonly<Record<number, AnswerDoc>> = {
-  408: refusal("The body did not arrive in time; the connection is closed."),
+  408: refusal("The body did not arrive in time; close the connection."),
   413: refusal("The body is larger than 1 MiB."),
   415: refusal("The body is compressed, or not in UTF-8."),
 };
