@@ -7,7 +7,7 @@
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import type { ZodType } from "zod";
 import { errorBody } from "./answer_schemas.ts";
-import type { EndpointDoc, ParameterDoc } from "./openapi_types.ts";
+import type { AnswerDoc, EndpointDoc, ParameterDoc } from "./openapi_types.ts";
 import { type JsonSchema, SchemaCollection } from "./openapi_schemas.ts";
 import { type CustomRoute, type Endpoint, methodsOf } from "./route_table.ts";
 
@@ -57,6 +57,8 @@ export interface OpenApiSources {
 }
 
 const SECURITY_SCHEME = "token";
+
+const NO_TOKEN: AnswerDoc = { description: "The token is missing or wrong.", schema: errorBody };
 
 /** Makes the document. */
 export function createOpenApi(sources: OpenApiSources): OpenApiDocument {
@@ -137,9 +139,7 @@ function responsesOf(
   isSecured: boolean,
 ): Operation["responses"] {
   const answers = { ...doc.answers ?? { 200: { description: "It worked." } } };
-  if (isSecured) {
-    answers[401] = { description: "The token is missing or wrong.", schema: errorBody };
-  }
+  if (isSecured) answers[401] = NO_TOKEN;
   const entries = Object.entries(answers).map(([status, { description, schema, contentType }]) => {
     const type = contentType ?? (schema === undefined ? undefined : "application/json");
     const body = schema === undefined ? {} : { schema: schemas.reference(schema) };

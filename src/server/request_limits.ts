@@ -27,8 +27,8 @@ class BodyTimeoutError extends Error {}
 
 /**
  * A handler with bounded time. A body that is not complete in time is a 408, a handler that did not
- * answer in time a 504; what it was doing goes on. The time of a request with a body counts from the
- * time that the body may take, so that a slow client is never told that the server was slow.
+ * answer in time a 504; what it was doing goes on. The time of a request with a body counts from
+ * the time that the body may take, so that a slow client is never told that the server was slow.
  */
 export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHandler {
   const { bodyTimeoutMs, requestTimeoutMs } = limits;

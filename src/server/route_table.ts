@@ -83,8 +83,8 @@ export function methodsOf(route: CustomRoute): readonly RouteMethod[] {
 }
 
 /**
- * A handler that finds the endpoint of each request: 404 for an unknown path, 405 for a method that it
- * does not take. A slash at the end makes no difference.
+ * A handler that finds the endpoint of each request: 404 for an unknown path, 405 for a method that
+ * it does not take. A slash at the end makes no difference.
  */
 export function createRoutes({ endpoints, routes, folders, prefix }: RouteTable): HttpHandler {
   const app = new Hono({ strict: false });

@@ -11,8 +11,8 @@ export interface ByteRange {
 }
 
 /**
- * The range that a header asks for in a file of `size` bytes; undefined for the whole file, which is
- * also the answer to what is not understood and to several ranges at once (section 14.2).
+ * The range that a header asks for in a file of `size` bytes; undefined for the whole file, which
+ * is also the answer to what is not understood and to several ranges at once (section 14.2).
  */
 export function parseRange(
   header: string | null,

@@ -91,9 +91,9 @@ export class StreamServer implements AsyncDisposable {
   }
 
   /**
-   * Runs the startup hooks, listens and begins to initialize the processor in the background. Rejects
-   * with a `ConfigError` where a hook fails, the address cannot be had or the factory throws, and with a
-   * `TypeError` the second time.
+   * Runs the startup hooks, listens and begins to initialize the processor in the background.
+   * Rejects with a `ConfigError` where a hook fails, the address cannot be had or the factory
+   * throws, and with a `TypeError` the second time.
    */
   async start(): Promise<Deno.NetAddr> {
     if (this.#started !== undefined || this.#stopping !== undefined) {
