@@ -1,7 +1,6 @@
 /**
  * Stand-in for `@std/http` in a checkout, where JSR may be out of reach: the names that Runnel uses,
- * with the signatures and behaviour of the real package and code of our own. As there, the unstable
- * router is not exported here but from `@std/http/unstable-route`.
+ * with the signatures and behaviour of the real package and code of our own.
  *
  * @module
  */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { depthProblem } from "./json_depth.ts";
+
 /** Most bytes of a request body. */
 export const MAX_BODY_BYTES = 1 << 20;
 
@@ -13,10 +15,13 @@ export const MAX_BODY_BYTES = 1 << 20;
  */
 const MAX_DRAINED_BYTES = 16 << 20;
 
+/** Names of UTF-8, and of its part ASCII. */
+const UTF8_CHARSETS: ReadonlySet<string> = new Set(["utf-8", "utf8", "us-ascii", "ascii"]);
+
 /** A body that was read, or the status and message to answer. */
 export type JsonBody =
   | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly status: 400 | 413; readonly problem: string };
+  | { readonly ok: false; readonly status: 400 | 413 | 415; readonly problem: string };
 
 /** Reads the body of a request as JSON, whether or not a content type is declared. */
 export async function readJsonBody(request: Request): Promise<JsonBody> {
@@ -24,10 +29,8 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
   if (bytes === undefined) {
     return { ok: false, status: 413, problem: `body is larger than ${MAX_BODY_BYTES} bytes` };
   }
-  const type = request.headers.get("content-type");
-  if (type !== null && !isJsonType(type)) {
-    return bad(`Content-Type is ${JSON.stringify(type)}: send application/json`);
-  }
+  const refused = refuseHeaders(request.headers);
+  if (refused !== undefined) return refused;
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -35,6 +38,8 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
     return bad("body is not UTF-8 text: send JSON");
   }
   if (text.trim() === "") return bad("body is empty: send a JSON object");
+  const tooDeep = depthProblem(text);
+  if (tooDeep !== undefined) return bad(`body ${tooDeep}`);
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch {
@@ -49,6 +54,28 @@ export async function discardBody(request: Request): Promise<void> {
 
 function bad(problem: string): JsonBody {
   return { ok: false, status: 400, problem };
+}
+
+/**
+ * A type that is not JSON is a 400, as the contract has it; JSON in an encoding that is not read
+ * here is a 415.
+ */
+function refuseHeaders(headers: Headers): JsonBody | undefined {
+  const type = headers.get("content-type");
+  if (type !== null && !isJsonType(type)) {
+    return bad(`Content-Type is ${JSON.stringify(type)}: send application/json`);
+  }
+  const charset = /;\s*charset\s*=\s*"?([^\s";]*)/i.exec(type ?? "")?.[1]?.toLowerCase();
+  if (charset !== undefined && !UTF8_CHARSETS.has(charset)) {
+    return unsupported(`charset is ${JSON.stringify(charset)}: send UTF-8`);
+  }
+  const coding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  if (coding === "" || coding === "identity") return undefined;
+  return unsupported(`Content-Encoding is ${JSON.stringify(coding)}: send the body uncompressed`);
+}
+
+function unsupported(problem: string): JsonBody {
+  return { ok: false, status: 415, problem };
 }
 
 function isJsonType(contentType: string): boolean {

@@ -12,13 +12,14 @@ import type {
   TlsOptions,
   TrickleSessionOptions,
 } from "../session/mod.ts";
+import type { HttpOptions } from "./http_options.ts";
 import type { StreamSession } from "./active_stream.ts";
 import type { IsolationKind } from "./isolation/isolated_host.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
 import type { Admission } from "./load_monitor.ts";
 
 /** Options of a `StreamServer`. */
-export interface StreamServerOptions {
+export interface StreamServerOptions extends HttpOptions {
   /**
    * What every frame goes through: an instance, which serves one stream at a time, or a class or
    * factory, of which each stream has one for itself. A processor serves one stream after another; one
@@ -39,8 +40,6 @@ export interface StreamServerOptions {
   readonly capacity?: number;
   /** Decides by what is measured whether another stream may start. @default {admitByLag} */
   readonly admit?: Admission;
-  /** Name of the pipeline in `status` events. @default {"byoc"} */
-  readonly pipeline?: string;
   /** Takes what happens to the streams. */
   readonly onStreamEvent?: (event: SessionEvent, streamId: string) => void;
   /** Port to listen on; 0 takes a free one. @default {8000} */

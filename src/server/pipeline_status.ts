@@ -106,7 +106,7 @@ export function currentStateOf(snapshot: ServerSnapshot): CurrentState {
     active_streams: streams.length,
     client_active: streams.length > 0,
     client_running: streams.some((stream) => stream.running),
-    error_message: pipeline.kind === "failed" ? pipeline.reason : lastError ?? null,
+    error_message: shown(pipeline.kind === "failed" ? pipeline.reason : lastError),
   };
 }
 
@@ -140,8 +140,8 @@ function streamStatusOf(stream: ActiveStream): StreamStatusBody {
     started_at: new Date(stream.startedMs).toISOString(),
     fps: metrics.fps,
     current_params: {
-      subscribe_url: shownUrl(subscribe_url),
-      publish_url: shownUrl(publish_url),
+      subscribe_url: shown(subscribe_url),
+      publish_url: shown(publish_url),
       gateway_request_id: stream.id,
     },
     params: stream.params,
@@ -149,8 +149,8 @@ function streamStatusOf(stream: ActiveStream): StreamStatusBody {
   };
 }
 
-function shownUrl(url: string | undefined): string | null {
-  return url === undefined ? null : withoutCredentials(url);
+function shown(text: string | undefined): string | null {
+  return text === undefined ? null : withoutCredentials(text);
 }
 
 function withGpuMemory(metrics: SessionMetrics): StatusMetrics {

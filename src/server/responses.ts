@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withoutCredentials } from "../base/mod.ts";
 import type { CurrentState } from "./pipeline_status.ts";
 
 /** Body of a start, params or stop that worked. */
@@ -25,18 +26,18 @@ export interface ErrorBody {
 }
 
 /** Status codes of an {@linkcode ErrorBody}. */
-export type ErrorStatus = 400 | 404 | 405 | 409 | 413 | 500 | 503;
+export type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 409 | 413 | 415 | 500 | 503 | 504;
 
 /** The answer to a request that worked. */
 export function success(body: Omit<SuccessBody, "status">): Response {
   return Response.json({ status: "success", ...body } satisfies SuccessBody);
 }
 
-/** The answer to a request that did not. */
+/** The answer to a request that did not; secrets of URLs in the message are left out. */
 export function failure(status: ErrorStatus, message: string, state?: CurrentState): Response {
   const body: ErrorBody = {
     status: "error",
-    message,
+    message: withoutCredentials(message),
     ...(state === undefined ? {} : { current_state: state }),
   };
   return Response.json(body, { status });

@@ -5,13 +5,17 @@
  */
 
 import { z } from "zod";
-import { ConfigError } from "../base/mod.ts";
+import { ConfigError, withoutCredentials } from "../base/mod.ts";
+import { depthProblem } from "./json_depth.ts";
 
 /** Largest picture side in pixels that a stream may ask for. */
 const MAX_PICTURE_SIDE = 16_384;
 
 /** Highest `max_framerate`. */
 const MAX_FRAMERATE = 60;
+
+/** Longest `gateway_request_id`: it stands in log lines, messages and events. */
+const MAX_ID_LENGTH = 256;
 
 /** The words that `detect_out_resolution` may be, in any case. */
 const WORDS: ReadonlyMap<string, boolean> = new Map([
@@ -24,7 +28,7 @@ const WORDS: ReadonlyMap<string, boolean> = new Map([
 ]);
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = withoutCredentials(JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
@@ -78,11 +82,16 @@ const strictFlag = () => {
  * and flags are booleans afterwards.
  */
 const streamParams = z.looseObject({
-  width: integerBetween(1, MAX_PICTURE_SIDE).optional(),
-  height: integerBetween(1, MAX_PICTURE_SIDE).optional(),
-  max_framerate: integerBetween(1, MAX_FRAMERATE).optional(),
-  detect_out_resolution: lenientFlag().optional(),
-  show_loading: strictFlag().optional(),
+  width: integerBetween(1, MAX_PICTURE_SIDE).optional()
+    .describe("Width in pixels that the processor gets; together with height. At the start only."),
+  height: integerBetween(1, MAX_PICTURE_SIDE).optional()
+    .describe("Height in pixels that the processor gets; together with width."),
+  max_framerate: integerBetween(1, MAX_FRAMERATE).optional()
+    .describe("Frames per second that reach the processor, 1 to 60."),
+  detect_out_resolution: lenientFlag().optional()
+    .describe("Whether the output takes the size of the processor's frames. Default: true."),
+  show_loading: strictFlag().optional()
+    .describe("Shows the loading overlay."),
 }, { error: notExpected("a JSON object") }).check((context) => {
   const { width, height } = context.value;
   if ((width === undefined) === (height === undefined)) return;
@@ -93,7 +102,7 @@ const streamParams = z.looseObject({
     path: [missing],
     message: `must be given together with ${given}`,
   });
-});
+}).meta({ title: "Params" });
 
 /** The parameters of a stream after validation. */
 export type ValidStreamParams = z.output<typeof streamParams>;
@@ -102,10 +111,15 @@ export type ValidStreamParams = z.output<typeof streamParams>;
  * Parameters as gateways pass them through: an object, a string that holds one as JSON, or null or
  * "" for none.
  */
-const passedParams = z.preprocess((value) => {
+const passedParams = z.preprocess((value, context) => {
   if (value === undefined || value === null) return {};
   if (typeof value !== "string") return value;
   if (value.trim() === "") return {};
+  const tooDeep = depthProblem(value);
+  if (tooDeep !== undefined) {
+    context.issues.push({ code: "custom", input: value, message: tooDeep });
+    return z.NEVER;
+  }
   try {
     return JSON.parse(value) ?? {};
   } catch {
@@ -131,17 +145,31 @@ const startRequest = z.looseObject({
   gateway_request_id: z.string({
     error: (issue) =>
       issue.input === undefined ? "is required, as a string" : notExpected("a string")(issue),
-  }).min(1, { error: "must not be empty" }),
-  subscribe_url: channelUrl().optional(),
-  publish_url: channelUrl().optional(),
-  control_url: channelUrl().optional(),
-  events_url: channelUrl().optional(),
-  data_url: channelUrl().optional(),
+  }).min(1, { error: "must not be empty" })
+    .max(MAX_ID_LENGTH, { error: `must not be longer than ${MAX_ID_LENGTH} characters` })
+    // deno-lint-ignore no-control-regex -- an id with a line break could forge log lines
+    .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, {
+      error: "must not have control characters",
+    })
+    .describe("Name of the stream, as the gateway chose it."),
+  subscribe_url: channelUrl().optional().describe("Trickle channel to read the input from."),
+  publish_url: channelUrl().optional().describe("Trickle channel to write the output to."),
+  control_url: channelUrl().optional().describe("Trickle channel that brings parameter updates."),
+  events_url: channelUrl().optional().describe("Trickle channel for events."),
+  data_url: channelUrl().optional().describe(
+    "Trickle channel for the text that the processor sends.",
+  ),
   params: passedParams,
-}, { error: notExpected("a JSON object") });
+}, { error: notExpected("a JSON object") }).meta({ title: "StartRequest" });
 
 /** A validated start request; `params` is `{}` where none were given. */
 export type StartRequest = z.output<typeof startRequest>;
+
+/** Body of a start request, as the document of the API shows it. */
+export const startBody: z.ZodType = startRequest;
+
+/** Body of a parameter update, as the document of the API shows it. */
+export const paramsBody: z.ZodType = streamParams;
 
 /** What came of checking a body. */
 export type Validated<T> =

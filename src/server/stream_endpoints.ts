@@ -5,7 +5,13 @@
  * @module
  */
 
-import { ConfigError, describeError, ProcessorError, roomLogger } from "../base/mod.ts";
+import {
+  ConfigError,
+  describeError,
+  ProcessorError,
+  roomLogger,
+  withoutCredentials,
+} from "../base/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 import { readJsonBody } from "./json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
@@ -14,6 +20,7 @@ import type { Endpoint } from "./route_table.ts";
 import { type Validated, validateParams, validateStart } from "./schemas.ts";
 import { STREAM_ID_HEADER, streamIdsOf, withoutStreamIds } from "./stream_ids.ts";
 import type { StreamRegistry } from "./stream_registry.ts";
+import { STREAM_ROUTES } from "./stream_routes.ts";
 
 const log = roomLogger("server");
 
@@ -21,29 +28,12 @@ const log = roomLogger("server");
 export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
   const endpoints = new StreamEndpoints(registry);
   return [
+    { ...STREAM_ROUTES.start, handler: (request) => endpoints.start(request) },
+    { ...STREAM_ROUTES.params, handler: (request) => endpoints.updateParams(request) },
+    { ...STREAM_ROUTES.stop, handler: (request) => endpoints.stop(request) },
+    { ...STREAM_ROUTES.status, handler: (request) => endpoints.status(request) },
     {
-      method: "POST",
-      paths: ["/api/stream/start", "/stream/start", "/live-video-to-video"],
-      handler: (request) => endpoints.start(request),
-    },
-    {
-      method: "POST",
-      paths: ["/api/stream/params", "/stream/params"],
-      handler: (request) => endpoints.updateParams(request),
-    },
-    {
-      method: "POST",
-      paths: ["/api/stream/stop", "/stream/stop"],
-      handler: (request) => endpoints.stop(request),
-    },
-    {
-      method: "GET",
-      paths: ["/api/stream/status", "/stream/status"],
-      handler: (request) => endpoints.status(request),
-    },
-    {
-      method: "GET",
-      paths: ["/health"],
+      ...STREAM_ROUTES.health,
       handler: () => Response.json({ status: healthOf(registry.snapshot()) }),
     },
   ];
@@ -165,7 +155,7 @@ class StreamEndpoints {
     if (!isCallers) {
       log.error("Cannot {doing}: {reason}", {
         doing,
-        reason,
+        reason: withoutCredentials(reason),
         ...(stream === undefined ? {} : { stream }),
       });
     }

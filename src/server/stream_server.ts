@@ -4,27 +4,32 @@
  * @module
  */
 
-import type { RequestHandler } from "@std/http/unstable-route";
+import manifest from "../../deno.json" with { type: "json" };
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
-import { type FrameProcessor, resolveProcessor } from "../processor/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import { type FrameProcessor, type ParamsSchema, resolveProcessor } from "../processor/mod.ts";
 import { type LoadingUpdate, openTrickleSession, type StreamParams } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 import { collectFigures } from "./collect_figures.ts";
+import { HardwareMonitor } from "./hardware.ts";
 import { HostPool } from "./host_pool.ts";
+import { type OpenHttp, prepareHttp } from "./http_surface.ts";
 import { InterruptGuard } from "./interrupt.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
 import { IsolatedHost } from "./isolation/isolated_host.ts";
+import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./pipeline_status.ts";
-import { metricsEndpoint, MetricsExporter } from "./prometheus/mod.ts";
+import { METRICS_PATH, metricsEndpoint, MetricsExporter } from "./prometheus/mod.ts";
 import { failure } from "./responses.ts";
-import { createRoutes, type Endpoint, normalizePrefix } from "./route_table.ts";
+import { type Endpoint, type HttpHandler, normalizePrefix } from "./route_table.ts";
 import { paramsOrThrow } from "./schemas.ts";
 import { type HostedStreamOptions, LocalHost, type StreamHost } from "./stream_host.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
+import { STREAM_PATHS } from "./stream_routes.ts";
+import { systemEndpoints } from "./system_endpoints.ts";
 
 const log = roomLogger("server");
 
@@ -56,14 +61,20 @@ export class StreamServer implements AsyncDisposable {
   #http: Deno.HttpServer<Deno.NetAddr> | undefined;
   #pool: HostPool | undefined;
   #registry: StreamRegistry | undefined;
-  #routes: RequestHandler | undefined;
+  #handler: HttpHandler | undefined;
+  readonly #openHttp: OpenHttp;
+  #started: Promise<Deno.NetAddr> | undefined;
   #stopping: Promise<void> | undefined;
 
-  /** Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix. */
+  /**
+   * Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix and a
+   * `ConfigError` for a token, routes, folders or CORS options that cannot be used.
+   */
   constructor(options: StreamServerOptions) {
     this.#options = options;
     this.#prefix = normalizePrefix(options.prefix ?? "");
     this.capabilityName = options.capabilityName ?? "runnel";
+    this.#openHttp = this.#prepareHttp();
   }
 
   /** Where it listens. Throws a `TypeError` before {@linkcode start}. */
@@ -131,37 +142,16 @@ export class StreamServer implements AsyncDisposable {
   }
 
   /**
-   * Listens and begins to initialize the processor in the background. Rejects with a `ConfigError`
-   * where the address cannot be had or the factory throws, and with a `TypeError` the second time.
+   * Runs the startup hooks, listens and begins to initialize the processor in the background.
+   * Rejects with a `ConfigError` where a hook fails, the address cannot be had or the factory
+   * throws, and with a `TypeError` the second time.
    */
-  start(): Promise<Deno.NetAddr> {
-    return Promise.try(() => {
-      if (this.#http !== undefined || this.#stopping !== undefined) {
-        throw new TypeError("Cannot start: this server was started before; create another");
-      }
-      const { signal, capacity = 1, admit = admitByLag, onStreamEvent, clock } = this.#options;
-      const createHost = this.#hostFactory(capacity);
-      this.#http = this.#listen();
-      this.#pool = new HostPool({
-        create: createHost,
-        capacity,
-        replaceable: isReplaceable(this.#options.processor),
-        ...(clock === undefined ? {} : { clock }),
-      });
-      this.#registry = new StreamRegistry({
-        pool: this.#pool,
-        capacity,
-        defaults: this.#sessionDefaults(),
-        admit,
-        parseControl: paramsOrThrow,
-        onEvent: onStreamEvent,
-      });
-      const endpoints = [...streamEndpoints(this.#registry), this.#metricsEndpoint(this.#registry)];
-      this.#routes = createRoutes(endpoints, this.#prefix);
-      signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
-      if (signal?.aborted) this.#stopOnAbort();
-      return this.address;
-    });
+  async start(): Promise<Deno.NetAddr> {
+    if (this.#started !== undefined || this.#stopping !== undefined) {
+      throw new TypeError("Cannot start: this server was started before; create another");
+    }
+    this.#started = this.#start();
+    return await this.#started;
   }
 
   /**
@@ -169,7 +159,7 @@ export class StreamServer implements AsyncDisposable {
    * of the options. A second SIGINT or SIGTERM ends the process at once.
    */
   async runForever(): Promise<void> {
-    if (this.#http === undefined) await this.start();
+    await (this.#started ?? this.start());
     using _guard = new InterruptGuard(this.#stopOnAbort);
     await this.#http!.finished;
     await this.stop();
@@ -202,6 +192,35 @@ export class StreamServer implements AsyncDisposable {
     });
   };
 
+  async #start(): Promise<Deno.NetAddr> {
+    await runStartupHooks(this.#options.onStartup ?? []);
+    if (this.#stopping !== undefined) {
+      throw new TypeError("Cannot start: this server was stopped before it listened");
+    }
+    const { signal, capacity = 1, admit = admitByLag, onStreamEvent, clock } = this.#options;
+    const { create, paramsSchema } = this.#hostFactory(capacity);
+    this.#http = this.#listen();
+    this.#pool = new HostPool({
+      create,
+      capacity,
+      replaceable: isReplaceable(this.#options.processor),
+      ...(clock === undefined ? {} : { clock }),
+    });
+    this.#registry = new StreamRegistry({
+      pool: this.#pool,
+      capacity,
+      defaults: this.#sessionDefaults(),
+      admit,
+      parseControl: paramsOrThrow,
+      onEvent: onStreamEvent,
+    });
+    const endpoints = [...streamEndpoints(this.#registry), this.#metricsEndpoint(this.#registry)];
+    this.#handler = this.#openHttp(endpoints, paramsSchema);
+    signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
+    if (signal?.aborted) this.#stopOnAbort();
+    return this.address;
+  }
+
   #metricsEndpoint(registry: StreamRegistry): Endpoint {
     const { capabilityName: capability } = this;
     const { pipeline = "byoc" } = this.#options;
@@ -212,7 +231,7 @@ export class StreamServer implements AsyncDisposable {
   }
 
   /** Makes the first processor at once: what is wrong with it is the caller's to hear. */
-  #hostFactory(capacity: number): () => StreamHost {
+  #hostFactory(capacity: number): HostFactory {
     const { processor: source, openSession = openTrickleSession } = this.#options;
     const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = this.#options;
     if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
@@ -227,7 +246,8 @@ export class StreamServer implements AsyncDisposable {
     }
     if (isProcessorModule(source)) {
       if (isolate !== "none") {
-        return () => new IsolatedHost({ processor: source, kind: isolate, silenceMs });
+        const options = { processor: source, kind: isolate, silenceMs };
+        return { create: () => new IsolatedHost(options), paramsSchema: undefined };
       }
       throw new ConfigError(
         "CONFIG_PROCESSOR",
@@ -242,11 +262,13 @@ export class StreamServer implements AsyncDisposable {
       );
     }
     let first: FrameProcessor | undefined = resolveProcessor(source);
-    return () => {
+    const { paramsSchema } = first;
+    const create = (): StreamHost => {
       const processor = first ?? resolveProcessor(source);
       first = undefined;
       return new LocalHost({ processor, openSession, signal: this.#abort.signal });
     };
+    return { create, paramsSchema };
   }
 
   #sessionDefaults(): Partial<HostedStreamOptions> {
@@ -262,11 +284,35 @@ export class StreamServer implements AsyncDisposable {
     };
   }
 
+  #prepareHttp(): OpenHttp {
+    const options = this.#options;
+    const { appVersion = "0.0.0", version = manifest.version, pipeline = "byoc" } = options;
+    const identity = {
+      pipeline,
+      modelId: options.modelId ?? this.capabilityName,
+      version,
+      appVersion,
+    };
+    return prepareHttp({
+      http: options,
+      prefix: this.#prefix,
+      title: this.capabilityName,
+      version: appVersion,
+      streamPaths: [...STREAM_PATHS, METRICS_PATH],
+      endpoints: systemEndpoints({
+        identity,
+        hardware: new HardwareMonitor(),
+        pipeline: () => this.#pool?.state ?? { kind: "loading" },
+        stopping: () => this.#stopping !== undefined,
+      }),
+    });
+  }
+
   #listen(): Deno.HttpServer<Deno.NetAddr> {
     const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
     const options = { hostname, port, signal: this.#cut.signal, onListen: () => {}, onError };
     try {
-      return Deno.serve(options, (request) => this.#routes!(request));
+      return Deno.serve(options, (request) => this.#handler!(request));
     } catch (error) {
       const reason = error instanceof Deno.errors.AddrInUse
         ? "another program does; choose another port, or 0 for a free one"
@@ -283,12 +329,19 @@ export class StreamServer implements AsyncDisposable {
     this.#abort.abort();
     await this.#registry?.close();
     await this.#pool?.[Symbol.asyncDispose]();
+    if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     if (this.#http === undefined) return;
     // A client that neither reads nor leaves must not hold the server up.
     const timer = setTimeout(() => this.#cut.abort(), SHUTDOWN_GRACE_MS);
     await this.#http.shutdown();
     clearTimeout(timer);
   }
+}
+
+/** Makes hosts, and what is known of their parameters. */
+interface HostFactory {
+  readonly create: () => StreamHost;
+  readonly paramsSchema: ParamsSchema | undefined;
 }
 
 function isProcessorModule(source: object): source is ProcessorModule {

@@ -116,3 +116,28 @@ Deno.test("a port in use is one readable line and exit code 1", async () => {
     new RegExp(`^error: Cannot listen on 127\\.0\\.0\\.1:${port}: another program`),
   );
 });
+
+Deno.test("serve takes its identity and its token, and shows the token nowhere", async () => {
+  await using command = new CommandProcess(["serve", "--processor", "passthrough"], {
+    env: {
+      HOST: "127.0.0.1",
+      PORT: "0",
+      PIPELINE: "live",
+      MODEL_ID: "none",
+      APP_VERSION: "4.5.6",
+      CAPABILITY_TOKEN: "t0ken",
+    },
+  });
+  const [line, url] = await command.waitFor(/Serving passthrough on (http:\S+)/);
+  assert.ok(!line.includes("t0ken"));
+  const { pipeline, model_id } = await json(`${url}/version`);
+  assert.deepEqual([pipeline, model_id], ["live", "none"]);
+  assert.deepEqual(await json(`${url}/app-version`), { version: "4.5.6" });
+  const refused = await fetch(`${url}/stream/status`);
+  assert.equal(refused.status, 401);
+  assert.ok(!(await refused.text()).includes("t0ken"));
+  const headers = { Authorization: "Bearer t0ken" };
+  const answer = await fetch(`${url}/stream/status`, { headers });
+  assert.equal(answer.status, 200);
+  assert.ok(!(await answer.text()).includes("t0ken"));
+});

@@ -16,6 +16,7 @@ import type {
 import {
   type Admission,
   type CurrentState,
+  type HttpOptions,
   type StatusBody,
   type StatusMetrics,
   StreamServer,
@@ -163,12 +164,7 @@ export interface TestServer extends AsyncDisposable {
   readonly server: StreamServer;
   readonly sessions: FakeSession[];
   /** Sends a request; a body that is not a string is sent as JSON. */
-  call(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Readonly<Record<string, string>>,
-  ): Promise<Answer>;
+  call(method: string, path: string, body?: unknown, headers?: HeadersInit): Promise<Answer>;
 }
 
 /** The fields of all answers together: which are there is what the tests look at. */
@@ -188,7 +184,7 @@ export interface Answer {
 }
 
 /** How a {@linkcode TestServer} differs from the default. */
-export interface TestServerOptions {
+export interface TestServerOptions extends HttpOptions {
   readonly processor?: TestProcessor | (() => TestProcessor);
   readonly capacity?: number;
   readonly admit?: Admission;
@@ -200,13 +196,12 @@ export interface TestServerOptions {
 /** Starts a server and waits for its processor, unless one was given. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const sessions: FakeSession[] = [];
+  const { onOpen: _onOpen, ...rest } = options;
   const server = new StreamServer({
+    ...rest,
     processor: options.processor ?? new TestProcessor(),
     host: "127.0.0.1",
     port: 0,
-    ...(options.prefix === undefined ? {} : { prefix: options.prefix }),
-    ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
-    ...(options.admit === undefined ? {} : { admit: options.admit }),
     openSession: (request) => {
       const session = new FakeSession(request);
       options.onOpen?.(session);
@@ -224,18 +219,17 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   };
 }
 
-interface Sent {
-  readonly method: string;
-  readonly body: unknown;
-  readonly headers: Readonly<Record<string, string>> | undefined;
-}
-
-async function send(url: string, { method, body, headers }: Sent): Promise<Answer> {
+async function send(
+  url: string,
+  { method, body, headers }: { method: string; body: unknown; headers: HeadersInit | undefined },
+): Promise<Answer> {
+  const all = new Headers(headers);
+  if (body !== undefined && !all.has("content-type")) all.set("Content-Type", "application/json");
   const response = await fetch(url, {
     method,
-    ...(body === undefined ? { headers: headers ?? {} } : {
+    headers: all,
+    ...(body === undefined ? {} : {
       body: typeof body === "string" ? body : JSON.stringify(body),
-      headers: { "Content-Type": "application/json", ...headers },
     }),
   });
   const text = await response.text();

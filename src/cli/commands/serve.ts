@@ -25,6 +25,10 @@ interface ServeFlags extends LogSettings, StreamFlags {
   readonly capabilityName: string;
   readonly capacity: number;
   readonly isolate: IsolationKind | "none";
+  readonly pipeline: string;
+  readonly modelId?: string;
+  readonly appVersion: string;
+  readonly token?: string;
   readonly tls: string;
 }
 
@@ -56,9 +60,28 @@ export function addServe(program: Command, run: RunTask): Command {
       default: "none",
       choices: ["none", "thread", "process"],
     }));
-  return addStreamOptions(command)
+  return addIdentityOptions(addStreamOptions(command))
+    .addOption(option("--token <token>", "token that requests to streams must carry", {
+      env: "CAPABILITY_TOKEN",
+    }))
     .addOption(tlsOption())
     .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
+}
+
+/** What `/version` and `/app-version` say. */
+function addIdentityOptions(command: Command): Command {
+  return command
+    .addOption(option("--pipeline <name>", "pipeline that the worker says it is", {
+      env: "PIPELINE",
+      default: "byoc",
+    }))
+    .addOption(option("--model-id <id>", "model that it says it runs; else the capability's name", {
+      env: "MODEL_ID",
+    }))
+    .addOption(option("--app-version <version>", "version of your application", {
+      env: "APP_VERSION",
+      default: "0.0.0",
+    }));
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
@@ -73,6 +96,10 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     prefix: flags.prefix,
     capabilityName: flags.capabilityName,
     capacity: flags.capacity,
+    pipeline: flags.pipeline,
+    appVersion: flags.appVersion,
+    ...(flags.modelId === undefined ? {} : { modelId: flags.modelId }),
+    ...(flags.token === undefined ? {} : { token: flags.token }),
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
     gpuDepth: flags.gpuDepth,

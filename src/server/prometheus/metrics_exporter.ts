@@ -34,9 +34,22 @@ export function metricsResponse(exporter: MetricsExporter): Response {
   });
 }
 
+/** Where Prometheus looks. */
+export const METRICS_PATH = "/metrics";
+
 /** The endpoint of an exporter. */
 export function metricsEndpoint(exporter: MetricsExporter): Endpoint {
-  return { method: "GET", paths: ["/metrics"], handler: () => metricsResponse(exporter) };
+  return {
+    method: "GET",
+    paths: [METRICS_PATH],
+    doc: {
+      tag: "system",
+      summary: "Figures for Prometheus, in its text format",
+      description: "Needs no token, and shows the ids of active streams.",
+      answers: { 200: { description: "The figures.", contentType: PROMETHEUS_CONTENT_TYPE } },
+    },
+    handler: () => metricsResponse(exporter),
+  };
 }
 
 function scrapeOf(figures: ServerFigures): Scrape {

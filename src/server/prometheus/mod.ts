@@ -5,6 +5,11 @@
  */
 
 export { FAMILIES } from "./families.ts";
-export { metricsEndpoint, MetricsExporter, metricsResponse } from "./metrics_exporter.ts";
+export {
+  METRICS_PATH,
+  metricsEndpoint,
+  MetricsExporter,
+  metricsResponse,
+} from "./metrics_exporter.ts";
 export type { ProcessFigures, ServerFigures, StreamFigures } from "./server_figures.ts";
 export { type LedgerFigures, type RejectReason, StreamLedger } from "./stream_ledger.ts";

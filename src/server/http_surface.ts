@@ -1,0 +1,113 @@
+/**
+ * Everything of the server that answers HTTP, put together: limits around the application's
+ * middleware, around CORS, around the routes.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
+import type { ParamsSchema } from "../processor/mod.ts";
+import { checkToken, secureEndpoints } from "./auth.ts";
+import { checkCors, withCors } from "./cors.ts";
+import { DOCS_PATHS, docsEndpoints } from "./docs_endpoints.ts";
+import { withMiddleware } from "./middleware.ts";
+import type { HttpOptions } from "./http_options.ts";
+import { createOpenApi, type OpenApiDocument } from "./openapi.ts";
+import { BODY_TIMEOUT_MS, REQUEST_TIMEOUT_MS, withLimits } from "./request_limits.ts";
+import { failure } from "./responses.ts";
+import { checkCustomRoutes, createRoutes, type Endpoint, type HttpHandler } from "./route_table.ts";
+import { folderHandler, folderPath } from "./static_folder.ts";
+
+const log = roomLogger("server");
+
+/** What {@linkcode prepareHttp} puts together. */
+export interface HttpSurfaceOptions {
+  readonly http: HttpOptions;
+  /** Path before every route, normalized. */
+  readonly prefix: string;
+  /** Name and version of the application, for the document. */
+  readonly title: string;
+  readonly version: string;
+  /** The built-in endpoints that need no stream. */
+  readonly endpoints: readonly Endpoint[];
+  /** The paths that {@linkcode OpenHttp} will be given endpoints for. */
+  readonly streamPaths: readonly string[];
+}
+
+/**
+ * Gives the handler of all requests, which does not reject. `paramsSchema` is the
+ * processor's.
+ */
+export type OpenHttp = (
+  streamEndpoints: readonly Endpoint[],
+  paramsSchema?: ParamsSchema,
+) => HttpHandler;
+
+/**
+ * Checks the options before anything is opened. Throws a `ConfigError` for a token, routes, folders
+ * or CORS options that cannot be used.
+ */
+export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
+  const { http, prefix, streamPaths } = options;
+  const { routes = [], middleware = [], staticFolders = [], token, onUnauthorized } = http;
+  const { bodyTimeoutMs = BODY_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = http;
+  const cors = http.cors === true ? {} : http.cors || undefined;
+  const builtIn = [...options.endpoints.flatMap(({ paths }) => paths), ...streamPaths];
+  checkCustomRoutes(routes, [...builtIn, ...DOCS_PATHS]);
+  if (token !== undefined) checkToken(token);
+  if (cors !== undefined) checkCors(cors);
+  const folders = staticFolders.map((folder) => ({
+    path: folderPath(folder),
+    handler: folderHandler(folder),
+  }));
+  return (streamEndpoints, paramsSchema) => {
+    const described: Endpoint[] = [...streamEndpoints, ...options.endpoints];
+    described.push(...docsEndpoints(() => describe(options, described, paramsSchema)));
+    const endpoints = token === undefined
+      ? described
+      : secureEndpoints(described, { token, onUnauthorized });
+    const routed = createRoutes({ endpoints, routes, folders, prefix });
+    const shared = cors === undefined ? routed : withCors(cors, routed);
+    const extended = withMiddleware(middleware, shared);
+    return withErrors(withLimits({ bodyTimeoutMs, requestTimeoutMs }, extended));
+  };
+}
+
+function describe(
+  { title, version, prefix, http }: HttpSurfaceOptions,
+  endpoints: readonly Endpoint[],
+  paramsSchema: ParamsSchema | undefined,
+): OpenApiDocument {
+  return createOpenApi({
+    title,
+    version,
+    prefix,
+    endpoints,
+    routes: http.routes ?? [],
+    hasToken: http.token !== undefined,
+    // A schema of another library cannot be described.
+    paramsSchema: paramsSchema instanceof z.ZodType ? paramsSchema : undefined,
+  });
+}
+
+/** The last boundary: what a handler threw is ours or the application's fault, not the client's. */
+function withErrors(handler: HttpHandler): HttpHandler {
+  return async (request) => {
+    const url = URL.parse(request.url);
+    if (url === null) {
+      return failure(400, "Cannot read the request: its Host header is no host; send another");
+    }
+    try {
+      return await handler(request);
+    } catch (error) {
+      const reason = withoutCredentials(describeError(error));
+      log.error("{method} {pathname} failed: {reason}", {
+        method: request.method,
+        pathname: url.pathname,
+        reason,
+      });
+      return failure(500, "Cannot answer: the server failed; its log says why");
+    }
+  };
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { HardwareMonitor } from "../../src/server/hardware.ts";
+import { type GpuReading, parseGpuCsv, queryGpus } from "../../src/server/nvidia_smi.ts";
+import { startTestServer, TestProcessor } from "./fake_session.ts";
+
+const MIB = 1 << 20;
+const LINE = "0, GPU-5a1b, NVIDIA H100 80GB HBM3, 81559, 80994, 9.0, 37, 12";
+
+const H100: GpuReading = {
+  index: 0,
+  id: "GPU-5a1b",
+  name: "NVIDIA H100 80GB HBM3",
+  memoryTotalBytes: 81_559 * MIB,
+  memoryFreeBytes: 80_994 * MIB,
+  major: 9,
+  minor: 0,
+  computePercent: 37,
+  memoryPercent: 12,
+};
+
+/** Runs with a folder before the rest of PATH that holds a `nvidia-smi` of this text. */
+async function withNvidiaSmi(script: string, use: () => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const path = Deno.env.get("PATH") ?? "";
+  try {
+    await Deno.writeTextFile(`${folder}/nvidia-smi`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    Deno.env.set("PATH", `${folder}:${path}`);
+    await use();
+  } finally {
+    Deno.env.set("PATH", path);
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("/version and /app-version say what they are told, or their defaults", async () => {
+  {
+    await using test = await startTestServer();
+    assert.deepEqual((await test.call("GET", "/version")).body, {
+      pipeline: "byoc",
+      model_id: "runnel",
+      version: manifest.version,
+    });
+    assert.deepEqual((await test.call("GET", "/app-version")).body, { version: "0.0.0" });
+  }
+  await using test = await startTestServer({
+    pipeline: "live-video-to-video",
+    modelId: "depth",
+    version: "9.9.9",
+    appVersion: "1.2.3-beta",
+  });
+  assert.deepEqual((await test.call("GET", "/version")).body, {
+    pipeline: "live-video-to-video",
+    model_id: "depth",
+    version: "9.9.9",
+  });
+  assert.deepEqual((await test.call("GET", "/app-version")).body, { version: "1.2.3-beta" });
+});
+
+Deno.test("/hardware shows what nvidia-smi says, in bytes", async () => {
+  await withNvidiaSmi(
+    `echo "${LINE}"; echo "1, GPU-77, GRID A100, [N/A], [N/A], [N/A], [N/A], 3"`,
+    async () => {
+      await using test = await startTestServer();
+      const common = {
+        id: "GPU-5a1b",
+        name: "NVIDIA H100 80GB HBM3",
+        memory_total: 81_559 * MIB,
+        memory_free: 80_994 * MIB,
+      };
+      const unknown = { id: "GPU-77", name: "GRID A100", memory_total: null, memory_free: null };
+      const identity = { pipeline: "byoc", model_id: "runnel" };
+      assert.deepEqual((await test.call("GET", "/hardware/info")).body, {
+        ...identity,
+        gpu_info: {
+          "0": { ...common, major: 9, minor: 0 },
+          "1": { ...unknown, major: null, minor: null },
+        },
+      });
+      assert.deepEqual((await test.call("GET", "/hardware/stats")).body, {
+        ...identity,
+        gpu_stats: {
+          "0": { ...common, utilization_compute: 37, utilization_memory: 12 },
+          "1": { ...unknown, utilization_compute: null, utilization_memory: 3 },
+        },
+      });
+    },
+  );
+});
+
+Deno.test("/hardware has no GPUs where nvidia-smi fails", async () => {
+  await withNvidiaSmi("echo 'NVIDIA-SMI has failed'; exit 9", async () => {
+    await using test = await startTestServer();
+    const { body } = await test.call("GET", "/hardware/info");
+    assert.deepEqual((body as unknown as { gpu_info: unknown }).gpu_info, {});
+  });
+});
+
+Deno.test("queryGpus() gives up on a nvidia-smi that hangs", async () => {
+  await withNvidiaSmi("exec sleep 600", async () => {
+    assert.deepEqual(await queryGpus(50), []);
+  });
+});
+
+Deno.test("parseGpuCsv() reads lines, and leaves out what is none", () => {
+  const withComma = "3, GPU-9, Tesla, rev. A, 16, 8, 7.5, 1, 2";
+  const cases: [string, GpuReading[]][] = [
+    ["", []],
+    [LINE, [H100]],
+    [`${LINE}\r\n\r\n`, [H100]],
+    [`Warning: driver is old\n${LINE}`, [H100]],
+    ["No devices were found", []],
+    ["0, GPU-1, short", []],
+    ["x, GPU-5a1b, H100, 1, 2, 9.0, 3, 4", []],
+    [
+      LINE.replace("81559, 80994, 9.0, 37, 12", "[N/A], [Not Supported], N/A, , -"),
+      [{
+        ...H100,
+        memoryTotalBytes: null,
+        memoryFreeBytes: null,
+        major: null,
+        minor: null,
+        computePercent: null,
+        memoryPercent: null,
+      }],
+    ],
+  ];
+  for (const [text, expected] of cases) assert.deepEqual(parseGpuCsv(text), expected, text);
+  assert.equal(parseGpuCsv(withComma)[0]?.name, "Tesla, rev. A");
+  assert.equal(parseGpuCsv(withComma)[0]?.memoryFreeBytes, 8 * MIB);
+});
+
+Deno.test("HardwareMonitor asks once a second at most, and once for many at the same time", async () => {
+  let nowMs = 0;
+  let asked = 0;
+  const monitor = new HardwareMonitor({
+    now: () => nowMs,
+    query: () => {
+      asked++;
+      return Promise.resolve([H100]);
+    },
+  });
+  await Promise.all([monitor.info(), monitor.stats(), monitor.info()]);
+  nowMs = 999;
+  await monitor.stats();
+  assert.equal(asked, 1);
+  nowMs = 1000;
+  await monitor.stats();
+  assert.equal(asked, 2);
+});
+
+Deno.test("/livez is always 200; /readyz says why no stream can start", async () => {
+  const loaded = Promise.withResolvers<void>();
+  await using test = await startTestServer({ processor: new TestProcessor(loaded.promise) });
+  const probe = async (path: string) => {
+    const { status, body } = await test.call("GET", path);
+    return { status, body: body as unknown };
+  };
+  const live = { status: 200, body: { status: "ok" } };
+  assert.deepEqual(await probe("/livez"), live);
+  assert.deepEqual(await probe("/readyz"), {
+    status: 503,
+    body: { status: "loading", reason: "the processor is still initializing" },
+  });
+  loaded.resolve();
+  await test.server.initialized;
+  assert.deepEqual(await probe("/readyz"), live);
+  await test.call("POST", "/stream/start", { gateway_request_id: "full" });
+  assert.deepEqual(await probe("/readyz"), live, "a full worker stays ready");
+  const flushed = Promise.withResolvers<void>();
+  test.sessions[0]!.flushed = flushed.promise;
+  const stopped = test.server.stop();
+  assert.deepEqual(await probe("/readyz"), {
+    status: 503,
+    body: { status: "stopping", reason: "the server is stopping" },
+  });
+  assert.deepEqual(await probe("/livez"), live);
+  flushed.resolve();
+  await stopped;
+});
+
+Deno.test("/readyz tells that the processor failed, without the secrets of its message", async () => {
+  const loaded = Promise.withResolvers<void>();
+  await using test = await startTestServer({ processor: new TestProcessor(loaded.promise) });
+  loaded.reject(new Error("no model at https://me:secret@host/m.onnx"));
+  await test.server.initialized;
+  const answer = await test.call("GET", "/readyz");
+  assert.equal(answer.status, 503);
+  assert.deepEqual(answer.body, {
+    status: "failed",
+    reason: "the processor failed to initialize: no model at https://host/m.onnx",
+  });
+  assert.equal((await test.call("GET", "/livez")).status, 200);
+  const status = await test.call("GET", "/stream/status");
+  assert.ok(!JSON.stringify(status.body).includes("secret"));
+});
