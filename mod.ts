@@ -33,6 +33,7 @@ export {
   type TensorSpec,
 } from "./src/gpu/mod.ts";
 export * from "./src/inference/mod.ts";
+export * from "./src/livepeer/mod.ts";
 export * from "./src/processor/mod.ts";
 export * from "./src/server/mod.ts";
 export * from "./src/session/mod.ts";

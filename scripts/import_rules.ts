@@ -27,8 +27,8 @@ export const ROOM_RULES: Readonly<Record<string, readonly string[] | "*">> = {
   "inference": ["base", "frames", "gpu", "media", "processor"],
   "source": ["base", "frames", "media", ...MEDIA_ROOMS],
   "session": ["base", "frames", "gpu", "media", "processor", "source", "trickle", ...MEDIA_ROOMS],
-  "server": ["base", "frames", "processor", "session"],
-  "livepeer": ["base"],
+  "livepeer": ["base", "trickle"],
+  "server": ["base", "frames", "livepeer", "processor", "session"],
   "cli": "*",
   "mod.ts": "*",
 };

@@ -44,21 +44,30 @@ export interface StreamSession extends AsyncDisposable {
   stop(): Promise<SessionEnd>;
 }
 
+/** What a stream goes by beside `gateway_request_id`. */
+export interface StreamNames {
+  readonly aliases: readonly string[];
+  readonly sessionId?: string | undefined;
+}
+
 /** A stream that was started and whose session has not ended. */
 export class ActiveStream {
   /** `gateway_request_id` of the start request. */
   readonly id: string;
   /** The names that orchestrators give it, in `X-Stream-Id` or `stream_id`. */
   readonly aliases: ReadonlySet<string>;
+  /** `Livepeer-Session-Id`, where it came with one. */
+  readonly sessionId: string | undefined;
   readonly request: StartRequest;
   /** When it started, in milliseconds since 1970. */
   readonly startedMs: number = Date.now();
   readonly #session: StreamSession;
 
   /** Takes over a session that was not started. */
-  constructor(request: StartRequest, session: StreamSession, aliases: Iterable<string> = []) {
+  constructor(request: StartRequest, session: StreamSession, names: StreamNames = { aliases: [] }) {
     this.id = request.gateway_request_id;
-    this.aliases = new Set(aliases);
+    this.aliases = new Set(names.aliases);
+    this.sessionId = names.sessionId;
     this.request = request;
     this.#session = session;
   }

@@ -6,6 +6,7 @@
 
 import process from "node:process";
 import manifest from "../../deno.json" with { type: "json" };
+import type { RegistrationStatus } from "../livepeer/mod.ts";
 import { gpuFigures } from "../session/mod.ts";
 import { healthOf } from "./pipeline_status.ts";
 import type { ProcessFigures, ServerFigures } from "./prometheus/mod.ts";
@@ -14,6 +15,7 @@ import type { StreamRegistry } from "./stream_registry.ts";
 /** What a server says of itself. */
 export interface FiguresSource {
   readonly registry: StreamRegistry;
+  readonly registration: RegistrationStatus | undefined;
   readonly capability: string;
   readonly pipeline: string;
   /** Milliseconds of `performance.now()` at which the server began to listen. */
@@ -22,7 +24,7 @@ export interface FiguresSource {
 
 /** The figures of this moment. */
 export function collectFigures(source: FiguresSource): ServerFigures {
-  const { registry, capability, pipeline, startedAtMs } = source;
+  const { registry, registration, capability, pipeline, startedAtMs } = source;
   const snapshot = registry.snapshot();
   return {
     info: { version: manifest.version, capability, pipeline },
@@ -38,7 +40,11 @@ export function collectFigures(source: FiguresSource): ServerFigures {
     ledger: registry.ledger.figures(),
     process: processFigures(),
     gpu: gpuFigures(),
-    registration: null,
+    registration: registration === undefined ? null : {
+      registered: registration.state === "registered",
+      registrations: registration.registrations,
+      failures: registration.failures,
+    },
     messages_dropped: registry.droppedMessages,
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Registration } from "../livepeer/mod.ts";
 import type { ProcessorSource } from "../processor/mod.ts";
 import type {
   Clock,
@@ -62,6 +63,11 @@ export interface StreamServerOptions extends HttpOptions {
   readonly tls?: TlsOptions;
   /** Opens the session of a stream, without starting it. @default {openTrickleSession} */
   readonly openSession?: (options: TrickleSessionOptions) => StreamSession;
+  /**
+   * Makes the worker known to an orchestrator from the time on when it is ready, and takes it back when it
+   * stops. Owned by the server. @default none
+   */
+  readonly registration?: Registration | undefined;
   /** Paces heartbeats and further attempts to initialize a processor. @default {systemClock} */
   readonly clock?: Clock;
   /** Stops the server when it aborts. */

@@ -18,7 +18,12 @@ import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "./responses.ts";
 import type { Endpoint } from "./route_table.ts";
 import { type Validated, validateParams, validateStart } from "./schemas.ts";
-import { STREAM_ID_HEADER, streamIdsOf, withoutStreamIds } from "./stream_ids.ts";
+import {
+  SESSION_ID_HEADER,
+  STREAM_ID_HEADER,
+  streamIdsOf,
+  withoutStreamIds,
+} from "./stream_ids.ts";
 import type { StreamRegistry } from "./stream_registry.ts";
 import { STREAM_ROUTES } from "./stream_routes.ts";
 
@@ -62,7 +67,8 @@ class StreamEndpoints {
       return this.#fail(409, `Cannot start stream ${id}: ${taken} is active; stop it first`);
     }
     try {
-      await this.#registry.start(checked, names);
+      const sessionId = request.headers.get(SESSION_ID_HEADER) ?? undefined;
+      await this.#registry.start(checked, { aliases: names, sessionId });
     } catch (error) {
       this.#registry.ledger.rejected("error");
       return this.#failWith(error, `start stream ${id}`, id);

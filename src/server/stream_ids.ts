@@ -7,6 +7,9 @@
 /** Header that orchestrators add to every request. */
 export const STREAM_ID_HEADER = "X-Stream-Id";
 
+/** Header of requests that come to a live runner (LIVEPEER.md section 5). */
+export const SESSION_ID_HEADER = "Livepeer-Session-Id";
+
 /** Fields of a body that name a stream, the most telling first. */
 const ID_FIELDS = ["stream_id", "gateway_request_id"] as const;
 
@@ -17,7 +20,8 @@ const MAX_ID_LENGTH = 256;
 export function streamIdsOf(request: Request, body?: unknown): string[] {
   const inBody = isRecord(body) ? ID_FIELDS.map((field) => body[field]) : [];
   const inQuery = ID_FIELDS.map((field) => new URL(request.url).searchParams.get(field));
-  return [request.headers.get(STREAM_ID_HEADER), ...inQuery, ...inBody].filter(isUsable);
+  const inHeaders = [STREAM_ID_HEADER, SESSION_ID_HEADER].map((name) => request.headers.get(name));
+  return [...inHeaders, ...inQuery, ...inBody].filter(isUsable);
 }
 
 /** A flat body of parameters without the fields that only say which stream it is for. */

@@ -6,7 +6,7 @@
 
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import type { SessionEnd, SessionEvent, SessionMetrics, StreamParams } from "../session/mod.ts";
-import { ActiveStream } from "./active_stream.ts";
+import { ActiveStream, type StreamNames } from "./active_stream.ts";
 import type { HostPool } from "./host_pool.ts";
 import { type Admission, EventLoopMonitor } from "./load_monitor.ts";
 import type { ServerSnapshot } from "./pipeline_status.ts";
@@ -125,12 +125,12 @@ export class StreamRegistry {
    * Opens and starts the session of a stream that {@linkcode refusal} allows. Rejects with what the
    * session threw, and then nothing is left of it.
    */
-  async start(request: StartRequest, aliases: readonly string[]): Promise<void> {
+  async start(request: StartRequest, names: StreamNames): Promise<void> {
     const host = this.#options.pool.take();
     if (host === undefined) {
       throw new ConfigError("CONFIG_INVALID", "Pipeline is still in use; try again later");
     }
-    const stream = await this.#open(request, host, aliases);
+    const stream = await this.#open(request, host, names);
     this.#lastError = undefined;
     this.#monitor.start();
     try {
@@ -175,14 +175,13 @@ export class StreamRegistry {
   async #open(
     request: StartRequest,
     host: StreamHost,
-    aliases: readonly string[],
+    names: StreamNames,
   ): Promise<ActiveStream> {
-    const names = [request.gateway_request_id, ...aliases];
     // From here on others see the place and the names taken.
-    this.#opening.set(host, names);
+    this.#opening.set(host, [request.gateway_request_id, ...names.aliases]);
     try {
       const session = await host.open(this.#sessionOptions(request));
-      const stream = new ActiveStream(request, session, aliases);
+      const stream = new ActiveStream(request, session, names);
       this.#streams.set(stream.id, stream);
       return stream;
     } catch (error) {

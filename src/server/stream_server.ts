@@ -7,6 +7,7 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import type { RegisteredWorker } from "../livepeer/mod.ts";
 import { type FrameProcessor, type ParamsSchema, resolveProcessor } from "../processor/mod.ts";
 import { type LoadingUpdate, openTrickleSession, type StreamParams } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
@@ -216,9 +217,21 @@ export class StreamServer implements AsyncDisposable {
     });
     const endpoints = [...streamEndpoints(this.#registry), this.#metricsEndpoint(this.#registry)];
     this.#handler = this.#openHttp(endpoints, paramsSchema);
+    this.#options.registration?.start(this.#asRegistered(this.#registry, this.#pool));
     signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
     if (signal?.aborted) this.#stopOnAbort();
     return this.address;
+  }
+
+  #asRegistered(registry: StreamRegistry, pool: HostPool): RegisteredWorker {
+    return {
+      capacity: registry.capacity,
+      whenReady: (signal) => pool.whenReady(signal),
+      activeStreamIds: () => registry.streams.map(({ id }) => id),
+      sessionIds: () =>
+        registry.streams.flatMap(({ sessionId }) => sessionId === undefined ? [] : [sessionId]),
+      stopStream: (id) => this.stopStream(id),
+    };
   }
 
   #metricsEndpoint(registry: StreamRegistry): Endpoint {
@@ -226,7 +239,10 @@ export class StreamServer implements AsyncDisposable {
     const { pipeline = "byoc" } = this.#options;
     const startedAtMs = performance.now();
     return metricsEndpoint(
-      new MetricsExporter(() => collectFigures({ registry, capability, pipeline, startedAtMs })),
+      new MetricsExporter(() => {
+        const registration = this.#options.registration?.status;
+        return collectFigures({ registry, registration, capability, pipeline, startedAtMs });
+      }),
     );
   }
 
@@ -294,7 +310,13 @@ export class StreamServer implements AsyncDisposable {
       appVersion,
     };
     return prepareHttp({
-      http: options,
+      http: {
+        ...options,
+        onUnauthorized: () => {
+          options.registration?.unauthorized();
+          options.onUnauthorized?.();
+        },
+      },
       prefix: this.#prefix,
       title: this.capabilityName,
       version: appVersion,
@@ -327,7 +349,11 @@ export class StreamServer implements AsyncDisposable {
   async #stop(): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#stopOnAbort);
     this.#abort.abort();
-    await this.#registry?.close();
+    // First of all nobody is to send streams here; what takes long may go on beside.
+    await Promise.all([
+      this.#options.registration?.[Symbol.asyncDispose](),
+      this.#registry?.close(),
+    ]);
     await this.#pool?.[Symbol.asyncDispose]();
     if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     if (this.#http === undefined) return;

@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "commander";
+import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
 import { type IsolationKind, StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
@@ -29,6 +30,7 @@ interface ServeFlags extends LogSettings, StreamFlags {
   readonly modelId?: string;
   readonly appVersion: string;
   readonly token?: string;
+  readonly registration: RegistrationKind;
   readonly tls: string;
 }
 
@@ -59,6 +61,11 @@ export function addServe(program: Command, run: RunTask): Command {
       env: "RUNNEL_ISOLATE",
       default: "none",
       choices: ["none", "thread", "process"],
+    }))
+    .addOption(option("--registration <kind>", "register with the orchestrator of ORCH_URL", {
+      env: "RUNNEL_REGISTRATION",
+      default: "none",
+      choices: ["byoc", "live-runner", "none"],
     }));
   return addIdentityOptions(addStreamOptions(command))
     .addOption(option("--token <token>", "token that requests to streams must carry", {
@@ -85,12 +92,25 @@ function addIdentityOptions(command: Command): Command {
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
+  const tls = tlsFromEnvironment({ get: () => flags.tls });
   using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
     processor: flags.isolate === "none"
       ? await chooseProcessor(flags, context)
       : isolatedProcessor(flags),
     isolate: flags.isolate,
+    registration: registrationFromEnvironment(flags.registration, {
+      get: (name) => Deno.env.get(name),
+      defaults: {
+        name: flags.capabilityName,
+        capacity: flags.capacity,
+        pipeline: flags.pipeline,
+        modelId: flags.modelId ?? flags.capabilityName,
+        version: flags.appVersion,
+      },
+      token: flags.token,
+      tls,
+    }),
     host: flags.host,
     port: flags.port,
     prefix: flags.prefix,
@@ -104,7 +124,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     maxQueueSize: flags.maxQueueSize,
     gpuDepth: flags.gpuDepth,
     audioCodec: flags.audioCodec,
-    tls: tlsFromEnvironment({ get: () => flags.tls }),
+    tls,
   });
   await server.start();
   context.announce(`Serving ${describeProcessor(flags)} on ${server.url}`, { url: server.url });
