@@ -4,17 +4,19 @@
  * @module
  */
 
-/** Calls shorter than this are not worth a pause, in milliseconds. */
-const MIN_BLOCKED_MS = 5;
+/** How often it is looked whether the loop turns, in milliseconds. */
+const TICK_MS = 5;
+/** Less is no blocking, in milliseconds: a tick that comes a little late. */
+const MIN_BLOCKED_MS = 10;
 /** Part of the time that was blocked which everything else gets after it. */
 const SHARE = 0.1;
 /** The longest pause, in milliseconds. */
 const MAX_PAUSE_MS = 20;
 
 /**
- * A processor that computes without ever waiting lets the loop turn once a frame. That is too little to
- * read the input at its own speed: frames would pile up, unseen, before the decoder, and the stream would
- * fall behind more and more. So such calls owe the loop a pause.
+ * A processor that computes without ever waiting lets the loop turn once a frame, and so do models on the
+ * CPU. That is too little to read the input at its own speed: frames would pile up, unseen, before the
+ * decoder, and the stream would fall behind more and more. So such calls owe the loop a pause.
  */
 export class LoopBreath {
   readonly #now: () => number;
@@ -32,15 +34,19 @@ export class LoopBreath {
 
   /** A call begins; returns how to say that it ended. */
   watch(): () => void {
-    const beganMs = this.#now();
-    let hasTurned = false;
-    const timer = setTimeout(() => hasTurned = true, 0);
+    let turnedMs = this.#now();
+    let blockedMs = 0;
+    const turn = (): void => {
+      const now = this.#now();
+      const sinceMs = now - turnedMs;
+      if (sinceMs >= MIN_BLOCKED_MS) blockedMs += sinceMs;
+      turnedMs = now;
+    };
+    const ticks = setInterval(turn, TICK_MS);
     return () => {
-      clearTimeout(timer);
-      const blockedMs = hasTurned ? 0 : this.#now() - beganMs;
-      if (blockedMs >= MIN_BLOCKED_MS) {
-        this.#owedMs = Math.min(MAX_PAUSE_MS, this.#owedMs + blockedMs * SHARE);
-      }
+      clearInterval(ticks);
+      turn();
+      this.#owedMs = Math.min(MAX_PAUSE_MS, this.#owedMs + blockedMs * SHARE);
     };
   }
 
