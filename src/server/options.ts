@@ -5,7 +5,12 @@
  */
 
 import type { ProcessorSource } from "../processor/mod.ts";
-import type { OutputAudioCodec, TlsOptions, TrickleSessionOptions } from "../session/mod.ts";
+import type {
+  OutputAudioCodec,
+  OverlayOptions,
+  TlsOptions,
+  TrickleSessionOptions,
+} from "../session/mod.ts";
 import type { StreamSession } from "./active_stream.ts";
 
 /** Options of a `StreamServer`. */
@@ -27,6 +32,10 @@ export interface StreamServerOptions {
   readonly targetFps?: number;
   /** Frames that may wait for the processor; past that the oldest are dropped. @default {30} */
   readonly maxQueueSize?: number;
+  /** How long frames may wait for a processor that falls behind, in milliseconds. @default {150} */
+  readonly maxQueueLatencyMs?: number;
+  /** What viewers see while the processor gives nothing. @default a screen with a bar */
+  readonly overlay?: OverlayOptions;
   /** Frames that may be on the GPU at once, readback included. @default {2} */
   readonly gpuDepth?: number;
   /** Codec of the output's audio. @default {"opus"} */

@@ -134,9 +134,12 @@ export class StreamServer implements AsyncDisposable {
 
   #sessionDefaults(): Partial<TrickleSessionOptions> {
     const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls } = this.#options;
+    const { maxQueueLatencyMs, overlay } = this.#options;
     return {
       ...(targetFps === undefined ? {} : { targetFps }),
       ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
+      ...(maxQueueLatencyMs === undefined ? {} : { maxQueueLatencyMs }),
+      ...(overlay === undefined ? {} : { overlay }),
       ...(gpuDepth === undefined ? {} : { gpuDepth }),
       ...(audioCodec === undefined ? {} : { audioCodec }),
       ...(tls === undefined ? {} : { tls }),
