@@ -21,6 +21,9 @@ const MAX_PAUSE_MS = 20;
 export class LoopBreath {
   readonly #now: () => number;
   #owedMs = 0;
+  #calls = 0;
+  #turnedMs = 0;
+  #ticks: ReturnType<typeof setInterval> | undefined;
 
   /** Creates one that nothing is owed to. */
   constructor(now: () => number = () => performance.now()) {
@@ -32,21 +35,15 @@ export class LoopBreath {
     return this.#owedMs;
   }
 
-  /** A call begins; returns how to say that it ended. */
+  /** A call begins; returns how to say that it ended, once. Time under several calls counts once. */
   watch(): () => void {
-    let turnedMs = this.#now();
-    let blockedMs = 0;
-    const turn = (): void => {
-      const now = this.#now();
-      const sinceMs = now - turnedMs;
-      if (sinceMs >= MIN_BLOCKED_MS) blockedMs += sinceMs;
-      turnedMs = now;
-    };
-    const ticks = setInterval(turn, TICK_MS);
+    if (this.#calls++ === 0) {
+      this.#turnedMs = this.#now();
+      this.#ticks = setInterval(() => this.#turn(), TICK_MS);
+    }
     return () => {
-      clearInterval(ticks);
-      turn();
-      this.#owedMs = Math.min(MAX_PAUSE_MS, this.#owedMs + blockedMs * SHARE);
+      this.#turn();
+      if (--this.#calls === 0) clearInterval(this.#ticks);
     };
   }
 
@@ -55,5 +52,13 @@ export class LoopBreath {
     const owedMs = this.#owedMs;
     this.#owedMs = 0;
     return owedMs;
+  }
+
+  #turn(): void {
+    const now = this.#now();
+    const blockedMs = now - this.#turnedMs;
+    this.#turnedMs = now;
+    if (blockedMs < MIN_BLOCKED_MS) return;
+    this.#owedMs = Math.min(MAX_PAUSE_MS, this.#owedMs + blockedMs * SHARE);
   }
 }

@@ -52,3 +52,14 @@ Deno.test("LoopBreath sees a call that only awaits what is there already", async
   watched();
   assert.equal(breath.owedMs, 5);
 });
+
+Deno.test("LoopBreath counts time under several calls once", () => {
+  let now = 0;
+  const breath = new LoopBreath(() => now);
+  const first = breath.watch();
+  const second = breath.watch();
+  now += 100;
+  first();
+  second();
+  assert.equal(breath.owedMs, 10);
+});
