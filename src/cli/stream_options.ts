@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "commander";
-import type { OutputAudioCodec } from "../session/mod.ts";
+import type { OutputAudioCodec, OverlayMode } from "../session/mod.ts";
 import { option, positiveNumber, wholeNumber } from "./options.ts";
 import { addProcessorOptions, type ProcessorFlags } from "./processor_options.ts";
 
@@ -13,13 +13,15 @@ import { addProcessorOptions, type ProcessorFlags } from "./processor_options.ts
 export interface StreamFlags extends ProcessorFlags {
   readonly targetFps: number;
   readonly maxQueueSize: number;
+  readonly maxQueueLatency: number;
+  readonly overlay: OverlayMode;
   readonly audioCodec: OutputAudioCodec;
 }
 
 /** Most frames of `--max-queue-size`: each holds a picture. */
 const MAX_QUEUE_SIZE = 1000;
 
-/** Adds the options of the processor, `--target-fps`, `--max-queue-size` and `--audio-codec`. */
+/** Adds the options of the processor, of the queue before it, of the overlay and of the audio. */
 export function addStreamOptions(command: Command): Command {
   return addProcessorOptions(command)
     .addOption(
@@ -33,6 +35,16 @@ export function addStreamOptions(command: Command): Command {
       env: "RUNNEL_MAX_QUEUE_SIZE",
       default: 30,
       parse: wholeNumber(1, MAX_QUEUE_SIZE),
+    }))
+    .addOption(option("--max-queue-latency <ms>", "how long frames may wait for a slow processor", {
+      env: "RUNNEL_MAX_QUEUE_LATENCY",
+      default: 150,
+      parse: positiveNumber,
+    }))
+    .addOption(option("--overlay <mode>", "what is shown while the processor gives nothing", {
+      env: "RUNNEL_OVERLAY",
+      default: "progressbar",
+      choices: ["progressbar", "passthrough", "off"],
     }))
     .addOption(option("--audio-codec <codec>", "codec of the output's audio; source copies it", {
       env: "RUNNEL_AUDIO_CODEC",

@@ -9,6 +9,7 @@ import type { ProcessorSource } from "../processor/mod.ts";
 import type {
   Clock,
   OutputAudioCodec,
+  OverlayOptions,
   SessionEvent,
   TlsOptions,
   TrickleSessionOptions,
@@ -55,6 +56,10 @@ export interface StreamServerOptions extends HttpOptions {
   readonly targetFps?: number;
   /** Frames that may wait for the processor; past that the oldest are dropped. @default {30} */
   readonly maxQueueSize?: number;
+  /** How long frames may wait for a processor that falls behind, in milliseconds. @default {150} */
+  readonly maxQueueLatencyMs?: number;
+  /** What viewers see while the processor gives nothing. @default a screen with a bar */
+  readonly overlay?: OverlayOptions;
   /** Frames that may be on the GPU at once, readback included. @default {2} */
   readonly gpuDepth?: number;
   /** Codec of the output's audio. @default {"opus"} */

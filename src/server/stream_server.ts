@@ -8,16 +8,14 @@ import manifest from "../../deno.json" with { type: "json" };
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
-import { type FrameProcessor, type ParamsSchema, resolveProcessor } from "../processor/mod.ts";
-import { type LoadingUpdate, openTrickleSession, type StreamParams } from "../session/mod.ts";
+import type { LoadingUpdate, StreamParams } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 import { collectFigures } from "./collect_figures.ts";
 import { HardwareMonitor } from "./hardware.ts";
+import { createHostFactory, isReplaceable } from "./host_factory.ts";
 import { HostPool } from "./host_pool.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
 import { InterruptGuard } from "./interrupt.ts";
-import type { ProcessorModule } from "./isolation/messages.ts";
-import { IsolatedHost } from "./isolation/isolated_host.ts";
 import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
@@ -26,7 +24,7 @@ import { METRICS_PATH, metricsEndpoint, MetricsExporter } from "./prometheus/mod
 import { failure } from "./responses.ts";
 import { type Endpoint, type HttpHandler, normalizePrefix } from "./route_table.ts";
 import { paramsOrThrow } from "./schemas.ts";
-import { type HostedStreamOptions, LocalHost, type StreamHost } from "./stream_host.ts";
+import type { HostedStreamOptions } from "./stream_host.ts";
 import { streamEndpoints } from "./stream_endpoints.ts";
 import { StreamRegistry } from "./stream_registry.ts";
 import { STREAM_PATHS } from "./stream_routes.ts";
@@ -199,7 +197,7 @@ export class StreamServer implements AsyncDisposable {
       throw new TypeError("Cannot start: this server was stopped before it listened");
     }
     const { signal, capacity = 1, admit = admitByLag, onStreamEvent, clock } = this.#options;
-    const { create, paramsSchema } = this.#hostFactory(capacity);
+    const { create, paramsSchema } = createHostFactory(this.#options, this.#abort.signal);
     this.#http = this.#listen();
     this.#pool = new HostPool({
       create,
@@ -246,54 +244,18 @@ export class StreamServer implements AsyncDisposable {
     );
   }
 
-  /** Makes the first processor at once: what is wrong with it is the caller's to hear. */
-  #hostFactory(capacity: number): HostFactory {
-    const { processor: source, openSession = openTrickleSession } = this.#options;
-    const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = this.#options;
-    if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
-      throw new RangeError(`Cannot run ${capacity} streams at once: use a whole number from 1 on`);
-    }
-    if (capacity > 1 && typeof source !== "function" && !isProcessorModule(source)) {
-      throw new ConfigError(
-        "CONFIG_PROCESSOR",
-        `Cannot run ${capacity} streams on one processor: it is an instance; ` +
-          "give its class, or a factory that makes one for each stream",
-      );
-    }
-    if (isProcessorModule(source)) {
-      if (isolate !== "none") {
-        const options = { processor: source, kind: isolate, silenceMs };
-        return { create: () => new IsolatedHost(options), paramsSchema: undefined };
-      }
-      throw new ConfigError(
-        "CONFIG_PROCESSOR",
-        "Cannot use a module as a processor in this thread: import it, or set isolate",
-      );
-    }
-    if (isolate !== "none") {
-      throw new ConfigError(
-        "CONFIG_PROCESSOR",
-        `Cannot give a processor to a ${isolate}: it is an instance, class or factory; ` +
-          'give { module: import.meta.resolve("./my_processor.ts") }',
-      );
-    }
-    let first: FrameProcessor | undefined = resolveProcessor(source);
-    const { paramsSchema } = first;
-    const create = (): StreamHost => {
-      const processor = first ?? resolveProcessor(source);
-      first = undefined;
-      return new LocalHost({ processor, openSession, signal: this.#abort.signal });
-    };
-    return { create, paramsSchema };
-  }
-
   #sessionDefaults(): Partial<HostedStreamOptions> {
     const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline, clock } = this.#options;
+    const { maxQueueLatencyMs, overlay } = this.#options;
     return {
+      ...(maxQueueLatencyMs === undefined ? {} : { maxQueueLatencyMs }),
+      ...(overlay === undefined ? {} : { overlay }),
       ...(clock === undefined ? {} : { clock }),
       ...(pipeline === undefined ? {} : { pipelineName: pipeline }),
       ...(targetFps === undefined ? {} : { targetFps }),
       ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
+      ...(maxQueueLatencyMs === undefined ? {} : { maxQueueLatencyMs }),
+      ...(overlay === undefined ? {} : { overlay }),
       ...(gpuDepth === undefined ? {} : { gpuDepth }),
       ...(audioCodec === undefined ? {} : { audioCodec }),
       ...(tls === undefined ? {} : { tls }),
@@ -362,21 +324,6 @@ export class StreamServer implements AsyncDisposable {
     await this.#http.shutdown();
     clearTimeout(timer);
   }
-}
-
-/** Makes hosts, and what is known of their parameters. */
-interface HostFactory {
-  readonly create: () => StreamHost;
-  readonly paramsSchema: ParamsSchema | undefined;
-}
-
-function isProcessorModule(source: object): source is ProcessorModule {
-  return "module" in source;
-}
-
-/** Whether there is more than one processor to be had. */
-function isReplaceable(source: StreamServerOptions["processor"]): boolean {
-  return typeof source === "function" || isProcessorModule(source);
 }
 
 function onError(error: unknown): Response {

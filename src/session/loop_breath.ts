@@ -4,21 +4,26 @@
  * @module
  */
 
-/** Calls shorter than this are not worth a pause, in milliseconds. */
-const MIN_BLOCKED_MS = 5;
+/** How often it is looked whether the loop turns, in milliseconds. */
+const TICK_MS = 5;
+/** Less is no blocking, in milliseconds: a tick that comes a little late. */
+const MIN_BLOCKED_MS = 10;
 /** Part of the time that was blocked which everything else gets after it. */
 const SHARE = 0.1;
 /** The longest pause, in milliseconds. */
 const MAX_PAUSE_MS = 20;
 
 /**
- * A processor that computes without ever waiting lets the loop turn once a frame. That is too little to
- * read the input at its own speed: frames would pile up, unseen, before the decoder, and the stream would
- * fall behind more and more. So such calls owe the loop a pause.
+ * A processor that computes without ever waiting lets the loop turn once a frame, and so do models on the
+ * CPU. That is too little to read the input at its own speed: frames would pile up, unseen, before the
+ * decoder, and the stream would fall behind more and more. So such calls owe the loop a pause.
  */
 export class LoopBreath {
   readonly #now: () => number;
   #owedMs = 0;
+  #calls = 0;
+  #turnedMs = 0;
+  #ticks: ReturnType<typeof setInterval> | undefined;
 
   /** Creates one that nothing is owed to. */
   constructor(now: () => number = () => performance.now()) {
@@ -30,17 +35,15 @@ export class LoopBreath {
     return this.#owedMs;
   }
 
-  /** A call begins; returns how to say that it ended. */
+  /** A call begins; returns how to say that it ended, once. Time under several calls counts once. */
   watch(): () => void {
-    const beganMs = this.#now();
-    let hasTurned = false;
-    const timer = setTimeout(() => hasTurned = true, 0);
+    if (this.#calls++ === 0) {
+      this.#turnedMs = this.#now();
+      this.#ticks = setInterval(() => this.#turn(), TICK_MS);
+    }
     return () => {
-      clearTimeout(timer);
-      const blockedMs = hasTurned ? 0 : this.#now() - beganMs;
-      if (blockedMs >= MIN_BLOCKED_MS) {
-        this.#owedMs = Math.min(MAX_PAUSE_MS, this.#owedMs + blockedMs * SHARE);
-      }
+      this.#turn();
+      if (--this.#calls === 0) clearInterval(this.#ticks);
     };
   }
 
@@ -49,5 +52,13 @@ export class LoopBreath {
     const owedMs = this.#owedMs;
     this.#owedMs = 0;
     return owedMs;
+  }
+
+  #turn(): void {
+    const now = this.#now();
+    const blockedMs = now - this.#turnedMs;
+    this.#turnedMs = now;
+    if (blockedMs < MIN_BLOCKED_MS) return;
+    this.#owedMs = Math.min(MAX_PAUSE_MS, this.#owedMs + blockedMs * SHARE);
   }
 }

@@ -24,6 +24,8 @@ export class ServiceTime {
   readonly #running = new Set<RunningCall>();
   #finishedMs = 0;
   #hasFinished = false;
+  /** The first call compiles, loads and allocates: it says nothing about the next. */
+  #isWarm = false;
   /** The time of each call, summed, up to {@linkcode #countedUntilMs}. */
   #busyMs = 0;
   #countedUntilMs = 0;
@@ -33,13 +35,14 @@ export class ServiceTime {
     this.#now = now;
   }
 
-  /** Milliseconds a frame, of the calls that have ended; 0 before the first. */
+  /** Milliseconds a frame, of the calls that have ended, but for the first; 0 before. */
   get finishedMs(): number {
     return this.#finishedMs;
   }
 
   /** Milliseconds a frame, as if the calls that are under way ended now. */
   get currentMs(): number {
+    if (!this.#isWarm) return 0;
     let longestMs = 0;
     for (const call of this.#running) longestMs = Math.max(longestMs, this.#sharedMs(call));
     return longestMs > this.#finishedMs ? this.#mixed(longestMs) : this.#finishedMs;
@@ -52,9 +55,12 @@ export class ServiceTime {
     const call = { beganMs, beganBusyMs: this.#busyMs };
     this.#running.add(call);
     return (answered) => {
-      if (answered) this.#finishedMs = this.#mixed(this.#sharedMs(call));
-      else this.#countBusy(this.#now());
-      this.#hasFinished ||= answered;
+      const sharedMs = this.#sharedMs(call);
+      if (answered && this.#isWarm) {
+        this.#finishedMs = this.#mixed(sharedMs);
+        this.#hasFinished = true;
+      }
+      this.#isWarm = true;
       this.#running.delete(call);
     };
   }

@@ -245,11 +245,13 @@ export class VideoPath {
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
     this.#begun++;
     const end = this.#totalTime.begin();
+    const watched = this.#breath.watch();
     let outcome: VideoOutcome | undefined;
     try {
       return outcome = await this.#options.complete(await this.#runProcessor(frame));
     } finally {
       this.#begun--;
+      watched();
       end(outcome !== undefined && !isHung(outcome));
       this.#makeRoom();
     }
@@ -260,13 +262,11 @@ export class VideoPath {
     meters.frameReached("processing", frame.timestamp);
     this.#processing++;
     const end = this.#processTime.begin();
-    const watched = this.#breath.watch();
     let outcome: VideoOutcome | undefined;
     try {
       return outcome = await process(frame);
     } finally {
       this.#processing--;
-      watched();
       end(outcome !== undefined && !isHung(outcome));
       this.#makeRoom();
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { FrameProcessor } from "../../src/processor/mod.ts";
+import { FrameProcessor, type ProcessorContext } from "../../src/processor/mod.ts";
 import type {
   LoadingUpdate,
   SessionEnd,
@@ -32,7 +32,7 @@ export class TestProcessor extends FrameProcessor {
     this.#initialized = initialized;
   }
 
-  override async initialize(): Promise<void> {
+  override async initialize(_context: ProcessorContext): Promise<void> {
     await this.#initialized;
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError, ProcessorError } from "../../src/base/mod.ts";
+import type { ProcessorContext } from "../../src/processor/mod.ts";
 import { StreamServer } from "../../src/server/mod.ts";
 import { FAKE_METRICS, startTestServer, TestProcessor, type TestServer } from "./fake_session.ts";
 
@@ -376,4 +377,25 @@ Deno.test("a port in use is a readable error", async () => {
     code: "CONFIG_INVALID",
     message: new RegExp(`Cannot listen on 127\\.0\\.0\\.1:${port}: another program does`),
   });
+});
+
+Deno.test("progress that the processor reports is shown by its stream, and by nobody without one", async () => {
+  const given = Promise.withResolvers<ProcessorContext>();
+  class Reporter extends TestProcessor {
+    override initialize(context: ProcessorContext): Promise<void> {
+      given.resolve(context);
+      return Promise.resolve();
+    }
+  }
+  await using test = await startTestServer({ processor: new Reporter() });
+  const context = await given.promise;
+  await test.server.initialized;
+  context.reportProgress(0.1);
+  assert.equal((await test.call("POST", "/stream/start", START)).status, 200);
+  context.reportProgress(0.5, "Loading the model");
+  context.reportProgress(0.75);
+  assert.deepEqual(test.sessions[0]?.loading, [
+    { progress: 0.5, message: "Loading the model" },
+    { progress: 0.75 },
+  ]);
 });

@@ -8,6 +8,7 @@ import { defineProcessor, defineShader, FrameProcessor } from "../../src/process
 import { decodeVideo } from "../e2e/decoding.ts";
 import { gpuTest } from "../gpu/gpu_case.ts";
 import { joined, testClip } from "./clips.ts";
+import { pacedMedia } from "./paced_media.ts";
 import { errorsOf, Rig, until } from "./rig.ts";
 
 const INVERT = defineShader({
@@ -199,5 +200,37 @@ gpuTest(
     // The next test gets a device with the usual limits.
     gpu.device.destroy();
     await gpu.lost;
+  },
+);
+
+gpuTest(
+  "the loading screen goes before and between frames from the GPU, in one encoder",
+  async () => {
+    const answer = Promise.withResolvers<void>();
+    let frames = 0;
+    const createProcessor = defineProcessor({
+      device: "gpu",
+      video: async (frame) => {
+        if (++frames === 5) await answer.promise;
+        return frame.convert("rgba");
+      },
+    });
+    const clip = await testClip({ seconds: 3 });
+    const rig = new Rig({
+      processor: createProcessor(),
+      pace: "live",
+      media: pacedMedia(clip.events),
+      overlay: { afterMs: 300 },
+    });
+    rig.session.start();
+    await until(() => rig.session.metrics().frames_overlaid >= 10, "the loading screen");
+    answer.resolve();
+    await rig.ended();
+    const pictures = await decodeVideo(joined(rig.sink.whole));
+    const { frames_overlaid, frames_dropped_by_reason } = rig.session.metrics();
+    const unstamped = pictures.filter(({ stamp }) => stamp === undefined).length;
+    assert.equal(unstamped, frames_overlaid);
+    assert.equal(frames_dropped_by_reason.late, 1);
+    assert.deepEqual(rig.errors, []);
   },
 );

@@ -15,7 +15,7 @@ Deno.test("LoopBreath owes a tenth of the time that a call blocked the loop", ()
 Deno.test("LoopBreath owes nothing for short calls, and not much for long ones", () => {
   let now = 0;
   const breath = new LoopBreath(() => now);
-  for (const [ms, owedMs] of [[4, 0], [60_000, 20]] as const) {
+  for (const [ms, owedMs] of [[9, 0], [60_000, 20]] as const) {
     const watched = breath.watch();
     now += ms;
     watched();
@@ -23,14 +23,24 @@ Deno.test("LoopBreath owes nothing for short calls, and not much for long ones",
   }
 });
 
-Deno.test("LoopBreath owes nothing for a call in which the loop turned", async () => {
-  let now = 0;
-  const breath = new LoopBreath(() => now);
+Deno.test("LoopBreath owes nothing for a call that waits", async () => {
+  const breath = new LoopBreath();
   const watched = breath.watch();
-  await new Promise((resolve) => setTimeout(resolve, 2));
-  now += 500;
+  await new Promise((resolve) => setTimeout(resolve, 200));
   watched();
-  assert.equal(breath.owedMs, 0);
+  // A busy machine may stop this process for a moment.
+  assert.ok(breath.owedMs < 10, `${breath.owedMs}`);
+});
+
+Deno.test("LoopBreath finds where a call blocks between its waits", async () => {
+  const breath = new LoopBreath();
+  const watched = breath.watch();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const endMs = performance.now() + 100;
+  while (performance.now() < endMs);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  watched();
+  assert.ok(breath.owedMs >= 9, `${breath.owedMs}`);
 });
 
 Deno.test("LoopBreath sees a call that only awaits what is there already", async () => {
@@ -41,4 +51,15 @@ Deno.test("LoopBreath sees a call that only awaits what is there already", async
   now += 50;
   watched();
   assert.equal(breath.owedMs, 5);
+});
+
+Deno.test("LoopBreath counts time under several calls once", () => {
+  let now = 0;
+  const breath = new LoopBreath(() => now);
+  const first = breath.watch();
+  const second = breath.watch();
+  now += 100;
+  first();
+  second();
+  assert.equal(breath.owedMs, 10);
 });

@@ -59,11 +59,28 @@ class PathRig {
     }
   }
 
-  /** Ends the oldest call `afterMs` later. */
+  /** Waits for a call, and ends the oldest `afterMs` later. */
   async end(afterMs = 0): Promise<void> {
+    await this.began();
     this.now += afterMs;
     this.calls.shift()?.();
     await settle();
+  }
+
+  /** Waits for a call to begin. */
+  async began(): Promise<void> {
+    while (this.calls.length === 0) await settle();
+  }
+
+  /** Ends all calls, of so many milliseconds each, and the path. */
+  async finish(callMs = 0): Promise<void> {
+    let isOver = false;
+    const finished = this.path.finish().finally(() => isOver = true);
+    while (!isOver) {
+      if (this.calls.length > 0) await this.end(callMs);
+      await settle();
+    }
+    await finished;
   }
 
   get dropped(): number {
@@ -93,8 +110,7 @@ Deno.test("a burst of as many frames as may wait is absorbed by a fast processor
   await rig.end(2);
   await rig.offer(31);
   assert.equal(rig.dropped, 0);
-  while (rig.calls.length > 0) await rig.end(2);
-  await rig.path.finish();
+  await rig.finish(2);
   assert.equal(rig.emitted.length, 32);
 });
 
@@ -113,9 +129,9 @@ Deno.test("only the newest frame waits for a processor slower than the budget", 
   for (let i = 0; i < 10; i++) {
     await rig.offer(3, 100 / 3);
     await rig.end();
+    await rig.began();
   }
-  await rig.end(100);
-  await rig.path.finish();
+  await rig.finish(100);
   // Three frames come for each that goes, and the newest of them is next.
   assert.deepEqual(rig.emitted.slice(3), [9, 12, 15, 18, 21, 24, 27, 30]);
 });
@@ -129,8 +145,7 @@ Deno.test("as many frames wait as the processor works off within the budget", as
   }
   await rig.offer(20);
   assert.equal(rig.dropped, 20 - 5);
-  while (rig.calls.length > 0) await rig.end(20);
-  await rig.path.finish();
+  await rig.finish(20);
   assert.deepEqual(rig.emitted.slice(-5), [26, 27, 28, 29, 30]);
 });
 
@@ -141,9 +156,7 @@ Deno.test("frames stop waiting for a call that does not end", async () => {
   await rig.offer(20, 33);
   // All but the one in the processor and the newest.
   assert.equal(rig.dropped, 18);
-  await rig.end();
-  await rig.end();
-  await rig.path.finish();
+  await rig.finish();
   assert.deepEqual(rig.emitted, [0, 1, 20]);
 });
 
@@ -186,6 +199,5 @@ Deno.test("calls beside each other share their time", async () => {
   // 25 ms a frame: six fit 150 ms.
   await rig.offer(20);
   assert.equal(rig.dropped, 14);
-  while (rig.calls.length > 0) await rig.end();
-  await rig.path.finish();
+  await rig.finish();
 });

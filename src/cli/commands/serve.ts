@@ -122,6 +122,8 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     ...(flags.token === undefined ? {} : { token: flags.token }),
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
+    maxQueueLatencyMs: flags.maxQueueLatency,
+    overlay: { mode: flags.overlay },
     gpuDepth: flags.gpuDepth,
     audioCodec: flags.audioCodec,
     tls,

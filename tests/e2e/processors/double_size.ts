@@ -12,7 +12,10 @@ export default defineProcessor({
     for (let y = 0; y < 2 * height; y++) {
       for (let x = 0; x < 2 * width; x++) {
         const from = ((y >> 1) * width + (x >> 1)) * 3;
-        doubled.set(pixels.subarray(from, from + 3), (y * 2 * width + x) * 3);
+        const to = (y * 2 * width + x) * 3;
+        doubled[to] = pixels[from]!;
+        doubled[to + 1] = pixels[from + 1]!;
+        doubled[to + 2] = pixels[from + 2]!;
       }
     }
     return frame.replaceTensor(new Tensor("uint8", doubled, [2 * height, 2 * width, 3]));
