@@ -9,12 +9,16 @@ import type { OutputAudioCodec, OverlayMode } from "../session/mod.ts";
 import { option, positiveNumber, wholeNumber } from "./options.ts";
 import { addProcessorOptions, type ProcessorFlags } from "./processor_options.ts";
 
-/** Values of the options that {@linkcode addStreamOptions} adds. */
-export interface StreamFlags extends ProcessorFlags {
-  readonly targetFps: number;
-  readonly maxQueueSize: number;
+/** Values of the options that {@linkcode addOverloadOptions} adds. */
+export interface OverloadFlags {
   readonly maxQueueLatency: number;
   readonly overlay: OverlayMode;
+}
+
+/** Values of the options that {@linkcode addStreamOptions} adds. */
+export interface StreamFlags extends ProcessorFlags, OverloadFlags {
+  readonly targetFps: number;
+  readonly maxQueueSize: number;
   readonly audioCodec: OutputAudioCodec;
 }
 
@@ -23,7 +27,7 @@ const MAX_QUEUE_SIZE = 1000;
 
 /** Adds the options of the processor, of the queue before it, of the overlay and of the audio. */
 export function addStreamOptions(command: Command): Command {
-  return addProcessorOptions(command)
+  return addOverloadOptions(addProcessorOptions(command))
     .addOption(
       option("--target-fps <fps>", "most frames per second, unless a stream sets its own", {
         env: "RUNNEL_TARGET_FPS",
@@ -36,6 +40,16 @@ export function addStreamOptions(command: Command): Command {
       default: 30,
       parse: wholeNumber(1, MAX_QUEUE_SIZE),
     }))
+    .addOption(option("--audio-codec <codec>", "codec of the output's audio; source copies it", {
+      env: "RUNNEL_AUDIO_CODEC",
+      default: "opus",
+      choices: ["opus", "aac", "source"],
+    }));
+}
+
+/** Adds what happens when the processor is slower than the input. */
+export function addOverloadOptions(command: Command): Command {
+  return command
     .addOption(option("--max-queue-latency <ms>", "how long frames may wait for a slow processor", {
       env: "RUNNEL_MAX_QUEUE_LATENCY",
       default: 150,
@@ -45,10 +59,5 @@ export function addStreamOptions(command: Command): Command {
       env: "RUNNEL_OVERLAY",
       default: "progressbar",
       choices: ["progressbar", "passthrough", "off"],
-    }))
-    .addOption(option("--audio-codec <codec>", "codec of the output's audio; source copies it", {
-      env: "RUNNEL_AUDIO_CODEC",
-      default: "opus",
-      choices: ["opus", "aac", "source"],
     }));
 }

@@ -19,9 +19,10 @@ import { option, port } from "../options.ts";
 import { writeStdout } from "../stdout.ts";
 import { StreamApi } from "../stream_api.ts";
 import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
+import { addOverloadOptions, type OverloadFlags } from "../stream_options.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
 
-interface DemoFlags extends LogSettings, TestFlags, ProcessorFlags {
+interface DemoFlags extends LogSettings, TestFlags, ProcessorFlags, OverloadFlags {
   readonly input: string;
   readonly output?: string;
   readonly port: number;
@@ -58,7 +59,7 @@ export function addDemo(program: Command, run: RunTask): Command {
       env: "RUNNEL_DEMO_JSON",
       default: false,
     }));
-  return addTestOptions(addProcessorOptions(command))
+  return addTestOptions(addOverloadOptions(addProcessorOptions(command)))
     .action((flags: DemoFlags) => run(flags, (context) => demo(flags, context)));
 }
 
@@ -72,6 +73,8 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
     port: flags.port,
     targetFps: Infinity,
     gpuDepth: flags.gpuDepth,
+    maxQueueLatencyMs: flags.maxQueueLatency,
+    overlay: { mode: flags.overlay },
   });
   await server.start();
   await server.initialized;
