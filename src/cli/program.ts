@@ -11,6 +11,7 @@ import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addProcess } from "./commands/process.ts";
 import { addPublish } from "./commands/publish.ts";
+import { ISOLATED_STREAM_COMMAND, serveStream } from "../server/mod.ts";
 import { addServe } from "./commands/serve.ts";
 import { addSubscribe } from "./commands/subscribe.ts";
 import { addTrickleServer } from "./commands/trickle_server.ts";
@@ -62,6 +63,8 @@ function createProgram(run: RunTask): Command {
     .exitOverride()
     .hook("preAction", (_program, command) => heedFalseWords(command));
   for (const add of COMMANDS) addLogOptions(add(program, run));
+  // A compiled program starts itself anew for each stream of `serve --isolate process`.
+  program.command(ISOLATED_STREAM_COMMAND, { hidden: true }).action(serveStream);
   return program;
 }
 

@@ -10,6 +10,7 @@ import {
   type AudioResult,
   type ErrorPolicy,
   FrameProcessor,
+  type ParamsSchema,
   type ProcessorContext,
   type ProcessorParams,
   type VideoResult,
@@ -27,6 +28,8 @@ export interface ProcessorDefinition {
   readonly timeoutMs?: number;
   /** Frames processed at once. @default 1 */
   readonly maxInFlight?: number;
+  /** The parameters, as a zod object schema: see {@linkcode FrameProcessor.paramsSchema}. @default any */
+  readonly paramsSchema?: ParamsSchema;
   /** See {@linkcode FrameProcessor.processVideo}. @default frames go on as they come */
   readonly video?: (frame: VideoFrame) => VideoResult | Promise<VideoResult>;
   /** See {@linkcode FrameProcessor.processAudio}. @default audio is copied */
@@ -98,6 +101,7 @@ class DefinedProcessor extends FrameProcessor {
   override readonly onError: ErrorPolicy;
   override readonly timeoutMs: number;
   override readonly maxInFlight: number;
+  declare readonly paramsSchema?: ParamsSchema;
 
   constructor(definition: ProcessorDefinition) {
     super();
@@ -106,5 +110,6 @@ class DefinedProcessor extends FrameProcessor {
     this.onError = definition.onError ?? "drop";
     this.timeoutMs = definition.timeoutMs ?? 10_000;
     this.maxInFlight = definition.maxInFlight ?? 1;
+    if (definition.paramsSchema !== undefined) this.paramsSchema = definition.paramsSchema;
   }
 }
