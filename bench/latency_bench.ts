@@ -53,11 +53,30 @@ export interface LatencyOptions {
   readonly lead?: number;
 }
 
+/** A stream that was fed in real time, and what came of it. */
+export interface LiveRun {
+  readonly clip: MediaClip;
+  readonly probe: OutputProbe;
+  /** When each frame was available to subscribers, by its presentation time, in milliseconds. */
+  readonly writtenMs: ReadonlyMap<number, number>;
+  readonly startedMs: number;
+  readonly peakMemoryBytes: number;
+}
+
 /** Runs one case once. */
 export async function measureLatency(
   bench: LatencyCase,
   options: LatencyOptions,
 ): Promise<LatencyRun> {
+  const run = await runLive(bench, options);
+  return { ...summarize(run), peakMemoryBytes: run.peakMemoryBytes };
+}
+
+/** Feeds a stream of this size and rate through a worker of its own. */
+export async function runLive(
+  bench: Omit<LatencyCase, "targets">,
+  options: LatencyOptions,
+): Promise<LiveRun> {
   const { seconds, processor = "passthrough", lead = 1 } = options;
   const clip = await makeClip({ ...bench, seconds });
   await using server = new TrickleServer();
@@ -88,13 +107,10 @@ export async function measureLatency(
   const peakMemoryBytes = await worker.peakMemory();
   await input.close();
   await probe.ended;
-  return { ...summarize(probe, { clip, writtenMs, startedMs }), peakMemoryBytes };
+  return { clip, probe, writtenMs, startedMs, peakMemoryBytes };
 }
 
-function summarize(
-  probe: OutputProbe,
-  fed: { clip: MediaClip; writtenMs: Map<number, number>; startedMs: number },
-): Omit<LatencyRun, "peakMemoryBytes"> {
+function summarize({ probe, ...fed }: LiveRun): Omit<LatencyRun, "peakMemoryBytes"> {
   const video = probe.video;
   const times = video.map(({ packet }) => packet.ptsTicks);
   const first = times[0] ?? Infinity;

@@ -1,6 +1,7 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `relay` and `gpu`; all of them without a name.
+ * [--seconds N]` with the names `latency`, `throughput`, `relay`, `gpu` and `overload`; all of
+ * them without a name.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -18,6 +19,7 @@ import {
   type LatencyRun,
   measureLatency,
 } from "./latency_bench.ts";
+import { benchOverload } from "./overload_bench.ts";
 import { benchRelay } from "./relay_bench.ts";
 import { median, round } from "./statistics.ts";
 import { measureThroughput, THROUGHPUT_SIZES } from "./throughput_bench.ts";
@@ -54,6 +56,7 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   throughput: benchThroughput,
   relay: ({ runs }) => benchRelay({ runs }),
   gpu: benchGpuRows,
+  overload: ({ seconds }) => benchOverload(seconds),
 };
 
 async function benchLatency(settings: BenchSettings): Promise<LatencyRow[]> {
