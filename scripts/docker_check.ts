@@ -12,6 +12,8 @@ import { Copy, DockerfileParser, From, type Instruction } from "dockerfile-ast";
 
 const PROJECT = new URL("..", import.meta.url).pathname;
 const CHECK_PORT = "18431";
+/** How this machine reaches registries; for RUN alone. A certificate file must be in the root, too. */
+const NETWORK_VARIABLES = /^(DENO_TLS_CA_STORE|DENO_CERT|SSL_CERT_FILE|NPM_CONFIG_\w+|\w+_proxy)$/i;
 
 /** The worker's life in the container: healthy, a file through it, a stream, SIGTERM. */
 const CHECK = `
@@ -83,6 +85,8 @@ async function copy(root: string, instruction: Copy): Promise<void> {
 async function build(root: string, target: string): Promise<void> {
   const parsed = DockerfileParser.parse(await Deno.readTextFile(`${PROJECT}Dockerfile`));
   const env: string[] = ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
+  const network = Object.entries(Deno.env.toObject())
+    .filter(([name]) => NETWORK_VARIABLES.test(name)).map(([name, value]) => `${name}=${value}`);
   let user = "0:0";
   for (const one of instructionsOf(parsed.getInstructions(), target)) {
     const text = (one.getArgumentsContent() ?? "").replace(/\\\n/g, " ");
@@ -101,6 +105,7 @@ async function build(root: string, target: string): Promise<void> {
       "env",
       "-i",
       `HOME=${home}`,
+      ...network,
       ...env,
       "sh",
       "-c",
