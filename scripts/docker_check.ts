@@ -13,7 +13,8 @@ import { Copy, DockerfileParser, From, type Instruction } from "dockerfile-ast";
 const PROJECT = new URL("..", import.meta.url).pathname;
 const CHECK_PORT = "18431";
 /** How this machine reaches registries; for RUN alone. A certificate file must be in the root, too. */
-const NETWORK_VARIABLES = /^(DENO_TLS_CA_STORE|DENO_CERT|SSL_CERT_FILE|NPM_CONFIG_\w+|\w+_proxy)$/i;
+const NETWORK_VARIABLES =
+  /^(DENO_TLS_CA_STORE|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|NPM_CONFIG_\w+|\w+_proxy)$/i;
 
 /** The worker's life in the container: healthy, a file through it, a stream, SIGTERM. */
 const CHECK = `
