@@ -1,0 +1,75 @@
+# A worker in a container. Targets: `cpu` (software Vulkan) and `nvidia`; docs in README.md, "Container".
+#
+#   docker build --target cpu -t runnel:cpu .
+#   docker build --target nvidia -t runnel:nvidia .
+#
+# --build-arg FFMPEG=static takes a static ffmpeg 7 instead of Debian's 5.1: it starts faster, but it
+# cannot load NVIDIA's driver, so it is for the target `cpu`.
+ARG FFMPEG=debian
+
+FROM denoland/deno:bin-2.9.6 AS deno
+
+FROM mwader/static-ffmpeg:7.1.1 AS static-ffmpeg
+
+FROM debian:bookworm-slim AS base
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ca-certificates libvulkan1 tini \
+  && rm -rf /var/lib/apt/lists/*
+
+FROM base AS ffmpeg-debian
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ffmpeg \
+  && rm -rf /var/lib/apt/lists/*
+
+FROM base AS ffmpeg-static
+COPY --from=static-ffmpeg /ffmpeg /ffprobe /usr/local/bin/
+
+FROM ffmpeg-${FFMPEG} AS worker
+LABEL org.opencontainers.image.title="Runnel" \
+  org.opencontainers.image.description="A GPU runtime for live video and audio" \
+  org.opencontainers.image.licenses="MIT"
+# A fixed number, so that volumes can be given to it: chown 10001:10001.
+RUN groupadd --gid 10001 runnel \
+  && useradd --uid 10001 --gid runnel --create-home --shell /usr/sbin/nologin runnel \
+  && mkdir -p /app /cache/deno \
+  && chown -R runnel:runnel /app /cache
+COPY --from=deno /deno /usr/local/bin/deno
+ENV DENO_DIR=/cache/deno \
+  DENO_NO_UPDATE_CHECK=1 \
+  XDG_CACHE_HOME=/cache/models \
+  XDG_RUNTIME_DIR=/tmp
+WORKDIR /app
+USER 10001:10001
+COPY --chown=10001:10001 deno.json deno.lock mod.ts LICENSE ./
+COPY --chown=10001:10001 links ./links
+COPY --chown=10001:10001 src ./src
+COPY --chown=10001:10001 docker/health.ts ./docker/health.ts
+# Every module, since threads and models are loaded by name: the container starts without a network.
+RUN mkdir -p /cache/models \
+  && find src -name '*.ts' -exec deno cache --frozen mod.ts docker/health.ts {} +
+VOLUME /cache/models
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["deno", "run", "--no-lock", "--allow-net", "--allow-env", "/app/docker/health.ts", "/livez"]
+ENTRYPOINT ["tini", "--", "deno", "run", "-A", "/app/mod.ts"]
+
+FROM worker AS nvidia
+# Root for the packages alone.
+USER 0:0
+# Without these the driver's libraries, which the NVIDIA container toolkit mounts, do not load.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends libegl1 libglvnd0 libxext6 \
+  && rm -rf /var/lib/apt/lists/*
+COPY docker/nvidia_egl_icd.json /usr/share/vulkan/icd.d/nvidia_egl_icd.json
+# graphics brings the Vulkan driver, video NVDEC and NVENC.
+ENV NVIDIA_VISIBLE_DEVICES=all \
+  NVIDIA_DRIVER_CAPABILITIES=compute,video,utility,graphics
+USER 10001:10001
+
+FROM worker AS cpu
+USER 0:0
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends mesa-vulkan-drivers \
+  && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
