@@ -21,7 +21,8 @@ const Service = z.strictObject({
   build: z.strictObject({ context: z.string().optional(), target: z.string() }).optional(),
   command: z.array(z.string()).optional(),
   depends_on: z.array(z.string()).optional(),
-  environment: z.record(z.string(), z.string()).default({}),
+  // Null passes on what is set where compose is run.
+  environment: z.record(z.string(), z.string().nullable()).default({}),
   volumes: z.array(z.string()).optional(),
   ports: z.array(z.string()).optional(),
   stop_grace_period: z.string().optional(),

@@ -19,6 +19,11 @@ import { untilAborted } from "../../base/pause.ts";
 /** Most streams of `--capacity`. */
 const MAX_CAPACITY = 256;
 
+const REGISTRATION_HELP = `
+With --registration, from the environment alone: ORCH_URL and ORCH_SECRET (both needed),
+CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE_PER_UNIT (0),
+CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
+
 interface ServeFlags extends LogSettings, StreamFlags {
   readonly host: string;
   readonly port: number;
@@ -72,6 +77,7 @@ export function addServe(program: Command, run: RunTask): Command {
       env: "CAPABILITY_TOKEN",
     }))
     .addOption(tlsOption())
+    .addHelpText("after", REGISTRATION_HELP)
     .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
 }
 
