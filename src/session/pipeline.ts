@@ -4,14 +4,13 @@
  * @module
  */
 
-import { pause } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { PictureSize } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
-import { type AudioPath, createAudioPath, FedAudio } from "./audio_path.ts";
-import { AvSync, MAX_AUDIO_WAIT_MS } from "./av_sync.ts";
+import { AudioStage } from "./audio_stage.ts";
+import { AvSync } from "./av_sync.ts";
 import { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { InputEvent } from "./input_events.ts";
 import { FrameEmitter } from "./frame_emitter.ts";
@@ -66,13 +65,9 @@ export class Pipeline implements AsyncDisposable {
   readonly #emitter: FrameEmitter;
   readonly #videoPath: VideoPath;
   readonly #output: SegmentOutput | undefined;
-  readonly #audioFailed = Promise.withResolvers<never>();
+  readonly #audio: AudioStage;
   #size: PictureSize | undefined;
   #video: VideoOutput | undefined;
-  #audio: AudioPath | undefined;
-  #isReady = false;
-  #patience: Promise<boolean> | undefined;
-  #endedAudio = { codecRestarts: 0, packetsLost: 0 };
 
   /**
    * Wires the stages; {@linkcode run} starts them. Throws a `ConfigError` for parameters that cannot be,
@@ -92,7 +87,16 @@ export class Pipeline implements AsyncDisposable {
     this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
     this.#sync = new AvSync({ waitForVideo: true, live });
-    this.#audioFailed.promise.catch(() => {}); // thrown by run(), unless the stream ended before
+    this.#audio = new AudioStage({
+      guard,
+      meters,
+      outputCodec: options.audioCodec,
+      ready: options.ready,
+      live,
+      emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
+      onError: options.onError,
+      signal: this.#abort.signal,
+    });
     this.#output = this.#createOutput();
     this.#videoPath = new VideoPath({
       process: (frame) => this.#process(frame),
@@ -121,7 +125,7 @@ export class Pipeline implements AsyncDisposable {
         onVideoStream: (video) => this.#startVideo(video),
         onStreams: (streams) => this.#setStreams(streams),
         onVideo: (frame) => this.#videoPath.offer(frame),
-        onAudio: (packet) => this.#takeAudio(packet),
+        onAudio: (packet) => this.#audio.write(packet),
         onAudioFrame: (frame) => this.#takeAudioFrame(frame),
         onError: options.onError,
       },
@@ -169,9 +173,9 @@ export class Pipeline implements AsyncDisposable {
    */
   async run(): Promise<void> {
     try {
-      await Promise.race([this.#input.run(), this.#videoPath.done, this.#audioFailed.promise]);
+      await Promise.race([this.#input.run(), this.#videoPath.done, this.#audio.failure]);
       await this.#videoPath.finish();
-      await Promise.all([this.#audio?.finish(), this.#video?.finish()]);
+      await Promise.all([this.#audio.finish(), this.#video?.finish()]);
       await this.#writeAudio(this.#sync.release());
       await this.#output?.finish();
     } finally {
@@ -192,11 +196,10 @@ export class Pipeline implements AsyncDisposable {
     meters.loading = this.#loading.state !== "hidden";
     meters.setDropped("decoder", this.#input.framesLost);
     meters.setDropped("encoder", this.#video?.framesLost ?? 0);
-    const audio = this.#audio ?? { codecRestarts: 0, packetsLost: 0 };
     meters.codecRestarts = this.#input.codecRestarts + (this.#video?.codecRestarts ?? 0) +
-      this.#endedAudio.codecRestarts + audio.codecRestarts;
+      this.#audio.codecRestarts;
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
-    meters.setAudioDropped("codec", this.#endedAudio.packetsLost + audio.packetsLost);
+    meters.setAudioDropped("codec", this.#audio.packetsLost);
   }
 
   #createOutput(): SegmentOutput | undefined {
@@ -216,8 +219,8 @@ export class Pipeline implements AsyncDisposable {
     const { video } = streams;
     if (video === undefined) await this.#writeAudio(this.#sync.release());
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
-    await this.#setAudioStream(streams);
-    this.#output?.configure({ video: video !== undefined, audio: this.#audio?.output });
+    await this.#audio.setStream(streams.audio);
+    this.#output?.configure({ video: video !== undefined, audio: this.#audio.output });
   }
 
   #startVideo(video: VideoStreamInfo): void {
@@ -227,7 +230,7 @@ export class Pipeline implements AsyncDisposable {
     const { width, height } = this.#size ?? video;
     const { color } = video;
     // Frames of the application come without a description of the streams.
-    if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio?.output });
+    if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio.output });
     this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
       frameRate: Number.isFinite(maxFps) ? maxFps : 30,
@@ -238,50 +241,10 @@ export class Pipeline implements AsyncDisposable {
     });
   }
 
-  async #setAudioStream({ audio: stream }: InputStreams): Promise<void> {
-    if (this.#audio !== undefined) {
-      if (stream !== undefined && this.#audio.accepts(stream)) return;
-      await this.#endAudio(this.#audio);
-    }
-    if (stream === undefined) return;
-    const { guard, audioCodec } = this.#options;
-    this.#audio = createAudioPath({
-      stream,
-      outputCodec: audioCodec,
-      process: guard.handlesAudio ? (frame) => this.#processAudio(frame) : undefined,
-      emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
-      signal: this.#abort.signal,
-    });
-    this.#audio.failure.catch((error) => this.#audioFailed.reject(error));
-  }
-
-  async #endAudio(path: AudioPath): Promise<void> {
-    this.#audio = undefined;
-    await path.finish();
-    this.#endedAudio.codecRestarts += path.codecRestarts;
-    this.#endedAudio.packetsLost += path.packetsLost;
-    await path[Symbol.asyncDispose]();
-  }
-
-  async #takeAudio(packet: Packet): Promise<void> {
-    await this.#audio?.write(packet);
-  }
-
   async #takeAudioFrame(frame: AudioFrame): Promise<void> {
-    const { guard, audioCodec } = this.#options;
-    if (this.#output === undefined && !guard.handlesAudio) return;
-    if (!(this.#audio instanceof FedAudio)) {
-      const path = new FedAudio({
-        outputCodec: audioCodec,
-        process: guard.handlesAudio ? (frame) => this.#processAudio(frame) : undefined,
-        emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
-        signal: this.#abort.signal,
-      }, { sampleRate: frame.sampleRate, channels: frame.channels });
-      this.#audio = path;
-      path.failure.catch((error) => this.#audioFailed.reject(error));
-      this.#output?.configure({ video: this.#video !== undefined, audio: path.output });
-    }
-    await (this.#audio as FedAudio).writeFrame(frame);
+    if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
+    if (!await this.#audio.writeFrame(frame)) return;
+    this.#output?.configure({ video: this.#video !== undefined, audio: this.#audio.output });
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
@@ -294,30 +257,6 @@ export class Pipeline implements AsyncDisposable {
     } catch (error) {
       return { kind: "failed", input: frame, error: asError(error) };
     }
-  }
-
-  async #processAudio(frame: AudioFrame): Promise<readonly AudioFrame[]> {
-    const { guard, onError, meters } = this.#options;
-    if (!this.#isReady && !await this.#waitForProcessor()) {
-      meters.audioLost();
-      return [];
-    }
-    try {
-      return await guard.processAudio(frame);
-    } catch (error) {
-      const policy = guard.processor.onError;
-      if (policy === "stop") throw error;
-      onError(asError(error), "process");
-      return policy === "passthrough" ? [frame] : [];
-    }
-  }
-
-  /** Audio that waits for long would hold up the reading of the input, and pictures with it. */
-  async #waitForProcessor(): Promise<boolean> {
-    const { ready, live } = this.#options;
-    if (!live) return this.#isReady = await ready;
-    this.#patience ??= pause(MAX_AUDIO_WAIT_MS, this.#abort.signal).then(() => false);
-    return this.#isReady = await Promise.race([ready, this.#patience]);
   }
 
   async #writeVideo(packet: Packet): Promise<void> {
@@ -334,7 +273,7 @@ export class Pipeline implements AsyncDisposable {
     this.abort();
     await Promise.allSettled([
       this.#input[Symbol.asyncDispose](),
-      this.#audio?.[Symbol.asyncDispose](),
+      this.#audio[Symbol.asyncDispose](),
       this.#video?.[Symbol.asyncDispose](),
       this.#videoPath.done,
     ]);

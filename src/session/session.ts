@@ -4,15 +4,14 @@
  * @module
  */
 
-import { describeError, MediaError, TrickleError } from "../base/errors.ts";
+import { describeError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
-import { FrameFeed } from "./frame_feed.ts";
-import { demuxSegments, type InputEvent } from "./input_events.ts";
 import type { LoadingUpdate } from "./loading_overlay.ts";
 import { Pipeline } from "./pipeline.ts";
 import { SessionChannels } from "./session_channels.ts";
+import { SessionInput } from "./session_input.ts";
 import { StreamMeters } from "./stream_meters.ts";
 import { StreamSettings } from "./stream_settings.ts";
 import { SessionTelemetry } from "./telemetry.ts";
@@ -51,13 +50,11 @@ export class Session implements AsyncDisposable {
   readonly #stopRequested = Promise.withResolvers<void>();
   readonly #lastLogged = new Map<Stage, number>();
   readonly #settings: StreamSettings;
-  /** What is read where the stream has neither a source nor media. */
-  readonly #feed = new FrameFeed();
+  readonly #input: SessionInput;
   readonly #channels: SessionChannels;
   #state: SessionState = "starting";
   #isReady = false;
   #requestedEnd: SessionEnd | undefined;
-  #sawInput = false;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -71,6 +68,7 @@ export class Session implements AsyncDisposable {
     this.#settings = new StreamSettings(options.processor.paramsSchema, options.params ?? {});
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor);
+    this.#input = new SessionInput(options, this.#meters.input);
     this.#telemetry = SessionTelemetry.begin({
       id: this.id,
       params: this.params,
@@ -157,13 +155,7 @@ export class Session implements AsyncDisposable {
    * stream takes none any more. Rejects with a `TypeError` for a closed frame, or a stream with an input.
    */
   async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
-    const { source, media } = this.#options;
-    if (source !== undefined || media !== undefined) {
-      throw new TypeError(
-        `Cannot send a frame to stream ${this.id}: its frames come from its input`,
-      );
-    }
-    return await this.#feed.send(frame);
+    return await this.#input.send(frame);
   }
 
   /** The figures of this moment. */
@@ -224,8 +216,8 @@ export class Session implements AsyncDisposable {
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
     const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
     return new Pipeline({
-      events: this.#telemetry?.observeInput(this.#inputEvents()) ?? this.#inputEvents(),
-      isFed: this.#options.source === undefined && this.#options.media === undefined,
+      events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
+      isFed: this.#input.isFed,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
       guard: this.#guard,
       meters: this.#meters,
@@ -240,7 +232,7 @@ export class Session implements AsyncDisposable {
       audioCodec,
       gopSeconds,
       onFirstInput: () => {
-        this.#sawInput = true;
+        this.#input.wasSeen = true;
         this.#emit({ type: "first-input-segment" });
       },
       onFirstOutput: () => this.#emit({ type: "first-output-segment" }),
@@ -249,18 +241,12 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  #inputEvents(): AsyncIterable<InputEvent> {
-    const { source, media } = this.#options;
-    if (media !== undefined) return media.events;
-    return source === undefined ? this.#feed : demuxSegments(source, this.#meters.input);
-  }
-
   async #run(): Promise<void> {
     let end: SessionEnd;
     try {
       this.#ready.resolve(this.#startProcessor());
       await this.#pipeline.run();
-      end = this.#requestedEnd ?? { reason: "input-ended", found: await this.#inputFound() };
+      end = this.#requestedEnd ?? await this.#inputEnded();
     } catch (error) {
       end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
     }
@@ -271,17 +257,10 @@ export class Session implements AsyncDisposable {
     await this.#finish(end);
   }
 
-  /** A channel that was read may be gone by the time of the last request: that is its end. */
-  async #inputFound(): Promise<boolean> {
-    if (this.#sawInput || await this.#options.inputFound?.() !== false) return true;
-    this.#reportError(
-      new MediaError(
-        "MEDIA_NO_STREAM",
-        "Cannot read the input: its channel does not exist; check the URL to subscribe to",
-      ),
-      "input",
-    );
-    return false;
+  async #inputEnded(): Promise<SessionEnd> {
+    const problem = await this.#input.problem();
+    if (problem !== undefined) this.#reportError(problem, "input");
+    return { reason: "input-ended", found: problem === undefined };
   }
 
   async #neverStart(): Promise<void> {
@@ -315,7 +294,7 @@ export class Session implements AsyncDisposable {
   async #finish(end: SessionEnd): Promise<void> {
     if (this.#state === "ended") return;
     clearTimeout(this.#forceTimer);
-    this.#feed[Symbol.dispose]();
+    this.#input[Symbol.dispose]();
     this.#pipeline.updateMeters();
     this.#meters.closeAccounts();
     if (end.reason === "failed") {
@@ -342,9 +321,7 @@ export class Session implements AsyncDisposable {
 
   async #closeSource(): Promise<void> {
     try {
-      this.#feed.close();
-      this.#options.media?.close();
-      await this.#options.source?.[Symbol.asyncDispose]();
+      await this.#input.close();
     } catch (error) {
       this.#reportError(asError(error), "input");
     }
