@@ -48,6 +48,7 @@ export class WorkerProcess implements AsyncDisposable {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", MOD, command, "--host", "127.0.0.1", "--port", "0", ...args],
       env,
+      detached: true, // a group of its own, for signals to all of it
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -103,9 +104,13 @@ export class WorkerProcess implements AsyncDisposable {
     }
   }
 
-  /** Ends the process and waits for it. Resolves to its exit code. */
-  async stop(): Promise<number> {
-    endChild(this.#child, "SIGTERM");
+  /**
+   * Ends the process and waits for it. Resolves to its exit code. The signal goes to it alone, as from
+   * a container engine, or to its group, as from a terminal.
+   */
+  async stop({ group = false }: { group?: boolean } = {}): Promise<number> {
+    if (group) Deno.kill(-this.pid, "SIGINT");
+    else endChild(this.#child, "SIGTERM");
     const { code } = await this.#child.status;
     await this.#reading;
     return code;

@@ -9,7 +9,7 @@ import { roomLogger } from "../base/mod.ts";
 const log = roomLogger("server");
 
 /** The signals that ask a process to stop; Windows knows only the first. */
-const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+export const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT"]
   : ["SIGINT", "SIGTERM"];
 

@@ -10,7 +10,7 @@ export type { CorsOptions } from "./cors.ts";
 export type { HttpOptions } from "./http_options.ts";
 export { InterruptGuard } from "./interrupt.ts";
 export { ISOLATED_STREAM_COMMAND } from "./isolation/link.ts";
-export { serveStream } from "./isolation/process_main.ts";
+export { serveStream } from "./isolation/stream_process.ts";
 export type { IsolationKind } from "./isolation/isolated_host.ts";
 export type { ProcessorModule } from "./isolation/messages.ts";
 export { type Admission, admitByLag, type WorkerLoad } from "./load_monitor.ts";

@@ -1,16 +1,36 @@
-/** The ffmpeg children of a worker, found as an operator would find them. */
+/** A process as `/proc` shows it (Linux). */
+export interface ProcessEntry {
+  readonly pid: number;
+  readonly parent: number;
+  /** Of its program, such as "ffmpeg". */
+  readonly name: string;
+  /** "Z" for one that has ended and that its parent has not asked for yet. */
+  readonly state: string;
+}
 
-/** The process id of the child of `parent` whose command line holds `word`. */
-export async function findChild(parent: number, word: string): Promise<number | undefined> {
+/** All processes below one, in any depth. */
+export async function descendants(root: number): Promise<ProcessEntry[]> {
+  const all = new Map<number, ProcessEntry>();
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const stat = await readIfThere(`/proc/${name}/stat`);
-    // The fields after the name in parentheses: state, then the parent.
-    const parentPid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-    if (parentPid !== parent) continue;
-    if ((await readIfThere(`/proc/${name}/cmdline`)).split("\0").includes(word)) {
-      return Number(name);
-    }
+    const [program, rest] = [stat.indexOf("("), stat.lastIndexOf(")")];
+    if (rest < 0) continue;
+    const [state, parent] = stat.slice(rest + 2).split(" ");
+    const entry = { name: stat.slice(program + 1, rest), state: state!, parent: Number(parent) };
+    all.set(Number(name), { pid: Number(name), ...entry });
+  }
+  const isBelow = (entry: ProcessEntry | undefined): boolean =>
+    entry !== undefined && (entry.parent === root || isBelow(all.get(entry.parent)));
+  return [...all.values()].filter(isBelow);
+}
+
+/** The child of a process that has a word among its arguments (Linux). */
+export async function findChild(parent: number, word: string): Promise<number | undefined> {
+  for (const entry of await descendants(parent)) {
+    if (entry.parent !== parent) continue;
+    const words = (await readIfThere(`/proc/${entry.pid}/cmdline`)).split("\0");
+    if (words.includes(word)) return entry.pid;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 /** What a process holds, as an operator sees it (Linux). */
 
-import { readIfThere } from "./children.ts";
+import { descendants } from "./children.ts";
 import { until } from "./harness.ts";
 
 /** What an operator sees of a process. */
@@ -24,24 +24,9 @@ async function footprint(pid: number): Promise<Footprint> {
 
 /** How many of the processes below one are ffmpeg. */
 async function countFfmpegs(root: number): Promise<number> {
-  const parents = new Map<number, number>();
-  const ffmpegs: number[] = [];
-  for (const name of await namesIn("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readIfThere(`/proc/${name}/stat`);
-    // The fields after the name in parentheses: state, then the parent.
-    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    parents.set(Number(name), Number(parent));
-    // A thread that never yields does not hear that its child has ended, which then is a zombie.
-    if (stat.includes("(ffmpeg)") && state !== "Z") ffmpegs.push(Number(name));
-  }
-  const isBelow = (pid: number): boolean => {
-    for (let at: number | undefined = pid; at !== undefined && at > 1; at = parents.get(at)) {
-      if (at === root) return true;
-    }
-    return false;
-  };
-  return ffmpegs.filter(isBelow).length;
+  // A thread that never yields does not hear that its child has ended, which then is a zombie.
+  return (await descendants(root)).filter(({ name, state }) => name === "ffmpeg" && state !== "Z")
+    .length;
 }
 
 async function namesIn(path: string): Promise<string[]> {

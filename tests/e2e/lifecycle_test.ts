@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { assertEveryFrame } from "./assertions.ts";
 import { makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo } from "./decoding.ts";
-import { Chain, until } from "./harness.ts";
+import { Chain, until, within } from "./harness.ts";
 
 const SLOW = new URL("./processors/slow.ts", import.meta.url).pathname;
 
@@ -64,3 +64,24 @@ Deno.test("an input channel that is not there is an end, not an error", async ()
   assert.equal(status, 200);
   await chain.untilHealth("IDLE");
 });
+
+for (const isolate of ["none", "process"]) {
+  Deno.test({
+    name: `Ctrl-C in a terminal finishes a stream, --isolate ${isolate}`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      await using chain = await Chain.start("--isolate", isolate);
+      const clip = await makeTestClip({ seconds: 2 });
+      await using stream = await chain.open();
+      await stream.feed(clip, { speed: 4 });
+      await until(() => stream.probe.firstByteMs !== undefined, "output");
+      assert.equal(await chain.worker.stop({ group: true }), 0);
+      await within(stream.probe.ended, "the end of the output");
+      const bytes = Uint8Array.from(stream.probe.segments.flatMap((segment) => [...segment]));
+      assertEveryFrame(await decodeVideo(bytes), shownTicks(clip));
+      const [serving, ...warnings] = chain.worker.log;
+      assert.match(serving!, /^Serving/);
+      assert.deepEqual(warnings, []);
+    },
+  });
+}

@@ -166,7 +166,10 @@ function startProcess(options: FfmpegChildOptions): Deno.ChildProcess {
   const spawn = options.spawn ?? ((command, options) => new Deno.Command(command, options).spawn());
   const { stdin, stdout } = options;
   try {
-    return spawn(command, { args: [...options.args], stdin, stdout, stderr: "piped" });
+    // In a group of its own: Ctrl-C in a terminal asks us to finish, and ffmpeg not to stop first.
+    // It ends with its pipes, also when this process is killed.
+    const streams = { stdin, stdout, stderr: "piped" } as const;
+    return spawn(command, { args: [...options.args], ...streams, detached: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw missingFfmpeg(command, error);
     throw new FfmpegError(

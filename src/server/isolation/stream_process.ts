@@ -4,6 +4,7 @@
  * @module
  */
 
+import { STOP_SIGNALS } from "../interrupt.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
 import type { ToStream } from "./messages.ts";
 import { StreamRunner } from "./stream_runner.ts";
@@ -15,8 +16,8 @@ export async function serveStream(): Promise<void> {
     writeAll(encoder.encode(writeMessage(message)));
     if (message.type === "disposed") Deno.exit(0);
   });
-  // SIGINT from a terminal goes to the whole group: the server decides when this ends.
-  Deno.addSignalListener("SIGINT", () => {});
+  // A terminal and a service manager signal the whole group: the server decides when this ends.
+  for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, () => {});
   for await (const line of linesOf(Deno.stdin.readable)) {
     const parsed = parseMessage(line);
     // A rejection ends the process, which is how the server hears of it.
@@ -28,5 +29,3 @@ export async function serveStream(): Promise<void> {
 function writeAll(bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }
-
-if (import.meta.main) await serveStream();
