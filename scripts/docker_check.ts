@@ -23,7 +23,9 @@ cd /app
 say() { echo "docker_check: $*"; }
 worker() { deno run -A /app/mod.ts "$@"; }
 tini -s -- deno run -A /app/mod.ts --processor invert 2>/tmp/worker.log & pid=$!
-worker trickle-server --port 18432 2>/tmp/trickle.log & trickle=$!
+deno run -A /app/mod.ts trickle-server --port 18432 2>/tmp/trickle.log & trickle=$!
+publish=
+trap 'kill $pid $trickle $publish 2>/dev/null || :' EXIT
 healthy=
 for i in $(seq 60); do
   if deno run --no-lock --allow-net --allow-env docker/health.ts /livez 2>/tmp/health.log
@@ -36,12 +38,13 @@ worker doctor
 ffmpeg -loglevel error -y -f lavfi -i color=black:size=320x240:rate=25:duration=8 -pix_fmt yuv420p \
   -g 25 -bf 0 /tmp/in.mp4
 base=http://127.0.0.1:18432
-worker publish /tmp/in.mp4 $base/in 2>/tmp/publish.log & publish=$!
-deno eval 'const answer = await fetch(Deno.args[0], { method: "POST", body: Deno.args[1] });
+deno run -A /app/mod.ts publish /tmp/in.mp4 $base/in 2>/tmp/publish.log & publish=$!
+deno eval 'const answer = await fetch(Deno.args[0], {
+  method: "POST", body: Deno.args[1], headers: { "content-type": "application/json" } });
 console.log(answer.status, await answer.text()); if (!answer.ok) Deno.exit(1);' \
   "http://127.0.0.1:$PORT/stream/start" \
   "{\\"gateway_request_id\\":\\"check\\",\\"subscribe_url\\":\\"$base/in\\",\\"publish_url\\":\\"$base/out\\"}"
-timeout 30 deno run -A /app/mod.ts subscribe $base/out /tmp/out.ts 2>/tmp/subscribe.log || cat /tmp/subscribe.log
+timeout 30 deno run -A /app/mod.ts subscribe --wait 10 $base/out /tmp/out.ts 2>/tmp/subscribe.log || cat /tmp/subscribe.log
 wait $publish || cat /tmp/publish.log
 level=$(ffmpeg -loglevel quiet -i /tmp/out.ts -frames:v 1 -pix_fmt gray -f rawvideo - | od -An -tu1 -N1)
 say "first pixel of black, inverted: $level"
