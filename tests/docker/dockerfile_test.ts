@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { DockerfileParser, From, Healthcheck, type Instruction } from "dockerfile-ast";
+import { validate } from "dockerfile-utils";
 import { healthUrl } from "../../docker/health.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -24,6 +25,11 @@ function instructionsOf(target: string): Instruction[] {
 function last(target: string, keyword: string): Instruction | undefined {
   return instructionsOf(target).findLast((one) => one.getKeyword() === keyword);
 }
+
+Deno.test("the Dockerfile has nothing that a linter finds fault with", () => {
+  assert.deepEqual(validate(text), []);
+  assert.notEqual(validate(`${text}\nMAINTAINER nobody`).length, 0, "the linter looks");
+});
 
 Deno.test("the Dockerfile pins every image from a registry", () => {
   const images = dockerfile.getFROMs().map((from) => from.getImage() ?? "");
