@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CommandProcess, runToEnd } from "./command_process.ts";
+import { delay } from "../waiting.ts";
 
 Deno.test("demo --json ends with one object of figures, and --output keeps the stream", async () => {
   const folder = await Deno.makeTempDir();
@@ -52,7 +53,7 @@ Deno.test("demo names its addresses, serves its API, and ends cleanly on SIGINT"
     assert.equal(status.current_params.gateway_request_id, "demo");
     if (status.metrics.frames_out > 0) break;
     assert.ok(Date.now() < deadline, command.stderr);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
   }
   command.kill("SIGINT");
   const { code, stdout, stderr } = await command.result();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CommandProcess, runToEnd, startTrickleServer } from "./command_process.ts";
+import { delay } from "../waiting.ts";
 
 /** Runs ffmpeg or ffprobe and gives its output; fails with its words when it fails. */
 async function run(program: string, args: readonly string[]): Promise<string> {
@@ -80,7 +81,7 @@ Deno.test("publish --no-audio sends no audio, and SIGINT ends the channel cleanl
     const deadline = Date.now() + 60_000;
     while (((await Deno.stat(path).catch(() => undefined))?.size ?? 0) < 20_000) {
       assert.ok(Date.now() < deadline, subscriber.stderr);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(50);
     }
     publisher.kill("SIGINT");
     assert.equal((await publisher.result()).code, 0, publisher.stderr);

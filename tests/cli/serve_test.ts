@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CommandProcess, runToEnd } from "./command_process.ts";
+import { delay } from "../waiting.ts";
 
 /** A worker on a free port. */
 async function startWorker(
@@ -27,7 +28,7 @@ async function waitForHealth(url: string, status: string): Promise<void> {
   const deadline = Date.now() + 20_000;
   while ((await json(`${url}/health`)).status !== status) {
     assert.ok(Date.now() < deadline, `the worker did not become ${status}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CommandProcess, runToEnd, startTrickleServer } from "./command_process.ts";
+import { delay } from "../waiting.ts";
 
 async function post(url: string, body: string): Promise<void> {
   const response = await fetch(url, { method: "POST", body });
@@ -39,7 +40,7 @@ Deno.test("subscribe writes to a file, which it replaces", async () => {
     const deadline = Date.now() + 20_000;
     while (await Deno.readTextFile(path) !== "fresh") {
       assert.ok(Date.now() < deadline, "the file was not written");
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
     }
     await closeChannel(url);
     assert.equal((await command.result()).code, 0);

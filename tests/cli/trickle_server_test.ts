@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { CommandProcess, runToEnd, startTrickleServer } from "./command_process.ts";
+import { delay } from "../waiting.ts";
 
 async function status(url: string, init?: RequestInit): Promise<number> {
   const response = await fetch(url, init);
@@ -57,7 +58,7 @@ Deno.test("trickle-server --idle-timeout closes channels that nobody writes to",
   const deadline = Date.now() + 20_000;
   while (await status(`${server.url}a/next`) !== 404) {
     assert.ok(Date.now() < deadline, "the channel was not closed");
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
 });
 

@@ -5,8 +5,8 @@ import { WorkerProcess } from "../../bench/worker_process.ts";
 import { FrameProcessor } from "../../src/processor/mod.ts";
 import { joined, movedClip, testClip } from "../session/clips.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
-import { until } from "./harness.ts";
 import { InProcessWorker } from "./in_process.ts";
+import { until } from "../waiting.ts";
 
 class Passthrough extends FrameProcessor {}
 

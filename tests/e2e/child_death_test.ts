@@ -5,7 +5,8 @@ import { assertEveryFrame } from "./assertions.ts";
 import { findChild } from "./children.ts";
 import { makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo, type OutputFrame } from "./decoding.ts";
-import { Chain, type StreamOutput, until } from "./harness.ts";
+import { Chain, type StreamOutput } from "./harness.ts";
+import { until } from "../waiting.ts";
 
 const linuxOnly = { ignore: Deno.build.os !== "linux" };
 /** Three seconds in 90 kHz. */

@@ -5,7 +5,8 @@ import { TrickleServer } from "../../src/trickle/mod.ts";
 import { WorkerProcess } from "../../bench/worker_process.ts";
 import { type Footprint, settledFootprint } from "./footprint.ts";
 import { makeTestClip } from "./clips.ts";
-import { Chain, until, within } from "./harness.ts";
+import { Chain } from "./harness.ts";
+import { until, within } from "../waiting.ts";
 
 const linuxOnly = { ignore: Deno.build.os !== "linux" };
 const CYCLES = 200;

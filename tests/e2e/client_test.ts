@@ -9,7 +9,8 @@ import { findChild } from "./children.ts";
 import { CLIP, encodeClip, makeTestClip, movedClip, shownTicks } from "./clips.ts";
 import { beepStarts, decodeAudio, decodeVideo, flashTimes, loudness } from "./decoding.ts";
 import { assertDecodesCleanly } from "./ffmpeg.ts";
-import { joined, within } from "./harness.ts";
+import { joined } from "./harness.ts";
+import { within } from "../waiting.ts";
 
 /** 40 ms in 90 kHz. */
 const TOLERANCE_TICKS = 3600;

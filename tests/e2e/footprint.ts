@@ -1,7 +1,7 @@
 /** What a process holds, as an operator sees it (Linux). */
 
 import { descendants } from "./children.ts";
-import { until } from "./harness.ts";
+import { until } from "../waiting.ts";
 
 /** What an operator sees of a process. */
 export interface Footprint {

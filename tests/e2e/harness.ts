@@ -5,37 +5,10 @@ import { feedLive, type FeedOptions, type MediaClip, OutputProbe } from "../../b
 import { WorkerProcess } from "../../bench/worker_process.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
 import type { SessionMetrics } from "../../src/session/mod.ts";
+import { delay, until, within } from "../waiting.ts";
 
-/** Far longer than anything takes: a test that hangs says where. */
-const DEADLINE_MS = 60_000;
-const POLL_MS = 20;
 /** A machine that is busy elsewhere falls behind for a while: that must not cost a frame here. */
 const ROOMY_QUEUE = ["--max-queue-size", "300", "--max-queue-latency", "60000"];
-
-/** Awaits a promise, but not for ever. */
-export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited in vain for ${what}`)), DEADLINE_MS);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Waits until a condition holds. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
 
 /** A trickle server on a port, and a worker process. */
 export class Chain implements AsyncDisposable {
@@ -162,7 +135,7 @@ export class ChainStream implements AsyncDisposable {
     const startMs = performance.now();
     for (let step = 0; step < steps; step++) {
       const waitMs = startMs + step * 40 - performance.now();
-      if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (waitMs > 1) await delay(waitMs);
       const at = (part: number): number => Math.floor(bytes.length * part / steps);
       await segment.write(bytes.subarray(at(step), at(step + 1)));
     }

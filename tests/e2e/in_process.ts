@@ -15,7 +15,7 @@ import {
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { demux, joined } from "../session/clips.ts";
 import { assertAccounts } from "../session/rig.ts";
-import { until, within } from "./harness.ts";
+import { until, within } from "../waiting.ts";
 
 /** What `/stream/status` says. */
 export interface Status {

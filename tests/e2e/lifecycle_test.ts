@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { assertEveryFrame } from "./assertions.ts";
 import { makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo } from "./decoding.ts";
-import { Chain, until, within } from "./harness.ts";
+import { Chain } from "./harness.ts";
+import { until, within } from "../waiting.ts";
 
 const SLOW = new URL("./processors/slow.ts", import.meta.url).pathname;
 

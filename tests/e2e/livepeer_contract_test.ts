@@ -9,7 +9,7 @@ import { testClip } from "../session/clips.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { decodeVideo, meanLuma } from "./decoding.ts";
 import { FakeGateway, type GatewayOptions } from "./fake_gateway.ts";
-import { until } from "./harness.ts";
+import { until } from "../waiting.ts";
 
 /** Fills pictures with the brightness `luma`, and sends the time of each as data. */
 class Filler extends FrameProcessor {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { findChild } from "./children.ts";
 import { makeTestClip } from "./clips.ts";
-import { Chain, until } from "./harness.ts";
+import { Chain } from "./harness.ts";
+import { until } from "../waiting.ts";
 
 const TALKATIVE = new URL("processors/talkative.ts", import.meta.url).pathname;
 /** Rooms whose records are about a stream, always, in a worker that has one. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { assertHistograms, countersOf, readSamples, valueOf } from "../server/prometheus_text.ts";
 import { makeTestClip } from "./clips.ts";
 import { Chain } from "./harness.ts";
+import { delay } from "../waiting.ts";
 
 async function scrape(chain: Chain): Promise<string> {
   return await (await fetch(`${chain.worker.url}/metrics`)).text();
@@ -31,7 +32,7 @@ Deno.test("/metrics counts what live streams do, and only upwards", async () => 
           assert.ok(after.get(name)! >= value, `${name}: ${value}, then ${after.get(name)}`);
         }
         before = after;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await delay(50);
       }
     })();
     await live.feed(clip);

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import type { VideoFrame } from "../../src/frames/mod.ts";
 import { type ErrorPolicy, FrameProcessor, type VideoResult } from "../../src/processor/mod.ts";
 import { testClip } from "../session/clips.ts";
-import { until } from "./harness.ts";
 import { InProcessWorker } from "./in_process.ts";
+import { until } from "../waiting.ts";
 
 /** Fails on the first frames of the first stream, in the way a test says. */
 class Failing extends FrameProcessor {

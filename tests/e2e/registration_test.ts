@@ -5,7 +5,7 @@ import { WorkerProcess } from "../../bench/worker_process.ts";
 import { testClip } from "../session/clips.ts";
 import { FakeOrchestrator, SECRET } from "../livepeer/fake_orchestrator.ts";
 import { FakeGateway } from "./fake_gateway.ts";
-import { until } from "./harness.ts";
+import { until } from "../waiting.ts";
 
 const TOKEN = "token-of-the-worker-2342";
 

@@ -6,7 +6,8 @@ import { assertEveryFrame } from "./assertions.ts";
 import { makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo } from "./decoding.ts";
 import { settledFootprint } from "./footprint.ts";
-import { Chain, type ChainStream, until, within } from "./harness.ts";
+import { Chain, type ChainStream } from "./harness.ts";
+import { until, within } from "../waiting.ts";
 
 const PROCESSOR = new URL("./processors/misbehaving.ts", import.meta.url).pathname;
 const STREAMS = 8;

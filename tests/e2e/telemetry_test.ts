@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { LATENCY_BUCKETS_SECONDS } from "../../src/session/mod.ts";
 import { makeTestClip } from "./clips.ts";
 import { findChild } from "./children.ts";
-import { Chain, ChainStream, until } from "./harness.ts";
+import { Chain, ChainStream } from "./harness.ts";
 import { OtlpCollector, type ReadSpan } from "./otlp_collector.ts";
+import { until } from "../waiting.ts";
 
 const STOPS_STREAM = new URL("processors/stops_stream.ts", import.meta.url).pathname;
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";

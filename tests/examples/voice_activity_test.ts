@@ -4,7 +4,6 @@ import { roomLogger } from "../../src/base/mod.ts";
 import type { AudioFrame } from "../../src/frames/mod.ts";
 import { TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { InProcessStream, InProcessWorker } from "../e2e/in_process.ts";
-import { until } from "../session/rig.ts";
 import {
   audioFrames,
   concatenated,
@@ -15,6 +14,7 @@ import {
   spoken,
   tone,
 } from "./sound.ts";
+import { until } from "../waiting.ts";
 
 const SENTENCE = "The quick brown fox jumps over the lazy dog.";
 

@@ -12,6 +12,7 @@ import {
   VideoFrame,
 } from "../../src/frames/mod.ts";
 import { noisePicture } from "./pictures.ts";
+import { delay } from "../waiting.ts";
 
 interface Made {
   readonly frame: VideoFrame;
@@ -233,7 +234,7 @@ Deno.test("a frame that is forgotten is counted as leaked and reported; a closed
     const deadline = performance.now() + 10_000;
     while (frameCounts().leaked === before.leaked && performance.now() < deadline) {
       collectGarbage();
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await delay(1);
     }
     assert.deepEqual(frameCounts(), { open: before.open, leaked: before.leaked + 1 });
     assert.deepEqual(reports, [before.leaked + 1]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ModelError } from "../../src/base/errors.ts";
 import { downloadFile } from "../../src/inference/download.ts";
 import { type Answer, CONTENT, fileServer, SHA256 } from "./file_server.ts";
+import { delay } from "../waiting.ts";
 
 const QUICK = { retryDelaysMs: [1, 1, 1] };
 
@@ -109,7 +110,7 @@ Deno.test("downloadFile() ends with its signal's reason, between attempts too", 
   await inTempFile(["silent"], async (url, path, requests) => {
     const controller = new AbortController();
     const downloading = downloadFile(url, path, { signal: controller.signal });
-    while (requests() === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (requests() === 0) await delay(1);
     controller.abort(new Error("enough"));
     await assert.rejects(downloading, /enough/);
   });
@@ -117,7 +118,7 @@ Deno.test("downloadFile() ends with its signal's reason, between attempts too", 
     const controller = new AbortController();
     const options = { signal: controller.signal, retryDelaysMs: [60_000] };
     const downloading = downloadFile(url, path, options);
-    while (requests() === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (requests() === 0) await delay(1);
     controller.abort(new Error("enough"));
     await assert.rejects(downloading, /enough/);
   });

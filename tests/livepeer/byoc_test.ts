@@ -10,8 +10,8 @@ import {
 import { backoffMs } from "../../src/livepeer/backoff.ts";
 import { selfSignedCertificate } from "../trickle/certificates.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
-import { eventually } from "../trickle/raw_exchange.ts";
 import { FakeOrchestrator, FakeWorker, SECRET } from "./fake_orchestrator.ts";
+import { until } from "../waiting.ts";
 
 const REGISTER = "/capability/register";
 const UNREGISTER = "/capability/unregister";
@@ -55,7 +55,7 @@ Deno.test("registration says what the orchestrator must know, and is taken back 
   const { orchestrator, worker, registration, ...rest } = stage();
   await using _stage = rest;
   registration.start(worker);
-  await eventually(() => registration.status.state === "registered", "the registration");
+  await until(() => registration.status.state === "registered", "the registration");
   const [request] = orchestrator.to(REGISTER);
   assert.equal(request!.authorization, SECRET);
   assert.deepEqual(request!.json, {
@@ -88,7 +88,7 @@ Deno.test("a 400 is not tried again, and says what to check", async () => {
   await using test = stage({ orchestratorSecret: "wrong-secret" });
   const { registration, orchestrator, clock } = test;
   registration.start(test.worker);
-  await eventually(() => registration.status.state === "refused", "the refusal");
+  await until(() => registration.status.state === "refused", "the refusal");
   clock.advance(600_000);
   assert.equal(orchestrator.to(REGISTER).length, 1);
   assert.match(registration.status.lastError!, /answered 400: invalid secret; check ORCH_SECRET/);
@@ -107,7 +107,7 @@ Deno.test("5xx answers and no answers are tried again, ever more slowly", async 
     await clock.passDelay(min, max);
   }
   await clock.passDelay(22_500, 30_000);
-  await eventually(() => registration.status.state === "registered", "the registration");
+  await until(() => registration.status.state === "registered", "the registration");
   assert.equal(registration.status.failures, 6);
   assert.equal(registration.status.lastError, null);
 });
@@ -124,10 +124,10 @@ Deno.test("an orchestrator that is not there yet gets the registration when it i
     clock,
   });
   registration.start(new FakeWorker());
-  await eventually(() => registration.status.failures === 1, "the first failure");
+  await until(() => registration.status.failures === 1, "the first failure");
   await using orchestrator = new FakeOrchestrator({ port });
   await clock.passDelay(750, 1_000);
-  await eventually(() => registration.status.state === "registered", "the registration");
+  await until(() => registration.status.state === "registered", "the registration");
   assert.ok(orchestrator.capabilities.has("early"));
 });
 
@@ -135,14 +135,14 @@ Deno.test("an orchestrator that forgets is told again, but only while the worker
   await using test = stage();
   const { registration, orchestrator, clock, worker } = test;
   registration.start(worker);
-  await eventually(() => orchestrator.capabilities.size === 1, "the registration");
+  await until(() => orchestrator.capabilities.size === 1, "the registration");
   worker.streams.push("busy");
   orchestrator.restart();
   await clock.passDelay(60_000, 60_000);
   for (let second = 0; second < 30; second++) await clock.passDelay(1_000, 1_000);
   assert.equal(orchestrator.to(REGISTER).length, 1, "busy: left alone");
   worker.streams.pop();
-  await eventually(() => {
+  await until(() => {
     clock.advance(1_000);
     return orchestrator.capabilities.size === 1;
   }, "the registration anew");
@@ -152,19 +152,19 @@ Deno.test("a burst of 401 leads to one registration, once the worker is idle", a
   await using test = stage();
   const { registration, orchestrator, clock, worker } = test;
   registration.start(worker);
-  await eventually(() => registration.status.registrations === 1, "the registration");
+  await until(() => registration.status.registrations === 1, "the registration");
   orchestrator.restart();
   worker.streams.push("busy");
   for (let i = 0; i < 20; i++) registration.unauthorized();
   for (let second = 0; second < 5; second++) await clock.passDelay(1_000, 1_000);
   assert.equal(orchestrator.to(REGISTER).length, 1);
   worker.streams.pop();
-  await eventually(() => {
+  await until(() => {
     if (registration.status.registrations === 1) clock.advance(100);
     return registration.status.registrations === 2;
   }, "the registration anew");
   await clock.passDelay(60_000, 60_000);
-  await eventually(() => registration.status.registrations === 3, "the next keep-alive");
+  await until(() => registration.status.registrations === 3, "the next keep-alive");
   assert.equal(orchestrator.to(REGISTER).length, 3, "the burst was one reason");
 });
 
@@ -173,11 +173,11 @@ Deno.test("an answer without end, and one that is huge, are failures", async () 
   const { registration, orchestrator, clock } = test;
   orchestrator.answer = () => new Response("x".repeat(100_000));
   registration.start(test.worker);
-  await eventually(() => registration.status.failures === 1, "the failure");
+  await until(() => registration.status.failures === 1, "the failure");
   assert.match(registration.status.lastError!, /larger than 65536 bytes/);
   orchestrator.answer = () => undefined;
   await clock.passDelay(750, 1_000);
-  await eventually(() => registration.status.state === "registered", "the registration");
+  await until(() => registration.status.state === "registered", "the registration");
 });
 
 Deno.test("the certificate of an orchestrator need not be signed by anybody where that is said", async () => {

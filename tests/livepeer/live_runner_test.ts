@@ -11,8 +11,8 @@ import {
 import { parseGoDuration } from "../../src/livepeer/go_duration.ts";
 import { TricklePublisher, TrickleServer } from "../../src/trickle/mod.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
-import { eventually } from "../trickle/raw_exchange.ts";
 import { FakeOrchestrator, FakeWorker, SECRET } from "./fake_orchestrator.ts";
+import { until } from "../waiting.ts";
 
 const HEARTBEAT = "/runners/heartbeat";
 
@@ -47,7 +47,7 @@ function stage(options: Partial<LiveRunnerOptions> = {}): Stage {
 }
 
 async function untilBeats({ orchestrator }: Stage, count: number): Promise<void> {
-  await eventually(() => orchestrator.to(HEARTBEAT).length === count, `heartbeat ${count}`);
+  await until(() => orchestrator.to(HEARTBEAT).length === count, `heartbeat ${count}`);
 }
 
 Deno.test("the first heartbeat has the orchestrator's secret, the others the runner's own", async () => {
@@ -90,7 +90,7 @@ Deno.test("an orchestrator that restarts gets the first secret again", async () 
   assert.equal(beats[1]!.json["runner_id"], "runner-0");
   assert.equal(beats[2]!.json["runner_id"], undefined);
   assert.equal(beats[2]!.authorization, SECRET);
-  await eventually(() => test.runner.runnerId === "runner-1", "the new id");
+  await until(() => test.runner.runnerId === "runner-1", "the new id");
   assert.equal(test.runner.status.registrations, 2);
 });
 
@@ -101,13 +101,13 @@ Deno.test("a runner's secret that is not taken any more is replaced", async () =
   test.orchestrator.runners.set("runner-0", "another");
   await test.clock.passDelay(5_000, 5_000);
   await untilBeats(test, 3);
-  await eventually(() => test.runner.runnerId === "runner-1", "the new id");
+  await until(() => test.runner.runnerId === "runner-1", "the new id");
 });
 
 Deno.test("a wrong secret of the orchestrator is refused for good", async () => {
   await using test = stage({ orchestratorSecret: "wrong-one" });
   test.runner.start(test.worker);
-  await eventually(() => test.runner.status.state === "refused", "the refusal");
+  await until(() => test.runner.status.state === "refused", "the refusal");
   test.clock.advance(600_000);
   assert.equal(test.orchestrator.to(HEARTBEAT).length, 1);
 });
@@ -125,7 +125,7 @@ Deno.test("streams that the orchestrator does not know are ended, those it canno
     return undefined;
   };
   await clock.passDelay(5_000, 5_000);
-  await eventually(() => worker.stopped.length > 0, "the end of the unknown stream");
+  await until(() => worker.stopped.length > 0, "the end of the unknown stream");
   orchestrator.answer = () => undefined;
   assert.deepEqual(worker.stopped, ["unknown"]);
   assert.deepEqual(worker.streams, ["known", "new"]);
@@ -163,7 +163,7 @@ Deno.test("failures and nonsense are tried again, more slowly", async () => {
   await test.clock.passDelay(750, 1_000);
   await test.clock.passDelay(1_500, 2_000);
   await test.clock.passDelay(3_000, 4_000);
-  await eventually(() => test.runner.status.state === "registered", "the registration");
+  await until(() => test.runner.status.state === "registered", "the registration");
   assert.equal(test.runner.status.failures, 3);
 });
 
@@ -185,7 +185,7 @@ Deno.test("the orchestrator's channel tells of sessions; keep-alives and nonsens
       '{"event":"released","session_id":"s1"}',
     ]
   ) await publisher.publishMessage(message);
-  await eventually(() => events.length === 2, "both events");
+  await until(() => events.length === 2, "both events");
   assert.deepEqual(events, [
     { event: "reserved", session_id: "s1" },
     { event: "released", session_id: "s1" },

@@ -7,6 +7,7 @@ import {
   ProcessorGuard,
 } from "../../src/processor/mod.ts";
 import { makeAudio, makeFrame } from "./frames.ts";
+import { delay } from "../waiting.ts";
 
 function guard(definition: ProcessorDefinition): ProcessorGuard {
   return new ProcessorGuard(defineProcessor(definition)());
@@ -88,7 +89,7 @@ Deno.test("ProcessorGuard never runs updates beside each other, and goes on afte
   const updated = guard({
     async updateParams(params) {
       assert.equal(++running, 1);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await delay(1);
       running--;
       if (params["bad"] === true) throw new RangeError("bad is not allowed");
       seen.push(params["n"]);

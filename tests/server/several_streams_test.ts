@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { FrameProcessor } from "../../src/processor/mod.ts";
 import { StreamServer, type WorkerLoad } from "../../src/server/mod.ts";
 import { startTestServer, TestProcessor, type TestServer } from "./fake_session.ts";
+import { until } from "../waiting.ts";
 
 function startOf(id: string): Record<string, unknown> {
   return {
@@ -23,14 +24,6 @@ async function severalStreams(...ids: string[]): Promise<TestServer> {
     assert.equal(status, 200);
   }
   return test;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, "the condition did not come true within 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 Deno.test("as many streams start as there is capacity, however many ask at once", async () => {
@@ -147,7 +140,7 @@ Deno.test("a stream that fails gets a new processor, and the others notice nothi
   for (const id of ["a", "b"]) await test.call("POST", "/stream/start", startOf(id));
   assert.equal(made.length, 2);
   test.sessions[0]!.end({ reason: "failed", error: new Error("boom") });
-  await until(() => made.length === 3);
+  await until(() => made.length === 3, "a third processor");
   assert.deepEqual(test.server.streamIds, ["b"]);
   await test.call("POST", "/stream/start", startOf("c"));
   assert.equal(test.sessions[2]!.request.processor, made[2]);
@@ -165,7 +158,7 @@ Deno.test("a processor that hangs is not used again", async () => {
   await test.call("POST", "/stream/start", startOf("a"));
   test.sessions[0]!.processorHangs = true;
   await test.call("POST", "/stream/stop");
-  await until(() => made === 2 && test.server.health === "IDLE");
+  await until(() => made === 2 && test.server.health === "IDLE", "another processor");
   await test.call("POST", "/stream/start", startOf("b"));
   assert.notEqual(test.sessions[1]!.request.processor, test.sessions[0]!.request.processor);
 });
@@ -246,14 +239,14 @@ Deno.test("a processor that fails to load is tried again until it loads", async 
   });
   await server.start();
   await server.initialized;
-  await until(() => waits.length === 1);
+  await until(() => waits.length === 1, "the first pause");
   assert.equal(server.health, "ERROR");
   const status = await (await fetch(`${server.url}/stream/status`)).json();
   assert.equal(status.error_message, "the model is not there yet");
   waits[0]!();
-  await until(() => waits.length === 2);
+  await until(() => waits.length === 2, "the second pause");
   assert.equal(server.health, "ERROR");
   waits[1]!();
-  await until(() => server.health === "IDLE");
+  await until(() => server.health === "IDLE", "IDLE");
   assert.deepEqual(delays, [5_000, 10_000]);
 });

@@ -3,6 +3,7 @@ import { ConfigError, ProcessorError } from "../../src/base/mod.ts";
 import type { ProcessorContext } from "../../src/processor/mod.ts";
 import { StreamServer } from "../../src/server/mod.ts";
 import { FAKE_METRICS, startTestServer, TestProcessor, type TestServer } from "./fake_session.ts";
+import { until } from "../waiting.ts";
 
 const START = {
   gateway_request_id: "job-1",
@@ -14,15 +15,6 @@ async function health(test: TestServer): Promise<string> {
   const answer = await test.call("GET", "/health");
   assert.equal(answer.status, 200);
   return answer.body.status;
-}
-
-/** Polls until a condition holds; the deadline only ends a test that fails. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!await condition()) {
-    assert.ok(Date.now() < deadline, "the condition did not come true within 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 Deno.test("every stream endpoint answers at its documented path and at its short one", async () => {
@@ -137,7 +129,7 @@ Deno.test("a stream that flushes still occupies the pipeline, and a second stop 
   await until(async () => {
     const { body } = await test.call("GET", "/api/stream/status");
     return body.client_active === true && body.client_running === false;
-  });
+  }, "a stream that is over");
   assert.equal((await test.call("POST", "/api/stream/start", START)).status, 503);
   flush.resolve();
   for (const stop of stops) assert.equal((await stop).status, 200);
@@ -149,7 +141,7 @@ Deno.test("a session that ends by itself leaves the server idle and ready for th
   await test.call("POST", "/api/stream/start", START);
   assert.equal(await health(test), "OK");
   test.sessions[0]!.end({ reason: "input-ended", found: true });
-  await until(async () => await health(test) === "IDLE");
+  await until(async () => await health(test) === "IDLE", "IDLE");
   const { body } = await test.call("GET", "/api/stream/status");
   assert.equal(body.error_message, null);
   assert.equal(body.current_params, null);
@@ -161,7 +153,7 @@ Deno.test("a session that failed leaves the server idle and says why until the n
   await using test = await startTestServer();
   await test.call("POST", "/api/stream/start", START);
   test.sessions[0]!.end({ reason: "failed", error: new Error("the encoder is gone") });
-  await until(async () => await health(test) === "IDLE");
+  await until(async () => await health(test) === "IDLE", "IDLE");
   let { body } = await test.call("GET", "/api/stream/status");
   assert.equal(body.error_message, "the encoder is gone");
   await test.call("POST", "/api/stream/start", START);

@@ -16,7 +16,7 @@ import {
 } from "../../src/trickle/mod.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { testClip } from "./clips.ts";
-import { until } from "./rig.ts";
+import { until } from "../waiting.ts";
 
 interface PublishedEvent {
   readonly event: Readonly<Record<string, unknown>> & { readonly type: string };

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DataChannel } from "../../src/session/channels/data_channel.ts";
 import { TricklePublisher, TrickleServer } from "../../src/trickle/mod.ts";
 import { MemorySink } from "./in_memory.ts";
+import { until } from "../waiting.ts";
 
 interface Published {
   /** The text of each segment. */
@@ -31,15 +32,6 @@ async function publish(
   assert.ok(sink.closed);
   const decoder = new TextDecoder();
   return { texts: sink.whole.map((bytes) => decoder.decode(bytes)), channel, errors };
-}
-
-/** Waits for a condition. */
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, "the condition never came true");
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 Deno.test("data is published as lines, in order, and what waits at the end is not lost", async () => {
@@ -84,7 +76,7 @@ Deno.test("the oldest of more lines than the queue holds are dropped and counted
 
 Deno.test("a channel without data says now and then that it is alive", async () => {
   const { texts } = await publish(
-    (_channel, sink) => until(() => sink.whole.length >= 2),
+    (_channel, sink) => until(() => sink.whole.length >= 2, "two segments"),
     { keepAliveMs: 5 },
   );
   assert.equal(texts.join(""), "");

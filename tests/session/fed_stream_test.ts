@@ -7,7 +7,8 @@ import { Session } from "../../src/session/mod.ts";
 import { decodeVideo, meanLuma } from "../e2e/decoding.ts";
 import { demux, joined, testClip } from "./clips.ts";
 import { MemorySink } from "./in_memory.ts";
-import { Rig, until } from "./rig.ts";
+import { Rig } from "./rig.ts";
+import { until } from "../waiting.ts";
 
 const MILLISECONDS = { num: 1, den: 1_000 };
 

@@ -9,7 +9,8 @@ import { decodeVideo } from "../e2e/decoding.ts";
 import { gpuTest } from "../gpu/gpu_case.ts";
 import { joined, testClip } from "./clips.ts";
 import { pacedMedia } from "./paced_media.ts";
-import { errorsOf, Rig, until } from "./rig.ts";
+import { errorsOf, Rig } from "./rig.ts";
+import { delay, until } from "../waiting.ts";
 
 const INVERT = defineShader({
   name: "invert",
@@ -27,7 +28,7 @@ class ThereAndBack extends FrameProcessor {
 
   override async processVideo(frame: VideoFrame): Promise<VideoFrame> {
     assert.equal(frame.location, "gpu");
-    await new Promise((resolve) => setTimeout(resolve, this.#frames++ % 3 * 4));
+    await delay(this.#frames++ % 3 * 4);
     const tensor = frame.gpuTensor({ dtype: "float16" });
     return frame.replaceTensor(tensor);
   }

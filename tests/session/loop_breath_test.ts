@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { LoopBreath } from "../../src/session/loop_breath.ts";
+import { delay } from "../waiting.ts";
 
 Deno.test("LoopBreath owes a tenth of the time that a call blocked the loop", () => {
   let now = 0;
@@ -26,7 +27,7 @@ Deno.test("LoopBreath owes nothing for short calls, and not much for long ones",
 Deno.test("LoopBreath owes nothing for a call that waits", async () => {
   const breath = new LoopBreath();
   const watched = breath.watch();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await delay(200);
   watched();
   // A busy machine may stop this process for a moment.
   assert.ok(breath.owedMs < 10, `${breath.owedMs}`);
@@ -35,10 +36,10 @@ Deno.test("LoopBreath owes nothing for a call that waits", async () => {
 Deno.test("LoopBreath finds where a call blocks between its waits", async () => {
   const breath = new LoopBreath();
   const watched = breath.watch();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await delay(20);
   const endMs = performance.now() + 100;
   while (performance.now() < endMs);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await delay(20);
   watched();
   assert.ok(breath.owedMs >= 9, `${breath.owedMs}`);
 });

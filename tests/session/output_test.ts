@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { TrickleError } from "../../src/base/mod.ts";
 import { movedClip, testClip } from "./clips.ts";
 import { MemorySink, type SinkScript } from "./in_memory.ts";
-import { Rig, within } from "./rig.ts";
+import { Rig } from "./rig.ts";
+import { within } from "../waiting.ts";
 
 function failedSegment(): TrickleError {
   return new TrickleError("TRICKLE_SEGMENT_FAILED", "Cannot write segment 1: the server hung up");

@@ -7,7 +7,8 @@ import type { SessionMetrics } from "../../src/session/mod.ts";
 import { decodeVideo, type OutputFrame } from "../e2e/decoding.ts";
 import { joined, testClip } from "./clips.ts";
 import { pacedMedia } from "./paced_media.ts";
-import { Rig, type RigOptions, until, within } from "./rig.ts";
+import { Rig, type RigOptions } from "./rig.ts";
+import { until, within } from "../waiting.ts";
 
 /** Brightness of the screen's background, and how far the encoder may be off. */
 const BACKGROUND = { luma: 33, tolerance: 8 };

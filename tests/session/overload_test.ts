@@ -6,6 +6,7 @@ import { FrameProcessor } from "../../src/processor/mod.ts";
 import { testClip } from "./clips.ts";
 import { pacedMedia } from "./paced_media.ts";
 import { Rig } from "./rig.ts";
+import { delay } from "../waiting.ts";
 
 /** Takes as long as a test says. */
 class Takes extends FrameProcessor {
@@ -19,7 +20,7 @@ class Takes extends FrameProcessor {
 
   override async processVideo(frame: VideoFrame): Promise<VideoFrame> {
     const delayMs = this.#delayMs(this.frames++);
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (delayMs > 0) await delay(delayMs);
     return frame;
   }
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { VideoFrame } from "../../src/frames/mod.ts";
 import { FrameProcessor, type ProcessorParams } from "../../src/processor/mod.ts";
 import { movedClip, testClip } from "./clips.ts";
-import { Rig, until } from "./rig.ts";
+import { Rig } from "./rig.ts";
+import { delay, until } from "../waiting.ts";
 
 /** Refuses a negative strength; notes what it was given. */
 class Picky extends FrameProcessor {
@@ -71,7 +72,7 @@ Deno.test("updates never run beside each other, and in the order of their calls"
   class Slow extends FrameProcessor {
     override async updateParams({ name }: ProcessorParams): Promise<void> {
       running.push(`${name} begins`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await delay(5);
       running.push(`${name} ends`);
     }
   }
@@ -87,7 +88,7 @@ Deno.test("updates never run beside each other, and in the order of their calls"
 Deno.test("concurrent updates of different parameters are all kept", async () => {
   class Slow extends FrameProcessor {
     override async updateParams(): Promise<void> {
-      await new Promise((resolve) => setTimeout(resolve, 2));
+      await delay(2);
     }
     override processVideo(frame: VideoFrame): VideoFrame {
       return frame;

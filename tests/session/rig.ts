@@ -12,9 +12,7 @@ import {
 } from "../../src/session/mod.ts";
 import { type Clip, demux, joined } from "./clips.ts";
 import { MemorySink, MemorySource, type SinkScript } from "./in_memory.ts";
-
-/** Far longer than anything takes: a test that hangs says where. */
-const DEADLINE_MS = 30_000;
+import { within } from "../waiting.ts";
 
 /** Leaves everything as it is. */
 export class Passthrough extends FrameProcessor {}
@@ -101,29 +99,4 @@ export function errorsOf(
   events: readonly SessionEvent[],
 ): { readonly error: Error; readonly stage: Stage }[] {
   return events.flatMap((event) => event.type === "error" ? [event] : []);
-}
-
-/** Awaits a promise, but not for ever. */
-export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Waited in vain for ${what}`)), DEADLINE_MS);
-  });
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Waits until a condition holds. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

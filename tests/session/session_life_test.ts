@@ -4,7 +4,8 @@ import { Session } from "../../src/session/mod.ts";
 import type { VideoFrame } from "../../src/frames/mod.ts";
 import { testClip } from "./clips.ts";
 import { MemorySink } from "./in_memory.ts";
-import { assertAccounts, Passthrough, Rig, until, within } from "./rig.ts";
+import { assertAccounts, Passthrough, Rig } from "./rig.ts";
+import { until, within } from "../waiting.ts";
 
 /** A processor whose first frame waits until it is let go. */
 class Held extends FrameProcessor {

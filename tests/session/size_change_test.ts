@@ -7,7 +7,8 @@ import type { StreamParams } from "../../src/session/mod.ts";
 import { decodeVideo } from "../e2e/decoding.ts";
 import { CLIP, type Clip, demux, joined, movedClip, testClip } from "./clips.ts";
 import { pacedMedia } from "./paced_media.ts";
-import { Rig, until } from "./rig.ts";
+import { Rig } from "./rig.ts";
+import { until } from "../waiting.ts";
 
 /** Notes the size of each frame, and may return them in another. */
 class Measurer extends FrameProcessor {

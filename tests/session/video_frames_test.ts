@@ -5,7 +5,8 @@ import type { VideoFrame } from "../../src/frames/mod.ts";
 import { FrameProcessor, type VideoResult } from "../../src/processor/mod.ts";
 import { decodeVideo } from "../e2e/decoding.ts";
 import { joined, testClip } from "./clips.ts";
-import { Rig, until } from "./rig.ts";
+import { Rig } from "./rig.ts";
+import { delay, until } from "../waiting.ts";
 
 /** Lets a test say when each frame is done. */
 class Gate extends FrameProcessor {
@@ -68,7 +69,7 @@ Deno.test("frames that are processed at once leave in the order in which they ca
       active++;
       most = Math.max(most, active);
       this.#random = (this.#random * 1103515245 + 12345) % 2 ** 31;
-      await new Promise((resolve) => setTimeout(resolve, this.#random % 12));
+      await delay(this.#random % 12);
       active--;
       return frame;
     }

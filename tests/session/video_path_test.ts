@@ -8,6 +8,7 @@ import { LoadingOverlay } from "../../src/session/loading_overlay.ts";
 import { StreamMeters } from "../../src/session/stream_meters.ts";
 import type { VideoEmission, VideoOutcome } from "../../src/session/video_outcome.ts";
 import { VideoPath, type VideoPathOptions } from "../../src/session/video_path.ts";
+import { delay } from "../waiting.ts";
 
 const TIME_BASE = { num: 1, den: 90_000 };
 
@@ -101,7 +102,7 @@ class PathRig {
 
 /** Lets everything that can go on go on, and what that begins. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let turn = 0; turn < 2; turn++) await delay(0);
 }
 
 Deno.test("a burst of as many frames as may wait is absorbed by a fast processor", async () => {

@@ -6,7 +6,7 @@ import {
   TrickleServer,
   TrickleSubscriber,
 } from "../../src/trickle/mod.ts";
-import { eventually } from "./raw_exchange.ts";
+import { until } from "../waiting.ts";
 
 /** A small generator of reproducible pseudo-random numbers from 0 up to a bound. */
 function seeded(seed: number): (bound: number) => number {
@@ -65,12 +65,12 @@ async function exchange(
   const random = seeded(options.seed);
   const segments = options.sizes.map((size) => randomBytes(random, size));
   const collected = sources.map(collect);
-  await eventually(options.isReady, "the subscribers to be there");
+  await until(options.isReady, "the subscribers to be there");
   for (const segment of segments) await publish(sink, segment, random);
   // Whoever has not asked for the last segment when the channel goes never gets it (section 4).
   const areHere = (): boolean =>
     sources.every((source) => source.stats.segments === segments.length);
-  await eventually(areHere, "the last segment to be asked for");
+  await until(areHere, "the last segment to be asked for");
   await sink.close();
   const expected = await Promise.all(
     segments.map(async (bytes, seq) => [seq, await digest([bytes.slice()])] as const),
@@ -155,7 +155,7 @@ Deno.test("a subscriber that is not read from slows nobody and holds little", as
   const publisher = new TricklePublisher(url);
   await using slow = new TrickleSubscriber(url, { maxBufferedBytes: 1_000_000 });
   slow.start();
-  await eventually(() => server.stats.requests >= 1, "the subscriber to be there");
+  await until(() => server.stats.requests >= 1, "the subscriber to be there");
   const block = new Uint8Array(400_000);
   for (let index = 0; index < 10; index++) {
     const writer = await publisher.next();
@@ -189,11 +189,11 @@ Deno.test("a restarted publisher goes on where the one before it broke off", asy
       texts.push(text);
     }
   })();
-  await eventually(() => server.stats.requests >= 1, "the subscriber to be there");
+  await until(() => server.stats.requests >= 1, "the subscriber to be there");
   const first = new TricklePublisher(url, { ownsChannel: false });
   const cut = await first.next();
   await cut.write(new TextEncoder().encode("cut"));
-  await eventually(() => server.stats.receivedBytes === 3, "the bytes to arrive");
+  await until(() => server.stats.receivedBytes === 3, "the bytes to arrive");
   const second = new TricklePublisher(url);
   const writer = await second.next();
   assert.equal(writer.seq, 1);
@@ -215,7 +215,7 @@ Deno.test("deleting the channel ends publisher and subscriber, over HTTP and loc
     await using subscriber = isLocal ? server.subscriber("c") : new TrickleSubscriber(url);
     subscriber.start();
     const writer = await publisher.next();
-    await eventually(() => server.stats.requests >= 4, "everyone to be there");
+    await until(() => server.stats.requests >= 4, "everyone to be there");
     server.closeChannel("c");
     assert.deepEqual(await subscriber.outcome, { kind: "ended" });
     await assert.rejects(writer.close(), { code: "TRICKLE_CLOSED" });
@@ -232,7 +232,7 @@ Deno.test("a local pair is disposed of while everything is pending", async () =>
   subscriber.start();
   const writer = await publisher.next();
   await writer.write(new Uint8Array(10));
-  await eventually(() => subscriber.stats.bytes === 10, "the bytes to arrive");
+  await until(() => subscriber.stats.bytes === 10, "the bytes to arrive");
   await subscriber[Symbol.asyncDispose]();
   assert.deepEqual(await subscriber.outcome, { kind: "aborted" });
   await publisher[Symbol.asyncDispose]();

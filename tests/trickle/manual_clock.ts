@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../../src/trickle/mod.ts";
-import { eventually } from "./raw_exchange.ts";
+import { until } from "../waiting.ts";
 
 interface Timer {
   readonly dueMs: number;
@@ -51,7 +51,7 @@ export class ManualClock implements Clock {
   async passDelay(minMs: number, maxMs: number): Promise<void> {
     const wanted = (): Timer | undefined =>
       [...this.#timers].find((timer) => timer.delayMs >= minMs && timer.delayMs <= maxMs);
-    await eventually(() => wanted() !== undefined, `a wait of ${minMs} to ${maxMs} ms`);
+    await until(() => wanted() !== undefined, `a wait of ${minMs} to ${maxMs} ms`);
     this.advance(Math.max(0, wanted()!.dueMs - this.#nowMs));
   }
 }

@@ -10,8 +10,8 @@ import {
   type TricklePublisherOptions,
 } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { eventually } from "./raw_exchange.ts";
 import { type ScriptedRequest, type ScriptedServer, withScript } from "./scripted_server.ts";
+import { until } from "../waiting.ts";
 
 const encoder = new TextEncoder();
 /** The header of an answer to a POST whose body was not read. */
@@ -60,7 +60,7 @@ export async function passUntil(clock: ManualClock, work: Promise<unknown>): Pro
     isDone = true;
   };
   work.then(mark, mark);
-  await eventually(() => {
+  await until(() => {
     clock.advance(100);
     return isDone;
   }, "the end of some work");

@@ -6,9 +6,8 @@
  */
 
 import assert from "node:assert/strict";
+import { delay, until } from "../waiting.ts";
 
-/** How long a test waits for what must come. */
-export const DEADLINE_MS = 5000;
 /** How long a test watches for what must not come. */
 export const QUIET_MS = 200;
 
@@ -35,20 +34,6 @@ export interface RawRequest {
 }
 
 const encoder = new TextEncoder();
-
-/** Waits until `check` holds, looking again whenever time passes. */
-export async function eventually(check: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!check()) {
-    if (performance.now() > deadline) assert.fail(`did not happen in time: ${what}`);
-    await delay(2);
-  }
-}
-
-/** Lets time pass. */
-export function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** One request and its answer. */
 export class RawExchange implements Disposable {
@@ -145,20 +130,20 @@ export class RawExchange implements Disposable {
 
   /** The final head. */
   async response(): Promise<RawResponse> {
-    await eventually(() => this.#response !== undefined, `head of ${this.#what}`);
+    await until(() => this.#response !== undefined, `head of ${this.#what}`);
     return this.#response!;
   }
 
   /** The status and the whole body, once it has ended cleanly. */
   async whole(): Promise<RawResponse & { readonly body: string }> {
     const response = await this.response();
-    await eventually(() => this.#complete, `end of ${this.#what}, so far "${this.body}"`);
+    await until(() => this.#complete, `end of ${this.#what}, so far "${this.body}"`);
     return { ...response, body: this.body };
   }
 
   /** Waits for these bytes at the end of the body so far. */
   async shows(text: string): Promise<void> {
-    await eventually(() => this.body === text, `body "${text}" of ${this.#what}`);
+    await until(() => this.body === text, `body "${text}" of ${this.#what}`);
   }
 
   /** Asserts that nothing of the answer comes. */

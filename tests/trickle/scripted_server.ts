@@ -6,7 +6,8 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, eventually, QUIET_MS } from "./raw_exchange.ts";
+import { QUIET_MS } from "./raw_exchange.ts";
+import { delay, until } from "../waiting.ts";
 
 /** An answer. Without a body it has `Content-Length: 0`; with one, its length. */
 export interface ScriptedAnswer {
@@ -102,17 +103,17 @@ export class ScriptedRequest {
 
   /** Waits for the body so far. */
   async shows(body: string): Promise<void> {
-    await eventually(() => this.body === body, `body "${body}" of ${this.line}, is "${this.body}"`);
+    await until(() => this.body === body, `body "${body}" of ${this.line}, is "${this.body}"`);
   }
 
   /** Waits for the clean end of the body. */
   async finished(): Promise<void> {
-    await eventually(() => this.ended, `end of ${this.line}`);
+    await until(() => this.ended, `end of ${this.line}`);
   }
 
   /** Waits until the client has closed the connection without ending the body. */
   async aborted(): Promise<void> {
-    await eventually(() => this.gone, `abort of ${this.line}`);
+    await until(() => this.gone, `abort of ${this.line}`);
     if (this.isChunked) assert.equal(this.ended, false, `${this.line} was ended, not aborted`);
   }
 }
@@ -155,7 +156,7 @@ export class ScriptedServer implements AsyncDisposable {
   /** The next request, whichever it is; checks its method and path where they are given. */
   async next(line?: string): Promise<ScriptedRequest> {
     const at = this.#taken++;
-    await eventually(() => this.requests.length > at, `request ${at} (${line ?? "any"})`);
+    await until(() => this.requests.length > at, `request ${at} (${line ?? "any"})`);
     const request = this.requests[at]!;
     if (line !== undefined) assert.equal(request.line, line);
     return request;

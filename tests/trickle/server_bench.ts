@@ -5,7 +5,8 @@
  */
 
 import { TrickleServer, type TrickleServerOptions } from "../../src/trickle/mod.ts";
-import { eventually, RawExchange, type RawRequest, type RawResponse } from "./raw_exchange.ts";
+import { RawExchange, type RawRequest, type RawResponse } from "./raw_exchange.ts";
+import { until } from "../waiting.ts";
 
 /** The headers of a request. */
 export type Headers = Readonly<Record<string, string>>;
@@ -37,7 +38,7 @@ export class ServerBench implements Disposable {
     const options = reading === undefined ? {} : { reading };
     const exchange = await RawExchange.open(this.server.address!, request, options);
     this.#exchanges.push(exchange);
-    await eventually(() => this.server.stats.requests >= sent, `start of ${request.path}`);
+    await until(() => this.server.stats.requests >= sent, `start of ${request.path}`);
     return exchange;
   }
 
@@ -91,7 +92,7 @@ export class ServerBench implements Disposable {
   async chunk(exchange: RawExchange, piece: string): Promise<void> {
     const expected = this.server.stats.receivedBytes + piece.length;
     await exchange.chunk(piece);
-    await eventually(() => this.server.stats.receivedBytes >= expected, `arrival of "${piece}"`);
+    await until(() => this.server.stats.receivedBytes >= expected, `arrival of "${piece}"`);
   }
 
   /** The body of `/next`. */

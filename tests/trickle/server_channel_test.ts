@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type ServerBench, withServer } from "./server_bench.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { eventually, type RawExchange } from "./raw_exchange.ts";
+import type { RawExchange } from "./raw_exchange.ts";
+import { until } from "../waiting.ts";
 
 const RESET = { "Lp-Trickle-Reset": "1" };
 
@@ -263,5 +264,5 @@ Deno.test("a base path is part of every path", () =>
     assert.equal((await bench.ask("POST", "/c")).status, 404);
     assert.equal((await bench.ask("POST", "/ai/trickle/c")).status, 200);
     assert.equal(bench.server.channelUrl("c").endsWith("/ai/trickle/c"), true);
-    await eventually(() => bench.server.channelNames.length === 1, "the channel");
+    await until(() => bench.server.channelNames.length === 1, "the channel");
   }, { basePath: "/ai/trickle" }));

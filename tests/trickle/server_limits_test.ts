@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TrickleServer } from "../../src/trickle/mod.ts";
-import { delay, eventually } from "./raw_exchange.ts";
 import { ServerBench, withServer } from "./server_bench.ts";
+import { delay, until } from "../waiting.ts";
 
 Deno.test("a segment beyond the limit is 413 and ends", () =>
   withServer(async (bench) => {
@@ -97,7 +97,7 @@ Deno.test("deleted channels hold no memory", () =>
     for (let index = 0; index < 5; index++) await bench.post(index, "x".repeat(1000));
     assert.equal(bench.server.stats.heldBytes > 0, true);
     await bench.ask("DELETE", "/c");
-    await eventually(() => bench.server.stats.heldBytes === 0, "the memory to be free");
+    await until(() => bench.server.stats.heldBytes === 0, "the memory to be free");
   }));
 
 Deno.test("a reader that leaves while it waits holds no segment", () =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { withServer } from "./server_bench.ts";
-import { delay, eventually } from "./raw_exchange.ts";
 import { ManualClock } from "./manual_clock.ts";
+import { delay, until } from "../waiting.ts";
 
 const AUTOCREATE_OFF = { autocreate: false };
 
@@ -245,7 +245,7 @@ Deno.test("S75 Expect: 100-continue is answered before the body", () =>
   withServer(async (bench) => {
     const headers = { "Expect": "100-continue" };
     const post = await bench.send({ method: "POST", path: "/c/0", contentLength: 3, headers });
-    await eventually(() => post.interims === 1, "the interim answer");
+    await until(() => post.interims === 1, "the interim answer");
     await delay(10);
     await post.send("abc");
     const answer = await post.response();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ServerBench, withServer } from "./server_bench.ts";
-import { eventually, type RawExchange } from "./raw_exchange.ts";
+import type { RawExchange } from "./raw_exchange.ts";
+import { until } from "../waiting.ts";
 
 async function postAll(bench: ServerBench, indices: readonly number[]): Promise<void> {
   for (const index of indices) assert.equal((await bench.post(index, `s${index}`)).status, 200);
@@ -301,7 +302,7 @@ Deno.test("S72 Connection: close is answered and then done", () =>
     const missing = await bench.get(9, close);
     assert.equal((await missing.whole()).status, 470);
     for (const exchange of [post, get, missing]) {
-      await eventually(() => exchange.ended, "the connection to be closed");
+      await until(() => exchange.ended, "the connection to be closed");
     }
   }));
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { eventually } from "./raw_exchange.ts";
 import { withScript } from "./scripted_server.ts";
 import { CLOSED, missing, Reading, scripted, segment, textOf } from "./subscriber_stage.ts";
+import { until } from "../waiting.ts";
 
 scripted(
   "C18 five errors are survived at a measured pace, and six in a row are not",
@@ -67,7 +67,7 @@ scripted("C20 a body that breaks off is continued without a repetition", { start
   const five = await server.next("GET /c/5");
   await five.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "abc" });
   const six = await server.next("GET /c/6");
-  await eventually(() => reading.subscriber.stats.bytes === 3, "the first bytes");
+  await until(() => reading.subscriber.stats.bytes === 3, "the first bytes");
   five.drop();
   const again = await server.next("GET /c/5");
   await again.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "ab" });
@@ -87,7 +87,7 @@ scripted("C20 a body whose rest is gone ends, and is counted", { start: 5 }, asy
   const five = await server.next("GET /c/5");
   await five.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "abc" });
   const six = await server.next("GET /c/6");
-  await eventually(() => reading.subscriber.stats.bytes === 3, "the first bytes");
+  await until(() => reading.subscriber.stats.bytes === 3, "the first bytes");
   five.drop();
   await missing(await server.next("GET /c/5"), 12);
   await segment(six, 6, "six");
@@ -160,7 +160,7 @@ scripted(
     const five = await server.next("GET /c/5");
     await five.begin({ headers: { "Lp-Trickle-Seq": 5 }, body: "abc" });
     await server.next("GET /c/6");
-    await eventually(() => reading.subscriber.stats.bytes === 3, "the first bytes");
+    await until(() => reading.subscriber.stats.bytes === 3, "the first bytes");
     await clock.passDelay(30_000, 30_000);
     await five.aborted();
     const again = await server.some("GET /c/5", "GET /c/6");

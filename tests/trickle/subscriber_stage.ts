@@ -10,8 +10,8 @@ import {
   type TrickleSubscriberOptions,
 } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { eventually } from "./raw_exchange.ts";
 import { type ScriptedRequest, type ScriptedServer, withScript } from "./scripted_server.ts";
+import { until } from "../waiting.ts";
 
 /** The headers of an answer that says that the channel has ended. */
 export const CLOSED = { "Lp-Trickle-Closed": "terminated" };
@@ -30,7 +30,7 @@ export class Reading implements AsyncDisposable {
   }
 
   async shows(...expected: string[]): Promise<void> {
-    await eventually(
+    await until(
       () => JSON.stringify(this.seen) === JSON.stringify(expected),
       `segments ${expected}, so far ${this.seen}`,
     );

@@ -7,7 +7,7 @@ import {
   TrickleSubscriber,
 } from "../../src/trickle/mod.ts";
 import { selfSigned, signedBySelfSigned } from "./certificates.ts";
-import { delay, eventually } from "./raw_exchange.ts";
+import { delay, until } from "../waiting.ts";
 
 async function withHttps(
   kind: "self-signed" | "signed",
@@ -82,7 +82,7 @@ Deno.test("insecure: early answers arrive while the body is open", () =>
     await using publisher = new TricklePublisher(server.channelUrl("c"), { tls });
     const writer = await publisher.next();
     await writer.write(new Uint8Array(100));
-    await eventually(() => server.stats.receivedBytes === 100, "the bytes to arrive");
+    await until(() => server.stats.receivedBytes === 100, "the bytes to arrive");
     server.closeChannel("c");
     await assert.rejects(async () => {
       for (;;) {

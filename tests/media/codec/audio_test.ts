@@ -8,7 +8,8 @@ import {
   type RawAudio,
 } from "../../../src/media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../../src/media/types.ts";
-import { collect, ffmpeg, LATE_START, makeAudio, TIME_BASE, until } from "./helper.ts";
+import { collect, ffmpeg, LATE_START, makeAudio, TIME_BASE } from "./helper.ts";
+import { until } from "../../waiting.ts";
 
 const ENCODERS = { aac: "-c:a aac", opus: "-c:a libopus", mp3: "-c:a libmp3lame", ac3: "-c:a ac3" };
 const LAYOUTS = { mono: "-ac 1", stereo: "-ac 2", "5.1": "-ac 6" };

@@ -8,7 +8,6 @@ import { NutDemuxer, type NutPacketEvent } from "../../../src/media/nut/mod.ts";
 export const TIME_BASE = { num: 1, den: 90_000 };
 /** 26 hours in 90 kHz: 33 bits. */
 export const LATE_START = 26 * 3600 * 90_000;
-const DEADLINE_MS = 30_000;
 
 /** Runs ffmpeg with bytes on stdin; returns its stdout, and fails with its stderr. */
 export async function ffmpeg(
@@ -133,15 +132,6 @@ export function collect<T>(source: AsyncIterable<T>): { items: T[]; done: Promis
   // A test that awaits it gets the error; one that failed before must show its own.
   done.catch(() => {});
   return { items, done };
-}
-
-/** Waits until a condition holds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`Waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /** All bytes one after the other. */

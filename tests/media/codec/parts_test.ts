@@ -7,7 +7,7 @@ import { sequenceParameterSets } from "../../../src/media/codec/parameter_sets.t
 import { PtsMap } from "../../../src/media/codec/pts_map.ts";
 import { RestartBudget } from "../../../src/media/codec/restart_budget.ts";
 import { openInput, openOutput } from "../../../src/media/codec/transport.ts";
-import { until } from "./helper.ts";
+import { until } from "../../waiting.ts";
 
 const TIME_BASE = { num: 1, den: 90_000 };
 

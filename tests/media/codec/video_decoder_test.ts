@@ -14,10 +14,10 @@ import {
   psnr,
   shownPts,
   TIME_BASE,
-  until,
   type VideoClip,
   type VideoClipOptions,
 } from "./helper.ts";
+import { delay, until } from "../../waiting.ts";
 
 const ZERO_LATENCY = "-c:v libx264 -preset superfast -tune zerolatency";
 const X265 = "-c:v libx265 -preset ultrafast -x265-params log-level=none";
@@ -315,7 +315,7 @@ Deno.test("VideoDecoder waits for its reader instead of piling pictures up", asy
     await decoder.flush();
   })();
   await until(() => pool.stats.inUse >= 5, "a full queue");
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await delay(200);
   assert.ok(pool.stats.inUse <= 6, `${pool.stats.inUse} pictures held`);
   assert.ok(sent <= 120);
   const { items, done } = collect(decoder.frames());

@@ -16,8 +16,8 @@ import {
   psnr,
   shownPts,
   TIME_BASE,
-  until,
 } from "./helper.ts";
+import { until } from "../../waiting.ts";
 
 interface PictureOptions {
   readonly size?: string;
