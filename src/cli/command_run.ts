@@ -54,6 +54,7 @@ export async function runCommand(settings: LogSettings, task: CommandTask): Prom
     });
   } catch (error) {
     terminal.keepStatus();
+    if (abort.signal.aborted && error === abort.signal.reason) return EXIT.interrupted;
     for (const line of describeFailure(error, settings)) terminal.line(line);
     return EXIT.failed;
   }

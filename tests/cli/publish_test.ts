@@ -169,6 +169,23 @@ Deno.test("publish names what is wrong with its input or its channel", async () 
   ]);
   assert.equal(code, 1);
   assert.match(stderr, /^error: Cannot .*127\.0\.0\.1/m);
+  assert.doesNotMatch(stderr, /delete/i, "what is not there needs no deleting");
+});
+
+Deno.test("publish --wait waits for a server that comes later, and SIGINT ends that", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const args = ["publish", "test", `http://127.0.0.1:${port}/a`, "--wait", "60"];
+  await using waiting = new CommandProcess(args);
+  await using publisher = new CommandProcess([...args, "--size", "160x90", "--seconds", "1"]);
+  // Both have asked, and get no answer.
+  for (let i = 0; i < 4; i++) (await listener.accept()).close();
+  waiting.kill("SIGINT");
+  assert.equal((await waiting.result()).code, 130, waiting.stderr);
+  assert.equal(waiting.stderr.includes("error"), false, waiting.stderr);
+  listener.close();
+  await using _server = await startTrickleServer(["--port", String(port)]);
+  assert.equal((await publisher.result()).code, 0, publisher.stderr);
 });
 
 Deno.test("publish refuses wrong options with exit code 2", async () => {

@@ -5,18 +5,23 @@
  */
 
 import type { Command } from "commander";
-import { roomLogger } from "../../base/mod.ts";
+import { retry } from "@std/async/retry";
+import { roomLogger, TrickleError } from "../../base/mod.ts";
 import { tlsFromEnvironment, TricklePublisher } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import { sendLive, TEST_INPUT } from "../live_media.ts";
 import type { LogSettings } from "../logging.ts";
-import { httpUrl, option, tlsOption } from "../options.ts";
+import { httpUrl, option, positiveNumber, tlsOption } from "../options.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
 
 const log = roomLogger("cli");
 
+/** Between two tries to reach a server. */
+const RETRY_MS = 200;
+
 interface PublishFlags extends LogSettings, TestFlags {
   readonly loop: boolean;
+  readonly wait?: number;
   readonly tls: string;
 }
 
@@ -29,6 +34,10 @@ export function addPublish(program: Command, run: RunTask): Command {
     .addOption(option<boolean>("--loop", "begin anew at the end of the file", {
       env: "RUNNEL_LOOP",
       default: false,
+    }))
+    .addOption(option("--wait <seconds>", "wait this long for a server that does not answer yet", {
+      env: "RUNNEL_PUBLISH_WAIT",
+      parse: positiveNumber,
     }));
   return addTestOptions(command)
     .addOption(tlsOption())
@@ -43,10 +52,10 @@ async function publish(
 ): Promise<ExitCode> {
   const tls = tlsFromEnvironment({ get: () => flags.tls });
   await using publisher = new TricklePublisher(url, { contentType: "video/mp2t", tls });
-  // Says at once where there is no server, or no such channel and no way to create it.
-  await publisher.create();
-  context.announce(`Publishing ${input} to ${url}`, { url });
   const { signal } = context;
+  // Says at once where there is no server, or no such channel and no way to create it.
+  await createChannel(publisher, { waitMs: (flags.wait ?? 0) * 1000, signal });
+  context.announce(`Publishing ${input} to ${url}`, { url });
   const { segments, bytes, failedSegments } = await sendLive(
     { ...flags, input, signal },
     publisher,
@@ -55,4 +64,18 @@ async function publish(
   log.info("Published {segments} segments, {bytes} bytes", { segments, bytes });
   if (failedSegments > 0) log.warn("{count} segments failed", { count: failedSegments });
   return failedSegments > 0 && failedSegments === segments ? EXIT.failed : EXIT.ok;
+}
+
+async function createChannel(
+  publisher: TricklePublisher,
+  { waitMs, signal }: { waitMs: number; signal: AbortSignal },
+): Promise<void> {
+  const deadline = performance.now() + waitMs;
+  await retry(() => publisher.create(), {
+    ...{ maxAttempts: Number.MAX_SAFE_INTEGER, minTimeout: RETRY_MS, multiplier: 1, jitter: 0 },
+    isRetriable: (error) =>
+      error instanceof TrickleError && error.code === "TRICKLE_UNREACHABLE" &&
+      performance.now() < deadline,
+    signal,
+  });
 }

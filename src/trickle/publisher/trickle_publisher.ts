@@ -53,6 +53,7 @@ export class TricklePublisher implements SegmentSink {
   #failuresInRow = 0;
   #error: TrickleError | undefined;
   #isEnding = false;
+  #isUncreated = false;
   #closing: Promise<void> | undefined;
   #taking: Promise<unknown> = Promise.resolve();
   #messages: Promise<unknown> = Promise.resolve();
@@ -78,10 +79,15 @@ export class TricklePublisher implements SegmentSink {
     return { ...this.#stats };
   }
 
-  /** Creates the channel, with the publisher's content type; nothing happens where it exists. */
+  /**
+   * Creates the channel, with the publisher's content type; nothing happens where it exists. May be
+   * called again when it threw.
+   */
   async create(): Promise<void> {
     this.#throwIfOver();
+    this.#isUncreated = true;
     await this.#commands.create();
+    this.#isUncreated = false;
   }
 
   /**
@@ -265,7 +271,9 @@ export class TricklePublisher implements SegmentSink {
     if (!isGone && current?.isSettled === false) await this.#finish(current);
     // From here on no POST may begin or end: it would create the channel anew (section 7.5).
     this.#isEnding = true;
-    if (!isGone && ownsChannel) await this.#commands.deleteChannel(closeTimeoutMs / 2);
+    // What could not be created is not there, unless a segment did that.
+    const isThere = !this.#isUncreated || current !== undefined;
+    if (!isGone && ownsChannel && isThere) await this.#commands.deleteChannel(closeTimeoutMs / 2);
     this.#end(this.#closedError());
     await Promise.all([...this.#drives, this.#commands.settled(), this.#taking, this.#messages]);
     transport[Symbol.dispose]();
