@@ -83,7 +83,9 @@ const strictFlag = () => {
  */
 const streamParams = z.looseObject({
   width: integerBetween(1, MAX_PICTURE_SIDE).optional()
-    .describe("Width in pixels that the processor gets; together with height. At the start only."),
+    .describe(
+      "Width in pixels that the processor gets; together with height. From the next keyframe on.",
+    ),
   height: integerBetween(1, MAX_PICTURE_SIDE).optional()
     .describe("Height in pixels that the processor gets; together with width."),
   max_framerate: integerBetween(1, MAX_FRAMERATE).optional()
