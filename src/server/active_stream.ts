@@ -38,8 +38,8 @@ export interface StreamSession extends AsyncDisposable {
   sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean>;
   /** Figures of this moment. */
   metrics(): SessionMetrics;
-  /** More figures of this moment, for `/metrics`; without it there are no histograms. */
-  details?(): SessionDetails;
+  /** More figures of this moment, for `/metrics`. */
+  details(): SessionDetails;
   /** Ends the session after what is in flight. Idempotent. */
   stop(): Promise<SessionEnd>;
 }
@@ -133,9 +133,9 @@ export class ActiveStream {
     return this.#session.metrics();
   }
 
-  /** More figures of this moment, for `/metrics`; undefined where the session gives none. */
-  details(): SessionDetails | undefined {
-    return this.#session.details?.();
+  /** More figures of this moment, for `/metrics`. */
+  details(): SessionDetails {
+    return this.#session.details();
   }
 
   /** Stops the session and resolves when it is over. */

@@ -23,10 +23,8 @@ const PAGE_HEADERS: HeadersInit = {
   "X-Content-Type-Options": "nosniff",
 };
 
-/** The endpoints of a document, which is made when it is first asked for. */
-export function docsEndpoints(createDocument: () => OpenApiDocument): Endpoint[] {
-  let made: OpenApiDocument | undefined;
-  const document = (): OpenApiDocument => made ??= createDocument();
+/** The endpoints of a document, which is made anew each time: what a processor takes may be known later. */
+export function docsEndpoints(document: () => OpenApiDocument): Endpoint[] {
   return [
     {
       method: "GET",

@@ -5,7 +5,7 @@
  */
 
 import type { OpenApiDocument } from "./openapi.ts";
-import type { JsonSchema } from "./openapi_schemas.ts";
+import type { JsonSchema } from "./json_schema.ts";
 
 /** A field of a body. */
 export interface FieldRow {

@@ -5,24 +5,21 @@
  */
 
 import { ConfigError } from "../base/mod.ts";
-import { type FrameProcessor, type ParamsSchema, resolveProcessor } from "../processor/mod.ts";
+import { type FrameProcessor, resolveProcessor } from "../processor/mod.ts";
 import { openTrickleSession } from "../session/mod.ts";
 import { IsolatedHost } from "./isolation/isolated_host.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { LocalHost, type StreamHost } from "./stream_host.ts";
 
-/** Makes hosts, and what is known of their parameters. */
-export interface HostFactory {
-  readonly create: () => StreamHost;
-  readonly paramsSchema: ParamsSchema | undefined;
-}
-
 /**
  * Makes the first processor at once: what is wrong with it is the caller's to hear. Throws a `RangeError`
  * for a capacity that is none, and a `ConfigError` for a processor that cannot be had or shared.
  */
-export function createHostFactory(options: StreamServerOptions, signal: AbortSignal): HostFactory {
+export function createHostFactory(
+  options: StreamServerOptions,
+  signal: AbortSignal,
+): () => StreamHost {
   const { processor: source, openSession = openTrickleSession, capacity = 1 } = options;
   const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = options;
   if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
@@ -38,7 +35,7 @@ export function createHostFactory(options: StreamServerOptions, signal: AbortSig
   if (isProcessorModule(source)) {
     if (isolate !== "none") {
       const isolated = { processor: source, kind: isolate, silenceMs };
-      return { create: () => new IsolatedHost(isolated), paramsSchema: undefined };
+      return () => new IsolatedHost(isolated);
     }
     throw new ConfigError(
       "CONFIG_PROCESSOR",
@@ -53,13 +50,11 @@ export function createHostFactory(options: StreamServerOptions, signal: AbortSig
     );
   }
   let first: FrameProcessor | undefined = resolveProcessor(source);
-  const { paramsSchema } = first;
-  const create = (): StreamHost => {
+  return () => {
     const processor = first ?? resolveProcessor(source);
     first = undefined;
     return new LocalHost({ processor, openSession, signal });
   };
-  return { create, paramsSchema };
 }
 
 function isProcessorModule(source: object): source is ProcessorModule {

@@ -6,6 +6,7 @@
 
 import { describeError, roomLogger } from "../base/mod.ts";
 import { type Clock, systemClock } from "../session/mod.ts";
+import type { JsonSchema } from "./json_schema.ts";
 import type { HostState, StreamHost } from "./stream_host.ts";
 
 const log = roomLogger("server");
@@ -37,6 +38,7 @@ export class HostPool implements AsyncDisposable {
   readonly #hosts = new Set<StreamHost>();
   readonly #busy = new Set<StreamHost>();
   readonly #disposing = new Set<Promise<void>>();
+  #paramsSchema: JsonSchema | undefined;
   #failure: string | undefined;
   #failures = 0;
   /** Messages that hosts dropped that are gone. */
@@ -55,6 +57,11 @@ export class HostPool implements AsyncDisposable {
   /** Data and events that processors sent while they had no stream. */
   get droppedMessages(): number {
     return [...this.#hosts].reduce((sum, host) => sum + host.droppedMessages, this.#pastDropped);
+  }
+
+  /** What processors take as parameters, as far as it is known: those of one server are of one kind. */
+  get paramsSchema(): JsonSchema | undefined {
+    return this.#paramsSchema;
   }
 
   /** How far the server is: `ready` with the first host that is. */
@@ -123,7 +130,9 @@ export class HostPool implements AsyncDisposable {
 
   #settle(host: StreamHost): void {
     if (this.#isOver || !this.#hosts.has(host)) return;
+    this.#paramsSchema ??= host.paramsSchema;
     if (host.state.kind === "failed") {
+      this.#pastDropped += host.droppedMessages;
       this.#hosts.delete(host);
       if (this.#options.replaceable) this.#dispose(host);
       return this.#failed(host.state.reason);

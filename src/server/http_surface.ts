@@ -5,14 +5,13 @@
  * @module
  */
 
-import { z } from "zod";
 import { describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
-import type { ParamsSchema } from "../processor/mod.ts";
 import { checkToken, secureEndpoints } from "./auth.ts";
 import { checkCors, withCors } from "./cors.ts";
 import { DOCS_PATHS, docsEndpoints } from "./docs_endpoints.ts";
 import { withMiddleware } from "./middleware.ts";
 import type { HttpOptions } from "./http_options.ts";
+import type { JsonSchema } from "./json_schema.ts";
 import { createOpenApi, type OpenApiDocument } from "./openapi.ts";
 import { BODY_TIMEOUT_MS, REQUEST_TIMEOUT_MS, withLimits } from "./request_limits.ts";
 import { failure } from "./responses.ts";
@@ -36,12 +35,12 @@ export interface HttpSurfaceOptions {
 }
 
 /**
- * Gives the handler of all requests, which does not reject. `paramsSchema` is the
- * processor's.
+ * Gives the handler of all requests, which does not reject. `paramsSchema` gives the processor's, as far
+ * as it is known.
  */
 export type OpenHttp = (
   streamEndpoints: readonly Endpoint[],
-  paramsSchema?: ParamsSchema,
+  paramsSchema: () => JsonSchema | undefined,
 ) => HttpHandler;
 
 /**
@@ -63,7 +62,7 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
   }));
   return (streamEndpoints, paramsSchema) => {
     const described: Endpoint[] = [...streamEndpoints, ...options.endpoints];
-    described.push(...docsEndpoints(() => describe(options, described, paramsSchema)));
+    described.push(...docsEndpoints(() => describe(options, described, paramsSchema())));
     const endpoints = token === undefined
       ? described
       : secureEndpoints(described, { token, onUnauthorized });
@@ -77,7 +76,7 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
 function describe(
   { title, version, prefix, http }: HttpSurfaceOptions,
   endpoints: readonly Endpoint[],
-  paramsSchema: ParamsSchema | undefined,
+  paramsSchema: JsonSchema | undefined,
 ): OpenApiDocument {
   return createOpenApi({
     title,
@@ -86,8 +85,7 @@ function describe(
     endpoints,
     routes: http.routes ?? [],
     hasToken: http.token !== undefined,
-    // A schema of another library cannot be described.
-    paramsSchema: paramsSchema instanceof z.ZodType ? paramsSchema : undefined,
+    paramsSchema,
   });
 }
 

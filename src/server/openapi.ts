@@ -5,10 +5,10 @@
  */
 
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
-import type { ZodType } from "zod";
 import { errorBody } from "./answer_schemas.ts";
 import type { AnswerDoc, EndpointDoc, ParameterDoc } from "./openapi_types.ts";
-import { type JsonSchema, SchemaCollection } from "./openapi_schemas.ts";
+import type { JsonSchema } from "./json_schema.ts";
+import { SchemaCollection } from "./openapi_schemas.ts";
 import { type CustomRoute, type Endpoint, methodsOf } from "./route_table.ts";
 
 /** An operation of the document. */
@@ -53,7 +53,7 @@ export interface OpenApiSources {
   /** Whether secured endpoints ask for a token. */
   readonly hasToken: boolean;
   /** The parameters of the processor. */
-  readonly paramsSchema?: ZodType | undefined;
+  readonly paramsSchema?: JsonSchema | undefined;
 }
 
 const SECURITY_SCHEME = "token";

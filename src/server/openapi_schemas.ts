@@ -4,11 +4,9 @@
  * @module
  */
 
-import { z, type ZodType } from "zod";
+import type { ZodType } from "zod";
+import { type JsonSchema, toJsonSchema } from "./json_schema.ts";
 import { paramsBody, startBody } from "./schemas.ts";
-
-/** A JSON Schema, or another object of the document. */
-export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Schemas by name, and references to them. */
 export class SchemaCollection {
@@ -17,8 +15,8 @@ export class SchemaCollection {
   readonly #ownParams: JsonSchema;
 
   /** Begins with the parameters of a stream: Runnel's, and the processor's where it names them. */
-  constructor(paramsSchema?: ZodType) {
-    this.#ownParams = paramsSchema === undefined ? {} : inputSchema(paramsSchema, "Params");
+  constructor(paramsSchema: JsonSchema = {}) {
+    this.#ownParams = withReferencesBelow(paramsSchema, "Params");
   }
 
   /** All that were asked for. */
@@ -38,7 +36,7 @@ export class SchemaCollection {
     for (let i = 2; name in this.#schemas; i++) name = `${title}${i}`;
     this.#names.set(schema, name);
     this.#schemas[name] = {}; // taken, before the schemas below it ask for names
-    const converted = inputSchema(schema, name);
+    const converted = withReferencesBelow(toJsonSchema(schema), name);
     this.#schemas[name] = this.#withProcessorParams(schema, converted);
     return name;
   }
@@ -67,21 +65,18 @@ export class SchemaCollection {
   }
 }
 
-/** JSON Schema of what a schema accepts; what JSON Schema cannot say is left open. */
-function inputSchema(schema: ZodType, name: string): JsonSchema {
-  const converted = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  const { $schema: _dialect, "~standard": _standard, ...rest } = converted as JsonSchema;
-  return withReferencesBelow(rest, `#/components/schemas/${name}`) as JsonSchema;
+/** References to the schema's own parts, which now stand deeper in a document. */
+function withReferencesBelow(schema: JsonSchema, name: string): JsonSchema {
+  return rebased(schema, `#/components/schemas/${name}`) as JsonSchema;
 }
 
-/** References to the schema's own parts, which now stand deeper in a document. */
-function withReferencesBelow(value: unknown, base: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => withReferencesBelow(item, base));
+function rebased(value: unknown, base: string): unknown {
+  if (Array.isArray(value)) return value.map((item) => rebased(item, base));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => {
       const isReference = key === "$ref" && typeof item === "string" && item.startsWith("#");
-      return [key, isReference ? base + item.slice(1) : withReferencesBelow(item, base)];
+      return [key, isReference ? base + item.slice(1) : rebased(item, base)];
     }),
   );
 }

@@ -9,6 +9,7 @@ import { describeError, roomLogger } from "../base/mod.ts";
 import type { FrameProcessor, ProcessorContext } from "../processor/mod.ts";
 import type { TrickleSessionOptions } from "../session/mod.ts";
 import type { StreamSession } from "./active_stream.ts";
+import { type JsonSchema, paramsJsonSchema } from "./json_schema.ts";
 
 const log = roomLogger("server");
 
@@ -26,6 +27,8 @@ export interface StreamHost extends AsyncDisposable {
   readonly state: HostState;
   /** Resolves when initialization is over, one way or the other. */
   readonly settled: Promise<void>;
+  /** What its streams take as parameters, where the processor declares that. Known once `settled`. */
+  readonly paramsSchema: JsonSchema | undefined;
   /** Data and events that the processor sent while it had no stream. */
   readonly droppedMessages: number;
   /** Sets a stream up on it. The one before must have ended. Rejects as `openTrickleSession` throws. */
@@ -69,6 +72,11 @@ export class LocalHost implements StreamHost {
   /** How far initialization is. */
   get state(): HostState {
     return this.#state;
+  }
+
+  /** What its streams take as parameters, where the processor declares that. */
+  get paramsSchema(): JsonSchema | undefined {
+    return paramsJsonSchema(this.#options.processor.paramsSchema);
   }
 
   /** Data and events that the processor sent while it had no stream. */

@@ -197,7 +197,7 @@ export class StreamServer implements AsyncDisposable {
       throw new TypeError("Cannot start: this server was stopped before it listened");
     }
     const { signal, capacity = 1, admit = admitByLag, onStreamEvent, clock } = this.#options;
-    const { create, paramsSchema } = createHostFactory(this.#options, this.#abort.signal);
+    const create = createHostFactory(this.#options, this.#abort.signal);
     this.#http = this.#listen();
     this.#pool = new HostPool({
       create,
@@ -214,7 +214,7 @@ export class StreamServer implements AsyncDisposable {
       onEvent: onStreamEvent,
     });
     const endpoints = [...streamEndpoints(this.#registry), this.#metricsEndpoint(this.#registry)];
-    this.#handler = this.#openHttp(endpoints, paramsSchema);
+    this.#handler = this.#openHttp(endpoints, () => this.#pool?.paramsSchema);
     this.#options.registration?.start(this.#asRegistered(this.#registry, this.#pool));
     signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
     if (signal?.aborted) this.#stopOnAbort();

@@ -5,8 +5,10 @@
  */
 
 import { FrameProcessor, type ProcessorContext } from "../../src/processor/mod.ts";
+import { emptyHistograms } from "../../src/session/latency_histograms.ts";
 import type {
   LoadingUpdate,
+  SessionDetails,
   SessionEnd,
   SessionMetrics,
   SessionState,
@@ -92,6 +94,10 @@ export class FakeSession implements StreamSession {
 
   metrics(): SessionMetrics {
     return FAKE_METRICS;
+  }
+
+  details(): SessionDetails {
+    return { segments_in: 0, input_bytes: 0, errors_by_stage: {}, latency: emptyHistograms() };
   }
 
   async stop(): Promise<SessionEnd> {

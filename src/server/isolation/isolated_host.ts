@@ -8,6 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { deadline } from "@std/async/deadline";
 import { ProcessorError, roomLogger } from "../../base/mod.ts";
 import type { StreamSession } from "../active_stream.ts";
+import type { JsonSchema } from "../json_schema.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
 import {
   fromPlainError,
@@ -42,14 +43,14 @@ export interface IsolatedHostOptions {
  */
 export class IsolatedHost implements StreamHost {
   readonly settled: Promise<void>;
-  /** They are not counted over there. */
-  readonly droppedMessages = 0;
   readonly #options: IsolatedHostOptions;
   readonly #link: Link;
   readonly #settled = Promise.withResolvers<void>();
   readonly #disposed = Promise.withResolvers<void>();
   readonly #calls = new Map<number, PromiseWithResolvers<void>>();
   #state: HostState = { kind: "loading" };
+  #paramsSchema: JsonSchema | undefined;
+  #droppedMessages = 0;
   #session: IsolatedSession | undefined;
   #ending: Promise<void> | undefined;
   #nextCall = 0;
@@ -80,6 +81,16 @@ export class IsolatedHost implements StreamHost {
     return this.#state;
   }
 
+  /** What its streams take as parameters, where the processor declares that. */
+  get paramsSchema(): JsonSchema | undefined {
+    return this.#paramsSchema;
+  }
+
+  /** Data and events that the processor sent while it had no stream, a quarter of a second ago. */
+  get droppedMessages(): number {
+    return this.#droppedMessages;
+  }
+
   /** Sets a stream up there. Rejects with the `ConfigError` of parameters that it refuses. */
   async open(options: HostedStreamOptions): Promise<StreamSession> {
     await this.settled;
@@ -106,10 +117,10 @@ export class IsolatedHost implements StreamHost {
     switch (data.type) {
       case "initialized":
         this.#state = { kind: "ready" };
+        this.#paramsSchema = data.paramsSchema;
         return this.#settled.resolve();
       case "initialize-failed":
         this.#state = { kind: "failed", reason: data.reason };
-        log.error("The processor could not be initialized: {reason}", { reason: data.reason });
         return this.#settled.resolve();
       case "answer":
         return this.#settleCall(
@@ -119,7 +130,9 @@ export class IsolatedHost implements StreamHost {
       case "event":
         return this.#session?.takeEvent(data.event);
       case "snapshot":
-        return this.#session?.takeSnapshot(data);
+        this.#droppedMessages = data.droppedMessages;
+        if (data.stream !== undefined) this.#session?.takeSnapshot(data.stream);
+        return;
       case "log":
         return passOn(data.record);
       case "disposed":

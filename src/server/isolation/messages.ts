@@ -22,6 +22,7 @@ import type {
   Stage,
   StreamParams,
 } from "../../session/mod.ts";
+import type { JsonSchema } from "../json_schema.ts";
 import type { HostedStreamOptions } from "../stream_host.ts";
 
 /** A module whose default export is a processor, a class, or a function that makes one. */
@@ -62,11 +63,16 @@ export type ToStream =
 
 /** From there to the server. */
 export type FromStream =
-  | { readonly type: "initialized" }
+  | { readonly type: "initialized"; readonly paramsSchema?: JsonSchema }
   | { readonly type: "initialize-failed"; readonly reason: string }
   | { readonly type: "answer"; readonly id: number; readonly error?: PlainError }
   | { readonly type: "event"; readonly event: PlainEvent }
-  | ({ readonly type: "snapshot" } & StreamSnapshot)
+  | {
+    readonly type: "snapshot";
+    /** Data and events that the processor sent while it had no stream. */
+    readonly droppedMessages: number;
+    readonly stream?: StreamSnapshot;
+  }
   | { readonly type: "log"; readonly record: PlainLogRecord }
   | { readonly type: "disposed" };
 

@@ -7,18 +7,23 @@
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, roomLogger } from "../../base/mod.ts";
 import { AudioFrame, VideoFrame } from "../../frames/mod.ts";
-import { type FrameProcessor, importProcessor } from "../../processor/mod.ts";
-import { openTrickleSession, runningFfmpegPids, type Session } from "../../session/mod.ts";
+import { importProcessor } from "../../processor/mod.ts";
+import { openTrickleSession, runningFfmpegPids } from "../../session/mod.ts";
+import type { StreamSession } from "../active_stream.ts";
 import { paramsOrThrow } from "../schemas.ts";
+import { LocalHost } from "../stream_host.ts";
 import {
   type FromStream,
   type IsolatedCall,
   type PlainFrame,
   type PlainLogRecord,
+  type StreamSnapshot,
   toPlainError,
   toPlainEvent,
   type ToStream,
 } from "./messages.ts";
+
+const log = roomLogger("server");
 
 /** How often the server hears of a stream; it takes a long silence for a hang. */
 const SNAPSHOT_INTERVAL_MS = 250;
@@ -35,13 +40,15 @@ function toPlainRecord({ category, level, rawMessage, properties }: LogRecord): 
   return { category, level, rawMessage: text, properties: plain };
 }
 
-/** Runs one session after another on one processor, as it is told. */
+/** Runs one session after another on a host of its own, as it is told. */
 export class StreamRunner {
   readonly #post: (message: FromStream) => void;
   readonly #stop = new AbortController();
-  #processor: FrameProcessor | undefined;
-  #session: Session | undefined;
+  #host: LocalHost | undefined;
+  #session: StreamSession | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** Messages of the processor without a stream that the server has heard of. */
+  #toldDropped = 0;
 
   /** `post` takes what the server should hear. */
   constructor(post: (message: FromStream) => void) {
@@ -88,20 +95,22 @@ export class StreamRunner {
       ],
     });
     try {
-      this.#processor = await importProcessor(message.processor);
-      await this.#processor.initialize({
-        params: {},
-        log: roomLogger("processor"),
-        signal: this.#stop.signal,
-        sendData: (text) => this.#session?.sendData(text),
-        sendEvent: (event, type) => this.#session?.sendEvent(event, type),
-        reportProgress: (progress, message) =>
-          this.#session?.setLoading({ progress, ...(message === undefined ? {} : { message }) }),
-      });
-      this.#post({ type: "initialized" });
+      const processor = await importProcessor(message.processor);
+      const { signal } = this.#stop;
+      this.#host = new LocalHost({ processor, openSession: openTrickleSession, signal });
     } catch (error) {
-      this.#post({ type: "initialize-failed", reason: describeError(error) });
+      const reason = describeError(error);
+      log.error("The processor could not be imported: {reason}", { reason });
+      return this.#post({ type: "initialize-failed", reason });
     }
+    this.#timer = setInterval(() => this.#snapshot(), SNAPSHOT_INTERVAL_MS);
+    await this.#host.settled;
+    const { state, paramsSchema } = this.#host;
+    this.#post(
+      state.kind === "failed"
+        ? { type: "initialize-failed", reason: state.reason }
+        : { type: "initialized", ...(paramsSchema === undefined ? {} : { paramsSchema }) },
+    );
   }
 
   async #answer(id: number, call: IsolatedCall): Promise<void> {
@@ -116,9 +125,8 @@ export class StreamRunner {
   async #run(call: IsolatedCall): Promise<void> {
     switch (call.method) {
       case "open": {
-        const session = openTrickleSession({
+        const session = await this.#host!.open({
           ...call.options,
-          processor: this.#processor!,
           parseControl: paramsOrThrow,
           onEvent: (event) => {
             // The last figures come before the end: whoever waits for that may ask for them.
@@ -128,11 +136,8 @@ export class StreamRunner {
         });
         this.#session = session;
         this.#snapshot();
-        this.#timer = setInterval(() => this.#snapshot(), SNAPSHOT_INTERVAL_MS);
         void session.ended.then(() => {
-          if (this.#session !== session) return;
-          clearInterval(this.#timer);
-          this.#session = undefined;
+          if (this.#session === session) this.#session = undefined;
         });
         return;
       }
@@ -146,25 +151,19 @@ export class StreamRunner {
   }
 
   #snapshot(): void {
-    const session = this.#session;
-    if (session === undefined) return;
-    const { state, params, processorHangs } = session;
-    this.#post({
-      type: "snapshot",
-      state,
-      params,
-      processorHangs,
-      metrics: session.metrics(),
-      details: session.details(),
-      ffmpegPids: runningFfmpegPids(),
-    });
+    const { droppedMessages = 0 } = this.#host ?? {};
+    const stream = this.#session === undefined ? undefined : snapshotOf(this.#session);
+    if (stream === undefined && droppedMessages === this.#toldDropped) return;
+    this.#toldDropped = droppedMessages;
+    this.#post({ type: "snapshot", droppedMessages, ...(stream === undefined ? {} : { stream }) });
   }
 
   async #dispose(): Promise<void> {
     this.#stop.abort();
     await this.#session?.stop();
+    await this.#host?.[Symbol.asyncDispose]();
     clearInterval(this.#timer);
-    await this.#processor?.[Symbol.asyncDispose]?.();
+    this.#snapshot();
     this.#post({ type: "disposed" });
   }
 
@@ -176,4 +175,16 @@ export class StreamRunner {
       this.#post({ type: "log", record: { ...plain, properties: {} } }); // some value is no data
     }
   }
+}
+
+function snapshotOf(session: StreamSession): StreamSnapshot {
+  const { state, params, processorHangs } = session;
+  return {
+    state,
+    params,
+    processorHangs,
+    metrics: session.metrics(),
+    details: session.details(),
+    ffmpegPids: runningFfmpegPids(),
+  };
 }

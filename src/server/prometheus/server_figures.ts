@@ -12,7 +12,7 @@ export interface StreamFigures {
   readonly id: string;
   readonly metrics: SessionMetrics;
   /** Undefined where the session is of a kind that gives none. */
-  readonly details: SessionDetails | undefined;
+  readonly details: SessionDetails;
 }
 
 /** The figures of the process; those of its ffmpeg children are not among them. */

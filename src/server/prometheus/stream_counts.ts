@@ -95,11 +95,8 @@ export const NO_COUNTS: StreamCounts = Object.freeze({
   latency: emptyHistograms(),
 });
 
-/** The counts of a session; one that gives no details has no histograms. */
-export function countsOf(
-  metrics: SessionMetrics,
-  details: SessionDetails | undefined,
-): StreamCounts {
+/** The counts of a session. */
+export function countsOf(metrics: SessionMetrics, details: SessionDetails): StreamCounts {
   return {
     frames_in: metrics.frames_in,
     frames_processed: metrics.frames_processed,
@@ -109,10 +106,10 @@ export function countsOf(
     audio_packets_in: metrics.audio_packets_in,
     audio_packets_out: metrics.audio_packets_out,
     audio_packets_dropped: metrics.audio_packets_dropped,
-    segments_in: details?.segments_in ?? 0,
+    segments_in: details.segments_in,
     segments_skipped: metrics.segments_skipped,
     segments_out: metrics.segments_out,
-    input_bytes: details?.input_bytes ?? 0,
+    input_bytes: details.input_bytes,
     output_bytes: metrics.output_bytes,
     data_lines_sent: metrics.data_lines_sent,
     data_lines_dropped: metrics.data_lines_dropped,
@@ -120,8 +117,8 @@ export function countsOf(
     events_dropped: metrics.events_dropped,
     control_messages: metrics.control_messages,
     codec_restarts: metrics.codec_restarts,
-    errors: errorsOf(metrics.error_count, details?.errors_by_stage ?? {}),
-    latency: details?.latency ?? emptyHistograms(),
+    errors: errorsOf(metrics.error_count, details.errors_by_stage),
+    latency: details.latency,
   };
 }
 

@@ -69,7 +69,7 @@ export class StreamLedger {
   }
 
   /** Takes over the last figures of a stream, at the moment at which it is not active any more. */
-  ended(end: SessionEnd, metrics: SessionMetrics, details: SessionDetails | undefined): void {
+  ended(end: SessionEnd, metrics: SessionMetrics, details: SessionDetails): void {
     this.#ended = addByName(this.#ended, { [end.reason]: 1 });
     this.#past = addCounts(this.#past, countsOf(metrics, details));
   }
