@@ -4,6 +4,7 @@
  * debootstrap. `debootstrap --variant=minbase bookworm ROOT`, then
  * `deno run -A scripts/docker_check.ts ROOT cpu|nvidia`. RUN and COPY are carried out in that root; the
  * worker then runs there as the image's user in a network namespace of its own, without a network.
+ * Where registries have certificates of their own, put those into ROOT/usr/local/share/ca-certificates.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { Copy, DockerfileParser, From, type Instruction } from "dockerfile-ast";
 
 const PROJECT = new URL("..", import.meta.url).pathname;
 const CHECK_PORT = "18431";
-/** How this machine reaches registries; for RUN alone. A certificate file must be in the root, too. */
+/** How this machine reaches registries; for RUN alone. */
 const NETWORK_VARIABLES =
   /^(DENO_TLS_CA_STORE|NODE_EXTRA_CA_CERTS|SSL_CERT_\w+|NPM_CONFIG_\w+|\w+_proxy)$/i;
 
@@ -102,36 +103,23 @@ async function build(root: string, target: string): Promise<void> {
     const home = user === "0:0" ? "/root" : "/home/runnel";
     const line = `cd /app 2>/dev/null; ${text}`;
     if (user !== "0:0") await run("chown", "-R", user, `${root}/app`);
-    await run(
-      "chroot",
-      `--userspec=${user}`,
-      root,
-      "env",
-      "-i",
-      `HOME=${home}`,
-      ...network,
-      ...env,
-      "sh",
-      "-c",
-      line,
-    );
+    await chroot(root, user, ["env", "-i", `HOME=${home}`, ...network, ...env, "sh", "-c", line]);
   }
   const variables = ["env", "-i", "HOME=/home/runnel", `PORT=${CHECK_PORT}`, ...env];
-  await run(
-    "unshare",
-    "-n",
-    "sh",
-    "-c",
-    'ip link set lo up; exec "$@"',
-    "sh",
-    "chroot",
-    `--userspec=${user}`,
-    root,
-    ...variables,
-    "sh",
-    "-c",
-    CHECK,
-  );
+  await chroot(root, user, [...variables, "sh", "-c", CHECK], ["--net"]);
+}
+
+/** Runs a command there with what a container has mounted, gone with the command. */
+async function chroot(
+  root: string,
+  user: string,
+  command: readonly string[],
+  isolation: readonly string[] = [],
+): Promise<void> {
+  const mounts = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"';
+  const network = isolation.length === 0 ? "" : "ip link set lo up;";
+  const script = `set -e; ${network} ${mounts}; exec chroot --userspec=${user} "$0" "$@"`;
+  await run("unshare", "--mount", ...isolation, "sh", "-c", script, root, ...command);
 }
 
 if (import.meta.main) {
