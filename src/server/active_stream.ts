@@ -13,7 +13,7 @@ import type {
   StreamParams,
 } from "../session/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
-import type { StartRequest } from "./schemas.ts";
+import type { StartRequest } from "./api/schemas.ts";
 
 /** What the server needs of a session: `Session` is one. */
 export interface StreamSession extends AsyncDisposable {

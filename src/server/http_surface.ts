@@ -6,17 +6,22 @@
  */
 
 import { describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
-import { checkToken, secureEndpoints } from "./auth.ts";
-import { checkCors, withCors } from "./cors.ts";
-import { DOCS_PATHS, docsEndpoints } from "./docs_endpoints.ts";
-import { withMiddleware } from "./middleware.ts";
-import type { HttpOptions } from "./http_options.ts";
-import type { JsonSchema } from "./json_schema.ts";
-import { createOpenApi, type OpenApiDocument } from "./openapi.ts";
-import { BODY_TIMEOUT_MS, REQUEST_TIMEOUT_MS, withLimits } from "./request_limits.ts";
-import { failure } from "./responses.ts";
-import { checkCustomRoutes, createRoutes, type Endpoint, type HttpHandler } from "./route_table.ts";
-import { folderHandler, folderPath } from "./static_folder.ts";
+import { checkToken, secureEndpoints } from "./http/auth.ts";
+import { checkCors, withCors } from "./http/cors.ts";
+import { DOCS_PATHS, docsEndpoints } from "./openapi/docs_endpoints.ts";
+import { withMiddleware } from "./http/middleware.ts";
+import type { HttpOptions } from "./http/http_options.ts";
+import type { JsonSchema } from "./openapi/json_schema.ts";
+import { createOpenApi, type OpenApiDocument } from "./openapi/document.ts";
+import { BODY_TIMEOUT_MS, REQUEST_TIMEOUT_MS, withLimits } from "./http/request_limits.ts";
+import { failure } from "./http/responses.ts";
+import {
+  checkCustomRoutes,
+  createRoutes,
+  type Endpoint,
+  type HttpHandler,
+} from "./http/route_table.ts";
+import { folderHandler, folderPath } from "./http/static_folder.ts";
 
 const log = roomLogger("server");
 

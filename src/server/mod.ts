@@ -6,17 +6,17 @@
  */
 
 export type { StreamSession } from "./active_stream.ts";
-export type { CorsOptions } from "./cors.ts";
-export type { HttpOptions } from "./http_options.ts";
+export type { CorsOptions } from "./http/cors.ts";
+export type { HttpOptions } from "./http/http_options.ts";
 export { InterruptGuard } from "./interrupt.ts";
-export { ISOLATED_STREAM_COMMAND } from "./isolation/link.ts";
-export { serveStream } from "./isolation/stream_process.ts";
-export type { IsolationKind } from "./isolation/isolated_host.ts";
-export type { ProcessorModule } from "./isolation/messages.ts";
+export { ISOLATED_STREAM_COMMAND } from "./hosts/isolation/link.ts";
+export { serveStream } from "./hosts/isolation/stream_process.ts";
+export type { IsolationKind } from "./hosts/isolation/isolated_host.ts";
+export type { ProcessorModule } from "./hosts/isolation/messages.ts";
 export { type Admission, admitByLag, type WorkerLoad } from "./load_monitor.ts";
 export type { LifecycleHook } from "./lifecycle_hooks.ts";
-export type { Middleware } from "./middleware.ts";
-export type { AnswerDoc, EndpointDoc, ParameterDoc } from "./openapi_types.ts";
+export type { Middleware } from "./http/middleware.ts";
+export type { AnswerDoc, EndpointDoc, ParameterDoc } from "./openapi/endpoint_doc.ts";
 export type { StreamServerOptions } from "./options.ts";
 export type {
   CurrentState,
@@ -24,8 +24,8 @@ export type {
   StatusBody,
   StatusMetrics,
   StreamStatusBody,
-} from "./pipeline_status.ts";
-export type { ErrorBody, SuccessBody } from "./responses.ts";
-export type { CustomRoute, PathParams, RouteHandler, RouteMethod } from "./route_table.ts";
-export type { StaticFolder } from "./static_folder.ts";
+} from "./api/pipeline_status.ts";
+export type { ErrorBody, SuccessBody } from "./http/responses.ts";
+export type { CustomRoute, PathParams, RouteHandler, RouteMethod } from "./http/route_table.ts";
+export type { StaticFolder } from "./http/static_folder.ts";
 export { StreamServer } from "./stream_server.ts";

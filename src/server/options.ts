@@ -14,10 +14,10 @@ import type {
   TlsOptions,
   TrickleSessionOptions,
 } from "../session/mod.ts";
-import type { HttpOptions } from "./http_options.ts";
+import type { HttpOptions } from "./http/http_options.ts";
 import type { StreamSession } from "./active_stream.ts";
-import type { IsolationKind } from "./isolation/isolated_host.ts";
-import type { ProcessorModule } from "./isolation/messages.ts";
+import type { IsolationKind } from "./hosts/isolation/isolated_host.ts";
+import type { ProcessorModule } from "./hosts/isolation/messages.ts";
 import type { Admission } from "./load_monitor.ts";
 
 /** Options of a `StreamServer`. */

@@ -7,12 +7,12 @@
 import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
 import type { SessionEnd, SessionEvent, SessionMetrics, StreamParams } from "../session/mod.ts";
 import { ActiveStream, type StreamNames } from "./active_stream.ts";
-import type { HostPool } from "./host_pool.ts";
+import type { HostPool } from "./hosts/host_pool.ts";
 import { type Admission, EventLoopMonitor } from "./load_monitor.ts";
-import type { ServerSnapshot } from "./pipeline_status.ts";
+import type { ServerSnapshot } from "./api/pipeline_status.ts";
 import { type RejectReason, StreamLedger } from "./prometheus/mod.ts";
-import type { StartRequest } from "./schemas.ts";
-import type { HostedStreamOptions, StreamHost } from "./stream_host.ts";
+import type { StartRequest } from "./api/schemas.ts";
+import type { HostedStreamOptions, StreamHost } from "./hosts/stream_host.ts";
 
 const log = roomLogger("server");
 

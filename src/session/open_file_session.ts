@@ -5,7 +5,7 @@
  */
 
 import { type MediaFileInfo, openMediaFile } from "../source/mod.ts";
-import { openFileSink } from "./file_sink.ts";
+import { openFileSink } from "./output/file_sink.ts";
 import { Session } from "./session.ts";
 import type { OutputAudioCodec, SessionOptions } from "./types.ts";
 

@@ -9,7 +9,7 @@ import { TricklePublisher, TrickleSubscriber } from "../trickle/mod.ts";
 import type { SegmentSink, SegmentSource, TlsOptions } from "../trickle/mod.ts";
 import { ReopeningSink } from "./channels/reopening_sink.ts";
 import { Session } from "./session.ts";
-import type { SideChannels } from "./side_channels.ts";
+import type { SideChannels } from "./channels/side_channels.ts";
 import type { SessionOptions } from "./types.ts";
 
 const log = roomLogger("session");

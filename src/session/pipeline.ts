@@ -9,21 +9,25 @@ import type { PictureSize } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
-import { AudioStage } from "./audio_stage.ts";
+import { AudioStage } from "./audio/audio_stage.ts";
 import { AvSync } from "./av_sync.ts";
-import { FrameRateLimiter } from "./frame_rate_limiter.ts";
-import type { InputEvent } from "./input_events.ts";
-import { FrameEmitter } from "./frame_emitter.ts";
-import { LoadingOverlay, type LoadingUpdate, type OverlayOptions } from "./loading_overlay.ts";
-import { type InputStreams, MediaInput } from "./media_input.ts";
-import { readBack } from "./read_back.ts";
-import { SegmentOutput } from "./segment_output.ts";
-import type { StreamMeters } from "./stream_meters.ts";
-import { requestedSize } from "./stream_size.ts";
+import { FrameRateLimiter } from "./video/frame_rate_limiter.ts";
+import type { InputEvent } from "./input/input_events.ts";
+import { FrameEmitter } from "./video/frame_emitter.ts";
+import {
+  LoadingOverlay,
+  type LoadingUpdate,
+  type OverlayOptions,
+} from "./video/loading_overlay.ts";
+import { type InputStreams, MediaInput } from "./input/media_input.ts";
+import { readBack } from "./video/read_back.ts";
+import { SegmentOutput } from "./output/segment_output.ts";
+import type { StreamMeters } from "./telemetry/stream_meters.ts";
+import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
-import { VideoOutput } from "./video_output.ts";
-import type { VideoOutcome } from "./video_outcome.ts";
-import { VideoPath } from "./video_path.ts";
+import { VideoOutput } from "./video/video_output.ts";
+import type { VideoOutcome } from "./video/video_outcome.ts";
+import { VideoPath } from "./video/video_path.ts";
 
 /** Options of a {@linkcode Pipeline}, with every default applied. */
 export interface PipelineOptions {

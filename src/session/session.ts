@@ -8,13 +8,13 @@ import { describeError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
-import type { LoadingUpdate } from "./loading_overlay.ts";
+import type { LoadingUpdate } from "./video/loading_overlay.ts";
 import { Pipeline } from "./pipeline.ts";
-import { SessionChannels } from "./session_channels.ts";
-import { SessionInput } from "./session_input.ts";
-import { StreamMeters } from "./stream_meters.ts";
+import { SessionChannels } from "./channels/session_channels.ts";
+import { SessionInput } from "./input/session_input.ts";
+import { StreamMeters } from "./telemetry/stream_meters.ts";
 import { StreamSettings } from "./stream_settings.ts";
-import { SessionTelemetry } from "./telemetry.ts";
+import { SessionTelemetry } from "./telemetry/telemetry.ts";
 import type {
   SessionDetails,
   SessionEnd,

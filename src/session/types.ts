@@ -5,11 +5,11 @@
  */
 
 import type { TsEvent } from "../media/mpegts/mod.ts";
-import type { OverlayOptions } from "./loading_overlay.ts";
+import type { OverlayOptions } from "./video/loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
-import type { ChannelFigures, SideChannels } from "./side_channels.ts";
-import type { LatencyHistograms } from "./latency_histograms.ts";
+import type { ChannelFigures, SideChannels } from "./channels/side_channels.ts";
+import type { LatencyHistograms } from "./telemetry/latency_histograms.ts";
 
 /** Audio codec of the output: `source` copies what comes in where MPEG-TS can carry it. */
 export type OutputAudioCodec = "opus" | "aac" | "source";

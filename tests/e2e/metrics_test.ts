@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { assertHistograms, countersOf, readSamples, valueOf } from "../server/prometheus_text.ts";
+import {
+  assertHistograms,
+  countersOf,
+  readSamples,
+  valueOf,
+} from "../server/prometheus/prometheus_text.ts";
 import { makeTestClip } from "./clips.ts";
 import { Chain } from "./harness.ts";
 import { delay } from "../waiting.ts";

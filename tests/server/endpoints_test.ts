@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
-import { HardwareMonitor } from "../../src/server/hardware.ts";
-import { type GpuReading, parseGpuCsv, queryGpus } from "../../src/server/nvidia_smi.ts";
+import { HardwareMonitor } from "../../src/server/api/hardware.ts";
+import { type GpuReading, parseGpuCsv, queryGpus } from "../../src/server/api/nvidia_smi.ts";
 import { startTestServer, TestProcessor } from "./fake_session.ts";
 
 const MIB = 1 << 20;

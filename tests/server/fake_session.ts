@@ -5,7 +5,7 @@
  */
 
 import { FrameProcessor, type ProcessorContext } from "../../src/processor/mod.ts";
-import { emptyHistograms } from "../../src/session/latency_histograms.ts";
+import { emptyHistograms } from "../../src/session/telemetry/latency_histograms.ts";
 import type {
   LoadingUpdate,
   SessionDetails,

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { MpegTsDemuxer } from "../../src/media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../src/media/types.ts";
-import { SegmentOutput } from "../../src/session/segment_output.ts";
-import { StreamMeters } from "../../src/session/stream_meters.ts";
+import { SegmentOutput } from "../../src/session/output/segment_output.ts";
+import { StreamMeters } from "../../src/session/telemetry/stream_meters.ts";
 import { MemorySink } from "./in_memory.ts";
 
 const AUDIO: AudioStreamInfo = {

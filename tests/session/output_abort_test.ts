@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TrickleError } from "../../src/base/mod.ts";
-import { SegmentOutput } from "../../src/session/segment_output.ts";
-import { StreamMeters } from "../../src/session/stream_meters.ts";
+import { SegmentOutput } from "../../src/session/output/segment_output.ts";
+import { StreamMeters } from "../../src/session/telemetry/stream_meters.ts";
 import type { SegmentSink } from "../../src/trickle/mod.ts";
 
 Deno.test("an output that is aborted does not take its own end for somebody else's", async () => {

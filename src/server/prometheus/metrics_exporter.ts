@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Endpoint } from "../route_table.ts";
+import type { Endpoint } from "../http/route_table.ts";
 import { FAMILIES } from "./families.ts";
 import type { Scrape, StreamSeries } from "./family.ts";
 import type { ServerFigures } from "./server_figures.ts";

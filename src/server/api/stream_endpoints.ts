@@ -1,0 +1,171 @@
+/**
+ * The four stream endpoints and `/health`: specs/LIVEPEER.md section 2. HTTP ends here; what a
+ * start or a stop does is the {@linkcode StreamRegistry}'s business.
+ *
+ * @module
+ */
+
+import {
+  ConfigError,
+  describeError,
+  ProcessorError,
+  roomLogger,
+  withoutCredentials,
+} from "../../base/mod.ts";
+import type { ActiveStream } from "../active_stream.ts";
+import { readJsonBody } from "../http/json_body.ts";
+import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
+import { type ErrorStatus, failure, success } from "../http/responses.ts";
+import type { Endpoint } from "../http/route_table.ts";
+import { type Validated, validateParams, validateStart } from "./schemas.ts";
+import {
+  SESSION_ID_HEADER,
+  STREAM_ID_HEADER,
+  streamIdsOf,
+  withoutStreamIds,
+} from "./stream_ids.ts";
+import type { StreamRegistry } from "../stream_registry.ts";
+import { STREAM_ROUTES } from "./stream_routes.ts";
+
+const log = roomLogger("server");
+
+/** The endpoints of a registry of streams. */
+export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
+  const endpoints = new StreamEndpoints(registry);
+  return [
+    { ...STREAM_ROUTES.start, handler: (request) => endpoints.start(request) },
+    { ...STREAM_ROUTES.params, handler: (request) => endpoints.updateParams(request) },
+    { ...STREAM_ROUTES.stop, handler: (request) => endpoints.stop(request) },
+    { ...STREAM_ROUTES.status, handler: (request) => endpoints.status(request) },
+    {
+      ...STREAM_ROUTES.health,
+      handler: () => Response.json({ status: healthOf(registry.snapshot()) }),
+    },
+  ];
+}
+
+class StreamEndpoints {
+  readonly #registry: StreamRegistry;
+
+  constructor(registry: StreamRegistry) {
+    this.#registry = registry;
+  }
+
+  async start(request: Request): Promise<Response> {
+    const checked = await this.#read(request, "start the stream", validateStart);
+    if (checked instanceof Response) {
+      this.#registry.ledger.rejected("invalid");
+      return checked;
+    }
+    const id = checked.gateway_request_id;
+    const refusal = this.#registry.refusal();
+    if (refusal !== undefined) return this.#fail(503, `Cannot start stream ${id}: ${refusal}`);
+    const names = streamIdsOf(request, checked).filter((name) => name !== id);
+    const taken = [id, ...names].find((name) => this.#registry.has(name));
+    if (taken !== undefined) {
+      this.#registry.ledger.rejected("invalid");
+      return this.#fail(409, `Cannot start stream ${id}: ${taken} is active; stop it first`);
+    }
+    try {
+      const sessionId = request.headers.get(SESSION_ID_HEADER) ?? undefined;
+      await this.#registry.start(checked, { aliases: names, sessionId });
+    } catch (error) {
+      this.#registry.ledger.rejected("error");
+      return this.#failWith(error, `start stream ${id}`, id);
+    }
+    return this.#succeed(id, "Stream started");
+  }
+
+  async updateParams(request: Request): Promise<Response> {
+    let ids: string[] = [];
+    const checked = await this.#read(request, "update the parameters", (body) => {
+      ids = streamIdsOf(request, body);
+      return validateParams(this.#registry.capacity > 1 ? withoutStreamIds(body) : body);
+    });
+    if (checked instanceof Response) return checked;
+    const stream = this.#find(ids, "update");
+    if (stream instanceof Response) return stream;
+    try {
+      await stream.updateParams(checked);
+    } catch (error) {
+      return this.#failWith(error, `update the parameters of stream ${stream.id}`, stream.id);
+    }
+    return this.#succeed(stream.id, "Parameters updated");
+  }
+
+  /** Any body is taken: the gateway sends a reason in plain text, or nothing. */
+  async stop(request: Request): Promise<Response> {
+    const body = await readJsonBody(request);
+    const stream = this.#find(streamIdsOf(request, body.ok ? body.value : undefined), "stop");
+    if (stream instanceof Response) return stream;
+    await stream.stop();
+    return this.#succeed(stream.id, "Stream stopped");
+  }
+
+  status(request: Request): Response {
+    const ids = streamIdsOf(request);
+    const snapshot = this.#registry.snapshot();
+    if (ids.length === 0) return Response.json(statusOf(snapshot));
+    const selection = this.#registry.select(ids);
+    if (selection.kind === "one") return Response.json(statusOf(snapshot, selection.stream));
+    if (this.#registry.capacity === 1) return Response.json(statusOf(snapshot));
+    return this.#fail(404, `Cannot find stream ${ids[0]}: it is not active`);
+  }
+
+  /** The stream that a request means, or the answer that says why there is none. */
+  #find(ids: readonly string[], verb: "stop" | "update"): ActiveStream | Response {
+    const selection = this.#registry.select(ids);
+    switch (selection.kind) {
+      case "one":
+        return selection.stream;
+      case "none":
+        return this.#fail(400, `No active stream to ${verb}`);
+      case "ambiguous": {
+        const streams = selection.ids.join(", ");
+        const message = `Cannot ${verb}: several streams are active (${streams}); ` +
+          `name one in the header ${STREAM_ID_HEADER}`;
+        return this.#fail(409, message);
+      }
+    }
+  }
+
+  /** Reads and checks a body, or gives the answer that refuses it. `doing` says what it was for. */
+  async #read<T>(
+    request: Request,
+    doing: string,
+    validate: (body: unknown) => Validated<T>,
+  ): Promise<T | Response> {
+    const body = await readJsonBody(request);
+    if (!body.ok) return this.#fail(body.status, `Cannot ${doing}: ${body.problem}`);
+    const checked = validate(body.value);
+    if (!checked.ok) return this.#fail(400, `Cannot ${doing}: ${checked.problem}`);
+    return checked.value;
+  }
+
+  #succeed(requestId: string, message: string): Response {
+    return success({
+      message,
+      request_id: requestId,
+      current_state: currentStateOf(this.#registry.snapshot()),
+    });
+  }
+
+  #fail(status: ErrorStatus, message: string): Response {
+    return failure(status, message, currentStateOf(this.#registry.snapshot()));
+  }
+
+  /** The caller's mistake is a 400; anything else is ours. */
+  #failWith(error: unknown, doing: string, stream?: string): Response {
+    const isCallers = error instanceof ConfigError || error instanceof ProcessorError;
+    const reason = describeError(error);
+    if (!isCallers) {
+      log.error("Cannot {doing}: {reason}", {
+        doing,
+        reason: withoutCredentials(reason),
+        ...(stream === undefined ? {} : { stream }),
+      });
+    }
+    const message = reason.startsWith("Cannot ") ? reason : `Cannot ${doing}: ${reason}`;
+    return this.#fail(isCallers ? 400 : 500, message);
+  }
+}

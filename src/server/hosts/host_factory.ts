@@ -1,0 +1,67 @@
+/**
+ * Which hosts a server makes for its streams.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../../base/mod.ts";
+import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
+import { openTrickleSession } from "../../session/mod.ts";
+import { IsolatedHost } from "./isolation/isolated_host.ts";
+import type { ProcessorModule } from "./isolation/messages.ts";
+import type { StreamServerOptions } from "../options.ts";
+import { LocalHost, type StreamHost } from "./stream_host.ts";
+
+/**
+ * Makes the first processor at once: what is wrong with it is the caller's to hear. Throws a `RangeError`
+ * for a capacity that is none, and a `ConfigError` for a processor that cannot be had or shared.
+ */
+export function createHostFactory(
+  options: StreamServerOptions,
+  signal: AbortSignal,
+): () => StreamHost {
+  const { processor: source, openSession = openTrickleSession, capacity = 1 } = options;
+  const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = options;
+  if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
+    throw new RangeError(`Cannot run ${capacity} streams at once: use a whole number from 1 on`);
+  }
+  if (capacity > 1 && typeof source !== "function" && !isProcessorModule(source)) {
+    throw new ConfigError(
+      "CONFIG_PROCESSOR",
+      `Cannot run ${capacity} streams on one processor: it is an instance; ` +
+        "give its class, or a factory that makes one for each stream",
+    );
+  }
+  if (isProcessorModule(source)) {
+    if (isolate !== "none") {
+      const isolated = { processor: source, kind: isolate, silenceMs };
+      return () => new IsolatedHost(isolated);
+    }
+    throw new ConfigError(
+      "CONFIG_PROCESSOR",
+      "Cannot use a module as a processor in this thread: import it, or set isolate",
+    );
+  }
+  if (isolate !== "none") {
+    throw new ConfigError(
+      "CONFIG_PROCESSOR",
+      `Cannot give a processor to a ${isolate}: it is an instance, class or factory; ` +
+        'give { module: import.meta.resolve("./my_processor.ts") }',
+    );
+  }
+  let first: FrameProcessor | undefined = resolveProcessor(source);
+  return () => {
+    const processor = first ?? resolveProcessor(source);
+    first = undefined;
+    return new LocalHost({ processor, openSession, signal });
+  };
+}
+
+function isProcessorModule(source: object): source is ProcessorModule {
+  return "module" in source;
+}
+
+/** Whether there is more than one processor to be had. */
+export function isReplaceable(source: StreamServerOptions["processor"]): boolean {
+  return typeof source === "function" || isProcessorModule(source);
+}

@@ -1,0 +1,215 @@
+/**
+ * A processor in a thread or process of its own.
+ *
+ * @module
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { deadline } from "@std/async/deadline";
+import { ProcessorError, roomLogger } from "../../../base/mod.ts";
+import type { StreamSession } from "../../active_stream.ts";
+import type { JsonSchema } from "../../openapi/json_schema.ts";
+import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
+import {
+  fromPlainError,
+  type FromStream,
+  type IsolatedCall,
+  type PlainLogRecord,
+  type ProcessorModule,
+  type ToStream,
+} from "./messages.ts";
+import { type Link, startProcess, startThread } from "./link.ts";
+import { IsolatedSession } from "./isolated_session.ts";
+
+const log = roomLogger("server");
+
+/** How long it may take to give back what it holds. */
+const DISPOSE_TIMEOUT_MS = 3_000;
+
+/** Where a stream runs apart from the others. */
+export type IsolationKind = "thread" | "process";
+
+/** Options of an {@linkcode IsolatedHost}. */
+export interface IsolatedHostOptions {
+  readonly processor: ProcessorModule;
+  readonly kind: IsolationKind;
+  /** What says nothing of its stream for so long is ended. */
+  readonly silenceMs: number;
+}
+
+/**
+ * Runs streams in a thread or process with an event loop, a device and a memory of its own: a processor
+ * that hangs, even in a loop that never yields, or crashes, takes nothing with it but its stream.
+ */
+export class IsolatedHost implements StreamHost {
+  readonly settled: Promise<void>;
+  readonly #options: IsolatedHostOptions;
+  readonly #link: Link;
+  readonly #settled = Promise.withResolvers<void>();
+  readonly #disposed = Promise.withResolvers<void>();
+  readonly #calls = new Map<number, PromiseWithResolvers<void>>();
+  #state: HostState = { kind: "loading" };
+  #paramsSchema: JsonSchema | undefined;
+  #droppedMessages = 0;
+  #session: IsolatedSession | undefined;
+  #ending: Promise<void> | undefined;
+  #nextCall = 0;
+  #isOver = false;
+
+  /** Starts the thread or process, which begins to initialize its processor. */
+  constructor(options: IsolatedHostOptions) {
+    this.#options = options;
+    this.settled = this.#settled.promise;
+    const start = options.kind === "thread" ? startThread : startProcess;
+    this.#link = start({
+      onMessage: (message) => this.#take(message),
+      onCrash: (reason) => this.#fail(`The ${options.kind} of a processor crashed: ${reason}`),
+    });
+    const { module, options: forModule } = options.processor;
+    this.#post({
+      type: "initialize",
+      processor: {
+        module: String(module),
+        ...(forModule === undefined ? {} : { options: forModule }),
+      },
+      logLevel: getLogger(["runnel"]).isEnabledFor("debug") ? "debug" : "info",
+    });
+  }
+
+  /** How far initialization is. */
+  get state(): HostState {
+    return this.#state;
+  }
+
+  /** What its streams take as parameters, where the processor declares that. */
+  get paramsSchema(): JsonSchema | undefined {
+    return this.#paramsSchema;
+  }
+
+  /** Data and events that the processor sent while it had no stream, a quarter of a second ago. */
+  get droppedMessages(): number {
+    return this.#droppedMessages;
+  }
+
+  /** Sets a stream up there. Rejects with the `ConfigError` of parameters that it refuses. */
+  async open(options: HostedStreamOptions): Promise<StreamSession> {
+    await this.settled;
+    if (this.#state.kind === "failed") throw new Error(this.#state.reason);
+    const session = new IsolatedSession({
+      options,
+      post: (message) => this.#post(message),
+      call: (call) => this.#call(call),
+      terminate: (reason) => this.#fail(reason),
+      silenceMs: this.#options.silenceMs,
+    });
+    this.#session = session;
+    await session.open();
+    return session;
+  }
+
+  /** Has it give back what it holds, and ends it. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending ??= this.#dispose();
+    await this.#ending;
+  }
+
+  #take(data: FromStream): void {
+    switch (data.type) {
+      case "initialized":
+        this.#state = { kind: "ready" };
+        this.#paramsSchema = data.paramsSchema;
+        return this.#settled.resolve();
+      case "initialize-failed":
+        this.#state = { kind: "failed", reason: data.reason };
+        return this.#settled.resolve();
+      case "answer":
+        return this.#settleCall(
+          data.id,
+          data.error === undefined ? undefined : fromPlainError(data.error),
+        );
+      case "event":
+        return this.#session?.takeEvent(data.event);
+      case "snapshot":
+        this.#droppedMessages = data.droppedMessages;
+        if (data.stream !== undefined) this.#session?.takeSnapshot(data.stream);
+        return;
+      case "log":
+        return passOn(data.record);
+      case "disposed":
+        return this.#disposed.resolve();
+    }
+  }
+
+  async #dispose(): Promise<void> {
+    this.#post({ type: "dispose" });
+    try {
+      await deadline(this.#disposed.promise, DISPOSE_TIMEOUT_MS);
+    } catch {
+      const { kind } = this.#options;
+      log.warn("The {kind} of a processor did not end by itself: it is ended", { kind });
+    }
+    await this.#end();
+  }
+
+  #fail(reason: string): void {
+    if (this.#isOver) return;
+    log.error("{reason}", { reason });
+    const error = new ProcessorError("PROCESSOR_FRAME", reason);
+    if (this.#state.kind === "loading") this.#state = { kind: "failed", reason };
+    this.#settled.resolve();
+    // A thread that never yields keeps its children; those of one that ended are gone.
+    for (const pid of this.#session?.ffmpegPids ?? []) killIfAlive(pid);
+    this.#ending = this.#end();
+    this.#session?.crashed(error);
+    for (const id of this.#calls.keys()) this.#settleCall(id, error);
+  }
+
+  async #end(): Promise<void> {
+    this.#isOver = true;
+    this.#disposed.resolve();
+    await this.#link.terminate();
+  }
+
+  #call(call: IsolatedCall): Promise<void> {
+    const id = this.#nextCall++;
+    const answer = Promise.withResolvers<void>();
+    this.#calls.set(id, answer);
+    this.#post({ type: "call", id, call });
+    return answer.promise;
+  }
+
+  #settleCall(id: number, error?: Error): void {
+    const answer = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (error === undefined) answer?.resolve();
+    else answer?.reject(error);
+  }
+
+  #post(message: ToStream): void {
+    if (!this.#isOver) this.#link.post(message);
+  }
+}
+
+/** Writes a record to this thread's log. */
+function passOn({ category, level, rawMessage, properties }: PlainLogRecord): void {
+  const logger = getLogger(category);
+  switch (level) {
+    case "trace":
+    case "debug":
+      return logger.debug(rawMessage, { ...properties });
+    case "info":
+      return logger.info(rawMessage, { ...properties });
+    case "warning":
+      return logger.warn(rawMessage, { ...properties });
+    default:
+      return logger.error(rawMessage, { ...properties });
+  }
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * A session that runs in a thread or process of its own, as the server sees it.
+ *
+ * @module
+ */
+
+import { deadline } from "@std/async/deadline";
+import { describeError, type ProcessorError, roomLogger } from "../../../base/mod.ts";
+import {
+  abandonStream,
+  type LoadingUpdate,
+  type SessionDetails,
+  type SessionEnd,
+  type SessionMetrics,
+  type SessionState,
+  type StreamParams,
+} from "../../../session/mod.ts";
+import { type AudioFrame, isVideoFrame, type VideoFrame } from "../../../frames/mod.ts";
+import type { StreamSession } from "../../active_stream.ts";
+import type { HostedStreamOptions } from "../stream_host.ts";
+import {
+  fromPlainEvent,
+  type IsolatedCall,
+  type IsolatedStreamOptions,
+  type PlainEvent,
+  type PlainFrame,
+  type StreamSnapshot,
+  type ToStream,
+} from "./messages.ts";
+
+const log = roomLogger("server");
+
+/** A session flushes for 2 s; what has not ended it by then hangs. */
+const STOP_TIMEOUT_MS = 5_000;
+/** How often a silence is looked at. */
+const WATCH_INTERVAL_MS = 500;
+
+/** Options of a {@linkcode IsolatedSession}. */
+export interface IsolatedSessionOptions {
+  readonly options: HostedStreamOptions;
+  readonly post: (message: ToStream) => void;
+  readonly call: (call: IsolatedCall) => Promise<void>;
+  /** Ends where it runs, which then is said with {@linkcode IsolatedSession.crashed}. */
+  readonly terminate: (reason: string) => void;
+  /** What says nothing for so long is ended. */
+  readonly silenceMs: number;
+}
+
+/** Passes calls on, and keeps what was last said. */
+export class IsolatedSession implements StreamSession {
+  readonly ended: Promise<SessionEnd>;
+  readonly #options: IsolatedSessionOptions;
+  readonly #ended = Promise.withResolvers<SessionEnd>();
+  #snapshot: StreamSnapshot | undefined;
+  #state: SessionState = "starting";
+  #heardMs = performance.now();
+  #watch: ReturnType<typeof setInterval> | undefined;
+  #stopping: Promise<SessionEnd> | undefined;
+  #isLost = false;
+
+  /** Asks for nothing before {@linkcode open}. */
+  constructor(options: IsolatedSessionOptions) {
+    this.#options = options;
+    this.ended = this.#ended.promise;
+  }
+
+  /** Sets the session up there; rejects as `openTrickleSession` throws. */
+  async open(): Promise<void> {
+    const { options, call } = this.#options;
+    await call({ method: "open", options: copiable(options) });
+  }
+
+  /** Where the session is in its life. */
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** The parameters as they were last told. */
+  get params(): StreamParams {
+    return this.#snapshot?.params ?? this.#options.options.params ?? {};
+  }
+
+  /** Whether the processor is of no use any more. */
+  get processorHangs(): boolean {
+    return this.#isLost || this.#snapshot?.processorHangs === true;
+  }
+
+  /** Begins to read, process and write. */
+  start(): void {
+    this.#state = "running";
+    this.#heardMs = performance.now();
+    this.#options.post({ type: "start" });
+    this.#watch = setInterval(() => this.#checkSilence(), WATCH_INTERVAL_MS);
+  }
+
+  /** Rejects as a session does. */
+  async updateParams(params: StreamParams): Promise<void> {
+    await this.#options.call({ method: "updateParams", params });
+  }
+
+  /** Publishes a line on the data channel, or drops and counts it. */
+  sendData(text: string): void {
+    this.#options.post({ type: "send-data", text });
+  }
+
+  /** Publishes an event; throws a `DataCloneError` for one that cannot be copied. */
+  sendEvent(event: unknown, name: string): void {
+    this.#options.post({ type: "send-event", event, name });
+  }
+
+  /** Changes what the loading overlay says. */
+  setLoading(update: LoadingUpdate): void {
+    this.#options.post({ type: "set-loading", update });
+  }
+
+  /** Copies a frame to where the stream runs. */
+  async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
+    if (this.#options.options.subscribeUrl !== undefined) {
+      const { id } = this.#options.options;
+      throw new TypeError(`Cannot send a frame to stream ${id}: its frames come from its input`);
+    }
+    if (this.#state !== "running") return false;
+    this.#options.post({ type: "send-frame", frame: await toPlainFrame(frame) });
+    return true;
+  }
+
+  /** The process ids of its ffmpeg children, a quarter of a second ago. */
+  get ffmpegPids(): readonly number[] {
+    return this.#snapshot?.ffmpegPids ?? [];
+  }
+
+  /** Figures of the last quarter of a second. */
+  metrics(): SessionMetrics {
+    if (this.#snapshot !== undefined) return this.#snapshot.metrics;
+    throw new TypeError("Cannot give the figures of a session that was not opened");
+  }
+
+  /** More of the last quarter of a second. */
+  details(): SessionDetails {
+    if (this.#snapshot !== undefined) return this.#snapshot.details;
+    throw new TypeError("Cannot give the figures of a session that was not opened");
+  }
+
+  /** Ends the session; what does not end it in 5 s is ended itself. Idempotent. */
+  stop(): Promise<SessionEnd> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** The same as {@linkcode stop}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** Takes an event of the session. */
+  takeEvent(plain: PlainEvent): void {
+    const event = fromPlainEvent(plain);
+    if (event.type === "state") this.#state = event.state;
+    this.#options.options.onEvent?.(event);
+    if (event.type === "ended") this.#finish(event.end);
+  }
+
+  /** Takes what is told of the stream. */
+  takeSnapshot(snapshot: StreamSnapshot): void {
+    this.#snapshot = snapshot;
+    this.#heardMs = performance.now();
+  }
+
+  /** Where it ran is gone: the stream ends, and its channels with it. */
+  crashed(error: ProcessorError): void {
+    if (this.#state === "ended") return;
+    this.#isLost = true;
+    this.#state = "ended";
+    clearInterval(this.#watch);
+    const { id, onEvent } = this.#options.options;
+    const isStopping = this.#stopping !== undefined;
+    const end: SessionEnd = isStopping ? { reason: "stopped" } : { reason: "failed", error };
+    onEvent?.({ type: "ended", end });
+    log.info("Stream {stream} ended with what it ran in", { stream: id });
+    abandonStream({ ...this.#options.options, error }).catch((failure) => {
+      const reason = describeError(failure);
+      log.warn("Stream {stream} could not be ended: {reason}", { stream: id, reason });
+    }).finally(() => this.#ended.resolve(end));
+  }
+
+  async #stop(): Promise<SessionEnd> {
+    if (this.#state === "ended") return await this.ended;
+    const { call, terminate, options } = this.#options;
+    const stopping = call({ method: "stop" });
+    stopping.catch(() => {}); // what it ran in is gone: the session has ended
+    try {
+      await deadline(Promise.all([stopping, this.ended]), STOP_TIMEOUT_MS);
+    } catch {
+      terminate(`Stream ${options.id} did not stop: what it runs in is ended`);
+    }
+    return await this.ended;
+  }
+
+  #finish(end: SessionEnd): void {
+    this.#state = "ended";
+    clearInterval(this.#watch);
+    this.#ended.resolve(end);
+  }
+
+  #checkSilence(): void {
+    const silentMs = performance.now() - this.#heardMs;
+    const { silenceMs, terminate, options } = this.#options;
+    if (silentMs < silenceMs) return;
+    terminate(
+      `Stream ${options.id} said nothing for ${silenceMs} ms: its processor does not yield; ` +
+        "what it runs in is ended",
+    );
+  }
+}
+
+async function toPlainFrame(frame: VideoFrame | AudioFrame): Promise<PlainFrame> {
+  const { timestamp: ptsTicks, timeBase } = frame;
+  if (!isVideoFrame(frame)) {
+    const { samples, sampleRate } = frame;
+    return { kind: "audio", samples, sampleRate, ptsTicks, timeBase };
+  }
+  using shared = frame.share();
+  const { pixelFormat, width, height, color, data } = await shared.to("cpu");
+  return { kind: "video", pixelFormat, width, height, color, data, ptsTicks, timeBase };
+}
+
+/** What cannot be copied stays here. */
+function copiable(options: HostedStreamOptions): IsolatedStreamOptions {
+  const {
+    onEvent: _onEvent,
+    parseControl: _parse,
+    media: _media,
+    clock: _clock,
+    wallNow: _wallNow,
+    ...rest
+  } = options;
+  return rest;
+}

@@ -1,0 +1,161 @@
+/**
+ * What a server and the thread or process of a stream tell each other.
+ *
+ * @module
+ */
+
+import {
+  ConfigError,
+  type ConfigErrorCode,
+  ProcessorError,
+  type ProcessorErrorCode,
+  RunnelError,
+} from "../../../base/mod.ts";
+import type { AudioFrameInit, VideoFrameInit } from "../../../frames/mod.ts";
+import type {
+  LoadingUpdate,
+  SessionDetails,
+  SessionEnd,
+  SessionEvent,
+  SessionMetrics,
+  SessionState,
+  Stage,
+  StreamParams,
+} from "../../../session/mod.ts";
+import type { JsonSchema } from "../../openapi/json_schema.ts";
+import type { HostedStreamOptions } from "../stream_host.ts";
+
+/** A module whose default export is a processor, a class, or a function that makes one. */
+export interface ProcessorModule {
+  /** URL of the module, such as `import.meta.resolve("./my_processor.ts")`. */
+  readonly module: string | URL;
+  /** Given to a default export that is a function; copied, so of plain data. @default none */
+  readonly options?: unknown;
+}
+
+/** Options of a stream that can be copied. */
+export type IsolatedStreamOptions = Omit<
+  HostedStreamOptions,
+  "onEvent" | "parseControl" | "media" | "clock" | "wallNow"
+>;
+
+/** Calls of a session that wait for an answer. */
+export type IsolatedCall =
+  | { readonly method: "open"; readonly options: IsolatedStreamOptions }
+  | { readonly method: "updateParams"; readonly params: StreamParams }
+  | { readonly method: "stop" };
+
+/** From the server to a stream's thread or process. */
+export type ToStream =
+  | {
+    readonly type: "initialize";
+    readonly processor: { readonly module: string; readonly options?: unknown };
+    readonly logLevel: string;
+  }
+  | { readonly type: "call"; readonly id: number; readonly call: IsolatedCall }
+  | { readonly type: "start" }
+  | { readonly type: "send-data"; readonly text: string }
+  | { readonly type: "send-event"; readonly event: unknown; readonly name: string }
+  | { readonly type: "send-frame"; readonly frame: PlainFrame }
+  | { readonly type: "set-loading"; readonly update: LoadingUpdate }
+  /** The end: everything is given back, and `disposed` said. */
+  | { readonly type: "dispose" };
+
+/** From there to the server. */
+export type FromStream =
+  | { readonly type: "initialized"; readonly paramsSchema?: JsonSchema }
+  | { readonly type: "initialize-failed"; readonly reason: string }
+  | { readonly type: "answer"; readonly id: number; readonly error?: PlainError }
+  | { readonly type: "event"; readonly event: PlainEvent }
+  | {
+    readonly type: "snapshot";
+    /** Data and events that the processor sent while it had no stream. */
+    readonly droppedMessages: number;
+    readonly stream?: StreamSnapshot;
+  }
+  | { readonly type: "log"; readonly record: PlainLogRecord }
+  | { readonly type: "disposed" };
+
+/** What is known of a stream elsewhere. */
+export interface StreamSnapshot {
+  /** The process ids of its ffmpeg children. */
+  readonly ffmpegPids: readonly number[];
+  readonly state: SessionState;
+  readonly params: StreamParams;
+  readonly metrics: SessionMetrics;
+  readonly details: SessionDetails;
+  readonly processorHangs: boolean;
+}
+
+/** A frame of the application, its memory copied. */
+export type PlainFrame =
+  | ({ readonly kind: "video" } & VideoFrameInit)
+  | ({ readonly kind: "audio" } & AudioFrameInit);
+
+/** A record of LogTape, without what cannot be copied. */
+export interface PlainLogRecord {
+  readonly category: readonly string[];
+  readonly level: string;
+  readonly rawMessage: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** An error that was copied: its class is that of its name, if that is one of ours. */
+export interface PlainError {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+}
+
+/** A {@linkcode SessionEvent} whose errors are plain. */
+export type PlainEvent =
+  | Exclude<SessionEvent, { type: "error" } | { type: "ended" }>
+  | { readonly type: "error"; readonly error: PlainError; readonly stage: Stage }
+  | { readonly type: "ended"; readonly end: PlainEnd };
+
+type PlainEnd =
+  | Exclude<SessionEnd, { reason: "failed" }>
+  | { readonly reason: "failed"; readonly error: PlainError };
+
+/** Makes an error one that can be copied. */
+export function toPlainError(thrown: unknown): PlainError {
+  if (!(thrown instanceof Error)) return { name: "Error", message: String(thrown) };
+  const { name, message } = thrown;
+  return thrown instanceof RunnelError ? { name, message, code: thrown.code } : { name, message };
+}
+
+/** An error of the same class, where it matters to who asked, and with the same message. */
+export function fromPlainError({ name, message, code }: PlainError): Error {
+  if (code === undefined) return Object.assign(new Error(message), { name });
+  if (name === "ConfigError") return new ConfigError(code as ConfigErrorCode, message);
+  if (name === "ProcessorError") return new ProcessorError(code as ProcessorErrorCode, message);
+  return Object.assign(new RunnelError(code, message), { name });
+}
+
+/** Makes an event one that can be copied; an application's event that cannot is told as text. */
+export function toPlainEvent(event: SessionEvent): PlainEvent {
+  switch (event.type) {
+    case "error":
+      return { ...event, error: toPlainError(event.error) };
+    case "ended":
+      return event.end.reason === "failed"
+        ? { type: "ended", end: { reason: "failed", error: toPlainError(event.end.error) } }
+        : { type: "ended", end: event.end };
+    default:
+      return event;
+  }
+}
+
+/** The event as the session reported it. */
+export function fromPlainEvent(event: PlainEvent): SessionEvent {
+  switch (event.type) {
+    case "error":
+      return { ...event, error: fromPlainError(event.error) };
+    case "ended":
+      return event.end.reason === "failed"
+        ? { type: "ended", end: { reason: "failed", error: fromPlainError(event.end.error) } }
+        : { type: "ended", end: event.end };
+    default:
+      return event;
+  }
+}

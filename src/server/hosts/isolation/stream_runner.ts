@@ -1,0 +1,190 @@
+/**
+ * What runs in the thread or process of a stream: a processor, and one session after another on it.
+ *
+ * @module
+ */
+
+import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { describeError, roomLogger } from "../../../base/mod.ts";
+import { AudioFrame, VideoFrame } from "../../../frames/mod.ts";
+import { importProcessor } from "../../../processor/mod.ts";
+import { openTrickleSession, runningFfmpegPids } from "../../../session/mod.ts";
+import type { StreamSession } from "../../active_stream.ts";
+import { paramsOrThrow } from "../../api/schemas.ts";
+import { LocalHost } from "../stream_host.ts";
+import {
+  type FromStream,
+  type IsolatedCall,
+  type PlainFrame,
+  type PlainLogRecord,
+  type StreamSnapshot,
+  toPlainError,
+  toPlainEvent,
+  type ToStream,
+} from "./messages.ts";
+
+const log = roomLogger("server");
+
+/** How often the server hears of a stream; it takes a long silence for a hang. */
+const SNAPSHOT_INTERVAL_MS = 250;
+
+/** A record without what cannot be copied. */
+function toPlainRecord({ category, level, rawMessage, properties }: LogRecord): PlainLogRecord {
+  const plain = Object.fromEntries(
+    Object.entries(properties).map(([name, value]) => [
+      name,
+      value instanceof Error || typeof value === "function" ? describeError(value) : value,
+    ]),
+  );
+  const text = typeof rawMessage === "string" ? rawMessage : rawMessage.join("");
+  return { category, level, rawMessage: text, properties: plain };
+}
+
+/** Runs one session after another on a host of its own, as it is told. */
+export class StreamRunner {
+  readonly #post: (message: FromStream) => void;
+  readonly #stop = new AbortController();
+  #host: LocalHost | undefined;
+  #session: StreamSession | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  /** Messages of the processor without a stream that the server has heard of. */
+  #toldDropped = 0;
+
+  /** `post` takes what the server should hear. */
+  constructor(post: (message: FromStream) => void) {
+    this.#post = post;
+  }
+
+  /** Does what the server says. A rejection is a crash. */
+  async take(message: ToStream): Promise<void> {
+    switch (message.type) {
+      case "initialize":
+        return await this.#initialize(message);
+      case "call":
+        return await this.#answer(message.id, message.call);
+      case "start":
+        return this.#session?.start();
+      case "send-data":
+        return this.#session?.sendData(message.text);
+      case "send-event":
+        return this.#session?.sendEvent(message.event, message.name);
+      case "send-frame":
+        return await this.#sendFrame(message.frame);
+      case "set-loading":
+        return this.#session?.setLoading(message.update);
+      case "dispose":
+        return await this.#dispose();
+    }
+  }
+
+  async #sendFrame(plain: PlainFrame): Promise<void> {
+    if (plain.kind === "audio") {
+      await this.#session?.sendFrame(new AudioFrame(plain));
+      return;
+    }
+    using frame = new VideoFrame(plain);
+    await this.#session?.sendFrame(frame);
+  }
+
+  async #initialize(message: Extract<ToStream, { type: "initialize" }>): Promise<void> {
+    await configure({
+      sinks: { server: (record) => this.#postLog(record) },
+      loggers: [
+        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["server"] },
+        { category: [], lowestLevel: message.logLevel as LogLevel, sinks: ["server"] },
+      ],
+    });
+    try {
+      const processor = await importProcessor(message.processor);
+      const { signal } = this.#stop;
+      this.#host = new LocalHost({ processor, openSession: openTrickleSession, signal });
+    } catch (error) {
+      const reason = describeError(error);
+      log.error("The processor could not be imported: {reason}", { reason });
+      return this.#post({ type: "initialize-failed", reason });
+    }
+    this.#timer = setInterval(() => this.#snapshot(), SNAPSHOT_INTERVAL_MS);
+    await this.#host.settled;
+    const { state, paramsSchema } = this.#host;
+    this.#post(
+      state.kind === "failed"
+        ? { type: "initialize-failed", reason: state.reason }
+        : { type: "initialized", ...(paramsSchema === undefined ? {} : { paramsSchema }) },
+    );
+  }
+
+  async #answer(id: number, call: IsolatedCall): Promise<void> {
+    try {
+      await this.#run(call);
+      this.#post({ type: "answer", id });
+    } catch (error) {
+      this.#post({ type: "answer", id, error: toPlainError(error) });
+    }
+  }
+
+  async #run(call: IsolatedCall): Promise<void> {
+    switch (call.method) {
+      case "open": {
+        const session = await this.#host!.open({
+          ...call.options,
+          parseControl: paramsOrThrow,
+          onEvent: (event) => {
+            // The last figures come before the end: whoever waits for that may ask for them.
+            if (event.type === "ended") this.#snapshot();
+            this.#post({ type: "event", event: toPlainEvent(event) });
+          },
+        });
+        this.#session = session;
+        this.#snapshot();
+        void session.ended.then(() => {
+          if (this.#session === session) this.#session = undefined;
+        });
+        return;
+      }
+      case "updateParams":
+        await this.#session?.updateParams(call.params);
+        return this.#snapshot();
+      case "stop":
+        await this.#session?.stop();
+        return;
+    }
+  }
+
+  #snapshot(): void {
+    const { droppedMessages = 0 } = this.#host ?? {};
+    const stream = this.#session === undefined ? undefined : snapshotOf(this.#session);
+    if (stream === undefined && droppedMessages === this.#toldDropped) return;
+    this.#toldDropped = droppedMessages;
+    this.#post({ type: "snapshot", droppedMessages, ...(stream === undefined ? {} : { stream }) });
+  }
+
+  async #dispose(): Promise<void> {
+    this.#stop.abort();
+    await this.#session?.stop();
+    await this.#host?.[Symbol.asyncDispose]();
+    clearInterval(this.#timer);
+    this.#snapshot();
+    this.#post({ type: "disposed" });
+  }
+
+  #postLog(record: LogRecord): void {
+    const plain = toPlainRecord(record);
+    try {
+      this.#post({ type: "log", record: plain });
+    } catch {
+      this.#post({ type: "log", record: { ...plain, properties: {} } }); // some value is no data
+    }
+  }
+}
+
+function snapshotOf(session: StreamSession): StreamSnapshot {
+  const { state, params, processorHangs } = session;
+  return {
+    state,
+    params,
+    processorHangs,
+    metrics: session.metrics(),
+    details: session.details(),
+    ffmpegPids: runningFfmpegPids(),
+  };
+}

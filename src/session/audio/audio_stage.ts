@@ -1,0 +1,148 @@
+/**
+ * The audio of one stream, whatever it is from one moment to the next.
+ *
+ * @module
+ */
+
+import { pause } from "../../base/mod.ts";
+import type { AudioFrame } from "../../frames/mod.ts";
+import type { AudioStreamInfo, Packet } from "../../media/types.ts";
+import type { ProcessorGuard } from "../../processor/mod.ts";
+import { type AudioPath, createAudioPath, FedAudio, type ProcessAudio } from "./audio_path.ts";
+import { MAX_AUDIO_WAIT_MS } from "../av_sync.ts";
+import type { StreamMeters } from "../telemetry/stream_meters.ts";
+import type { OutputAudioCodec, Stage } from "../types.ts";
+
+/** Options of an {@linkcode AudioStage}. */
+export interface AudioStageOptions {
+  readonly guard: ProcessorGuard;
+  readonly meters: StreamMeters;
+  readonly outputCodec: OutputAudioCodec;
+  /** Resolves once the processor may have sound; to false when it never gets any. */
+  readonly ready: Promise<boolean>;
+  readonly live: boolean;
+  /** Takes encoded packets in 90 kHz ticks, in order. */
+  readonly emit: (packet: Packet) => Promise<void>;
+  readonly onError: (error: Error, stage: Stage) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Carries audio along a path that fits it, and along another when it changes. */
+export class AudioStage implements AsyncDisposable {
+  /** Rejects as soon as the audio cannot go on; writing may then wait until it is disposed of. */
+  readonly failure: Promise<never>;
+  readonly #options: AudioStageOptions;
+  readonly #failed = Promise.withResolvers<never>();
+  #path: AudioPath | undefined;
+  #ended = { codecRestarts: 0, packetsLost: 0 };
+  #isReady = false;
+  #patience: Promise<boolean> | undefined;
+
+  /** Starts nothing before there is audio. */
+  constructor(options: AudioStageOptions) {
+    this.#options = options;
+    this.failure = this.#failed.promise;
+    this.failure.catch(() => {}); // thrown by whoever runs the stream, unless it ended before
+  }
+
+  /** What comes out, as the output's tables describe it; undefined without audio. */
+  get output(): AudioStreamInfo | undefined {
+    return this.#path?.output;
+  }
+
+  /** Children that died and were started again. */
+  get codecRestarts(): number {
+    return this.#ended.codecRestarts + (this.#path?.codecRestarts ?? 0);
+  }
+
+  /** Packets that never came out because a child died. */
+  get packetsLost(): number {
+    return this.#ended.packetsLost + (this.#path?.packetsLost ?? 0);
+  }
+
+  /** The audio is this from now on; undefined: there is none. */
+  async setStream(stream: AudioStreamInfo | undefined): Promise<void> {
+    if (this.#path !== undefined) {
+      if (stream !== undefined && this.#path.accepts(stream)) return;
+      await this.#endPath(this.#path);
+    }
+    if (stream === undefined) return;
+    this.#path = this.#watched(createAudioPath({ ...this.#pathOptions(), stream }));
+  }
+
+  /** Takes the next packet of the input. */
+  async write(packet: Packet): Promise<void> {
+    await this.#path?.write(packet);
+  }
+
+  /** Takes sound that was never encoded. Resolves to whether `output` is another from now on. */
+  async writeFrame(frame: AudioFrame): Promise<boolean> {
+    const isFirst = !(this.#path instanceof FedAudio);
+    if (isFirst) {
+      const { sampleRate, channels } = frame;
+      this.#path = this.#watched(new FedAudio(this.#pathOptions(), { sampleRate, channels }));
+    }
+    await (this.#path as FedAudio).writeFrame(frame);
+    return isFirst;
+  }
+
+  /** Ends the input; resolves when everything was emitted. */
+  async finish(): Promise<void> {
+    await this.#path?.finish();
+  }
+
+  /** Ends at once. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#path?.[Symbol.asyncDispose]();
+  }
+
+  #pathOptions(): {
+    outputCodec: OutputAudioCodec;
+    process: ProcessAudio | undefined;
+    emit: (packet: Packet) => Promise<void>;
+    signal: AbortSignal;
+  } {
+    const { guard, outputCodec, emit, signal } = this.#options;
+    const process: ProcessAudio | undefined = guard.handlesAudio
+      ? (frame) => this.#process(frame)
+      : undefined;
+    return { outputCodec, process, emit, signal };
+  }
+
+  #watched<T extends AudioPath>(path: T): T {
+    path.failure.catch((error) => this.#failed.reject(error));
+    return path;
+  }
+
+  async #endPath(path: AudioPath): Promise<void> {
+    this.#path = undefined;
+    await path.finish();
+    this.#ended.codecRestarts += path.codecRestarts;
+    this.#ended.packetsLost += path.packetsLost;
+    await path[Symbol.asyncDispose]();
+  }
+
+  async #process(frame: AudioFrame): Promise<readonly AudioFrame[]> {
+    const { guard, onError, meters } = this.#options;
+    if (!this.#isReady && !await this.#waitForProcessor()) {
+      meters.audioLost();
+      return [];
+    }
+    try {
+      return await guard.processAudio(frame);
+    } catch (error) {
+      const policy = guard.processor.onError;
+      if (policy === "stop") throw error;
+      onError(error instanceof Error ? error : new Error(String(error)), "process");
+      return policy === "passthrough" ? [frame] : [];
+    }
+  }
+
+  /** Audio that waits for long would hold up the reading of the input, and pictures with it. */
+  async #waitForProcessor(): Promise<boolean> {
+    const { ready, live, signal } = this.#options;
+    if (!live) return this.#isReady = await ready;
+    this.#patience ??= pause(MAX_AUDIO_WAIT_MS, signal).then(() => false);
+    return this.#isReady = await Promise.race([ready, this.#patience]);
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The channels of a session beside its media: data, events and control.
+ *
+ * @module
+ */
+
+import { type SegmentSink, systemClock } from "../../trickle/mod.ts";
+import { ControlChannel } from "./control_channel.ts";
+import { DataChannel } from "./data_channel.ts";
+import { EventChannel } from "./event_channel.ts";
+import type { ChannelFigures, SideChannels } from "./side_channels.ts";
+import { StreamReporter } from "./stream_reporter.ts";
+import type { SessionEvent, SessionMetrics, Stage, StreamParams } from "../types.ts";
+
+/** What a {@linkcode SessionChannels} asks of its session. */
+export interface SessionChannelsOptions extends SideChannels {
+  readonly isLoading: () => boolean;
+  readonly metrics: () => SessionMetrics;
+  readonly params: () => StreamParams;
+  readonly dimensions: () => { readonly width: number; readonly height: number } | undefined;
+  /** Takes a message of the control channel. */
+  readonly onControl: (message: unknown) => Promise<void>;
+  readonly onError: (error: Error, stage: Stage) => void;
+}
+
+/** Publishes data and events, and reads control messages, from start to end of a session. */
+export class SessionChannels implements AsyncDisposable {
+  readonly #options: SessionChannelsOptions;
+  #data: DataChannel | undefined;
+  #events: EventChannel | undefined;
+  #control: ControlChannel | undefined;
+  #reporter: StreamReporter | undefined;
+  #linesWithoutChannel = 0;
+  #isStarted = false;
+  #isOver = false;
+
+  /** Requests nothing before {@linkcode start}. */
+  constructor(options: SessionChannelsOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the channels that the stream has. */
+  start(): void {
+    const { data, events, control, onError, onControl } = this.#options;
+    this.#isStarted = true;
+    if (data !== undefined) {
+      this.#data = new DataChannel({ sink: data, onError: (error) => onError(error, "data") });
+    }
+    if (events !== undefined) this.#startEvents(events);
+    if (control !== undefined) {
+      this.#control = new ControlChannel({
+        open: control,
+        onMessage: onControl,
+        onError: (error) => onError(error, "control"),
+      });
+    }
+  }
+
+  /** Counters now. */
+  get figures(): ChannelFigures {
+    const data = this.#data?.figures;
+    return {
+      data_lines_sent: data?.lines_sent ?? 0,
+      data_lines_dropped: (data?.lines_dropped ?? 0) + this.#linesWithoutChannel,
+      events_sent: this.#events?.sent ?? 0,
+      events_dropped: this.#events?.dropped ?? 0,
+      control_messages: this.#control?.received ?? 0,
+    };
+  }
+
+  /** Publishes a line, or drops and counts it. */
+  sendData(text: string): void {
+    if (this.#data === undefined || this.#isOver) this.#linesWithoutChannel++;
+    else this.#data.send(text);
+  }
+
+  /** Passes on what a gateway should hear. */
+  take(event: SessionEvent): void {
+    this.#reporter?.take(event);
+  }
+
+  /** Ends what the processor writes to and what changes the stream; events still go out. */
+  async closeInputs(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all([
+      this.#control?.[Symbol.asyncDispose](),
+      this.#data?.[Symbol.asyncDispose](),
+    ]);
+  }
+
+  /** Sends what is queued and ends everything. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeInputs();
+    this.#reporter?.[Symbol.dispose]();
+    await this.#events?.[Symbol.asyncDispose]();
+    if (this.#isStarted) return;
+    const { data, events } = this.#options;
+    await Promise.all([data?.[Symbol.asyncDispose](), events?.[Symbol.asyncDispose]()]);
+  }
+
+  #startEvents(sink: SegmentSink): void {
+    const { urls = {}, pipelineName = "byoc", clock = systemClock } = this.#options;
+    const { wallNow = Date.now, onError, isLoading, metrics, params, dimensions } = this.#options;
+    // Reported as an error of the stream it would be the next event that fails.
+    let reported = false;
+    this.#events = new EventChannel({
+      sink,
+      now: wallNow,
+      onError: (error) => {
+        if (!reported) onError(error, "events");
+        reported = true;
+      },
+    });
+    this.#reporter = new StreamReporter({
+      channel: this.#events,
+      pipeline: pipelineName,
+      urls,
+      isLoading,
+      metrics,
+      params,
+      dimensions,
+      clock,
+      wallNow,
+    });
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * From input events to decoded frames and audio packets.
+ *
+ * @module
+ */
+
+import { MediaError, MPEG_TIME_BASE } from "../../base/mod.ts";
+import { type AudioFrame, VideoFrame } from "../../frames/mod.ts";
+import { type DecodedVideo, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
+import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
+import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
+import type { AvSync } from "../av_sync.ts";
+import type { InputEvent } from "./input_events.ts";
+import type { StreamMeters } from "../telemetry/stream_meters.ts";
+import type { Stage } from "../types.ts";
+
+/** The streams of the input that can be used. */
+export interface InputStreams {
+  readonly video: VideoStreamInfo | undefined;
+  readonly audio: AudioStreamInfo | undefined;
+}
+
+/** Takes what a {@linkcode MediaInput} reads, in order. Each promise holds the input back. */
+export interface InputHandlers {
+  /** The first segment begins. */
+  onFirstSegment(): void;
+  /** The video is or becomes this: before its first frame, also while audio is waited for. */
+  onVideoStream(video: VideoStreamInfo): void;
+  /** All that the input holds, once it is known, and again when it changes. */
+  onStreams(streams: InputStreams): Promise<void>;
+  /** A decoded frame; the handler closes it. */
+  onVideo(frame: VideoFrame): Promise<void>;
+  /** An access unit of audio. */
+  onAudio(packet: Packet): Promise<void>;
+  /** Sound that is decoded already. @default dropped */
+  onAudioFrame?(frame: AudioFrame): Promise<void>;
+  /** Something that is wrong with the input; reading goes on. */
+  onError(error: Error, stage: Stage): void;
+}
+
+/** Options of a {@linkcode MediaInput}. */
+export interface MediaInputOptions {
+  readonly events: AsyncIterable<InputEvent>;
+  readonly handlers: InputHandlers;
+  readonly meters: StreamMeters;
+  readonly sync: AvSync;
+  /** Layout of the frames. */
+  readonly pixelFormat: PixelFormat;
+  /** Size that frames are scaled to (cover, centre crop); their own size without it. */
+  readonly scale: PictureSize | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** How long the output waits to learn what a listed audio stream is: one second of video. */
+const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
+
+/** Reads input events, decodes the video, and hands on frames and audio packets. */
+export class MediaInput implements AsyncDisposable {
+  readonly #options: MediaInputOptions;
+  #decoder: VideoDecoder | undefined;
+  #scale: PictureSize | undefined;
+  #pumping: Promise<void> | undefined;
+  #withoutAudio: InputStreams | undefined;
+  #firstVideoTicks: number | undefined;
+  #needsKeyframe = true;
+  #beforeKeyframe = 0;
+  #sawSegment = false;
+  /** Of the application's frames. */
+  #lastFrameTicks: number | undefined;
+  #reportedUnsupported = new Set<string>();
+
+  /** Creates the input; {@linkcode run} reads it. */
+  constructor(options: MediaInputOptions) {
+    this.#options = options;
+    this.#scale = options.scale;
+  }
+
+  /** Decoders that died and were started again. */
+  get codecRestarts(): number {
+    return this.#decoder?.stats.restarts ?? 0;
+  }
+
+  /** Access units of video that never became a frame. */
+  get framesLost(): number {
+    const stats = this.#decoder?.stats;
+    if (stats === undefined) return this.#beforeKeyframe;
+    const { droppedPackets, lostPackets, undecodedPackets } = stats;
+    return this.#beforeKeyframe + droppedPackets + lostPackets + undecodedPackets;
+  }
+
+  /** The process id of the decoder's child, for tests and status. */
+  get decoderPid(): number | undefined {
+    return this.#decoder?.pid;
+  }
+
+  /** Scales frames to another size, from the next keyframe on: there is no loss at one. */
+  setScale(scale: PictureSize): void {
+    this.#scale = scale;
+    this.#decoder?.rescale(scale).catch(() => {}); // whoever decodes learns why it cannot go on
+  }
+
+  /** Reads to the end of the input; resolves when the last frame was handed on. */
+  async run(): Promise<void> {
+    try {
+      for await (const event of this.#options.events) await this.#take(event);
+      await this.#drainDecoder();
+    } finally {
+      await this[Symbol.asyncDispose]();
+    }
+  }
+
+  /** Stops the decoder, also while the input is being waited for. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#decoder?.[Symbol.asyncDispose]();
+    await this.#pumping?.catch(() => {}); // already thrown by #drainDecoder, or cut off by it
+  }
+
+  async #take(event: InputEvent): Promise<void> {
+    const { handlers, meters, sync } = this.#options;
+    switch (event.kind) {
+      case "segment":
+        if (!this.#sawSegment) handlers.onFirstSegment();
+        this.#sawSegment = true;
+        return;
+      case "gap":
+        meters.segmentsSkipped += event.skippedSegments;
+        this.#needsKeyframe = true;
+        return;
+      case "discontinuity":
+        if (event.reason !== "loss") sync.reset();
+        return;
+      case "error":
+        return handlers.onError(event.error, "input");
+      case "streams":
+        this.#reportUnsupported(event.unsupported);
+        return await this.#setStreams({ video: event.video, audio: event.audio });
+      case "packet":
+        sync.noteInput(event.stream, event.packet.ptsTicks);
+        if (event.stream === "video") return await this.#takeVideo(event.packet);
+        meters.audioArrived();
+        return await handlers.onAudio(event.packet);
+      case "video-frame":
+        return await this.#takeFrame(event.frame);
+      case "audio-frame":
+        sync.noteInput("audio", event.frame.timestamp);
+        meters.audioArrived();
+        return await handlers.onAudioFrame?.(event.frame);
+    }
+  }
+
+  #reportUnsupported(streams: readonly UnsupportedStream[]): void {
+    for (const { name, pid } of streams) {
+      const key = `${pid} ${name}`;
+      if (this.#reportedUnsupported.has(key)) continue;
+      this.#reportedUnsupported.add(key);
+      this.#options.handlers.onError(
+        new MediaError(
+          "MEDIA_UNSUPPORTED_CODEC",
+          `Cannot use the ${name} stream (PID ${pid}) of the input: publish H.264 or HEVC video ` +
+            "and AAC, Opus, MP3 or AC-3 audio",
+          { context: { name, pid } },
+        ),
+        "input",
+      );
+    }
+  }
+
+  async #setStreams(streams: InputStreams): Promise<void> {
+    const { video, audio } = streams;
+    // What a listed stream is may take a moment to arrive; the size of the picture must be known.
+    if (video !== undefined && video.width === 0) return;
+    if (video !== undefined) {
+      this.#options.handlers.onVideoStream(video);
+      await this.#configureDecoder(video);
+    }
+    if (audio !== undefined && audio.sampleRate === 0) {
+      this.#withoutAudio = { video, audio: undefined };
+      return;
+    }
+    await this.#announce(streams);
+  }
+
+  async #announce(streams: InputStreams): Promise<void> {
+    this.#withoutAudio = undefined;
+    await this.#options.handlers.onStreams(streams);
+  }
+
+  async #configureDecoder(stream: VideoStreamInfo): Promise<void> {
+    if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
+    const { pixelFormat, signal } = this.#options;
+    const scale = this.#scale;
+    const decoder = new VideoDecoder({
+      stream,
+      timeBase: MPEG_TIME_BASE,
+      pixelFormat,
+      signal,
+      ...(scale === undefined ? {} : { scale }),
+    });
+    this.#decoder = decoder;
+    this.#pumping = this.#pumpFrames(decoder);
+    this.#pumping.catch(() => {}); // thrown where the decoder is drained
+  }
+
+  /** A frame of the application: it was never encoded. */
+  async #takeFrame(frame: VideoFrame): Promise<void> {
+    const { meters, sync, handlers, pixelFormat } = this.#options;
+    const { timestamp, width, height, color } = frame;
+    sync.noteInput("video", timestamp);
+    meters.frameArrived(timestamp);
+    if (timestamp <= (this.#lastFrameTicks ?? -Infinity)) {
+      meters.framesDropped("late");
+      return frame.close();
+    }
+    if (this.#lastFrameTicks === undefined) {
+      handlers.onFirstSegment();
+      handlers.onVideoStream({
+        kind: "video",
+        codec: "h264",
+        width,
+        height,
+        reorderDepth: 0,
+        color,
+      });
+    }
+    this.#lastFrameTicks = timestamp;
+    await handlers.onVideo(await inFormat(frame, pixelFormat));
+  }
+
+  async #takeVideo(packet: Packet): Promise<void> {
+    const { meters } = this.#options;
+    meters.frameArrived(packet.ptsTicks);
+    await this.#stopWaitingForAudio(packet);
+    if (packet.keyframe) this.#needsKeyframe = false;
+    if (this.#decoder === undefined || this.#needsKeyframe) {
+      this.#beforeKeyframe++;
+      return;
+    }
+    await this.#decoder.decode(packet);
+  }
+
+  /** A listed audio stream that stays silent must not hold the output up for ever. */
+  async #stopWaitingForAudio(packet: Packet): Promise<void> {
+    const streams = this.#withoutAudio;
+    if (streams === undefined) return;
+    this.#firstVideoTicks ??= packet.dtsTicks;
+    if (packet.dtsTicks - this.#firstVideoTicks >= MAX_AUDIO_INFO_WAIT_TICKS) {
+      await this.#announce(streams);
+    }
+  }
+
+  async #pumpFrames(decoder: VideoDecoder): Promise<void> {
+    const { handlers } = this.#options;
+    for await (const decoded of decoder.frames()) await handlers.onVideo(toFrame(decoded));
+  }
+
+  async #drainDecoder(): Promise<void> {
+    if (this.#withoutAudio !== undefined) await this.#announce(this.#withoutAudio);
+    if (this.#decoder === undefined) return;
+    await this.#decoder.flush();
+    await this.#pumping;
+  }
+}
+
+/** The frame in the layout that the processor takes, in CPU memory. */
+async function inFormat(frame: VideoFrame, pixelFormat: PixelFormat): Promise<VideoFrame> {
+  if (frame.location === "gpu") await frame.to("cpu");
+  if (frame.pixelFormat === pixelFormat) return frame;
+  using other = frame;
+  return other.convert(pixelFormat);
+}
+
+function toFrame(decoded: DecodedVideo): VideoFrame {
+  const { pixelFormat, data, width, height, ptsTicks, color, release } = decoded;
+  return new VideoFrame({
+    pixelFormat,
+    data,
+    width,
+    height,
+    ptsTicks,
+    color,
+    timeBase: MPEG_TIME_BASE,
+    release,
+  });
+}

@@ -1,0 +1,263 @@
+/**
+ * Everything that is counted and timed in one stream.
+ *
+ * @module
+ */
+
+import { frameCounts } from "../../frames/mod.ts";
+import { currentGpu } from "../../gpu/mod.ts";
+import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
+import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
+import type { InputCounts } from "../input/input_events.ts";
+import type { ChannelFigures } from "../channels/side_channels.ts";
+import type { DropReason, GpuFigures, SessionDetails, SessionMetrics, Stage } from "../types.ts";
+
+/** Frames whose times are kept while they are on their way; the oldest make room. */
+const MAX_TRACKED_FRAMES = 512;
+
+/** Of a stream that has no channels beside its media. */
+const NO_CHANNELS: ChannelFigures = Object.freeze({
+  data_lines_sent: 0,
+  data_lines_dropped: 0,
+  events_sent: 0,
+  events_dropped: 0,
+  control_messages: 0,
+});
+
+/** When a frame reached each point of its way, in milliseconds of `performance.now()`. */
+interface FrameTimes {
+  readonly arrived: number;
+  decoded?: number;
+  processing?: number;
+  processed?: number;
+}
+
+/** Points of a frame's way after its arrival. */
+export type FrameMark = "decoded" | "processing" | "processed";
+
+/**
+ * Counters and latency meters of one stream. A frame is known by its presentation time, which does not
+ * change on its way.
+ */
+export class StreamMeters {
+  readonly #now: () => number;
+  readonly #startedAtMs: number;
+  readonly #frames = new Map<number, FrameTimes>();
+  readonly #dropped = new Map<DropReason, number>();
+  readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
+  readonly #latency = ofEachStage(() => new LatencyMeter());
+  readonly #histograms = ofEachStage(() => new LatencyHistogram());
+  readonly #errorsByStage = new Map<Stage, number>();
+  readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
+  #firstOutputMs: number | undefined;
+
+  /** Told how long each stage of a written frame took. */
+  onLatency: ((stage: LatencyStage, durationMs: number) => void) | undefined;
+
+  /** Frames that arrived. */
+  framesIn = 0;
+  /** Frames that the processor returned. */
+  framesProcessed = 0;
+  /** Frames that were written. */
+  framesOut = 0;
+  /** Frames that the loading overlay took the place of. */
+  framesOverlaid = 0;
+  /** Whether the loading overlay is shown. */
+  loading = false;
+  /** All errors; {@linkcode errorAt} counts those of a stage. */
+  errors = 0;
+  /** What was read of the input channel. */
+  readonly input: InputCounts = { segments: 0, bytes: 0 };
+  /** Audio packets that arrived, and those that were written. */
+  readonly audio = { in: 0, out: 0 };
+  /** Input segments that were missing in the sequence. */
+  segmentsSkipped = 0;
+  /** Segments that were begun at the output. */
+  segmentsOut = 0;
+  /** Bytes that were written to the output. */
+  outputBytes = 0;
+  /** Children that were started again after they died. */
+  codecRestarts = 0;
+
+  /** Creates meters that start now. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#startedAtMs = now();
+    this.#rates = {
+      videoIn: new RateMeter(now),
+      audioIn: new RateMeter(now),
+      videoOut: new RateMeter(now),
+      audioOut: new RateMeter(now),
+    };
+  }
+
+  /** Notes that the last byte of an access unit arrived. */
+  frameArrived(ptsTicks: number): void {
+    this.framesIn++;
+    this.#rates.videoIn.mark();
+    if (this.#frames.size >= MAX_TRACKED_FRAMES) {
+      for (const oldest of this.#frames.keys()) {
+        this.#frames.delete(oldest);
+        break;
+      }
+    }
+    this.#frames.set(ptsTicks, { arrived: this.#now() });
+  }
+
+  /** Notes that a frame reached a point of its way. */
+  frameReached(mark: FrameMark, ptsTicks: number): void {
+    const times = this.#frames.get(ptsTicks);
+    if (times !== undefined) times[mark] = this.#now();
+    if (mark === "processed") this.framesProcessed++;
+  }
+
+  /** Notes that the last byte of a frame was written, and closes its account. */
+  frameWritten(ptsTicks: number): void {
+    this.framesOut++;
+    this.#rates.videoOut.mark();
+    const times = this.#frames.get(ptsTicks);
+    if (times === undefined) return;
+    this.#frames.delete(ptsTicks);
+    const now = this.#now();
+    this.#time("total", now - times.arrived);
+    if (times.decoded === undefined) return;
+    this.#time("decode", times.decoded - times.arrived);
+    if (times.processing === undefined || times.processed === undefined) return;
+    this.#time("queue", times.processing - times.decoded);
+    this.#time("process", times.processed - times.processing);
+    this.#time("encode", now - times.processed);
+  }
+
+  /** Counts an error of a stage. */
+  errorAt(stage: Stage): void {
+    this.errors++;
+    this.#errorsByStage.set(stage, (this.#errorsByStage.get(stage) ?? 0) + 1);
+  }
+
+  /** Counts dropped frames. */
+  framesDropped(reason: DropReason, count = 1): void {
+    if (count > 0) this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+  }
+
+  /** Takes a count of dropped frames over from whoever counts them itself. */
+  setDropped(reason: DropReason, total: number): void {
+    if (total > 0) this.#dropped.set(reason, total);
+  }
+
+  /** All frames dropped so far. */
+  get totalDropped(): number {
+    let total = 0;
+    for (const count of this.#dropped.values()) total += count;
+    return total;
+  }
+
+  /** Counts an audio packet that could not be written. */
+  audioLost(): void {
+    this.#audioDropped.output++;
+  }
+
+  /** Takes a count of dropped audio packets over from whoever counts them itself. */
+  setAudioDropped(reason: "sync" | "codec", total: number): void {
+    this.#audioDropped[reason] = total;
+  }
+
+  /** Counts an audio packet that arrived. */
+  audioArrived(): void {
+    this.audio.in++;
+    this.#rates.audioIn.mark();
+  }
+
+  /** Counts an audio packet that was written. */
+  audioWritten(): void {
+    this.audio.out++;
+    this.#rates.audioOut.mark();
+  }
+
+  /** Counts bytes written to the output. */
+  bytesWritten(count: number): void {
+    this.#firstOutputMs ??= this.#now() - this.#startedAtMs;
+    this.outputBytes += count;
+  }
+
+  /** The stream is over: frames that neither left nor were counted as dropped were on their way. */
+  closeAccounts(): void {
+    this.framesDropped("stop", this.framesIn - this.framesOut - this.totalDropped);
+  }
+
+  /** The figures now; `processor` is what its `getMetrics()` returned. */
+  snapshot(
+    processor: Readonly<Record<string, unknown>>,
+    channels: ChannelFigures = NO_CHANNELS,
+  ): SessionMetrics {
+    const { total, decode, queue, process, encode } = this.#latency;
+    const { sync, codec, output } = this.#audioDropped;
+    return {
+      fps: {
+        ingress_video_fps: this.#rates.videoIn.perSecond,
+        ingress_audio_fps: this.#rates.audioIn.perSecond,
+        egress_video_fps: this.#rates.videoOut.perSecond,
+        egress_audio_fps: this.#rates.audioOut.perSecond,
+      },
+      latency_ms: {
+        ...total.figures(),
+        stages: {
+          decode: decode.figures(),
+          queue: queue.figures(),
+          process: process.figures(),
+          encode: encode.figures(),
+        },
+      },
+      frames_in: this.framesIn,
+      frames_processed: this.framesProcessed,
+      frames_out: this.framesOut,
+      frames_overlaid: this.framesOverlaid,
+      loading: this.loading,
+      frames_dropped: this.totalDropped,
+      frames_dropped_by_reason: Object.fromEntries(this.#dropped),
+      audio_packets_dropped: sync + codec + output,
+      audio_packets_in: this.audio.in,
+      audio_packets_out: this.audio.out,
+      ...channels,
+      error_count: this.errors,
+      segments_skipped: this.segmentsSkipped,
+      segments_out: this.segmentsOut,
+      output_bytes: this.outputBytes,
+      codec_restarts: this.codecRestarts,
+      frames_leaked: frameCounts().leaked,
+      gpu: gpuFigures(),
+      time_to_first_frame_ms: this.#firstOutputMs === undefined
+        ? null
+        : Math.round(this.#firstOutputMs * 10) / 10,
+      processor,
+    };
+  }
+
+  /** What {@linkcode snapshot} leaves out. */
+  details(): SessionDetails {
+    return {
+      segments_in: this.input.segments,
+      input_bytes: this.input.bytes,
+      errors_by_stage: Object.fromEntries(this.#errorsByStage),
+      latency: ofEachStage((stage) => this.#histograms[stage].figures()),
+    };
+  }
+
+  #time(stage: LatencyStage, durationMs: number): void {
+    this.#latency[stage].add(durationMs);
+    this.#histograms[stage].add(durationMs);
+    this.onLatency?.(stage, durationMs);
+  }
+}
+
+/** What frames of this process hold on the GPU; null while it has none open. */
+export function gpuFigures(): GpuFigures | null {
+  const gpu = currentGpu();
+  if (gpu === undefined) return null;
+  const { inUse, inUseBytes, idleBytes } = gpu.pool.stats;
+  return {
+    adapter: gpu.info.name,
+    buffers_in_use: inUse,
+    bytes_in_use: inUseBytes,
+    bytes_idle: idleBytes,
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * Processed frames into encoded packets.
+ *
+ * @module
+ */
+
+import { MPEG_TIME_BASE, rescaleTicks } from "../../base/mod.ts";
+import type { VideoFrame } from "../../frames/mod.ts";
+import { type PictureShape, type PictureSize, VideoEncoder } from "../../media/codec/mod.ts";
+import type { ColorInfo, Packet } from "../../media/types.ts";
+
+/** Options of a {@linkcode VideoOutput}. */
+export interface VideoOutputOptions {
+  /** The longest time from keyframe to keyframe, in seconds. */
+  readonly gopSeconds: number;
+  /** About how many frames a second will come. */
+  readonly frameRate: number;
+  /** The frames that are expected, so that the encoder can start before the first of them. */
+  readonly shape: PictureShape;
+  /** How the expected frames' YUV values are meant. */
+  readonly color: ColorInfo;
+  /** Takes the packets in order, in 90 kHz ticks. */
+  readonly emit: (packet: Packet) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Encodes frames of any size and format, in order, and emits packets in 90 kHz ticks. */
+export class VideoOutput implements AsyncDisposable {
+  readonly #encoder: VideoEncoder;
+  readonly #pumping: Promise<void>;
+
+  /** Starts the encoder's child. Throws an `FfmpegError` when that is not possible. */
+  constructor(options: VideoOutputOptions) {
+    const { gopSeconds, frameRate, shape, color, emit, signal } = options;
+    this.#encoder = new VideoEncoder({
+      timeBase: MPEG_TIME_BASE,
+      gopSeconds,
+      frameRate,
+      shape,
+      color,
+      signal,
+    });
+    this.#encoder.prewarm();
+    this.#pumping = this.#pump(emit);
+    this.#pumping.catch(() => {}); // thrown by finish()
+  }
+
+  /** Encoders that died and were started again. */
+  get codecRestarts(): number {
+    return this.#encoder.stats.restarts;
+  }
+
+  /** Frames that were inside an encoder when it died. */
+  get framesLost(): number {
+    return this.#encoder.stats.lostFrames;
+  }
+
+  /** The process id of the encoder's child. */
+  get encoderPid(): number | undefined {
+    return this.#encoder.pid;
+  }
+
+  /**
+   * Encodes a frame, scaled to `outputSize` where there is one; its memory is free again when the
+   * promise resolves.
+   */
+  async write(frame: VideoFrame, outputSize?: PictureSize): Promise<void> {
+    const { width, height, pixelFormat, data, color } = frame;
+    const ptsTicks = rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE);
+    const picture = { width, height, pixelFormat, data, color, ptsTicks };
+    await this.#encoder.encode(outputSize === undefined ? picture : { ...picture, outputSize });
+  }
+
+  /** Ends the input; resolves when every packet was emitted. */
+  async finish(): Promise<void> {
+    await this.#encoder.flush();
+    await this.#pumping;
+  }
+
+  /** Stops the child; what it holds is lost. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#encoder[Symbol.asyncDispose]();
+  }
+
+  async #pump(emit: (packet: Packet) => Promise<void>): Promise<void> {
+    for await (const packet of this.#encoder.packets()) await emit(packet);
+  }
+}

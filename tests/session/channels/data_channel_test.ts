@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { DataChannel } from "../../../src/session/channels/data_channel.ts";
+import { TricklePublisher, TrickleServer } from "../../../src/trickle/mod.ts";
+import { MemorySink } from "../in_memory.ts";
+import { until } from "../../waiting.ts";
+
+interface Published {
+  /** The text of each segment. */
+  readonly texts: readonly string[];
+  readonly channel: DataChannel;
+  readonly errors: readonly Error[];
+}
+
+/** Publishes with `use`, and gives what came out. */
+async function publish(
+  use: (channel: DataChannel, sink: MemorySink) => void | Promise<void>,
+  options: { readonly flushIntervalMs?: number; readonly keepAliveMs?: number } = {},
+): Promise<Published> {
+  const errors: Error[] = [];
+  const sink = new MemorySink();
+  const channel = new DataChannel({
+    sink,
+    onError: (error) => errors.push(error),
+    flushIntervalMs: 1,
+    ...options,
+  });
+  try {
+    await use(channel, sink);
+  } finally {
+    await channel[Symbol.asyncDispose]();
+  }
+  assert.ok(sink.closed);
+  const decoder = new TextDecoder();
+  return { texts: sink.whole.map((bytes) => decoder.decode(bytes)), channel, errors };
+}
+
+Deno.test("data is published as lines, in order, and what waits at the end is not lost", async () => {
+  const sent = Array.from({ length: 50 }, (_, i) => JSON.stringify({ i }));
+  const { texts, errors, channel } = await publish((channel) => {
+    for (const line of sent) channel.send(line);
+  });
+  assert.deepEqual(errors, []);
+  assert.deepEqual(texts.join("").split("\n"), [...sent, ""]);
+  assert.deepEqual(channel.figures, { lines_sent: 50, lines_dropped: 0 });
+});
+
+Deno.test("a text of several lines becomes one line", async () => {
+  const { texts } = await publish((channel) => {
+    channel.send('{\n  "words": ["a", "b"]\n}');
+    channel.send("plain\ntext");
+    channel.send("one line");
+  });
+  assert.equal(texts.join(""), '{"words":["a","b"]}\n"plain\\ntext"\none line\n');
+});
+
+Deno.test("a line that a gateway would choke on is dropped and counted", async () => {
+  const { texts, channel } = await publish((channel) => {
+    channel.send("x".repeat(65_535));
+    channel.send("x".repeat(65_534));
+    channel.send("é".repeat(32_768));
+  });
+  assert.equal(texts.join("").length, 65_535);
+  assert.deepEqual(channel.figures, { lines_sent: 1, lines_dropped: 2 });
+});
+
+Deno.test("the oldest of more lines than the queue holds are dropped and counted", async () => {
+  const { texts, channel } = await publish(
+    (channel) => {
+      for (let i = 0; i < 1_003; i++) channel.send(String(i));
+    },
+    { flushIntervalMs: 60_000 },
+  );
+  assert.deepEqual(texts.join("").split("\n").slice(0, 2), ["3", "4"]);
+  assert.deepEqual(channel.figures, { lines_sent: 1_000, lines_dropped: 3 });
+});
+
+Deno.test("a channel without data says now and then that it is alive", async () => {
+  const { texts } = await publish(
+    (_channel, sink) => until(() => sink.whole.length >= 2, "two segments"),
+    { keepAliveMs: 5 },
+  );
+  assert.equal(texts.join(""), "");
+});
+
+Deno.test("lines for a channel that is not there are counted, and reported as errors", async () => {
+  await using server = new TrickleServer({ autocreate: false });
+  server.listen({ port: 0 });
+  const errors: Error[] = [];
+  const channel = new DataChannel({
+    sink: new TricklePublisher(server.channelUrl("none"), { contentType: "application/jsonl" }),
+    onError: (error) => errors.push(error),
+  });
+  channel.send("lost");
+  await channel[Symbol.asyncDispose]();
+  assert.equal(errors.length, 1);
+  assert.match(errors[0]!.message, /none/);
+  assert.deepEqual(channel.figures, { lines_sent: 0, lines_dropped: 1 });
+});
