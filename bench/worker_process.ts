@@ -16,6 +16,8 @@ export interface StartOptions {
   readonly command?: "serve" | "trickle-server";
   /** Variables beside those of this process. @default none */
   readonly env?: Record<string, string>;
+  /** Whether it runs in a terminal, where Ctrl-C can be pressed (with the program `script`). @default false */
+  readonly terminal?: boolean;
 }
 
 /** A process that serves HTTP: a worker and its API, or a trickle server. */
@@ -28,27 +30,30 @@ export class WorkerProcess implements AsyncDisposable {
   readonly log: readonly string[];
   readonly #child: Deno.ChildProcess;
   readonly #reading: Promise<void>;
+  /** What is typed in its terminal. */
+  readonly #keys: WritableStreamDefaultWriter<Uint8Array> | undefined;
 
   private constructor(
     child: Deno.ChildProcess,
-    ready: { url: string; log: string[]; reading: Promise<void> },
+    ready: { url: string; log: string[]; reading: Promise<void>; terminal: boolean },
   ) {
     this.#child = child;
     this.pid = child.pid;
     this.url = ready.url.replace(/\/$/, "").replace("0.0.0.0", "127.0.0.1");
     this.log = ready.log;
     this.#reading = ready.reading;
+    this.#keys = ready.terminal ? child.stdin.getWriter() : undefined;
   }
 
   /** Starts a command with these arguments on a free port and waits until it is ready. */
   static async start(
     args: readonly string[],
-    { command = "serve", env = {} }: StartOptions = {},
+    { command = "serve", env = {}, terminal = false }: StartOptions = {},
   ): Promise<WorkerProcess> {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", MOD, command, "--host", "127.0.0.1", "--port", "0", ...args],
+    const line = ["run", "-A", MOD, command, "--host", "127.0.0.1", "--port", "0", ...args];
+    const child = terminal ? spawnInTerminal(line, env) : new Deno.Command(Deno.execPath(), {
+      args: line,
       env,
-      detached: true, // a group of its own, for signals to all of it
       stdin: "null",
       stdout: "null",
       stderr: "piped",
@@ -57,7 +62,8 @@ export class WorkerProcess implements AsyncDisposable {
     const ready = Promise.withResolvers<string>();
     ready.promise.catch(() => {}); // thrown below
     const reading = (async () => {
-      for await (const line of linesOf(child.stderr)) {
+      for await (const ended of linesOf(terminal ? child.stdout : child.stderr)) {
+        const line = ended.trimEnd();
         log.push(line);
         const url = READY.exec(line)?.[0];
         if (url !== undefined) ready.resolve(url);
@@ -69,7 +75,7 @@ export class WorkerProcess implements AsyncDisposable {
       START_TIMEOUT_MS,
     );
     try {
-      return new WorkerProcess(child, { url: await ready.promise, log, reading });
+      return new WorkerProcess(child, { url: await ready.promise, log, reading, terminal });
     } catch (error) {
       endChild(child, "SIGKILL");
       await child.status;
@@ -104,15 +110,22 @@ export class WorkerProcess implements AsyncDisposable {
     }
   }
 
-  /**
-   * Ends the process and waits for it. Resolves to its exit code. The signal goes to it alone, as from
-   * a container engine, or to its group, as from a terminal.
-   */
-  async stop({ group = false }: { group?: boolean } = {}): Promise<number> {
-    if (group) Deno.kill(-this.pid, "SIGINT");
-    else endChild(this.#child, "SIGTERM");
+  /** Presses Ctrl-C in its terminal. */
+  async interrupt(): Promise<void> {
+    await this.#keys?.write(new Uint8Array([3]));
+  }
+
+  /** Ends the process and waits for it. Resolves to its exit code. */
+  async stop(): Promise<number> {
+    endChild(this.#child, "SIGTERM");
+    return await this.ended();
+  }
+
+  /** Waits for the end of the process. Resolves to its exit code. */
+  async ended(): Promise<number> {
     const { code } = await this.#child.status;
     await this.#reading;
+    await this.#keys?.close().catch(() => {}); // its terminal is gone
     return code;
   }
 
@@ -129,4 +142,15 @@ function endChild(child: Deno.ChildProcess, signal: Deno.Signal): void {
     // A child that has ended by itself needs no signal.
     if (!(error instanceof TypeError)) throw error;
   }
+}
+
+function spawnInTerminal(args: readonly string[], env: Record<string, string>): Deno.ChildProcess {
+  const line = [Deno.execPath(), ...args].map((word) => `'${word}'`).join(" ");
+  return new Deno.Command("script", {
+    args: ["--quiet", "--flush", "--return", "--command", line, "/dev/null"],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { feedLive, type FeedOptions, type MediaClip, OutputProbe } from "../../bench/live_feed.ts";
-import { WorkerProcess } from "../../bench/worker_process.ts";
+import { type StartOptions, WorkerProcess } from "../../bench/worker_process.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
 import type { SessionMetrics } from "../../src/session/mod.ts";
 import { delay, until, within } from "../waiting.ts";
@@ -26,8 +26,8 @@ export class Chain implements AsyncDisposable {
     return Chain.startWith({}, ...args);
   }
 
-  /** The same with variables of the worker's environment. */
-  static async startWith(env: Record<string, string>, ...args: string[]): Promise<Chain> {
+  /** The same with variables of the worker's environment, or in a terminal. */
+  static async startWith(options: StartOptions, ...args: string[]): Promise<Chain> {
     const server = new TrickleServer();
     server.listen();
     try {
@@ -35,7 +35,7 @@ export class Chain implements AsyncDisposable {
         ...["--log-level", "warning"],
         ...ROOMY_QUEUE,
         ...args,
-      ], { env });
+      ], options);
       const chain = new Chain(server, worker);
       await chain.untilHealth("IDLE");
       return chain;

@@ -37,7 +37,7 @@ Deno.test("a stream is a trace below the request that started it, with a span pe
   await using collector = new OtlpCollector();
   const clip = await makeTestClip();
   {
-    await using chain = await Chain.startWith(collector.env);
+    await using chain = await Chain.startWith(collector);
     await using stream = await openTraced(chain);
     await stream.feed(clip);
     const { segments } = await stream.end();
@@ -101,7 +101,7 @@ Deno.test("a stream is a trace below the request that started it, with a span pe
 Deno.test("frames, bytes and latencies are exported as metrics", async () => {
   await using collector = new OtlpCollector();
   const clip = await makeTestClip();
-  await using chain = await Chain.startWith(collector.env);
+  await using chain = await Chain.startWith(collector);
   await using stream = await openTraced(chain);
   await stream.feed(clip);
   const { bytes } = await stream.end();
@@ -126,7 +126,7 @@ Deno.test("frames, bytes and latencies are exported as metrics", async () => {
 Deno.test("a codec that dies shows in the trace", async () => {
   await using collector = new OtlpCollector();
   const clip = await makeTestClip();
-  await using chain = await Chain.startWith(collector.env);
+  await using chain = await Chain.startWith(collector);
   await using stream = await openTraced(chain);
   const feeding = stream.feed(clip, { speed: 1 });
   await until(async () => (await chain.metrics()).frames_out > 5, "output");
@@ -144,7 +144,7 @@ Deno.test("a codec that dies shows in the trace", async () => {
 Deno.test("a stream that fails has the status of an error, and no credentials", async () => {
   await using collector = new OtlpCollector();
   const clip = await makeTestClip();
-  await using chain = await Chain.startWith(collector.env, "--processor", STOPS_STREAM);
+  await using chain = await Chain.startWith(collector, "--processor", STOPS_STREAM);
   await using stream = await openTraced(chain);
   const feeding = stream.feed(clip).catch(() => {}); // nobody reads it to the end
   const session = await sessionSpan(collector);
@@ -161,7 +161,7 @@ Deno.test("a stream that fails has the status of an error, and no credentials", 
 
 Deno.test("an input that does not exist is an error of the trace, without credentials", async () => {
   await using collector = new OtlpCollector();
-  await using chain = await Chain.startWith(collector.env);
+  await using chain = await Chain.startWith(collector);
   const { host } = new URL(chain.server.channelUrl("x"));
   const { status } = await chain.worker.call("/stream/start", {
     gateway_request_id: "lost",

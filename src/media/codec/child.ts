@@ -166,10 +166,8 @@ function startProcess(options: FfmpegChildOptions): Deno.ChildProcess {
   const spawn = options.spawn ?? ((command, options) => new Deno.Command(command, options).spawn());
   const { stdin, stdout } = options;
   try {
-    // In a group of its own: Ctrl-C in a terminal asks us to finish, and ffmpeg not to stop first.
-    // It ends with its pipes, also when this process is killed.
     const streams = { stdin, stdout, stderr: "piped" } as const;
-    return spawn(command, { args: [...options.args], ...streams, detached: true });
+    return spawn(command, { args: [...options.args], ...streams, detached: isInTerminal() });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw missingFfmpeg(command, error);
     throw new FfmpegError(
@@ -178,6 +176,15 @@ function startProcess(options: FfmpegChildOptions): Deno.ChildProcess {
       { cause: error, context: { command } },
     );
   }
+}
+
+/**
+ * Whether Ctrl-C may come: it goes to all of a terminal's group, and ffmpeg would stop before it has what
+ * we still hold. Then it gets a session of its own; it ends with its pipes all the same. Elsewhere it
+ * does not: Linux gives each session its share of the processors, and with full ones ours gets late.
+ */
+function isInTerminal(): boolean {
+  return Deno.stdin.isTerminal() || Deno.stderr.isTerminal();
 }
 
 /** The error that says how to get ffmpeg. */
