@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { MediaClip } from "../../bench/live_feed.ts";
 import type { SessionMetrics } from "../../src/session/mod.ts";
 import { assertEveryFrame } from "./assertions.ts";
-import { findChild } from "./children.ts";
+import { findDescendant } from "./children.ts";
 import { makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo, type OutputFrame } from "./decoding.ts";
 import { Chain, type StreamOutput } from "./harness.ts";
@@ -62,7 +62,7 @@ async function runWithKill(
     const { frames_in, frames_out } = await chain.metrics();
     return frames_in > KILL_AFTER_FRAMES && frames_out > 0;
   }, "the moment to kill a child");
-  const pid = await findChild(chain.worker.pid, word);
+  const pid = await findDescendant(chain.worker.pid, word);
   assert.ok(pid !== undefined, `no child of the worker has ${word}`);
   Deno.kill(pid, "SIGKILL");
   await feeding;

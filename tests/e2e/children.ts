@@ -25,12 +25,11 @@ export async function descendants(root: number): Promise<ProcessEntry[]> {
   return [...all.values()].filter(isBelow);
 }
 
-/** The child of a process that has a word among its arguments (Linux). */
-export async function findChild(parent: number, word: string): Promise<number | undefined> {
-  for (const entry of await descendants(parent)) {
-    if (entry.parent !== parent) continue;
-    const words = (await readIfThere(`/proc/${entry.pid}/cmdline`)).split("\0");
-    if (words.includes(word)) return entry.pid;
+/** A process below another that has a word among its arguments (Linux). */
+export async function findDescendant(root: number, word: string): Promise<number | undefined> {
+  for (const { pid } of await descendants(root)) {
+    const words = (await readIfThere(`/proc/${pid}/cmdline`)).split("\0");
+    if (words.includes(word)) return pid;
   }
   return undefined;
 }

@@ -5,7 +5,7 @@ import { createTestPicture, drawTestFrame } from "../../src/source/mod.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { gpuTest } from "../gpu/gpu_case.ts";
 import { assertEveryFrame } from "./assertions.ts";
-import { findChild } from "./children.ts";
+import { findDescendant } from "./children.ts";
 import { CLIP, encodeClip, makeTestClip, movedClip, shownTicks } from "./clips.ts";
 import { beepStarts, decodeAudio, decodeVideo, flashTimes, loudness } from "./decoding.ts";
 import { assertDecodesCleanly } from "./ffmpeg.ts";
@@ -108,9 +108,9 @@ Deno.test("a client that leaves its loop early leaves nothing behind", async () 
   await feeding;
   assertEveryFrame(await decodeVideo(media), shownTicks(clip).slice(0, 10));
   if (Deno.build.os === "linux") {
-    assert.equal(await findChild(Deno.pid, "rawvideo"), undefined, "a decoder is left");
-    assert.equal(await findChild(Deno.pid, "libx264"), undefined, "an encoder is left");
-    assert.equal(await findChild(Deno.pid, "libopus"), undefined, "a transcoder is left");
+    assert.equal(await findDescendant(Deno.pid, "rawvideo"), undefined, "a decoder is left");
+    assert.equal(await findDescendant(Deno.pid, "libx264"), undefined, "an encoder is left");
+    assert.equal(await findDescendant(Deno.pid, "libopus"), undefined, "a transcoder is left");
   }
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findChild } from "./children.ts";
+import { findDescendant } from "./children.ts";
 import { makeTestClip } from "./clips.ts";
 import { Chain } from "./harness.ts";
 import { until } from "../waiting.ts";
@@ -16,16 +16,17 @@ interface LogLine {
   readonly stream?: string;
 }
 
-Deno.test("in a JSON log every record about a stream carries its id, whoever wrote it", async () => {
+async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Promise<void> {
   const clip = await makeTestClip();
   await using chain = await Chain.start(
     ...["--log-format", "json", "--log-level", "debug", "--processor", TALKATIVE],
+    ...["--isolate", isolate],
   );
   {
     await using stream = await chain.open();
     const feeding = stream.feed(clip, { speed: 1 });
     await until(async () => (await chain.metrics()).frames_out > 5, "output");
-    const decoder = await findChild(chain.worker.pid, "rawvideo");
+    const decoder = await findDescendant(chain.worker.pid, "rawvideo");
     assert.ok(decoder !== undefined);
     Deno.kill(decoder, "SIGKILL");
     await feeding;
@@ -55,7 +56,13 @@ Deno.test("in a JSON log every record about a stream carries its id, whoever wro
     lines.find(({ message }) => message === "Stream stream0 started")?.stream,
     "stream0",
   );
-});
+}
+
+for (const isolate of ["none", "thread", "process"] as const) {
+  Deno.test(`in a JSON log, --isolate ${isolate}, every record about a stream carries its id`, async () => {
+    await assertStreamsAreNamed(isolate);
+  });
+}
 
 Deno.test("a text log names the stream of each record, and no credentials", async () => {
   await using chain = await Chain.start("--log-level", "debug", "--processor", TALKATIVE);

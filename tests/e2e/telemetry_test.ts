@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { LATENCY_BUCKETS_SECONDS } from "../../src/session/mod.ts";
 import { makeTestClip } from "./clips.ts";
-import { findChild } from "./children.ts";
+import { findDescendant } from "./children.ts";
 import { Chain, ChainStream } from "./harness.ts";
 import { OtlpCollector, type ReadSpan } from "./otlp_collector.ts";
 import { until } from "../waiting.ts";
@@ -130,7 +130,7 @@ Deno.test("a codec that dies shows in the trace", async () => {
   await using stream = await openTraced(chain);
   const feeding = stream.feed(clip, { speed: 1 });
   await until(async () => (await chain.metrics()).frames_out > 5, "output");
-  const decoder = await findChild(chain.worker.pid, "rawvideo");
+  const decoder = await findDescendant(chain.worker.pid, "rawvideo");
   assert.ok(decoder !== undefined);
   Deno.kill(decoder, "SIGKILL");
   await feeding;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, roomLogger } from "../../../base/mod.ts";
 import { AudioFrame, VideoFrame } from "../../../frames/mod.ts";
@@ -88,6 +89,8 @@ export class StreamRunner {
 
   async #initialize(message: Extract<ToStream, { type: "initialize" }>): Promise<void> {
     await configure({
+      // What is logged in the course of a stream carries its id.
+      contextLocalStorage: new AsyncLocalStorage(),
       sinks: { server: (record) => this.#postLog(record) },
       loggers: [
         { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["server"] },
