@@ -33,11 +33,11 @@ async function sessionSpan(collector: OtlpCollector): Promise<ReadSpan> {
   return collector.named("runnel.session")[0]!;
 }
 
-Deno.test("a stream is a trace below the request that started it, with a span per segment", async () => {
+async function assertTraced(isolate: "none" | "thread" | "process"): Promise<void> {
   await using collector = new OtlpCollector();
   const clip = await makeTestClip();
   {
-    await using chain = await Chain.startWith(collector);
+    await using chain = await Chain.startWith(collector, "--isolate", isolate);
     await using stream = await openTraced(chain);
     await stream.feed(clip);
     const { segments } = await stream.end();
@@ -96,12 +96,18 @@ Deno.test("a stream is a trace below the request that started it, with a span pe
     const uploads = collector.spans.filter(({ parentSpanId }) => parentSpanId === session.spanId);
     assert.ok(uploads.length >= inputs.length + outputs.length);
   }
-});
+}
 
-Deno.test("frames, bytes and latencies are exported as metrics", async () => {
+for (const isolate of ["none", "thread", "process"] as const) {
+  Deno.test(`a stream, --isolate ${isolate}, is a trace below its request, with a span per segment`, async () => {
+    await assertTraced(isolate);
+  });
+}
+
+async function assertMeasured(isolate: "none" | "thread" | "process"): Promise<void> {
   await using collector = new OtlpCollector();
   const clip = await makeTestClip();
-  await using chain = await Chain.startWith(collector);
+  await using chain = await Chain.startWith(collector, "--isolate", isolate);
   await using stream = await openTraced(chain);
   await stream.feed(clip);
   const { bytes } = await stream.end();
@@ -121,7 +127,15 @@ Deno.test("frames, bytes and latencies are exported as metrics", async () => {
     assert.equal(value, 60);
     assert.deepEqual(bounds, LATENCY_BUCKETS_SECONDS);
   }
-});
+  const isApart = isolate === "process";
+  assert.equal(collector.bodies.some((body) => body.includes("service.instance.id")), isApart);
+}
+
+for (const isolate of ["none", "thread", "process"] as const) {
+  Deno.test(`frames, bytes and latencies are exported as metrics, --isolate ${isolate}`, async () => {
+    await assertMeasured(isolate);
+  });
+}
 
 Deno.test("a codec that dies shows in the trace", async () => {
   await using collector = new OtlpCollector();

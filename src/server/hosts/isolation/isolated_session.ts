@@ -4,6 +4,7 @@
  * @module
  */
 
+import { context, propagation } from "@opentelemetry/api";
 import { deadline } from "@std/async/deadline";
 import { describeError, type ProcessorError, roomLogger } from "../../../base/mod.ts";
 import {
@@ -67,7 +68,9 @@ export class IsolatedSession implements StreamSession {
   /** Sets the session up there; rejects as `openTrickleSession` throws. */
   async open(): Promise<void> {
     const { options, call } = this.#options;
-    await call({ method: "open", options: copiable(options) });
+    const trace: Record<string, string> = {};
+    propagation.inject(context.active(), trace);
+    await call({ method: "open", options: copiable(options), trace });
   }
 
   /** Where the session is in its life. */

@@ -56,6 +56,7 @@ export function startProcess({ onMessage, onCrash }: LinkHandlers): Link {
     args: Deno.build.standalone
       ? [ISOLATED_STREAM_COMMAND]
       : ["run", "-A", "--quiet", import.meta.resolve("./process_main.ts")],
+    env: telemetryVariables(),
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
@@ -93,6 +94,14 @@ export function startProcess({ onMessage, onCrash }: LinkHandlers): Link {
 
 /** The command line of a compiled program that is the process of a stream. */
 export const ISOLATED_STREAM_COMMAND = "isolated-stream";
+
+/** What a process exports is its own: two of one name would overwrite each other's metrics. */
+function telemetryVariables(): Record<string, string> {
+  if (Deno.env.get("OTEL_DENO") === undefined) return {};
+  const given = Deno.env.get("OTEL_RESOURCE_ATTRIBUTES");
+  const own = `service.instance.id=${crypto.randomUUID()}`;
+  return { OTEL_RESOURCE_ATTRIBUTES: given ? `${given},${own}` : own };
+}
 
 function kill(child: Deno.ChildProcess): void {
   try {

@@ -41,7 +41,12 @@ export type IsolatedStreamOptions = Omit<
 
 /** Calls of a session that wait for an answer. */
 export type IsolatedCall =
-  | { readonly method: "open"; readonly options: IsolatedStreamOptions }
+  | {
+    readonly method: "open";
+    readonly options: IsolatedStreamOptions;
+    /** The trace that the request is part of, as the propagator writes it into headers. */
+    readonly trace: Readonly<Record<string, string>>;
+  }
   | { readonly method: "updateParams"; readonly params: StreamParams }
   | { readonly method: "stop" };
 

@@ -5,6 +5,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, roomLogger } from "../../../base/mod.ts";
 import { AudioFrame, VideoFrame } from "../../../frames/mod.ts";
@@ -16,6 +17,7 @@ import { LocalHost } from "../stream_host.ts";
 import {
   type FromStream,
   type IsolatedCall,
+  type IsolatedStreamOptions,
   type PlainFrame,
   type PlainLogRecord,
   type StreamSnapshot,
@@ -128,15 +130,10 @@ export class StreamRunner {
   async #run(call: IsolatedCall): Promise<void> {
     switch (call.method) {
       case "open": {
-        const session = await this.#host!.open({
-          ...call.options,
-          parseControl: paramsOrThrow,
-          onEvent: (event) => {
-            // The last figures come before the end: whoever waits for that may ask for them.
-            if (event.type === "ended") this.#snapshot();
-            this.#post({ type: "event", event: toPlainEvent(event) });
-          },
-        });
+        const session = await context.with(
+          propagation.extract(ROOT_CONTEXT, call.trace),
+          () => this.#open(call.options),
+        );
         this.#session = session;
         this.#snapshot();
         void session.ended.then(() => {
@@ -151,6 +148,18 @@ export class StreamRunner {
         await this.#session?.stop();
         return;
     }
+  }
+
+  #open(options: IsolatedStreamOptions): Promise<StreamSession> {
+    return this.#host!.open({
+      ...options,
+      parseControl: paramsOrThrow,
+      onEvent: (event) => {
+        // The last figures come before the end: whoever waits for that may ask for them.
+        if (event.type === "ended") this.#snapshot();
+        this.#post({ type: "event", event: toPlainEvent(event) });
+      },
+    });
   }
 
   #snapshot(): void {
