@@ -55,15 +55,19 @@ export function isFrameProcessor(value: unknown): value is FrameProcessor {
 }
 
 function wrongSource(described: string, found: unknown): ConfigError {
-  const type = typeof found === "object" && found !== null
-    ? found.constructor?.name ?? "object"
-    : found === null
-    ? "null"
-    : typeof found;
+  const type = typeName(found);
   return new ConfigError(
     "CONFIG_PROCESSOR",
     `Cannot use ${described} as a processor: it gives ${type}; ` +
       "give a FrameProcessor, a class that extends it, or what defineProcessor returns",
     { context: { source: described, type } },
   );
+}
+
+function typeName(found: unknown): string {
+  if (found === null) return "null";
+  if (typeof found === "object") return found.constructor?.name ?? "object";
+  return typeof found === "function"
+    ? "another function or class, not what that makes"
+    : typeof found;
 }

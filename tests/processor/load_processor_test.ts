@@ -71,6 +71,11 @@ Deno.test("loadProcessor() passes on what is wrong with a file", async () => {
   await refused("export default = 1;", /Expression expected|expected/i);
   await refused(`throw new Error("no weights");`, /no weights.*own\.ts:1/);
   await refused(`import "./missing.ts";`, /missing\.ts/);
+  const header = `import { defineProcessor } from "${ROOM}";\n`;
+  await refused(
+    `${header}export default () => defineProcessor({});`,
+    /gives another function/,
+  );
 });
 
 Deno.test("loadProcessor() refuses a default export that is no processor", async () => {
