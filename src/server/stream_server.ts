@@ -4,8 +4,9 @@
  * @module
  */
 
+import { deadline } from "@std/async/deadline";
 import manifest from "../../deno.json" with { type: "json" };
-import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
+import { describeError, roomLogger } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
 import type { LoadingUpdate, StreamParams } from "../session/mod.ts";
@@ -21,7 +22,7 @@ import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./api/pipeline_status.ts";
 import { METRICS_PATH, metricsEndpoint, MetricsExporter } from "./prometheus/mod.ts";
-import { failure } from "./http/responses.ts";
+import { HttpListener } from "./http/listener.ts";
 import { type Endpoint, type HttpHandler, normalizePrefix } from "./http/route_table.ts";
 import { paramsOrThrow } from "./api/schemas.ts";
 import type { HostedStreamOptions } from "./hosts/stream_host.ts";
@@ -32,8 +33,8 @@ import { systemEndpoints } from "./api/system_endpoints.ts";
 
 const log = roomLogger("server");
 
-/** How long a stopping server lets answers drain before it cuts the connections. */
-const SHUTDOWN_GRACE_MS = 500;
+/** How long a stop waits for a start that is under way. */
+const START_TIMEOUT_MS = 5_000;
 
 /**
  * Serves the stream endpoints: starts, updates and stops streams that go through one processor.
@@ -56,8 +57,8 @@ export class StreamServer implements AsyncDisposable {
   readonly #options: StreamServerOptions;
   readonly #prefix: string;
   readonly #abort = new AbortController();
-  readonly #cut = new AbortController();
-  #http: Deno.HttpServer<Deno.NetAddr> | undefined;
+  readonly #over = Promise.withResolvers<void>();
+  #http: HttpListener | undefined;
   #pool: HostPool | undefined;
   #registry: StreamRegistry | undefined;
   #handler: HttpHandler | undefined;
@@ -78,7 +79,7 @@ export class StreamServer implements AsyncDisposable {
 
   /** Where it listens. Throws a `TypeError` before {@linkcode start}. */
   get address(): Deno.NetAddr {
-    if (this.#http !== undefined) return this.#http.addr;
+    if (this.#http !== undefined) return this.#http.address;
     throw new TypeError("Cannot give the address of a server that does not listen: call start()");
   }
 
@@ -137,7 +138,10 @@ export class StreamServer implements AsyncDisposable {
 
   /** Stops a stream and resolves when it is over; one that is not active is none to stop. */
   async stopStream(streamId: string): Promise<void> {
-    await this.#registry?.streams.find((stream) => stream.isCalled(streamId))?.stop();
+    const registry = this.#registry;
+    const stream = registry?.streams.find((stream) => stream.isCalled(streamId));
+    if (stream !== undefined) await stream.stop();
+    else if (registry?.has(streamId)) await registry.cancelOpening([streamId]);
   }
 
   /**
@@ -150,7 +154,12 @@ export class StreamServer implements AsyncDisposable {
       throw new TypeError("Cannot start: this server was started before; create another");
     }
     this.#started = this.#start();
-    return await this.#started;
+    try {
+      return await this.#started;
+    } catch (error) {
+      if (this.#http !== undefined) await this.stop();
+      throw error;
+    }
   }
 
   /**
@@ -160,13 +169,12 @@ export class StreamServer implements AsyncDisposable {
   async runForever(): Promise<void> {
     await (this.#started ?? this.start());
     using _guard = new InterruptGuard(this.#stopOnAbort);
-    await this.#http!.finished;
-    await this.stop();
+    await this.#over.promise;
   }
 
   /** Stops the streams, answers what is pending and frees the port. Idempotent. */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+    this.#stopping ??= this.#stop().finally(() => this.#over.resolve());
     return this.#stopping;
   }
 
@@ -198,7 +206,8 @@ export class StreamServer implements AsyncDisposable {
     }
     const { signal, capacity = 1, admit = admitByLag, onStreamEvent, clock } = this.#options;
     const create = createHostFactory(this.#options, this.#abort.signal);
-    this.#http = this.#listen();
+    const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
+    this.#http = new HttpListener({ hostname, port }, (request) => this.#handler!(request));
     this.#pool = new HostPool({
       create,
       capacity,
@@ -248,8 +257,6 @@ export class StreamServer implements AsyncDisposable {
     const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline, clock } = this.#options;
     const { maxQueueLatencyMs, overlay } = this.#options;
     return {
-      ...(maxQueueLatencyMs === undefined ? {} : { maxQueueLatencyMs }),
-      ...(overlay === undefined ? {} : { overlay }),
       ...(clock === undefined ? {} : { clock }),
       ...(pipeline === undefined ? {} : { pipelineName: pipeline }),
       ...(targetFps === undefined ? {} : { targetFps }),
@@ -292,25 +299,11 @@ export class StreamServer implements AsyncDisposable {
     });
   }
 
-  #listen(): Deno.HttpServer<Deno.NetAddr> {
-    const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
-    const options = { hostname, port, signal: this.#cut.signal, onListen: () => {}, onError };
-    try {
-      return Deno.serve(options, (request) => this.#handler!(request));
-    } catch (error) {
-      const reason = error instanceof Deno.errors.AddrInUse
-        ? "another program does; choose another port, or 0 for a free one"
-        : `${describeError(error)}; choose another host or port`;
-      throw new ConfigError("CONFIG_INVALID", `Cannot listen on ${hostname}:${port}: ${reason}`, {
-        cause: error,
-        context: { hostname, port },
-      });
-    }
-  }
-
   async #stop(): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#stopOnAbort);
     this.#abort.abort();
+    // What a start that is under way opens is closed here.
+    if (this.#started !== undefined) await settledWithin(START_TIMEOUT_MS, this.#started);
     // First of all nobody is to send streams here; what takes long may go on beside.
     await Promise.all([
       this.#options.registration?.[Symbol.asyncDispose](),
@@ -318,17 +311,16 @@ export class StreamServer implements AsyncDisposable {
     ]);
     await this.#pool?.[Symbol.asyncDispose]();
     if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
-    if (this.#http === undefined) return;
-    // A client that neither reads nor leaves must not hold the server up.
-    const timer = setTimeout(() => this.#cut.abort(), SHUTDOWN_GRACE_MS);
-    await this.#http.shutdown();
-    clearTimeout(timer);
+    await this.#http?.close();
   }
 }
 
-function onError(error: unknown): Response {
-  log.error("A request failed: {reason}", { reason: describeError(error) });
-  return failure(500, "Cannot answer: the server failed; its log says why");
+async function settledWithin(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  try {
+    await deadline(work, timeoutMs);
+  } catch {
+    // Its failure is the caller's of `start`; a hook that hangs, or awaits the stop, is left.
+  }
 }
 
 function urlHost(hostname: string): string {

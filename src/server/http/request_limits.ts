@@ -38,11 +38,22 @@ export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHan
     const totalMs = requestTimeoutMs + (body === undefined ? 0 : bodyTimeoutMs);
     const late = Promise.withResolvers<Response>();
     const timer = setTimeout(() => late.resolve(tooSlow(request, totalMs)), totalMs);
+    // Nobody hears the answer to a request whose connection is gone.
+    const leave = (): void => late.resolve(new Response(null, { status: 499 }));
+    request.signal.addEventListener("abort", leave, { once: true });
     const answer = answerOf(bounded, handler, () => body?.timedOut ?? false, bodyTimeoutMs);
     try {
-      return await Promise.race([answer, late.promise]);
+      const response = await Promise.race([answer, late.promise]);
+      // What comes after that is not sent any more.
+      void answer.then(async (own) => {
+        if (own !== response) await own.body?.cancel();
+      }).catch((error) => {
+        log.debug("A late answer failed: {reason}", { reason: describeError(error) });
+      });
+      return response;
     } finally {
       clearTimeout(timer);
+      request.signal.removeEventListener("abort", leave);
       // A body that no handler read to its end must not keep its timer.
       body?.release();
     }
@@ -93,25 +104,30 @@ interface BoundBody {
   release(): void;
 }
 
-/** A body that fails when it has not ended in time. */
+/** A body that fails when it has kept its reader waiting for too long altogether. */
 function boundBody(body: ReadableStream<Uint8Array<ArrayBuffer>>, timeoutMs: number): BoundBody {
   const reader = body.getReader();
   const late = Promise.withResolvers<never>();
   late.promise.catch(() => {}); // it may reject while nobody reads
   let timedOut = false;
-  const timer = setTimeout(() => {
+  let leftMs = timeoutMs;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const giveUp = (): void => {
     timedOut = true;
     late.reject(new BodyTimeoutError("the body did not arrive in time"));
     reader.cancel().catch((error) => {
       log.debug("A slow body was not cancelled: {reason}", { reason: describeError(error) });
     });
-  }, timeoutMs);
+  };
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
+      const startedMs = performance.now();
+      timer = setTimeout(giveUp, leftMs);
       const { done, value } = await Promise.race([reader.read(), late.promise]);
+      clearTimeout(timer);
+      leftMs -= performance.now() - startedMs;
       if (timedOut) throw new BodyTimeoutError("the body did not arrive in time");
       if (!done) return controller.enqueue(value);
-      clearTimeout(timer);
       controller.close();
     },
     async cancel(reason) {
