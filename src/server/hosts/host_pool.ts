@@ -64,6 +64,11 @@ export class HostPool implements AsyncDisposable {
     return this.#paramsSchema;
   }
 
+  /** Why the last processor could not be had; undefined once another could. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   /** How far the server is: `ready` with the first host that is. */
   get state(): HostState {
     const states = [...this.#hosts].map(({ state }) => state.kind);
@@ -93,10 +98,12 @@ export class HostPool implements AsyncDisposable {
     return host;
   }
 
-  /** Takes a host back. One that is `broken` is replaced where that is possible. */
+  /** Takes a host back. One that is `broken`, or was lost, is replaced where that is possible. */
   giveBack(host: StreamHost, fate: "whole" | "broken"): void {
     this.#busy.delete(host);
-    if (fate === "whole" || !this.#options.replaceable || this.#isOver) return;
+    if (!this.#hosts.has(host)) return; // it failed before its stream ended
+    const isWhole = fate === "whole" && host.state.kind !== "failed";
+    if (isWhole || !this.#options.replaceable || this.#isOver) return;
     log.info("The processor of a stream that failed is replaced");
     this.#remove(host);
     this.#tryAdd();
@@ -125,6 +132,7 @@ export class HostPool implements AsyncDisposable {
     const host = this.#options.create();
     this.#hosts.add(host);
     void host.settled.then(() => this.#settle(host));
+    void host.lost.then(() => this.#lose(host));
     return host;
   }
 
@@ -141,6 +149,13 @@ export class HostPool implements AsyncDisposable {
     this.#failures = 0;
     this.#notify();
     this.#tryAdd();
+  }
+
+  /** A busy one is replaced when its stream gives it back. */
+  #lose(host: StreamHost): void {
+    if (this.#isOver || !this.#hosts.has(host) || this.#busy.has(host)) return;
+    this.#remove(host);
+    this.#failed(host.state.kind === "failed" ? host.state.reason : "it is gone");
   }
 
   /** The way back: another attempt after a while. */

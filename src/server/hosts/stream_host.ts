@@ -27,6 +27,8 @@ export interface StreamHost extends AsyncDisposable {
   readonly state: HostState;
   /** Resolves when initialization is over, one way or the other. */
   readonly settled: Promise<void>;
+  /** Resolves when it can serve no stream any more although it was ready; then its state is `failed`. */
+  readonly lost: Promise<void>;
   /** What its streams take as parameters, where the processor declares that. Known once `settled`. */
   readonly paramsSchema: JsonSchema | undefined;
   /** Data and events that the processor sent while it had no stream. */
@@ -49,6 +51,8 @@ const DISPOSE_TIMEOUT_MS = 3_000;
 /** A processor in this thread: initialized in the background, disposed of at the end. */
 export class LocalHost implements StreamHost {
   readonly settled: Promise<void>;
+  /** It lives as long as this thread does. */
+  readonly lost: Promise<void> = new Promise(() => {});
   readonly #options: LocalHostOptions;
   #state: HostState = { kind: "loading" };
   #stream: StreamSession | undefined;

@@ -2,18 +2,23 @@
 
 import assert from "node:assert/strict";
 import { StreamServer, type StreamServerOptions } from "../../../src/server/mod.ts";
+import { systemClock } from "../../../src/session/mod.ts";
 import { until } from "../../waiting.ts";
 import { valueOf } from "../prometheus/prometheus_text.ts";
 
 const MODULE = import.meta.resolve("./processors/declared.ts");
+const UNRELIABLE = import.meta.resolve("./processors/unreliable.ts");
+
+const START = { gateway_request_id: "a" };
 
 type Isolation = NonNullable<StreamServerOptions["isolate"]>;
 
 async function serve(
   isolate: Isolation,
   processor: StreamServerOptions["processor"],
+  more: Partial<StreamServerOptions> = {},
 ): Promise<StreamServer> {
-  const server = new StreamServer({ processor, isolate, host: "127.0.0.1", port: 0 });
+  const server = new StreamServer({ processor, isolate, host: "127.0.0.1", port: 0, ...more });
   await server.start();
   await server.initialized;
   return server;
@@ -84,4 +89,65 @@ for (const isolate of ["thread", "process"] as const) {
       assert.match(refused.message, says);
     }
   });
+
+  Deno.test(`in a ${isolate}, a processor that crashes while nobody uses it is replaced`, async () => {
+    const folder = await Deno.makeTempDir();
+    const crashWhenGone = `${folder}/alive`;
+    const pauses: (() => void)[] = [];
+    // The pause before the next attempt is the test's to end.
+    const clock = { ...systemClock, schedule: schedulerOf(pauses) };
+    try {
+      const processor = { module: UNRELIABLE, options: { crashWhenGone } };
+      await using server = await serve(isolate, processor, { clock });
+      assert.equal(server.health, "IDLE");
+      await Deno.remove(crashWhenGone);
+      await until(() => server.health === "ERROR", "the crash");
+      assert.match((await post(server, "/stream/start", START)).message, /crashed/);
+      await Deno.writeTextFile(crashWhenGone, "the next one does not crash");
+      pauses[0]!();
+      await until(() => server.health === "IDLE", "another processor");
+      assert.equal((await post(server, "/stream/start", START)).status, 200);
+      assert.equal((await post(server, "/stream/stop", {})).status, 200);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  Deno.test(`in a ${isolate}, a stream starts before its processor is ready, and stops`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const processor = { module: UNRELIABLE, options: { onlyFirst: `${folder}/first` } };
+      await using server = await serve(isolate, processor, { capacity: 3 });
+      for (const id of ["a", "b"]) {
+        assert.equal((await post(server, "/stream/start", { gateway_request_id: id })).status, 200);
+      }
+      const stop = { gateway_request_id: "b" };
+      assert.equal((await post(server, "/stream/stop", stop)).status, 200);
+      assert.deepEqual(server.streamIds, ["a"]);
+      // One that never gets ready does not hold the server's stop up, with or without a stream.
+      assert.equal((await post(server, "/stream/start", stop)).status, 200);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+
+  Deno.test(`in a ${isolate}, figures that are no JSON do no harm`, async () => {
+    const processor = { module: UNRELIABLE, options: { oddMetrics: true } };
+    await using server = await serve(isolate, processor);
+    assert.equal((await post(server, "/stream/start", START)).status, 200);
+    const { metrics } = await get(server, "/stream/status") as {
+      metrics: { processor: { error: string } };
+    };
+    assert.match(metrics.processor.error, /getMetrics\(\) failed/);
+    assert.equal((await post(server, "/stream/stop", {})).status, 200);
+  });
+}
+
+/** Keeps what is scheduled for far later than a test takes; the rest goes its way. */
+function schedulerOf(pauses: (() => void)[]): typeof systemClock.schedule {
+  return (delayMs, callback) => {
+    if (delayMs < 5_000) return systemClock.schedule(delayMs, callback);
+    pauses.push(callback);
+    return () => {};
+  };
 }

@@ -43,9 +43,11 @@ export interface IsolatedHostOptions {
  */
 export class IsolatedHost implements StreamHost {
   readonly settled: Promise<void>;
+  readonly lost: Promise<void>;
   readonly #options: IsolatedHostOptions;
   readonly #link: Link;
   readonly #settled = Promise.withResolvers<void>();
+  readonly #lost = Promise.withResolvers<void>();
   readonly #disposed = Promise.withResolvers<void>();
   readonly #calls = new Map<number, PromiseWithResolvers<void>>();
   #state: HostState = { kind: "loading" };
@@ -60,6 +62,7 @@ export class IsolatedHost implements StreamHost {
   constructor(options: IsolatedHostOptions) {
     this.#options = options;
     this.settled = this.#settled.promise;
+    this.lost = this.#lost.promise;
     const start = options.kind === "thread" ? startThread : startProcess;
     this.#link = start({
       onMessage: (message) => this.#take(message),
@@ -91,15 +94,18 @@ export class IsolatedHost implements StreamHost {
     return this.#droppedMessages;
   }
 
-  /** Sets a stream up there. Rejects with the `ConfigError` of parameters that it refuses. */
+  /**
+   * Sets a stream up there; one that is opened while the processor loads waits for it. Rejects with the
+   * `ConfigError` of parameters that it refuses.
+   */
   async open(options: HostedStreamOptions): Promise<StreamSession> {
-    await this.settled;
     if (this.#state.kind === "failed") throw new Error(this.#state.reason);
     const session = new IsolatedSession({
       options,
       post: (message) => this.#post(message),
       call: (call) => this.#call(call),
       terminate: (reason) => this.#fail(reason),
+      isLoading: () => this.#state.kind === "loading",
       silenceMs: this.#options.silenceMs,
     });
     this.#session = session;
@@ -148,29 +154,35 @@ export class IsolatedHost implements StreamHost {
       const { kind } = this.#options;
       log.warn("The {kind} of a processor did not end by itself: it is ended", { kind });
     }
-    await this.#end();
+    await this.#end(new ProcessorError("PROCESSOR_FRAME", "What the stream runs in has ended"));
   }
 
   #fail(reason: string): void {
     if (this.#isOver) return;
     log.error("{reason}", { reason });
     const error = new ProcessorError("PROCESSOR_FRAME", reason);
-    if (this.#state.kind === "loading") this.#state = { kind: "failed", reason };
+    const wasReady = this.#state.kind === "ready";
+    this.#state = { kind: "failed", reason };
     this.#settled.resolve();
+    if (wasReady) this.#lost.resolve();
     // A thread that never yields keeps its children; those of one that ended are gone.
     for (const pid of this.#session?.ffmpegPids ?? []) killIfAlive(pid);
-    this.#ending = this.#end();
-    this.#session?.crashed(error);
-    for (const id of this.#calls.keys()) this.#settleCall(id, error);
+    this.#ending = this.#end(error);
   }
 
-  async #end(): Promise<void> {
+  async #end(error: ProcessorError): Promise<void> {
     this.#isOver = true;
+    this.#session?.crashed(error);
+    for (const id of [...this.#calls.keys()]) this.#settleCall(id, error);
     this.#disposed.resolve();
     await this.#link.terminate();
   }
 
   #call(call: IsolatedCall): Promise<void> {
+    if (this.#isOver) {
+      const { kind } = this.#options;
+      return Promise.reject(new Error(`Cannot ask the ${kind} of a processor: it has ended`));
+    }
     const id = this.#nextCall++;
     const answer = Promise.withResolvers<void>();
     this.#calls.set(id, answer);

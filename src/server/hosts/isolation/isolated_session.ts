@@ -43,6 +43,8 @@ export interface IsolatedSessionOptions {
   readonly call: (call: IsolatedCall) => Promise<void>;
   /** Ends where it runs, which then is said with {@linkcode IsolatedSession.crashed}. */
   readonly terminate: (reason: string) => void;
+  /** Whether the processor gets ready, which may take long without a word. */
+  readonly isLoading: () => boolean;
   /** What says nothing for so long is ended. */
   readonly silenceMs: number;
 }
@@ -206,8 +208,9 @@ export class IsolatedSession implements StreamSession {
   }
 
   #checkSilence(): void {
+    const { silenceMs, terminate, isLoading, options } = this.#options;
+    if (isLoading()) this.#heardMs = performance.now();
     const silentMs = performance.now() - this.#heardMs;
-    const { silenceMs, terminate, options } = this.#options;
     if (silentMs < silenceMs) return;
     terminate(
       `Stream ${options.id} said nothing for ${silenceMs} ms: its processor does not yield; ` +

@@ -47,6 +47,7 @@ function toPlainRecord({ category, level, rawMessage, properties }: LogRecord): 
 export class StreamRunner {
   readonly #post: (message: FromStream) => void;
   readonly #stop = new AbortController();
+  readonly #hosted = Promise.withResolvers<LocalHost>();
   #host: LocalHost | undefined;
   #session: StreamSession | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -56,6 +57,7 @@ export class StreamRunner {
   /** `post` takes what the server should hear. */
   constructor(post: (message: FromStream) => void) {
     this.#post = post;
+    this.#hosted.promise.catch(() => {}); // said with `initialize-failed`, too
   }
 
   /** Does what the server says. A rejection is a crash. */
@@ -106,8 +108,10 @@ export class StreamRunner {
     } catch (error) {
       const reason = describeError(error);
       log.error("The processor could not be imported: {reason}", { reason });
+      this.#hosted.reject(error);
       return this.#post({ type: "initialize-failed", reason });
     }
+    this.#hosted.resolve(this.#host);
     this.#timer = setInterval(() => this.#snapshot(), SNAPSHOT_INTERVAL_MS);
     await this.#host.settled;
     const { state, paramsSchema } = this.#host;
@@ -150,8 +154,9 @@ export class StreamRunner {
     }
   }
 
-  #open(options: IsolatedStreamOptions): Promise<StreamSession> {
-    return this.#host!.open({
+  async #open(options: IsolatedStreamOptions): Promise<StreamSession> {
+    const host = await this.#hosted.promise;
+    return await host.open({
       ...options,
       parseControl: paramsOrThrow,
       onEvent: (event) => {
