@@ -118,10 +118,10 @@ export class ProcessorGuard {
     });
   }
 
-  /** What the processor reports of itself; a failure is reported in its place. */
+  /** What the processor reports of itself, as plain JSON; a failure is reported in its place. */
   metrics(): Readonly<Record<string, unknown>> {
     try {
-      return this.processor.getMetrics();
+      return JSON.parse(JSON.stringify(this.processor.getMetrics() ?? {}));
     } catch (error) {
       return { error: `getMetrics() failed: ${describeError(error)}` };
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, TrickleError } from "../base/errors.ts";
+import { describeError, ProcessorError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
@@ -54,6 +54,8 @@ export class Session implements AsyncDisposable {
   readonly #channels: SessionChannels;
   #state: SessionState = "starting";
   #isReady = false;
+  #isProcessorStarted = false;
+  readonly #processorStarted = Promise.withResolvers<void>();
   #requestedEnd: SessionEnd | undefined;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -106,6 +108,7 @@ export class Session implements AsyncDisposable {
     }
     this.#within(() => this.#channels.start());
     this.#setState("running");
+    this.#processorStarted.promise.catch(() => {}); // for those who wait for it
     void this.#within(() => this.#run());
   }
 
@@ -119,7 +122,11 @@ export class Session implements AsyncDisposable {
   async updateParams(params: StreamParams): Promise<void> {
     this.#pipeline.checkParams(params);
     const { changed, commit } = this.#settings.prepare(params);
-    await this.#within(() => this.#guard.updateParams(changed));
+    // Nothing reaches a processor before its start, which gives it what there is by then.
+    if (this.#state !== "starting") {
+      await this.#processorStarted.promise;
+      await this.#within(() => this.#guard.updateParams(changed));
+    }
     commit();
     this.#pipeline.applyParams(params);
     this.#emit({ type: "params-updated", params: this.params });
@@ -278,12 +285,20 @@ export class Session implements AsyncDisposable {
   }
 
   async #prepareProcessor(): Promise<void> {
-    await this.#options.processorReady;
+    const { processorReady } = this.#options;
+    if (processorReady !== undefined) await processorReady;
+    if (this.#requestedEnd !== undefined) return; // the processor may have another stream by now
+    this.#isProcessorStarted = true;
+    this.#processorStarted.resolve();
     await this.#guard.startStream(this.params);
     this.#isReady = true;
   }
 
   async #stopProcessor(): Promise<void> {
+    if (!this.#isProcessorStarted) {
+      const message = `Cannot update stream ${this.id}: it ended before its processor was ready`;
+      return this.#processorStarted.reject(new ProcessorError("PROCESSOR_PARAMS", message));
+    }
     try {
       await this.#guard.stopStream();
     } catch (error) {

@@ -140,3 +140,17 @@ Deno.test("ProcessorGuard reports metrics that cannot be had instead of failing"
   });
   assert.match(String(broken.metrics()["error"]), /not yet/);
 });
+
+Deno.test("ProcessorGuard gives figures as plain JSON, and says which are none", () => {
+  const figures = (value: unknown) =>
+    guard({ getMetrics: () => value as Record<string, unknown> }).metrics();
+  assert.deepEqual(figures({ a: 1, at: new Date(0), f: () => 1 }), {
+    a: 1,
+    at: "1970-01-01T00:00:00.000Z",
+  });
+  assert.deepEqual(figures(undefined), {});
+  assert.match(String(figures({ big: 1n })["error"]), /^getMetrics\(\) failed: .*BigInt/);
+  const ring: Record<string, unknown> = {};
+  ring["ring"] = ring;
+  assert.match(String(figures(ring)["error"]), /^getMetrics\(\) failed: .*circular/i);
+});
