@@ -1,6 +1,6 @@
 /**
- * Everything of the server that answers HTTP, put together: limits around the application's
- * middleware, around CORS, around the routes.
+ * Everything of the server that answers HTTP, put together: CORS around limits, around the
+ * application's middleware, around the routes.
  *
  * @module
  */
@@ -72,9 +72,10 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
       ? described
       : secureEndpoints(described, { token, onUnauthorized });
     const routed = createRoutes({ endpoints, routes, folders, prefix });
-    const shared = cors === undefined ? routed : withCors(cors, routed);
-    const extended = withMiddleware(middleware, shared);
-    return withErrors(withLimits({ bodyTimeoutMs, requestTimeoutMs }, extended));
+    const extended = withMiddleware(middleware, routed);
+    const bounded = withErrors(withLimits({ bodyTimeoutMs, requestTimeoutMs }, extended));
+    // Around all of it: a page may read what went wrong, too.
+    return cors === undefined ? bounded : withErrors(withCors(cors, bounded));
   };
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
+import { describeError, roomLogger } from "../base/mod.ts";
 import type { SessionEnd, SessionEvent, SessionMetrics, StreamParams } from "../session/mod.ts";
 import { ActiveStream, type StreamNames } from "./active_stream.ts";
 import type { HostPool } from "./hosts/host_pool.ts";
@@ -37,14 +37,25 @@ export type Selection =
   /** It names none of several. */
   | { readonly kind: "ambiguous"; readonly ids: readonly string[] };
 
+/** No stream can start now: nothing is wrong with the request. */
+export class StreamRefused extends Error {}
+
+/** A stream that is being set up. */
+interface OpeningStream {
+  readonly names: readonly string[];
+  /** Resolves when it is active, or came to nothing. */
+  readonly done: Promise<unknown>;
+  isCancelled: boolean;
+}
+
 /** The active streams by id. A stream is in it until its session has ended. */
 export class StreamRegistry {
   /** Counts the streams for `/metrics`. */
   readonly ledger: StreamLedger = new StreamLedger();
   readonly #options: StreamRegistryOptions;
   readonly #streams = new Map<string, ActiveStream>();
-  /** The names of the streams that are being set up. */
-  readonly #opening = new Map<StreamHost, readonly string[]>();
+  /** The streams that are being set up. */
+  readonly #opening = new Set<OpeningStream>();
   readonly #monitor = new EventLoopMonitor();
   #lastError: string | undefined;
   #lastMetrics: SessionMetrics | undefined;
@@ -118,17 +129,20 @@ export class StreamRegistry {
   /** Whether a stream goes by this id. */
   has(id: string): boolean {
     return this.streams.some((stream) => stream.isCalled(id)) ||
-      [...this.#opening.values()].some((names) => names.includes(id));
+      [...this.#opening].some(({ names }) => names.includes(id));
   }
 
   /**
    * Opens and starts the session of a stream that {@linkcode refusal} allows. Rejects with what the
-   * session threw, and then nothing is left of it.
+   * session threw, and then nothing is left of it; with a {@linkcode StreamRefused} where there is no
+   * processor for it, or it was stopped meanwhile.
    */
   async start(request: StartRequest, names: StreamNames): Promise<void> {
-    const host = this.#options.pool.take();
+    const { pool } = this.#options;
+    const host = pool.take();
     if (host === undefined) {
-      throw new ConfigError("CONFIG_INVALID", "Pipeline is still in use; try again later");
+      const reason = pool.failure ?? "none is free";
+      throw new StreamRefused(`there is no processor for it: ${reason}; try again later`);
     }
     const stream = await this.#open(request, host, names);
     this.#lastError = undefined;
@@ -144,9 +158,27 @@ export class StreamRegistry {
     log.info("Stream {stream} started", { stream: stream.id });
   }
 
+  /**
+   * Stops the stream that goes by one of these ids while it is being set up; without ids the only one
+   * there is. Resolves to its id when it is gone; to undefined where there is none.
+   */
+  async cancelOpening(ids: readonly string[]): Promise<string | undefined> {
+    const opening = [...this.#opening];
+    const found = this.#options.capacity > 1 && ids.length > 0
+      ? opening.find(({ names }) => ids.some((id) => names.includes(id)))
+      : opening.length === 1
+      ? opening[0]
+      : undefined;
+    if (found === undefined) return undefined;
+    found.isCancelled = true;
+    await found.done;
+    return found.names[0];
+  }
+
   /** Stops every stream; none can start afterwards. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const opening of this.#opening) opening.isCancelled = true;
     await Promise.all(this.streams.map((stream) => stream.stop()));
     this.#monitor.stop();
   }
@@ -177,18 +209,26 @@ export class StreamRegistry {
     host: StreamHost,
     names: StreamNames,
   ): Promise<ActiveStream> {
+    const done = Promise.withResolvers<void>();
+    const all = [request.gateway_request_id, ...names.aliases];
+    const opening: OpeningStream = { names: all, done: done.promise, isCancelled: false };
     // From here on others see the place and the names taken.
-    this.#opening.set(host, [request.gateway_request_id, ...names.aliases]);
+    this.#opening.add(opening);
     try {
       const session = await host.open(this.#sessionOptions(request));
       const stream = new ActiveStream(request, session, names);
+      if (opening.isCancelled) {
+        await stream.discard();
+        throw new StreamRefused("it was stopped before it began");
+      }
       this.#streams.set(stream.id, stream);
       return stream;
     } catch (error) {
-      this.#options.pool.giveBack(host, host.state.kind === "ready" ? "whole" : "broken");
+      this.#options.pool.giveBack(host, "whole");
       throw error;
     } finally {
-      this.#opening.delete(host);
+      this.#opening.delete(opening);
+      done.resolve();
     }
   }
 
@@ -205,7 +245,7 @@ export class StreamRegistry {
       controlUrl: request.control_url,
       eventsUrl: request.events_url,
       dataUrl: request.data_url,
-      ...(onEvent === undefined ? {} : { onEvent: (event) => onEvent(event, id) }),
+      ...(onEvent === undefined ? {} : { onEvent: guarded(onEvent, id) }),
     };
   }
 
@@ -223,6 +263,25 @@ export class StreamRegistry {
     if (end.reason === "failed") this.#lastError = describeError(end.error);
     if (end.reason === "input-ended" && !end.found) this.#lastError = inputNotFound(stream);
   }
+}
+
+/** What the application throws is its own: the stream goes on. */
+function guarded(
+  onEvent: NonNullable<StreamRegistryOptions["onEvent"]>,
+  id: string,
+): (event: SessionEvent) => void {
+  return (event) => {
+    try {
+      onEvent(event, id);
+    } catch (error) {
+      const reason = describeError(error);
+      log.error("onStreamEvent failed at {type}: {reason}", {
+        type: event.type,
+        reason,
+        stream: id,
+      });
+    }
+  };
 }
 
 function inputNotFound({ request }: ActiveStream): string {

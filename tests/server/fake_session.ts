@@ -22,6 +22,7 @@ import {
   type StatusBody,
   type StatusMetrics,
   StreamServer,
+  type StreamServerOptions,
   type StreamSession,
 } from "../../src/server/mod.ts";
 
@@ -195,6 +196,7 @@ export interface TestServerOptions extends HttpOptions {
   readonly capacity?: number;
   readonly admit?: Admission;
   readonly prefix?: string;
+  readonly onStreamEvent?: NonNullable<StreamServerOptions["onStreamEvent"]>;
   /** Prepares each session before the server has it. */
   readonly onOpen?: (session: FakeSession) => void;
 }

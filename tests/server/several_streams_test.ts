@@ -26,6 +26,43 @@ async function severalStreams(...ids: string[]): Promise<TestServer> {
   return test;
 }
 
+Deno.test("an id that is none of ours names no stream, whatever it is", async () => {
+  await using test = await severalStreams("a");
+  const stop = (body: string, headers: HeadersInit) =>
+    test.call("POST", "/stream/stop", body, headers);
+  const json = { "Content-Type": "application/json" };
+  assert.equal((await stop("", { "X-Stream-Id": "x".repeat(300) })).status, 400);
+  assert.equal((await stop('{"stream_id":42}', json)).status, 400);
+  assert.equal((await stop('{"stream_id":"b"}', { "Content-Type": "text/plain" })).status, 400);
+  assert.deepEqual(test.server.streamIds, ["a"]);
+  assert.equal((await stop('{"stream_id":"a"}', { "Content-Type": "text/plain" })).status, 200);
+});
+
+Deno.test("a stream for which no processor can be made is refused with 503 and the reason", async () => {
+  let made = 0;
+  const processor = (): TestProcessor => {
+    if (made++ > 0) throw new Error("no more licences");
+    return new TestProcessor();
+  };
+  await using test = await startTestServer({ capacity: 2, processor });
+  await test.server.initialized;
+  assert.equal((await test.call("POST", "/stream/start", startOf("a"))).status, 200);
+  const refused = await test.call("POST", "/stream/start", startOf("b"));
+  assert.equal(refused.status, 503);
+  assert.match(refused.body.message, /no more licences/);
+});
+
+Deno.test("what the application throws at an event is logged, and the stream goes on", async () => {
+  await using test = await startTestServer({
+    onStreamEvent: () => {
+      throw new Error("listener bug");
+    },
+    onOpen: (session) => session.request.onEvent?.({ type: "first-input-segment" }),
+  });
+  assert.equal((await test.call("POST", "/stream/start", startOf("a"))).status, 200);
+  assert.equal((await test.call("POST", "/stream/stop")).status, 200);
+});
+
 Deno.test("as many streams start as there is capacity, however many ask at once", async () => {
   await using test = await severalStreams();
   const answers = await Promise.all(

@@ -42,7 +42,7 @@ Deno.test("a prefix comes before every path and hides the bare ones", async () =
 });
 
 Deno.test("a prefix that no path can have is refused", () => {
-  for (const prefix of ["/a b", "/a?x", "/ü", "/a/../b"]) {
+  for (const prefix of ["/a b", "/a?x", "/ü", "/a/../b", "/a%20b"]) {
     assert.throws(
       () => new StreamServer({ processor: new TestProcessor(), prefix }),
       { name: "RangeError", message: /Cannot use the prefix/ },

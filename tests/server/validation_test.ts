@@ -172,7 +172,19 @@ Deno.test("start takes absolute http and https URLs, and null, empty or no URL a
       assert.equal(test.sessions[0]?.request.publishUrl, undefined);
       await endStream(test);
     }
-    for (const bad of ["/relative", "orch/a", "ftp://h/a", "file:///a", "http://", 5, true, {}]) {
+    for (
+      const bad of [
+        ...["/relative", "orch/a", "ftp://h/a", "file:///a", "http://", 5, true, {}],
+        ...[
+          "http:name",
+          "http:/name",
+          "https:///name",
+          " http://h/a",
+          "http://h/\na",
+          "http://h:x/",
+        ],
+      ]
+    ) {
       const answer = await test.call("POST", "/stream/start", nextStart({ [channel]: bad }));
       assert.equal(answer.status, 400, `${channel} ${JSON.stringify(bad)}`);
       assert.match(answer.body.message, new RegExp(`${channel} must be an absolute http`));

@@ -135,10 +135,9 @@ const channelUrl = () => {
   return z.union([z.string(), z.null()], { error: notExpected(expected) })
     .transform((value, context): string | undefined => {
       if (value === null || value === "") return undefined;
-      const protocol = URL.parse(value)?.protocol;
-      return protocol === "http:" || protocol === "https:"
-        ? value
-        : refuse(context, value, expected);
+      // The parser repairs what nobody may mean, such as "http:name" and spaces.
+      const isAbsolute = /^https?:\/\/[^\s/]\S*$/i.test(value) && URL.canParse(value);
+      return isAbsolute ? value : refuse(context, value, expected);
     });
 };
 

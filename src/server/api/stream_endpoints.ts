@@ -13,7 +13,7 @@ import {
   withoutCredentials,
 } from "../../base/mod.ts";
 import type { ActiveStream } from "../active_stream.ts";
-import { readJsonBody } from "../http/json_body.ts";
+import { discardBodyWithin, readJsonBody } from "../http/json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "../http/responses.ts";
 import type { Endpoint } from "../http/route_table.ts";
@@ -24,10 +24,13 @@ import {
   streamIdsOf,
   withoutStreamIds,
 } from "./stream_ids.ts";
-import type { StreamRegistry } from "../stream_registry.ts";
+import { StreamRefused, type StreamRegistry } from "../stream_registry.ts";
 import { STREAM_ROUTES } from "./stream_routes.ts";
 
 const log = roomLogger("server");
+
+/** How long the answer to a stop waits for a body that says nothing. */
+const BODY_GRACE_MS = 250;
 
 /** The endpoints of a registry of streams. */
 export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
@@ -70,6 +73,10 @@ class StreamEndpoints {
       const sessionId = request.headers.get(SESSION_ID_HEADER) ?? undefined;
       await this.#registry.start(checked, { aliases: names, sessionId });
     } catch (error) {
+      if (error instanceof StreamRefused) {
+        this.#registry.ledger.rejected("capacity");
+        return this.#fail(503, `Cannot start stream ${id}: ${error.message}`);
+      }
       this.#registry.ledger.rejected("error");
       return this.#failWith(error, `start stream ${id}`, id);
     }
@@ -80,7 +87,7 @@ class StreamEndpoints {
     let ids: string[] = [];
     const checked = await this.#read(request, "update the parameters", (body) => {
       ids = streamIdsOf(request, body);
-      return validateParams(this.#registry.capacity > 1 ? withoutStreamIds(body) : body);
+      return validateParams(withoutStreamIds(body));
     });
     if (checked instanceof Response) return checked;
     const stream = this.#find(ids, "update");
@@ -95,11 +102,23 @@ class StreamEndpoints {
 
   /** Any body is taken: the gateway sends a reason in plain text, or nothing. */
   async stop(request: Request): Promise<Response> {
-    const body = await readJsonBody(request);
-    const stream = this.#find(streamIdsOf(request, body.ok ? body.value : undefined), "stop");
+    const ids = await this.#idsToStop(request);
+    // What names no stream need not arrive; what has arrived is read, so that the connection can go on.
+    const discarded = request.bodyUsed ? undefined : discardBodyWithin(request, BODY_GRACE_MS);
+    const cancelled = await this.#registry.cancelOpening(ids);
+    if (cancelled !== undefined) return this.#succeed(cancelled, "Stream stopped");
+    const stream = this.#find(ids, "stop");
     if (stream instanceof Response) return stream;
-    await stream.stop();
+    await Promise.all([stream.stop(), discarded]);
     return this.#succeed(stream.id, "Stream stopped");
+  }
+
+  /** A body is only looked at where nothing else may say which of several streams is meant. */
+  async #idsToStop(request: Request): Promise<string[]> {
+    const ids = streamIdsOf(request);
+    if (ids.length > 0 || this.#registry.capacity === 1) return ids;
+    const body = await readJsonBody(request, { anyType: true });
+    return streamIdsOf(request, body.ok ? body.value : undefined);
   }
 
   status(request: Request): Response {

@@ -13,15 +13,13 @@ export const SESSION_ID_HEADER = "Livepeer-Session-Id";
 /** Fields of a body that name a stream, the most telling first. */
 const ID_FIELDS = ["stream_id", "gateway_request_id"] as const;
 
-/** Longest id that is looked at, in characters. */
-const MAX_ID_LENGTH = 256;
-
 /** The ids that a request gives a stream: those of the header, then those of its body. */
 export function streamIdsOf(request: Request, body?: unknown): string[] {
   const inBody = isRecord(body) ? ID_FIELDS.map((field) => body[field]) : [];
   const inQuery = ID_FIELDS.map((field) => new URL(request.url).searchParams.get(field));
   const inHeaders = [STREAM_ID_HEADER, SESSION_ID_HEADER].map((name) => request.headers.get(name));
-  return [...inHeaders, ...inQuery, ...inBody].filter(isUsable);
+  // One that is no text names a stream, too: none of ours.
+  return [...inHeaders, ...inQuery, ...inBody].filter(isThere).map(String);
 }
 
 /** A flat body of parameters without the fields that only say which stream it is for. */
@@ -31,8 +29,8 @@ export function withoutStreamIds(body: unknown): unknown {
   return params;
 }
 
-function isUsable(id: unknown): id is string {
-  return typeof id === "string" && id !== "" && id.length <= MAX_ID_LENGTH;
+function isThere(id: unknown): boolean {
+  return id !== undefined && id !== null && id !== "";
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

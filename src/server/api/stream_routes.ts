@@ -18,8 +18,10 @@ const STREAM_ID: ParameterDoc = {
   description: "Which stream is meant; not needed while exactly one is active.",
 };
 
+const LATE_BODY = refusal("The body did not arrive in time; close the connection.");
+
 const BAD_BODY: Readonly<Record<number, AnswerDoc>> = {
-  408: refusal("The body did not arrive in time; close the connection."),
+  408: LATE_BODY,
   413: refusal("The body is larger than 1 MiB."),
   415: refusal("The body is compressed, or not in UTF-8."),
 };
@@ -83,6 +85,7 @@ export const STREAM_ROUTES = {
     answers: {
       200: works("The stream is over.", successBody),
       400: refusal("No stream is active."),
+      408: LATE_BODY,
       409: refusal("Several streams are active and none was named."),
     },
   }),

@@ -42,7 +42,7 @@ export function withCors(options: CorsOptions, handler: HttpHandler): HttpHandle
     options;
   const app = new Hono();
   app.use(cors({
-    origin: origins === "*" ? "*" : [...origins],
+    origin: origins === "*" || origins.includes("*") ? "*" : [...origins],
     allowMethods: [...methods],
     allowHeaders: [...headers],
     credentials,

@@ -23,13 +23,19 @@ export type JsonBody =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly status: 400 | 413 | 415; readonly problem: string };
 
-/** Reads the body of a request as JSON, whether or not a content type is declared. */
-export async function readJsonBody(request: Request): Promise<JsonBody> {
+/**
+ * Reads the body of a request as JSON, whether or not a content type is declared; `anyType` reads it
+ * whatever type is.
+ */
+export async function readJsonBody(
+  request: Request,
+  { anyType = false }: { readonly anyType?: boolean } = {},
+): Promise<JsonBody> {
   const bytes = await readBounded(request.body);
   if (bytes === undefined) {
     return { ok: false, status: 413, problem: `body is larger than ${MAX_BODY_BYTES} bytes` };
   }
-  const refused = refuseHeaders(request.headers);
+  const refused = anyType ? undefined : refuseHeaders(request.headers);
   if (refused !== undefined) return refused;
   let text: string;
   try {
@@ -50,6 +56,22 @@ export async function readJsonBody(request: Request): Promise<JsonBody> {
 /** Reads a body to its end and forgets it, so that the connection can go on. */
 export async function discardBody(request: Request): Promise<void> {
   await readBounded(request.body);
+}
+
+/** Reads a body that does not matter, and does not wait for it longer than so. */
+export async function discardBodyWithin(request: Request, timeoutMs: number): Promise<void> {
+  const reader = request.body?.getReader();
+  if (reader === undefined) return;
+  const late = Promise.withResolvers<{ done: true }>();
+  const timer = setTimeout(() => late.resolve({ done: true }), timeoutMs);
+  try {
+    while (!(await Promise.race([reader.read(), late.promise])).done);
+  } catch {
+    // Its client has left.
+  } finally {
+    clearTimeout(timer);
+    reader.cancel().catch(() => {}); // likewise
+  }
 }
 
 function bad(problem: string): JsonBody {

@@ -69,7 +69,7 @@ export type FolderHandler = (request: Request, path: string) => Response | Promi
 export function normalizePrefix(prefix: string): string {
   const parts = prefix.split("/").filter((part) => part !== "");
   const path = parts.map((part) => `/${part}`).join("");
-  if (path !== "" && URL.parse(path, "http://localhost")?.pathname !== path || /[:*]/.test(path)) {
+  if (path !== "" && URL.parse(path, "http://localhost")?.pathname !== path || /[:*%]/.test(path)) {
     throw new RangeError(
       `Cannot use the prefix ${JSON.stringify(prefix)}: write it as in a URL, such as "/v1"`,
     );
@@ -95,7 +95,10 @@ export function createRoutes({ endpoints, routes, folders, prefix }: RouteTable)
   }
   for (const route of routes) {
     app.on([...methodsOf(route)], prefix + route.path, async (context) => {
-      return await route.handler(context.req.raw, context.req.param());
+      const response = await route.handler(context.req.raw, context.req.param());
+      // A HEAD that is answered as a GET has a body that nobody will read.
+      if (context.req.raw.method === "HEAD") await response.body?.cancel();
+      return response;
     });
     known.push(prefix + route.path);
   }

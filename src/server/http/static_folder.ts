@@ -33,7 +33,7 @@ interface FoundFile {
 
 /** The path of a folder without a slash at its end. Throws a `ConfigError` for one that is none. */
 export function folderPath({ path }: StaticFolder): string {
-  if (/^\/[^?#\s:*]*$/.test(path)) return path.replace(/\/+$/, "");
+  if (/^\/[!-~]*$/.test(path) && !/[?#:*%]/.test(path)) return path.replace(/\/+$/, "");
   const found = `its path is ${JSON.stringify(path)}; write it as /static`;
   throw new ConfigError("CONFIG_INVALID", `Cannot serve a folder: ${found}`);
 }
@@ -135,7 +135,9 @@ async function answerFile(
     "X-Content-Type-Options": "nosniff",
   });
   if (isFresh(request, etag, file.mtime)) return new Response(null, { status: 304, headers });
-  const range = parseRange(rangeHeader(request, etag, file.mtime), file.size);
+  // RFC 9110 section 14.2: of GET alone.
+  const asked = request.method === "GET" ? rangeHeader(request, etag, file.mtime) : null;
+  const range = parseRange(asked, file.size);
   if (range === "unsatisfiable") {
     headers.set("Content-Range", `bytes */${file.size}`);
     return new Response(null, { status: 416, headers });

@@ -66,8 +66,13 @@ export function createOpenApi(sources: OpenApiSources): OpenApiDocument {
   const schemas = new SchemaCollection(paramsSchema);
   const paths: Record<string, Record<string, Operation>> = {};
   const tags = new Set<string>();
+  const operationIds = new Set<string>();
   const add = (path: string, method: string, doc: EndpointDoc, more: Partial<Operation>) => {
-    const operation = operationOf({ path, method, doc, schemas, more });
+    const ownId = operationId(method, path);
+    let id = ownId;
+    for (let i = 2; operationIds.has(id); i++) id = `${ownId}_${i}`;
+    operationIds.add(id);
+    const operation = operationOf({ id, path, doc, schemas, more });
     operation.tags.forEach((tag) => tags.add(tag));
     (paths[templateOf(path)] ??= {})[method.toLowerCase()] = operation;
   };
@@ -101,14 +106,14 @@ export function createOpenApi(sources: OpenApiSources): OpenApiDocument {
 }
 
 interface OperationSources {
+  readonly id: string;
   readonly path: string;
-  readonly method: string;
   readonly doc: EndpointDoc;
   readonly schemas: SchemaCollection;
   readonly more: Partial<Operation>;
 }
 
-function operationOf({ path, method, doc, schemas, more }: OperationSources): Operation {
+function operationOf({ id, path, doc, schemas, more }: OperationSources): Operation {
   const { summary, description, tag = "application", request, example, parameters = [] } = doc;
   const named = pathParameters(path);
   const body = request === undefined ? undefined : {
@@ -122,7 +127,7 @@ function operationOf({ path, method, doc, schemas, more }: OperationSources): Op
   };
   const all = [...named, ...parameters.map(headerOrQuery)];
   return {
-    operationId: operationId(method, path),
+    operationId: id,
     summary,
     ...(description === undefined ? {} : { description }),
     tags: [tag],

@@ -125,6 +125,42 @@ Deno.test("CORS is off by default, and answers for the origins that are named", 
   assert.throws(() => create({ cors: { origins: ["app.example"] } }), { code: "CONFIG_INVALID" });
 });
 
+Deno.test("CORS lets all origins in where they are listed as such, and covers failures", async () => {
+  await using test = await startTestServer({
+    cors: { origins: ["*"] },
+    routes: [{
+      path: "/broken",
+      handler: () => {
+        throw new Error("broken");
+      },
+    }],
+  });
+  for (const [path, status] of [["/health", 200], ["/broken", 500]] as const) {
+    const answer = await test.call("GET", path, undefined, { Origin: "https://any.example" });
+    assert.equal(answer.status, status);
+    assert.equal(answer.headers.get("access-control-allow-origin"), "*", path);
+  }
+});
+
+Deno.test("a HEAD of a route that answers a GET gives its body back", async () => {
+  let cancelled = 0;
+  const handler = (): Response =>
+    new Response(new ReadableStream({ cancel: () => void cancelled++ }), {
+      headers: { "X-Answer": "yes" },
+    });
+  await using test = await startTestServer({ routes: [{ path: "/stream", handler }] });
+  const answer = await test.call("HEAD", "/stream");
+  assert.equal(answer.headers.get("x-answer"), "yes");
+  assert.equal(cancelled, 1);
+});
+
+Deno.test("paths that no request could have are refused", () => {
+  for (const path of ["/my%20files", "/ü", "/a b"]) {
+    const staticFolders = [{ path, root: "." }];
+    assert.throws(() => create({ staticFolders }), { code: "CONFIG_INVALID" }, path);
+  }
+});
+
 Deno.test("a folder's files are served, with types, an index, tags and ranges", async () => {
   await withFolder(async (root) => {
     await using test = await startTestServer({
@@ -147,6 +183,8 @@ Deno.test("a folder's files are served, with types, an index, tags and ranges", 
     assert.deepEqual([changed.response.status, changed.text], [200, "0123456789"]);
     const head = await get("/a%20b.txt", {}, "HEAD");
     assert.deepEqual([head.response.headers.get("content-length"), head.text], ["10", ""]);
+    const headOfPart = await get("/a%20b.txt", { Range: "bytes=10-" }, "HEAD");
+    assert.equal(headOfPart.response.status, 200, "a range is of GET alone");
     const index = await get("/sub");
     assert.deepEqual([index.text, new URL(index.response.url).pathname], [
       "<p>index",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { delay } from "../../waiting.ts";
 import { jsonDepth, MAX_JSON_DEPTH } from "../../../src/server/http/json_depth.ts";
 import { startTestServer } from "../fake_session.ts";
 import { RawConnection } from "./raw_http.ts";
@@ -175,7 +176,7 @@ Deno.test("every field of start refuses every wrong JSON type, and starts nothin
 
 Deno.test("a body that does not arrive in time is a 408 that asks the client to close", async () => {
   await using test = await startTestServer({ bodyTimeoutMs: 50 });
-  for (const path of ["/stream/start", "/stream/params", "/stream/stop", "/nothing"]) {
+  for (const path of ["/stream/start", "/stream/params", "/nothing"]) {
     using connection = await RawConnection.open(test);
     await connection.send([`POST ${path} HTTP/1.1`, "Host: h", "Content-Length: 10"], "{");
     const answer = await connection.readUntil(/\}$/);
@@ -184,6 +185,28 @@ Deno.test("a body that does not arrive in time is a 408 that asks the client to 
     assert.match(answer, /"status":"error".*did not arrive within 0\.05 s/, path);
   }
   assert.equal((await test.call("POST", "/stream/start", START)).status, 200);
+});
+
+Deno.test("a stop stops, whether or not its body arrives", async () => {
+  await using test = await startTestServer();
+  for (const headers of [[], ["X-Stream-Id: other"]]) {
+    assert.equal((await test.call("POST", "/stream/start", START)).status, 200);
+    using connection = await RawConnection.open(test);
+    const head = ["POST /stream/stop HTTP/1.1", "Host: h", "Content-Length: 10", ...headers];
+    await connection.send(head, "in");
+    assert.match(await connection.readUntil(/\}$/), /^HTTP\/1\.1 200/);
+  }
+});
+
+Deno.test("a body that has arrived is not late, however long its handler does not look at it", async () => {
+  const handler = async (request: Request): Promise<Response> => {
+    await delay(100);
+    return new Response(await request.text());
+  };
+  const routes = [{ path: "/slow", method: "POST", handler }] as const;
+  await using test = await startTestServer({ bodyTimeoutMs: 30, routes });
+  const response = await fetch(`${test.server.url}/slow`, { method: "POST", body: "all of it" });
+  assert.deepEqual([response.status, await response.text()], [200, "all of it"]);
 });
 
 Deno.test("clients that send half a request do not keep others from being answered", async () => {

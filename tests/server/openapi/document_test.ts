@@ -36,7 +36,10 @@ interface Document {
   readonly openapi: string;
   readonly info: { readonly version: string };
   readonly servers: readonly { readonly url: string }[];
-  readonly paths: Record<string, Record<string, { security?: unknown; responses: object }>>;
+  readonly paths: Record<
+    string,
+    Record<string, { operationId: string; security?: unknown; responses: object }>
+  >;
   readonly components: { readonly schemas: Record<string, { properties: object }> };
 }
 
@@ -82,6 +85,19 @@ Deno.test("the processor's parameters stand beside Runnel's", async () => {
   const { Params } = (await documentOf(server.url)).components.schemas;
   const names = Object.keys(Params?.properties ?? {});
   for (const name of ["radius", "width", "max_framerate"]) assert.ok(names.includes(name), name);
+});
+
+Deno.test("no two operations have one id", async () => {
+  const handler = () => new Response();
+  const doc = { summary: "A face" };
+  const routes = ["/faces/:id", "/faces/id", "/faces-id"].map((path) => ({ path, handler, doc }));
+  await using test = await startTestServer({ routes });
+  const { paths } = await documentOf(test.server.url);
+  const ids = Object.values(paths).flatMap((methods) =>
+    Object.values(methods).map(({ operationId }) => operationId)
+  );
+  assert.ok(ids.includes("get_faces_id_3"));
+  assert.equal(new Set(ids).size, ids.length);
 });
 
 Deno.test("every reference of the document leads somewhere", async () => {
