@@ -40,6 +40,13 @@ export interface TrickleSessionOptions
   readonly tls?: TlsOptions | undefined;
 }
 
+/**
+ * What a server that does not answer may add to a stop, which has ten seconds in all, two of them for
+ * the frames in flight.
+ */
+const OUTPUT_CLOSE_TIMEOUT_MS = 2_000;
+const SIDE_CLOSE_TIMEOUT_MS = 1_000;
+
 /** What is opened from URLs here. */
 type ChannelEnds = Pick<SideChannels, "data" | "events" | "control" | "urls">;
 
@@ -55,11 +62,11 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
     waitForChannelMs: CHANNEL_GRACE_MS,
     ...transport,
   });
-  const publisher = (url: string, contentType: string): SegmentSink =>
-    new TricklePublisher(url, { contentType, autocreate: true, ...transport });
+  const publisher = (url: string, contentType: string, closeTimeoutMs: number): SegmentSink =>
+    new TricklePublisher(url, { contentType, closeTimeoutMs, autocreate: true, ...transport });
   const sideSink = (url: string | undefined, contentType: string): SegmentSink | undefined =>
     url === undefined ? undefined : new ReopeningSink({
-      open: () => publisher(url, contentType),
+      open: () => publisher(url, contentType, SIDE_CLOSE_TIMEOUT_MS),
       onLost: (error) =>
         log.warn("Stream {id}: a channel is lost and opened again: {reason}", {
           id: rest.id,
@@ -72,7 +79,9 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
       waitForChannelMs: CHANNEL_GRACE_MS,
       ...transport,
     });
-  const sink = publishUrl === undefined ? undefined : publisher(publishUrl, MPEG_TS_MEDIA_TYPE);
+  const sink = publishUrl === undefined
+    ? undefined
+    : publisher(publishUrl, MPEG_TS_MEDIA_TYPE, OUTPUT_CLOSE_TIMEOUT_MS);
   try {
     return new Session({
       ...rest,

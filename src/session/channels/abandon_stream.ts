@@ -22,11 +22,17 @@ export interface AbandonedStream {
   readonly error: Error;
 }
 
+/** What a server that does not answer may hold up. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
 /** Tells the gateway what happened, and ends the channels that the session would have ended. */
 export async function abandonStream(stream: AbandonedStream): Promise<void> {
   const { id, publishUrl, eventsUrl, dataUrl, tls, error } = stream;
   const publisher = (url: string): TricklePublisher =>
-    new TricklePublisher(url, tls === undefined ? {} : { tls });
+    new TricklePublisher(url, {
+      closeTimeoutMs: CLOSE_TIMEOUT_MS,
+      ...(tls === undefined ? {} : { tls }),
+    });
   const onError = (reason: Error): void =>
     log.warn("Stream {stream}: its channels could not be ended: {reason}", {
       stream: id,
