@@ -4,12 +4,16 @@
  * @module
  */
 
+import { deadline } from "@std/async/deadline";
 import { describeError, ProcessorError, type ProcessorErrorCode } from "../base/mod.ts";
 import { type AudioFrame, isAudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
 import { type FrameProcessor, handlesAudio, type ProcessorParams } from "./frame_processor.ts";
 
 /** The smallest side of a frame that can be encoded: chroma is a sample for two pixels. */
 const MIN_FRAME_SIDE = 2;
+
+/** How long the end of a stream waits for an update that is under way. */
+const UPDATE_GRACE_MS = 500;
 
 /**
  * Stands between a stream and a user's processor: what it throws, returns or never returns becomes a
@@ -22,6 +26,7 @@ export class ProcessorGuard {
   readonly handlesAudio: boolean;
   /** Settles when the last update has really ended, which may be after it was given up. */
   #updates: Promise<void> = Promise.resolve();
+  #isStopped = false;
   #hanging = 0;
 
   /** Guards a processor. */
@@ -88,6 +93,7 @@ export class ProcessorGuard {
   updateParams(params: ProcessorParams): Promise<void> {
     let abandoned = false;
     const update = this.#updates.then(async () => {
+      if (this.#isStopped) throw new Error("the stream has ended");
       if (!abandoned) await this.processor.updateParams(params);
     });
     // A refused update is its caller's; the next one has its turn all the same.
@@ -102,16 +108,28 @@ export class ProcessorGuard {
 
   /** Says that a stream begins. Rejects with a `ProcessorError` when the processor fails. */
   startStream(params: ProcessorParams): Promise<void> {
-    return this.#call({
+    const start = this.#call({
       what: "onStreamStart()",
       code: "PROCESSOR_STREAM",
       run: () => this.processor.onStreamStart(params),
     });
+    // What changes meanwhile must not be overwritten by the parameters of the start.
+    this.#updates = start.catch(() => {}); // its caller's
+    return start;
   }
 
-  /** Says that the stream has ended. Rejects with a `ProcessorError` when the processor fails. */
-  stopStream(): Promise<void> {
-    return this.#call({
+  /**
+   * Says that the stream has ended, once an update that is under way has, but not long after; those that
+   * wait for their turn are refused. Rejects with a `ProcessorError` when the processor fails.
+   */
+  async stopStream(): Promise<void> {
+    this.#isStopped = true;
+    try {
+      await deadline(this.#updates, UPDATE_GRACE_MS);
+    } catch {
+      // It hangs: its caller hears of that.
+    }
+    return await this.#call({
       what: "onStreamStop()",
       code: "PROCESSOR_STREAM",
       run: () => this.processor.onStreamStop(),

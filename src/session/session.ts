@@ -120,6 +120,10 @@ export class Session implements AsyncDisposable {
    * processor refuses them itself; then nothing has changed.
    */
   async updateParams(params: StreamParams): Promise<void> {
+    if (this.#state === "stopping" || this.#state === "ended") {
+      const found = `it is ${this.#state}; start another`;
+      throw new ProcessorError("PROCESSOR_PARAMS", `Cannot update stream ${this.id}: ${found}`);
+    }
     this.#pipeline.checkParams(params);
     const { changed, commit } = this.#settings.prepare(params);
     // Nothing reaches a processor before its start, which gives it what there is by then.

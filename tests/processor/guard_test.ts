@@ -154,3 +154,44 @@ Deno.test("ProcessorGuard gives figures as plain JSON, and says which are none",
   ring["ring"] = ring;
   assert.match(String(figures(ring)["error"]), /^getMetrics\(\) failed: .*circular/i);
 });
+
+Deno.test("ProcessorGuard gives a stream's end after the update under way, and refuses the others", async () => {
+  const calls: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const guarded = guard({
+    onStreamStart: () => void calls.push("start"),
+    updateParams: async ({ n }) => {
+      calls.push(`update ${n}`);
+      begun.resolve();
+      await goOn.promise;
+      calls.push(`updated ${n}`);
+    },
+    onStreamStop: () => void calls.push("stop"),
+  });
+  await guarded.startStream({});
+  const first = guarded.updateParams({ n: 1 });
+  const second = refuses(guarded.updateParams({ n: 2 }), "PROCESSOR_PARAMS", /stream has ended/);
+  await begun.promise;
+  const stopped = guarded.stopStream();
+  goOn.resolve();
+  await Promise.all([first, second, stopped]);
+  assert.deepEqual(calls, ["start", "update 1", "updated 1", "stop"]);
+});
+
+Deno.test("ProcessorGuard gives updates after the start of the stream", async () => {
+  const calls: string[] = [];
+  const ready = Promise.withResolvers<void>();
+  const guarded = guard({
+    onStreamStart: async () => {
+      await ready.promise;
+      calls.push("started");
+    },
+    updateParams: () => void calls.push("updated"),
+  });
+  const start = guarded.startStream({});
+  const update = guarded.updateParams({});
+  ready.resolve();
+  await Promise.all([start, update]);
+  assert.deepEqual(calls, ["started", "updated"]);
+});

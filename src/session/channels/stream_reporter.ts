@@ -75,7 +75,7 @@ export class StreamReporter implements Disposable {
         return channel.send({ type: "send_first_processed_segment" });
       case "params-updated":
         this.#tracker.noteParams(event.params, wallNow());
-        channel.send({ type: "params_updated", params: event.params });
+        channel.send({ type: "params_updated", params: this.#tracker.params });
         return this.#sendStatus();
       case "error":
         return this.#takeError(event.error, event.stage);

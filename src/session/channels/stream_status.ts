@@ -69,6 +69,8 @@ export interface StreamStatusOptions {
 
 /** Rates look this far back. */
 const WINDOW_MS = 5_000;
+/** Events have 32 KiB, and a character three bytes at most. */
+const MAX_PARAMS_CHARACTERS = 8_000;
 /** Silence that is a fault. */
 const SILENCE_MS = 2_000;
 /** An input below this share of its best rate is slow. */
@@ -89,6 +91,7 @@ export class StreamStatusTracker {
   #lastInputMs: number | null = null;
   #lastOutputMs: number | null = null;
   #params: Readonly<Record<string, unknown>> | null = null;
+  #paramsHash: string | null = null;
   #paramsMs: number | null = null;
   #error: string | null = null;
   #errorMs: number | null = null;
@@ -108,8 +111,15 @@ export class StreamStatusTracker {
 
   /** Notes the parameters that are in effect. */
   noteParams(params: Readonly<Record<string, unknown>>, nowMs: number): void {
-    this.#params = params;
+    const text = jsonOf(params);
+    this.#paramsHash = createHash("sha256").update(text).digest("hex");
+    this.#params = text.length > MAX_PARAMS_CHARACTERS ? null : JSON.parse(text);
     this.#paramsMs = nowMs;
+  }
+
+  /** The last parameters as plain JSON; null without any, and for those too large for an event. */
+  get params(): Readonly<Record<string, unknown>> | null {
+    return this.#params;
   }
 
   /** Notes an error of the stream. */
@@ -154,7 +164,7 @@ export class StreamStatusTracker {
         fps: tenths(rates.done),
         last_params_update_time: this.#paramsMs,
         last_params: this.#params,
-        last_params_hash: this.#params === null ? null : hashOf(this.#params),
+        last_params_hash: this.#paramsHash,
         last_error_time: this.#errorMs,
         last_error: this.#error,
         last_restart_time: this.#restartMs,
@@ -218,6 +228,11 @@ function tenths(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function hashOf(params: Readonly<Record<string, unknown>>): string {
-  return createHash("sha256").update(JSON.stringify(params)).digest("hex");
+/** A processor's schema may make values that JSON does not know. */
+function jsonOf(params: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(params, (_key, value) => typeof value === "bigint" ? `${value}` : value);
+  } catch {
+    return "{}";
+  }
 }

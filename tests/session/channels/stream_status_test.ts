@@ -147,3 +147,14 @@ Deno.test("parameters are told with a hash that tells them apart, restarts with 
     },
   );
 });
+
+Deno.test("parameters that are no JSON, or too many, do no harm to the status", () => {
+  const tracker = new StreamStatusTracker({ pipeline: "test", startMs: 0, hasInput: true });
+  tracker.noteParams({ seed: 12345678901234567890n }, 1);
+  assert.deepEqual(tracker.status().inference_status.last_params, { seed: "12345678901234567890" });
+  tracker.noteParams({ workflow: "x".repeat(40_000) }, 2);
+  const { last_params, last_params_hash } = tracker.status().inference_status;
+  assert.equal(last_params, null);
+  assert.match(last_params_hash ?? "", /^[0-9a-f]{64}$/);
+  assert.ok(JSON.stringify(tracker.status()).length < 1_000);
+});
