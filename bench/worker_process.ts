@@ -145,10 +145,11 @@ function endChild(child: Deno.ChildProcess, signal: Deno.Signal): void {
 }
 
 function spawnInTerminal(args: readonly string[], env: Record<string, string>): Deno.ChildProcess {
-  const line = [Deno.execPath(), ...args].map((word) => `'${word}'`).join(" ");
+  // Some shells that wait for it would end with 130 for the Ctrl-C that it took itself.
+  const line = `exec ${[Deno.execPath(), ...args].map((word) => `'${word}'`).join(" ")}`;
   return new Deno.Command("script", {
     args: ["--quiet", "--flush", "--return", "--command", line, "/dev/null"],
-    env: { NO_COLOR: "1", ...env },
+    env: { NO_COLOR: "1", SHELL: "/bin/sh", ...env },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
