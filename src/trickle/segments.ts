@@ -39,6 +39,16 @@ export interface SegmentWriter {
 
 /** A channel being written, segment by segment. */
 export interface SegmentSink extends AsyncDisposable {
+  /**
+   * Resolves when the channel was ended by somebody else, or is not there; never rejects. Absent where
+   * that cannot be known.
+   */
+  readonly gone?: Promise<Error>;
+  /**
+   * Connects before the first segment, so that the end of the channel is heard of while nothing is
+   * written. Rejects as `next` does.
+   */
+  open?(): Promise<void>;
   /** The writer of the next segment. Waits until the one before it is ended or has failed. */
   next(): Promise<SegmentWriter>;
   /** Ends the channel. Idempotent; does not reject. */

@@ -71,6 +71,45 @@ scripted("C27 one segment is opened ahead, and only one", { start: 4 }, async (s
   assert.equal(post.ended, false);
 });
 
+scripted(
+  "it connects before the first segment, and uses that request for it",
+  {},
+  async (stage) => {
+    const { server, publisher } = stage;
+    const opened = publisher.open();
+    await (await server.next("GET /c/next")).answer({ headers: { "Lp-Trickle-Latest": 3 } });
+    await opened;
+    const post = await server.next("POST /c/3");
+    assert.equal(post.headers.get("lp-trickle-reset"), "1");
+    await publisher.open();
+    await server.quiet();
+    const writer = await publisher.next();
+    await server.next("POST /c/4");
+    await writer.write(bytes("x"));
+    const closed = writer.close();
+    await post.shows("x");
+    await store(post, 3);
+    await closed;
+    await publisher.open();
+    await server.quiet();
+  },
+);
+
+scripted("a channel that ends while nothing is written is gone", { start: 0 }, async (stage) => {
+  const { server, publisher } = stage;
+  await publisher.open();
+  await (await server.next("POST /c/0")).answer({ headers: CLOSED });
+  assert.match((await publisher.gone).message, /the channel has ended/);
+  await assert.rejects(publisher.next(), { code: "TRICKLE_CLOSED" });
+});
+
+scripted("a channel that is not there is gone", {}, async ({ server, publisher }) => {
+  const opened = assert.rejects(publisher.open(), { code: "TRICKLE_NOT_FOUND" });
+  await (await server.next("GET /c/next")).answer({ status: 404 });
+  await opened;
+  assert.match((await publisher.gone).message, /does not exist/);
+});
+
 scripted("C28 the head of a request is sent before the first byte", { start: 0 }, async (stage) => {
   const [, post, ahead] = await begin(stage, 0);
   assert.equal(post.isChunked, true);

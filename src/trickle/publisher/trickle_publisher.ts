@@ -47,6 +47,7 @@ export class TricklePublisher implements SegmentSink {
   readonly #unlink: () => void;
   readonly #commands: ChannelCommands;
   readonly #drives = new Set<Promise<void>>();
+  readonly #gone = Promise.withResolvers<Error>();
   #beginning: Promise<PublisherBeginning> | undefined;
   #current: OutgoingSegment | undefined;
   #ahead: OutgoingSegment | undefined;
@@ -77,6 +78,21 @@ export class TricklePublisher implements SegmentSink {
   /** Figures of this moment. */
   get stats(): PublisherStats {
     return { ...this.#stats };
+  }
+
+  /** Resolves when the server says that the channel has ended or does not exist; never rejects. */
+  get gone(): Promise<Error> {
+    return this.#gone.promise;
+  }
+
+  /**
+   * Opens the request of the first segment before that is needed: the end of the channel is heard of
+   * while nothing is published. Nothing happens once a segment was taken. Rejects as {@linkcode next}.
+   */
+  open(): Promise<void> {
+    const opened = this.#taking.then(() => this.#openAhead());
+    this.#taking = opened.catch(() => {}); // The caller has the error; the next call tries anew.
+    return opened;
   }
 
   /**
@@ -146,6 +162,14 @@ export class TricklePublisher implements SegmentSink {
     return segment;
   }
 
+  async #openAhead(): Promise<void> {
+    this.#throwIfOver();
+    if (this.#current !== undefined || this.#ahead !== undefined) return;
+    const { seq, reset } = await this.#begin();
+    this.#throwIfOver();
+    this.#ahead = this.#open(seq, reset);
+  }
+
   /** Where the next segment goes, once the one before it lets it. */
   async #nextPosition(): Promise<PublisherBeginning> {
     const current = this.#current;
@@ -170,7 +194,10 @@ export class TricklePublisher implements SegmentSink {
     try {
       return await this.#beginning;
     } catch (error) {
-      if (error instanceof TrickleError) this.#end(error);
+      if (error instanceof TrickleError) {
+        if (error.code === "TRICKLE_NOT_FOUND" && !this.#isEnding) this.#gone.resolve(error);
+        this.#end(error);
+      }
       throw error;
     }
   }
@@ -201,7 +228,10 @@ export class TricklePublisher implements SegmentSink {
       get isEnding(): boolean {
         return isEnding();
       },
-      end: (error) => this.#end(error),
+      end: (error) => {
+        if (!this.#isEnding) this.#gone.resolve(error);
+        this.#end(error);
+      },
       countFailure: (error) => this.#countFailure(error),
       countStored: (segment, answered) => this.#countStored(segment, answered),
       resynchronize: (segment) => this.#resynchronize(segment),
@@ -272,7 +302,7 @@ export class TricklePublisher implements SegmentSink {
     // From here on no POST may begin or end: it would create the channel anew (section 7.5).
     this.#isEnding = true;
     // What could not be created is not there, unless a segment did that.
-    const isThere = !this.#isUncreated || current !== undefined;
+    const isThere = !this.#isUncreated || current !== undefined || this.#ahead !== undefined;
     if (!isGone && ownsChannel && isThere) await this.#commands.deleteChannel(closeTimeoutMs / 2);
     this.#end(this.#closedError());
     await Promise.all([...this.#drives, this.#commands.settled(), this.#taking, this.#messages]);
