@@ -120,9 +120,10 @@ export class ProcessorGuard {
 
   /**
    * Says that the stream has ended, once an update that is under way has, but not long after; those that
-   * wait for their turn are refused. Rejects with a `ProcessorError` when the processor fails.
+   * wait for their turn are refused. Rejects with a `ProcessorError` when the processor fails, or takes
+   * longer than its `timeoutMs` and the most that is given here.
    */
-  async stopStream(): Promise<void> {
+  async stopStream(mostMs = Infinity): Promise<void> {
     this.#isStopped = true;
     try {
       await deadline(this.#updates, UPDATE_GRACE_MS);
@@ -133,6 +134,7 @@ export class ProcessorGuard {
       what: "onStreamStop()",
       code: "PROCESSOR_STREAM",
       run: () => this.processor.onStreamStop(),
+      mostMs,
     });
   }
 
@@ -158,7 +160,7 @@ export class ProcessorGuard {
   }
 
   async #waitFor<T>(pending: Promise<T>, call: GuardedCall<T>): Promise<T> {
-    const { timeoutMs } = this.processor;
+    const timeoutMs = Math.min(this.processor.timeoutMs, call.mostMs ?? Infinity);
     const timeout = Promise.withResolvers<never>();
     let late = false;
     const timer = setTimeout(() => {
@@ -194,6 +196,8 @@ interface GuardedCall<T> {
   readonly what: string;
   readonly code: ProcessorErrorCode;
   readonly run: () => T | PromiseLike<T>;
+  /** The longest it may take, where that is less than the processor's `timeoutMs`. */
+  readonly mostMs?: number;
   /** Called when the call is given up. */
   readonly onTimeout?: () => void;
   /** Takes a result, if there is one, that came after the call was given up. */

@@ -8,7 +8,7 @@ import type { TsEvent } from "../media/mpegts/mod.ts";
 import type { OverlayOptions } from "./video/loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
-import type { ChannelFigures, SideChannels } from "./channels/side_channels.ts";
+import type { ChannelFigures, SideChannel, SideChannels } from "./channels/side_channels.ts";
 import type { LatencyHistograms } from "./telemetry/latency_histograms.ts";
 
 /** Audio codec of the output: `source` copies what comes in where MPEG-TS can carry it. */
@@ -103,6 +103,8 @@ export type SessionEnd =
   | { readonly reason: "stopped" }
   /** The output channel was closed by somebody else. */
   | { readonly reason: "output-closed" }
+  /** The stream has no input to end it, and one of its other channels was closed by somebody else. */
+  | { readonly reason: "channel-closed"; readonly channel: SideChannel }
   /** The session could not go on. */
   | { readonly reason: "failed"; readonly error: Error };
 
@@ -175,7 +177,10 @@ export interface SessionMetrics extends ChannelFigures {
     readonly egress_video_fps: number;
     readonly egress_audio_fps: number;
   };
-  /** From a frame's last input byte to its last output byte, in total and per stage. */
+  /**
+   * From a frame's last input byte to its last output byte, in total and per stage; without an output to
+   * the end of its processing.
+   */
   readonly latency_ms: LatencyFigures & {
     readonly stages: Readonly<Record<"decode" | "queue" | "process" | "encode", LatencyFigures>>;
   };
@@ -183,6 +188,8 @@ export interface SessionMetrics extends ChannelFigures {
   readonly frames_in: number;
   readonly frames_processed: number;
   readonly frames_out: number;
+  /** Frames that ended with their processing, because the stream has no output. */
+  readonly frames_consumed: number;
   /** Frames of `frames_out` that the loading overlay took the place of. */
   readonly frames_overlaid: number;
   /** Whether the loading overlay is shown now. */
@@ -192,8 +199,12 @@ export interface SessionMetrics extends ChannelFigures {
   readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   /** Audio packets that were dropped while they waited for the first video frame, or in a dead child. */
   readonly audio_packets_dropped: number;
-  /** Audio packets that came in, and those that went out. */
+  /**
+   * Audio packets that came in, those of them that the stream is through with, and those that went out,
+   * which may have another length.
+   */
   readonly audio_packets_in: number;
+  readonly audio_packets_done: number;
   readonly audio_packets_out: number;
   readonly error_count: number;
   /** Input segments that were missing in the sequence. */

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import type { AudioFrame } from "../../src/frames/mod.ts";
 import type { Packet } from "../../src/media/types.ts";
 import { type ErrorPolicy, FrameProcessor } from "../../src/processor/mod.ts";
+import { Session } from "../../src/session/mod.ts";
 import { decodeAudio, type OutputSound } from "../e2e/decoding.ts";
 import { probeStreams } from "../e2e/ffmpeg.ts";
 import { audioOnly, demux, joined, movedClip, testClip, withLateAudio } from "./clips.ts";
-import { Rig } from "./rig.ts";
+import { MemorySource } from "./in_memory.ts";
+import { Passthrough, Rig } from "./rig.ts";
 
 /** Multiplies every sample. */
 class Volume extends FrameProcessor {
@@ -49,6 +51,32 @@ Deno.test("a stream of audio alone comes out, cut into segments by time", async 
   assert.equal(rig.session.metrics().audio_packets_dropped, 0);
 });
 
+for (const kind of ["listens", "drops", "does not care"] as const) {
+  Deno.test(`audio without an output is done once the processor, which ${kind}, had it`, async () => {
+    const clip = audioOnly(await testClip({ seconds: 2 }));
+    const source = new MemorySource();
+    class Listener extends FrameProcessor {
+      override processAudio(frame: AudioFrame): AudioFrame | null {
+        return kind === "drops" ? null : frame;
+      }
+    }
+    const session = new Session({
+      id: "audio",
+      processor: kind === "does not care" ? new Passthrough() : new Listener(),
+      source,
+      pace: "complete",
+    });
+    session.start();
+    await source.feed(clip.segments);
+    source.end();
+    await session.ended;
+    const { audio_packets_in, audio_packets_done, audio_packets_out } = session.metrics();
+    assert.ok(audio_packets_in > 80);
+    assert.ok(audio_packets_done >= audio_packets_in - 2, `${audio_packets_done} done`);
+    assert.equal(audio_packets_out, 0);
+  });
+}
+
 for (const codec of ["opus", "aac"] as const) {
   Deno.test(`audio is given out as ${codec}`, async () => {
     const rig = new Rig({ audioCodec: codec });
@@ -56,6 +84,8 @@ for (const codec of ["opus", "aac"] as const) {
     const [first] = rig.sink.whole;
     const streams = await probeStreams(first!);
     assert.deepEqual(streams.map(({ codec_name }) => codec_name), ["h264", codec]);
+    const { audio_packets_in, audio_packets_done } = rig.session.metrics();
+    assert.ok(audio_packets_done >= audio_packets_in - 2, `${audio_packets_done} done`);
   });
 }
 

@@ -87,11 +87,17 @@ export class Rig {
 
 /** Asserts that every frame that came in left or was counted. */
 export function assertAccounts(metrics: SessionMetrics): void {
-  const { frames_in, frames_out, frames_dropped, frames_dropped_by_reason } = metrics;
+  const { frames_in, frames_out, frames_consumed, frames_dropped } = metrics;
+  const { frames_dropped_by_reason } = metrics;
   const byReason = Object.values(frames_dropped_by_reason).reduce((sum, count) => sum + count, 0);
-  const accounts = JSON.stringify({ frames_in, frames_out, frames_dropped_by_reason });
+  const accounts = JSON.stringify({
+    frames_in,
+    frames_out,
+    frames_consumed,
+    frames_dropped_by_reason,
+  });
   assert.equal(frames_dropped, byReason, accounts);
-  assert.equal(frames_in, frames_out + frames_dropped, accounts);
+  assert.equal(frames_in, frames_out + frames_consumed + frames_dropped, accounts);
 }
 
 /** The errors among events. */

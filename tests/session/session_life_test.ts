@@ -57,8 +57,14 @@ Deno.test("a session without a sink runs the processor on every frame", async ()
   source.end();
   assert.equal((await within(session.ended, "the end")).reason, "input-ended");
   assert.deepEqual(seen, clip.videoTicks);
-  assert.equal(session.metrics().frames_processed, clip.videoTicks.length);
-  assertAccounts(session.metrics());
+  const metrics = session.metrics();
+  assert.equal(metrics.frames_processed, clip.videoTicks.length);
+  assert.equal(metrics.frames_consumed, clip.videoTicks.length);
+  assert.equal(metrics.frames_dropped, 0);
+  for (const figures of [metrics.latency_ms, metrics.latency_ms.stages.process]) {
+    assert.ok(figures.p50 !== null && figures.p50 >= 0);
+  }
+  assertAccounts(metrics);
 });
 
 Deno.test("a session without a source runs until it is stopped", async () => {
@@ -189,4 +195,22 @@ Deno.test("an input that fails ends the session with its error", async () => {
   const end = await rig.ended();
   assert.ok(end.reason === "failed");
   assert.match(end.error.message, /the server is gone/);
+});
+
+Deno.test("a stop does not wait long for a processor that does not end its stream", async () => {
+  class Hanging extends FrameProcessor {
+    override readonly timeoutMs = 60_000;
+    readonly released = Promise.withResolvers<void>();
+    override onStreamStop(): Promise<void> {
+      return this.released.promise;
+    }
+  }
+  const processor = new Hanging();
+  const rig = new Rig({ processor });
+  rig.session.start();
+  await rig.session.stop();
+  await rig.ended();
+  assert.match(rig.errors.join(), /process: .*onStreamStop\(\) did not answer within 3000 ms/);
+  assert.equal(rig.session.processorHangs, true);
+  processor.released.resolve();
 });

@@ -23,9 +23,11 @@ export interface StreamCounts {
   readonly frames_in: number;
   readonly frames_processed: number;
   readonly frames_out: number;
+  readonly frames_consumed: number;
   readonly frames_dropped: CountsByName;
   readonly frames_overlaid: number;
   readonly audio_packets_in: number;
+  readonly audio_packets_done: number;
   readonly audio_packets_out: number;
   readonly audio_packets_dropped: number;
   readonly segments_in: number;
@@ -75,9 +77,11 @@ export const NO_COUNTS: StreamCounts = Object.freeze({
   frames_in: 0,
   frames_processed: 0,
   frames_out: 0,
+  frames_consumed: 0,
   frames_dropped: NO_DROPS,
   frames_overlaid: 0,
   audio_packets_in: 0,
+  audio_packets_done: 0,
   audio_packets_out: 0,
   audio_packets_dropped: 0,
   segments_in: 0,
@@ -101,9 +105,11 @@ export function countsOf(metrics: SessionMetrics, details: SessionDetails): Stre
     frames_in: metrics.frames_in,
     frames_processed: metrics.frames_processed,
     frames_out: metrics.frames_out,
+    frames_consumed: metrics.frames_consumed,
     frames_dropped: { ...metrics.frames_dropped_by_reason },
     frames_overlaid: metrics.frames_overlaid,
     audio_packets_in: metrics.audio_packets_in,
+    audio_packets_done: metrics.audio_packets_done,
     audio_packets_out: metrics.audio_packets_out,
     audio_packets_dropped: metrics.audio_packets_dropped,
     segments_in: details.segments_in,
@@ -128,9 +134,11 @@ export function addCounts(one: StreamCounts, other: StreamCounts): StreamCounts 
     frames_in: one.frames_in + other.frames_in,
     frames_processed: one.frames_processed + other.frames_processed,
     frames_out: one.frames_out + other.frames_out,
+    frames_consumed: one.frames_consumed + other.frames_consumed,
     frames_dropped: addByName(one.frames_dropped, other.frames_dropped),
     frames_overlaid: one.frames_overlaid + other.frames_overlaid,
     audio_packets_in: one.audio_packets_in + other.audio_packets_in,
+    audio_packets_done: one.audio_packets_done + other.audio_packets_done,
     audio_packets_out: one.audio_packets_out + other.audio_packets_out,
     audio_packets_dropped: one.audio_packets_dropped + other.audio_packets_dropped,
     segments_in: one.segments_in + other.segments_in,

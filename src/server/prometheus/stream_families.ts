@@ -27,6 +27,11 @@ const STREAM_COUNTERS: readonly Family[] = [
     read: (counts) => counts.frames_out,
   }),
   streamCounter({
+    stem: "frames_consumed",
+    help: "Video frames that ended with their processing, for want of an output",
+    read: (counts) => counts.frames_consumed,
+  }),
+  streamCounter({
     stem: "frames_dropped",
     help: "Video frames that were not written, by why",
     label: "reason",
@@ -41,6 +46,12 @@ const STREAM_COUNTERS: readonly Family[] = [
     stem: "audio_packets_in",
     help: "Audio packets that arrived",
     read: (counts) => counts.audio_packets_in,
+  }),
+  streamCounter({
+    stem: "audio_packets_done",
+    help:
+      "Audio packets of the input that were written, or processed where nothing is to be written",
+    read: (counts) => counts.audio_packets_done,
   }),
   streamCounter({
     stem: "audio_packets_out",

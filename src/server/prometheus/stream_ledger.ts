@@ -46,7 +46,13 @@ export interface LedgerFigures {
 /** Counts streams. Its figures never fall. */
 export class StreamLedger {
   #started = 0;
-  #ended: CountsByName = { "input-ended": 0, stopped: 0, "output-closed": 0, failed: 0 };
+  #ended: CountsByName = {
+    "input-ended": 0,
+    stopped: 0,
+    "output-closed": 0,
+    "channel-closed": 0,
+    failed: 0,
+  };
   #rejected: CountsByName = {
     loading: 0,
     failed: 0,

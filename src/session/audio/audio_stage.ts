@@ -21,6 +21,8 @@ export interface AudioStageOptions {
   /** Resolves once the processor may have sound; to false when it never gets any. */
   readonly ready: Promise<boolean>;
   readonly live: boolean;
+  /** Whether what is emitted is written; otherwise sound ends with its processing. */
+  readonly hasOutput: boolean;
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;
@@ -72,7 +74,8 @@ export class AudioStage implements AsyncDisposable {
 
   /** Takes the next packet of the input. */
   async write(packet: Packet): Promise<void> {
-    await this.#path?.write(packet);
+    if (this.#path !== undefined) return await this.#path.write(packet);
+    this.#options.meters.audioDone(packet.ptsTicks); // nobody wants it
   }
 
   /** Takes sound that was never encoded. Resolves to whether `output` is another from now on. */
@@ -123,13 +126,15 @@ export class AudioStage implements AsyncDisposable {
   }
 
   async #process(frame: AudioFrame): Promise<readonly AudioFrame[]> {
-    const { guard, onError, meters } = this.#options;
+    const { guard, onError, meters, hasOutput } = this.#options;
     if (!this.#isReady && !await this.#waitForProcessor()) {
       meters.audioLost();
       return [];
     }
     try {
-      return await guard.processAudio(frame);
+      const processed = await guard.processAudio(frame);
+      if (processed.length === 0 || !hasOutput) meters.audioDone(frame.timestamp);
+      return processed;
     } catch (error) {
       const policy = guard.processor.onError;
       if (policy === "stop") throw error;

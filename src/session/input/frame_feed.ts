@@ -22,7 +22,7 @@ export class FrameFeed implements AsyncIterable<InputEvent>, Disposable {
   });
 
   /**
-   * Gives a frame, which stays the caller's. Resolves once there is room for the next: to false when the
+   * Gives a copy of a frame, which stays the caller's. Resolves once there is room for the next: to false when the
    * stream takes none any more. Rejects with a `TypeError` for a closed frame.
    */
   async send(frame: VideoFrame | AudioFrame): Promise<boolean> {
@@ -50,13 +50,15 @@ export class FrameFeed implements AsyncIterable<InputEvent>, Disposable {
   }
 }
 
-/** Everything in a session counts in 90 kHz. */
+/** A copy, which the caller's next picture does not change. Everything in a session counts in 90 kHz. */
 function atMpegTime(frame: VideoFrame): VideoFrame {
-  return frame.share(rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE), MPEG_TIME_BASE);
+  using copy = frame.clone();
+  return copy.share(rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE), MPEG_TIME_BASE);
 }
 
 function audioAtMpegTime(frame: AudioFrame): AudioFrame {
-  const { samples, sampleRate, timestamp, timeBase, metadata } = frame;
+  const { sampleRate, timestamp, timeBase, metadata } = frame;
+  const samples = frame.samples.map((channel) => channel.slice());
   const ptsTicks = rescaleTicks(timestamp, timeBase, MPEG_TIME_BASE);
   return new AudioFrame({ samples, sampleRate, ptsTicks, timeBase: MPEG_TIME_BASE, metadata });
 }

@@ -5,7 +5,7 @@
  */
 
 import { MediaError, MPEG_TIME_BASE } from "../../base/mod.ts";
-import { type AudioFrame, VideoFrame } from "../../frames/mod.ts";
+import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
 import { type DecodedVideo, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
 import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
@@ -137,13 +137,13 @@ export class MediaInput implements AsyncDisposable {
       case "packet":
         sync.noteInput(event.stream, event.packet.ptsTicks);
         if (event.stream === "video") return await this.#takeVideo(event.packet);
-        meters.audioArrived();
+        meters.audioArrived(event.packet.ptsTicks);
         return await handlers.onAudio(event.packet);
       case "video-frame":
         return await this.#takeFrame(event.frame);
       case "audio-frame":
         sync.noteInput("audio", event.frame.timestamp);
-        meters.audioArrived();
+        meters.audioArrived(event.frame.timestamp);
         return await handlers.onAudioFrame?.(event.frame);
     }
   }
@@ -223,7 +223,7 @@ export class MediaInput implements AsyncDisposable {
       });
     }
     this.#lastFrameTicks = timestamp;
-    await handlers.onVideo(await inFormat(frame, pixelFormat));
+    await handlers.onVideo(await inFormat(frame, { pixelFormat, size: this.#scale }));
   }
 
   async #takeVideo(packet: Packet): Promise<void> {
@@ -261,12 +261,20 @@ export class MediaInput implements AsyncDisposable {
   }
 }
 
-/** The frame in the layout that the processor takes, in CPU memory. */
-async function inFormat(frame: VideoFrame, pixelFormat: PixelFormat): Promise<VideoFrame> {
+/** The frame in the size and layout that the processor takes, in CPU memory. */
+async function inFormat(
+  frame: VideoFrame,
+  wanted: { readonly pixelFormat: PixelFormat; readonly size: PictureSize | undefined },
+): Promise<VideoFrame> {
+  const { pixelFormat, size = frame } = wanted;
   if (frame.location === "gpu") await frame.to("cpu");
-  if (frame.pixelFormat === pixelFormat) return frame;
+  const isItsSize = frame.width === size.width && frame.height === size.height;
+  if (isItsSize && frame.pixelFormat === pixelFormat) return frame;
   using other = frame;
-  return other.convert(pixelFormat);
+  if (isItsSize) return other.convert(pixelFormat);
+  const { width, height } = size;
+  using scaled = other.replaceData(scalePicture(other, { width, height, fit: "cover" }));
+  return scaled.convert(pixelFormat);
 }
 
 function toFrame(decoded: DecodedVideo): VideoFrame {

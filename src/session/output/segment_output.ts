@@ -238,7 +238,7 @@ export class SegmentOutput implements AsyncDisposable {
     const { meters } = this.#options;
     meters.bytesWritten(byteCount);
     if (packet.kind === "video") meters.frameWritten(packet.ptsTicks);
-    else meters.audioWritten();
+    else meters.audioWritten(packet.ptsTicks);
   }
 
   #countLost(packet: Packet): void {

@@ -24,6 +24,9 @@ const NO_CHANNELS: ChannelFigures = Object.freeze({
   control_messages: 0,
 });
 
+/** Audio packets whose times are kept while they are on their way; the oldest make room. */
+const MAX_TRACKED_PACKETS = 4_096;
+
 /** When a frame reached each point of its way, in milliseconds of `performance.now()`. */
 interface FrameTimes {
   readonly arrived: number;
@@ -49,6 +52,8 @@ export class StreamMeters {
   readonly #histograms = ofEachStage(() => new LatencyHistogram());
   readonly #errorsByStage = new Map<Stage, number>();
   readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
+  /** Presentation times, in the order of arrival. */
+  readonly #audioWaiting: number[] = [];
   #firstOutputMs: number | undefined;
 
   /** Told how long each stage of a written frame took. */
@@ -60,6 +65,8 @@ export class StreamMeters {
   framesProcessed = 0;
   /** Frames that were written. */
   framesOut = 0;
+  /** Frames that were processed and go nowhere. */
+  framesConsumed = 0;
   /** Frames that the loading overlay took the place of. */
   framesOverlaid = 0;
   /** Whether the loading overlay is shown. */
@@ -68,8 +75,8 @@ export class StreamMeters {
   errors = 0;
   /** What was read of the input channel. */
   readonly input: InputCounts = { segments: 0, bytes: 0 };
-  /** Audio packets that arrived, and those that were written. */
-  readonly audio = { in: 0, out: 0 };
+  /** Audio packets that arrived, those of them that the stream is through with, and those written. */
+  readonly audio = { in: 0, done: 0, out: 0 };
   /** Input segments that were missing in the sequence. */
   segmentsSkipped = 0;
   /** Segments that were begun at the output. */
@@ -115,6 +122,10 @@ export class StreamMeters {
   frameWritten(ptsTicks: number): void {
     this.framesOut++;
     this.#rates.videoOut.mark();
+    this.#timeFrame(ptsTicks);
+  }
+
+  #timeFrame(ptsTicks: number): void {
     const times = this.#frames.get(ptsTicks);
     if (times === undefined) return;
     this.#frames.delete(ptsTicks);
@@ -162,15 +173,35 @@ export class StreamMeters {
   }
 
   /** Counts an audio packet that arrived. */
-  audioArrived(): void {
+  audioArrived(ptsTicks: number): void {
     this.audio.in++;
     this.#rates.audioIn.mark();
+    const waiting = this.#audioWaiting;
+    if (ptsTicks < (waiting.at(-1) ?? -Infinity)) waiting.length = 0; // times begin anew
+    if (waiting.length >= MAX_TRACKED_PACKETS) waiting.shift();
+    waiting.push(ptsTicks);
   }
 
   /** Counts an audio packet that was written. */
-  audioWritten(): void {
+  audioWritten(ptsTicks: number): void {
     this.audio.out++;
     this.#rates.audioOut.mark();
+    this.audioDone(ptsTicks);
+  }
+
+  /** The stream is through with the sound up to a time: it was written, or needs not to be. */
+  audioDone(ptsTicks: number): void {
+    const waiting = this.#audioWaiting;
+    const first = waiting.findIndex((time) => time > ptsTicks);
+    const count = first < 0 ? waiting.length : first;
+    waiting.splice(0, count);
+    this.audio.done += count;
+  }
+
+  /** Notes that a frame was processed that goes nowhere, and closes its account. */
+  frameConsumed(ptsTicks: number): void {
+    this.framesConsumed++;
+    this.#timeFrame(ptsTicks);
   }
 
   /** Counts bytes written to the output. */
@@ -181,7 +212,8 @@ export class StreamMeters {
 
   /** The stream is over: frames that neither left nor were counted as dropped were on their way. */
   closeAccounts(): void {
-    this.framesDropped("stop", this.framesIn - this.framesOut - this.totalDropped);
+    const left = this.framesOut + this.framesConsumed;
+    this.framesDropped("stop", this.framesIn - left - this.totalDropped);
   }
 
   /** The figures now; `processor` is what its `getMetrics()` returned. */
@@ -210,12 +242,14 @@ export class StreamMeters {
       frames_in: this.framesIn,
       frames_processed: this.framesProcessed,
       frames_out: this.framesOut,
+      frames_consumed: this.framesConsumed,
       frames_overlaid: this.framesOverlaid,
       loading: this.loading,
       frames_dropped: this.totalDropped,
       frames_dropped_by_reason: Object.fromEntries(this.#dropped),
       audio_packets_dropped: sync + codec + output,
       audio_packets_in: this.audio.in,
+      audio_packets_done: this.audio.done,
       audio_packets_out: this.audio.out,
       ...channels,
       error_count: this.errors,

@@ -96,9 +96,10 @@ export class FrameEmitter {
   }
 
   async #encode(frame: VideoFrame, input: VideoFrame): Promise<void> {
+    if (this.output === undefined) return this.#options.meters.frameConsumed(input.timestamp);
     const { width, height } = this.keepInputSize ? input : frame;
     this.#outputSize = { width, height };
-    await this.output?.write(frame, this.keepInputSize ? { width, height } : undefined);
+    await this.output.write(frame, this.keepInputSize ? { width, height } : undefined);
   }
 }
 
