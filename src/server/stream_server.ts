@@ -106,7 +106,7 @@ export class StreamServer implements AsyncDisposable {
 
   /**
    * Publishes a line on the data channel of a stream; the id may be left out while there is just one.
-   * Throws a `RangeError` when it names no active stream.
+   * Throws a `RangeError` when it names no active stream, and a `TypeError` for what is not a string.
    */
   sendData(text: string, streamId?: string): void {
     this.#stream(streamId).sendData(text);

@@ -9,7 +9,13 @@ export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
 export { runningFfmpegPids } from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
 export * from "./telemetry/latency_histograms.ts";
-export type { LoadingUpdate, OverlayMode, OverlayOptions } from "./video/loading_overlay.ts";
+export { checkDataText } from "./channels/data_channel.ts";
+export {
+  checkLoadingUpdate,
+  type LoadingUpdate,
+  type OverlayMode,
+  type OverlayOptions,
+} from "./video/loading_overlay.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
 export * from "./session.ts";

@@ -97,6 +97,7 @@ export class Pipeline implements AsyncDisposable {
       outputCodec: options.audioCodec,
       ready: options.ready,
       live,
+      hasOutput: options.sink !== undefined,
       emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
       onError: options.onError,
       signal: this.#abort.signal,
@@ -144,11 +145,6 @@ export class Pipeline implements AsyncDisposable {
   /** Size of the last picture that went out, in pixels. */
   get outputSize(): PictureSize | undefined {
     return this.#emitter.outputSize;
-  }
-
-  /** Throws a `ConfigError` for changed parameters that {@linkcode applyParams} could not apply. */
-  checkParams(params: StreamParams): void {
-    requestedSize(params);
   }
 
   /**

@@ -11,6 +11,7 @@ import { ProcessorGuard } from "../processor/mod.ts";
 import type { LoadingUpdate } from "./video/loading_overlay.ts";
 import { Pipeline } from "./pipeline.ts";
 import { SessionChannels } from "./channels/session_channels.ts";
+import { watchSink } from "./channels/watch_sink.ts";
 import { SessionInput } from "./input/session_input.ts";
 import { StreamMeters } from "./telemetry/stream_meters.ts";
 import { StreamSettings } from "./stream_settings.ts";
@@ -28,6 +29,9 @@ import type {
 
 /** Errors of one stage are logged once in this time; all are counted. */
 const ERROR_LOG_INTERVAL_MS = 2_000;
+
+/** A stop has ten seconds in all: what a processor may take of them to end its stream. */
+const STOP_CALL_TIMEOUT_MS = 3_000;
 
 /**
  * A stream on its way through a processor. Create it, {@linkcode start} it, and await
@@ -55,7 +59,8 @@ export class Session implements AsyncDisposable {
   #state: SessionState = "starting";
   #isReady = false;
   #isProcessorStarted = false;
-  readonly #processorStarted = Promise.withResolvers<void>();
+  /** Settles when the last update has had its turn. */
+  #updates: Promise<void> = Promise.resolve();
   #requestedEnd: SessionEnd | undefined;
   #forceTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -108,29 +113,35 @@ export class Session implements AsyncDisposable {
     }
     this.#within(() => this.#channels.start());
     this.#setState("running");
-    this.#processorStarted.promise.catch(() => {}); // for those who wait for it
+    const { sink } = this.#options;
+    if (this.#input.isFed && sink !== undefined) {
+      watchSink(sink, (error) => this.#outputClosed(error));
+    }
     void this.#within(() => this.#run());
   }
 
   /**
    * Changes parameters: they are merged into those before and given to the processor. A changed
    * `max_framerate` or `detect_out_resolution` takes effect with the next frame, a changed size with the
-   * next keyframe of the input. Updates never run beside each other. Rejects with a `ConfigError` for a
-   * size that cannot be and for what the processor's schema refuses, with a `ProcessorError` when the
-   * processor refuses them itself; then nothing has changed.
+   * next keyframe of the input. Updates are applied one at a time, in the order of the calls; those that
+   * come before the processor is ready for the stream take effect at once, and reach it with its start.
+   * Rejects with a `ConfigError` for values that cannot be and for what the processor's schema refuses,
+   * with a `ProcessorError` when the processor refuses them itself, or the stream has ended; then nothing
+   * has changed.
    */
-  async updateParams(params: StreamParams): Promise<void> {
+  updateParams(params: StreamParams): Promise<void> {
+    const update = this.#updates.then(() => this.#applyParams(params));
+    this.#updates = update.catch(() => {}); // its caller's
+    return update;
+  }
+
+  async #applyParams(params: StreamParams): Promise<void> {
     if (this.#state === "stopping" || this.#state === "ended") {
       const found = `it is ${this.#state}; start another`;
       throw new ProcessorError("PROCESSOR_PARAMS", `Cannot update stream ${this.id}: ${found}`);
     }
-    this.#pipeline.checkParams(params);
     const { changed, commit } = this.#settings.prepare(params);
-    // Nothing reaches a processor before its start, which gives it what there is by then.
-    if (this.#state !== "starting") {
-      await this.#processorStarted.promise;
-      await this.#within(() => this.#guard.updateParams(changed));
-    }
+    if (this.#isProcessorStarted) await this.#within(() => this.#guard.updateParams(changed));
     commit();
     this.#pipeline.applyParams(params);
     this.#emit({ type: "params-updated", params: this.params });
@@ -138,7 +149,7 @@ export class Session implements AsyncDisposable {
 
   /**
    * Publishes one JSON value, or another text, as a line of the data channel. It never waits; what
-   * cannot be published is dropped and counted.
+   * cannot be published is dropped and counted. Throws a `TypeError` for what is not a string.
    */
   sendData(text: string): void {
     this.#channels.sendData(text);
@@ -162,7 +173,7 @@ export class Session implements AsyncDisposable {
 
   /**
    * Gives a frame to a stream that has no input: it goes through the processor as if it had been read.
-   * It stays the caller's. Times must grow. Resolves once there is room for the next; to false when the
+   * It is copied, and stays the caller's. Times must grow. Resolves once there is room for the next; to false when the
    * stream takes none any more. Rejects with a `TypeError` for a closed frame, or a stream with an input.
    */
   async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
@@ -219,6 +230,9 @@ export class Session implements AsyncDisposable {
       dimensions: () => this.#pipeline.outputSize,
       onControl: async (message) => await this.updateParams(parseControl(message)),
       onError: (error, stage) => this.#reportError(error, stage),
+      onGone: this.#input.isFed
+        ? (channel) => this.#requestEnd({ reason: "channel-closed", channel })
+        : undefined,
     });
   }
 
@@ -293,18 +307,15 @@ export class Session implements AsyncDisposable {
     if (processorReady !== undefined) await processorReady;
     if (this.#requestedEnd !== undefined) return; // the processor may have another stream by now
     this.#isProcessorStarted = true;
-    this.#processorStarted.resolve();
     await this.#guard.startStream(this.params);
     this.#isReady = true;
   }
 
   async #stopProcessor(): Promise<void> {
-    if (!this.#isProcessorStarted) {
-      const message = `Cannot update stream ${this.id}: it ended before its processor was ready`;
-      return this.#processorStarted.reject(new ProcessorError("PROCESSOR_PARAMS", message));
-    }
+    if (!this.#isProcessorStarted) return;
+    const isHurried = this.#requestedEnd?.reason === "stopped";
     try {
-      await this.#guard.stopStream();
+      await this.#guard.stopStream(isHurried ? STOP_CALL_TIMEOUT_MS : Infinity);
     } catch (error) {
       this.#reportError(asError(error), "process");
     }

@@ -7,6 +7,7 @@
 import { ConfigError } from "../base/mod.ts";
 import type { ParamsSchema } from "../processor/mod.ts";
 import type { StreamParams } from "./types.ts";
+import { requestedSize } from "./video/stream_size.ts";
 
 /** Parameters that the session itself understands: no processor's schema is asked about them. */
 const STREAM_KEYS: ReadonlySet<string> = new Set([
@@ -38,6 +39,7 @@ export class StreamSettings {
    */
   constructor(schema: ParamsSchema | undefined, params: StreamParams) {
     this.#schema = schema;
+    checkStreamParams(params);
     this.#given = params;
     this.#values = this.#check(params);
   }
@@ -47,8 +49,12 @@ export class StreamSettings {
     return this.#values;
   }
 
-  /** Checks an update; nothing changes before its `commit`. Throws as the constructor does. */
+  /**
+   * Checks an update; nothing changes before its `commit`, and none may be prepared before that. Throws
+   * as the constructor does.
+   */
   prepare(update: StreamParams): ParamsUpdate {
+    checkStreamParams(update);
     const checked = this.#check({ ...this.#given, ...update });
     const changed = Object.fromEntries(
       Object.keys(update).filter((name) => Object.hasOwn(checked, name))
@@ -57,7 +63,6 @@ export class StreamSettings {
     return {
       changed,
       commit: () => {
-        // Another update may have been accepted while this one waited for its turn.
         this.#given = { ...this.#given, ...update };
         this.#values = { ...this.#values, ...changed };
       },
@@ -79,4 +84,27 @@ export class StreamSettings {
       { context: { fields: result.error.issues.map(({ path }) => path.join(".")) } },
     );
   }
+}
+
+/** Throws a `ConfigError` for values that the session could not apply. */
+function checkStreamParams(params: StreamParams): void {
+  requestedSize(params);
+  const { max_framerate } = params;
+  const isRate = typeof max_framerate === "number" && max_framerate > 0;
+  if (max_framerate !== undefined && !isRate) {
+    throw unusable("max_framerate", max_framerate, "a number above zero");
+  }
+  for (const name of ["detect_out_resolution", "show_loading"]) {
+    const value = params[name];
+    if (value === undefined || typeof value === "boolean") continue;
+    throw unusable(name, value, "true or false");
+  }
+}
+
+function unusable(name: string, value: unknown, wanted: string): ConfigError {
+  return new ConfigError(
+    "CONFIG_INVALID",
+    `Cannot use ${name} ${value}: it must be ${wanted}`,
+    { context: { fields: [name] } },
+  );
 }

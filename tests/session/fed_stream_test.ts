@@ -5,6 +5,7 @@ import { AudioFrame, frameCounts, VideoFrame } from "../../src/frames/mod.ts";
 import { defineProcessor } from "../../src/processor/mod.ts";
 import { Session } from "../../src/session/mod.ts";
 import { decodeVideo, meanLuma } from "../e2e/decoding.ts";
+import { probeStreams } from "../e2e/ffmpeg.ts";
 import { demux, joined, testClip } from "./clips.ts";
 import { MemorySink } from "./in_memory.ts";
 import { Rig } from "./rig.ts";
@@ -93,6 +94,64 @@ Deno.test("sound of the application goes out beside its pictures", async () => {
   assert.equal(session.metrics().audio_packets_out, audio.length);
 });
 
+Deno.test("a frame is copied: what its owner and the processor do to theirs stays theirs", async () => {
+  const brighter = defineProcessor({
+    video(frame) {
+      const luma = frame.data.subarray(0, frame.width * frame.height);
+      luma.forEach((value, i) => luma[i] = value + 20);
+      return frame;
+    },
+    audio(frame) {
+      for (const samples of frame.samples) samples.fill(0);
+      return frame;
+    },
+  });
+  const { session, sink } = fedSession({ processor: brighter() });
+  using frame = frameAt(0, 50);
+  const tone = toneAt(0);
+  const sound = tone.samples[0]!.slice();
+  for (let i = 0; i < 6; i++) {
+    using again = frame.share(i * 40);
+    await session.sendFrame(again);
+  }
+  await session.sendFrame(tone);
+  await until(() => session.metrics().frames_processed === 6, "all frames");
+  await session.stop();
+  assert.ok(frame.data.subarray(0, 64 * 48).every((value) => value === 50));
+  assert.deepEqual(tone.samples[0], sound);
+  for (const { picture } of await decodeVideo(joined(sink.whole))) {
+    const luma = meanLuma(picture, { x: 0, y: 0, width: 64, height: 48 });
+    assert.ok(Math.abs(luma - 70) < 4, `luma ${luma}`);
+  }
+});
+
+Deno.test("width and height scale the frames of the application, too", async () => {
+  const sizes = new Set<string>();
+  const { session, sink } = fedSession({
+    params: { width: 32, height: 32 },
+    processor: defineProcessor({
+      video(frame) {
+        sizes.add(`${frame.width}x${frame.height}`);
+        return frame;
+      },
+    })(),
+  });
+  for (let i = 0; i < 10; i++) {
+    if (i === 5) await session.updateParams({ width: 48, height: 64 });
+    using frame = frameAt(i * 40, 120);
+    await session.sendFrame(frame);
+    await until(() => session.metrics().frames_processed === i + 1, "the frame");
+  }
+  await session.stop();
+  assert.deepEqual([...sizes], ["32x32", "48x64"]);
+  assert.equal(session.metrics().frames_out, 10);
+  const shapes = await Promise.all([sink.whole[0], sink.whole.at(-1)].map(async (segment) => {
+    const [video] = await probeStreams(segment!);
+    return `${video!["width"]}x${video!["height"]}`;
+  }));
+  assert.deepEqual(shapes, ["32x32", "48x64"]);
+});
+
 Deno.test("a frame that goes back in time is dropped and counted", async () => {
   const { session } = fedSession();
   for (const ms of [0, 40, 40, 20, 80]) {
@@ -155,4 +214,14 @@ Deno.test("a stream without an output still processes frames and sends data", as
   const lines = new TextDecoder().decode(joined(data.whole)).trim().split("\n");
   assert.deepEqual(lines.map((line) => JSON.parse(line).at), clip.videoTicks);
   await rig.session.stop();
+});
+
+Deno.test("data that is no text is refused, and says what to give", async () => {
+  const { session } = fedSession();
+  const send = session.sendData.bind(session) as (value: unknown) => void;
+  for (const value of [undefined, { a: 1 }, 5]) {
+    assert.throws(() => send(value), { name: "TypeError", message: /JSON\.stringify/ });
+  }
+  assert.equal(session.metrics().data_lines_dropped, 0);
+  await session.stop();
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { z } from "zod";
 import type { VideoFrame } from "../../src/frames/mod.ts";
 import { FrameProcessor, type ProcessorParams } from "../../src/processor/mod.ts";
 import { movedClip, testClip } from "./clips.ts";
@@ -100,4 +101,59 @@ Deno.test("concurrent updates of different parameters are all kept", async () =>
   assert.deepEqual(rig.session.params, { a: 1, b: 2 });
   await rig.session.stop();
   await rig.ended();
+});
+
+Deno.test("a value that cannot be leaves everything as it was, processor and stream alike", async () => {
+  const processor = new Picky();
+  const rig = new Rig({ processor });
+  rig.session.start();
+  const bad: readonly [string, unknown, RegExp][] = [
+    ["max_framerate", 0, /Cannot use max_framerate 0: it must be a number above zero/],
+    ["max_framerate", "fast", /max_framerate fast/],
+    ["show_loading", "yes", /Cannot use show_loading yes: it must be true or false/],
+    ["detect_out_resolution", 1, /detect_out_resolution 1/],
+    ["width", 64, /a width without a height/],
+  ];
+  for (const [name, value, message] of bad) {
+    await assert.rejects(rig.session.updateParams({ strength: 3, [name]: value }), {
+      name: "ConfigError",
+      message,
+    });
+    assert.throws(() => new Rig({ params: { [name]: value } }), { name: "ConfigError", message });
+  }
+  assert.deepEqual(processor.updates, []);
+  assert.deepEqual(rig.session.params, {});
+  await rig.session.stop();
+  await rig.ended();
+});
+
+Deno.test("an update is checked against those that were called before it", async () => {
+  class Ranged extends FrameProcessor {
+    override readonly paramsSchema = z.object({ low: z.number(), high: z.number() })
+      .refine(({ low, high }) => low < high, "low must be below high");
+    override async updateParams(): Promise<void> {
+      await delay(2);
+    }
+  }
+  const rig = new Rig({ processor: new Ranged(), params: { low: 0, high: 10 } });
+  rig.session.start();
+  const raised = rig.session.updateParams({ low: 8 });
+  await assert.rejects(rig.session.updateParams({ high: 5 }), /low must be below high/);
+  await raised;
+  assert.deepEqual(rig.session.params, { low: 8, high: 10 });
+  await rig.session.stop();
+  await rig.ended();
+});
+
+Deno.test("an update of a stream that has ended is refused, and reaches no processor", async () => {
+  const processor = new Picky();
+  const rig = new Rig({ processor });
+  rig.session.start();
+  await rig.session.stop();
+  await rig.ended();
+  await assert.rejects(rig.session.updateParams({ strength: 1 }), {
+    name: "ProcessorError",
+    message: "Cannot update stream test: it is ended; start another",
+  });
+  assert.deepEqual(processor.updates, []);
 });

@@ -12,6 +12,8 @@ const log = roomLogger("session");
 
 /** Largest message; a longer one is skipped. */
 const MAX_MESSAGE_BYTES = 1 << 20;
+/** Messages that may wait for those before them to be applied. */
+const MAX_UNAPPLIED = 100;
 /** Waits between attempts: doubled each time, up to the longest. */
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
@@ -20,15 +22,20 @@ const LONGEST_RETRY_MS = 10_000;
 export interface ControlChannelOptions {
   /** Opens the channel, at an index where it was read before; called again when it has failed. */
   readonly open: (start: number | undefined) => SegmentSource;
-  /** Takes a message, one at a time; a rejection is logged and counted. */
+  /** Applies a message, after those before it; nothing waits for it. A rejection is an error. */
   readonly onMessage: (message: unknown) => Promise<void>;
-  /** Takes what cannot be used. */
+  /** Takes what cannot be used, and what was missed. */
   readonly onError: (error: Error) => void;
+  /** Called once when the channel has ended, or was not there. */
+  readonly onEnd?: () => void;
   /** First wait between attempts, in milliseconds. @default 500 */
   readonly retryMs?: number;
 }
 
-/** Reads messages until the channel or the stream ends. Its end is not the stream's. */
+/**
+ * Reads messages until the channel or the stream ends. The server keeps only the newest segments: reading
+ * never waits for a message to be applied.
+ */
 export class ControlChannel implements AsyncDisposable {
   readonly #options: ControlChannelOptions;
   readonly #stop = new AbortController();
@@ -36,6 +43,7 @@ export class ControlChannel implements AsyncDisposable {
   #source: SegmentSource | undefined;
   #nextSeq: number | undefined;
   #received = 0;
+  #unapplied = 0;
 
   /** Begins to read. */
   constructor(options: ControlChannelOptions) {
@@ -66,6 +74,7 @@ export class ControlChannel implements AsyncDisposable {
           failures = 0;
           await this.#take(segment);
         }
+        if (!signal.aborted) this.#options.onEnd?.();
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -79,6 +88,9 @@ export class ControlChannel implements AsyncDisposable {
 
   async #take(segment: InputSegment): Promise<void> {
     this.#nextSeq = segment.seq + 1;
+    if (segment.skipped > 0) {
+      this.#report(new Error(`Missed ${segment.skipped} control messages before ${segment.seq}`));
+    }
     let message: unknown;
     try {
       const text = await readText(segment);
@@ -93,14 +105,24 @@ export class ControlChannel implements AsyncDisposable {
     }
     if (isKeepAlive(message)) return;
     this.#received++;
+    if (this.#unapplied < MAX_UNAPPLIED) return void this.#apply(message);
+    const found = `${MAX_UNAPPLIED} before it wait to be applied`;
+    this.#report(new Error(`Cannot use control message ${segment.seq}: ${found}`));
+  }
+
+  async #apply(message: unknown): Promise<void> {
+    this.#unapplied++;
     try {
       await this.#options.onMessage(message);
     } catch (error) {
       this.#report(error);
+    } finally {
+      this.#unapplied--;
     }
   }
 
   #report(thrown: unknown): void {
+    if (this.#stop.signal.aborted) return; // refused because the stream has ended
     const error = thrown instanceof Error ? thrown : new Error(describeError(thrown));
     log.debug("Control channel: {reason}", { reason: error.message });
     this.#options.onError(error);

@@ -60,8 +60,9 @@ export class DataChannel implements AsyncDisposable {
   }
 
   /**
-   * Queues one value: JSON, or any other text. A text of several lines becomes one: JSON by being
-   * written anew, anything else as a JSON string. One that is longer than 64 KiB is dropped and counted.
+   * Queues one value: JSON, or any other text. A text of several lines becomes one: JSON keeps its
+   * numbers as they are written, anything else becomes a JSON string. One that is longer than 64 KiB is
+   * dropped and counted.
    */
   send(text: string): void {
     const line = new TextEncoder().encode(`${oneLine(text)}\n`);
@@ -80,11 +81,21 @@ export class DataChannel implements AsyncDisposable {
   }
 }
 
+/** Throws a `TypeError` for what is not a string: it may come from JavaScript. */
+export function checkDataText(text: unknown): asserts text is string {
+  if (typeof text === "string") return;
+  throw new TypeError(
+    `Cannot publish data of type ${typeof text}: give a string, such as JSON.stringify(value)`,
+  );
+}
+
 function oneLine(text: string): string {
   if (!/[\r\n]/.test(text)) return text;
   try {
-    return JSON.stringify(JSON.parse(text));
+    JSON.parse(text);
   } catch {
     return JSON.stringify(text); // not JSON: as a value that is
   }
+  // In JSON line breaks are only between values. Written anew, large numbers would lose digits.
+  return text.replaceAll(/[\r\n]+/g, " ");
 }

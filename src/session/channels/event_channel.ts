@@ -23,13 +23,15 @@ export interface StreamEvent {
 export interface SendEventOptions {
   /** @default "ai_stream_events" */
   readonly queue?: EventQueue;
-  /** Whether it counts against the limit of events per second. @default false */
-  readonly limited?: boolean;
+  /** Whose events a second it counts among. @default nobody's: it is never too many */
+  readonly limit?: "application" | "errors";
 }
 
-/** Events of processors and errors that may go out in a second, and at once after a silence. */
+/** Events of an application, and errors, that may go out in a second, and at once after a silence. */
 const EVENTS_PER_SECOND = 20;
 const BURST = 50;
+/** What a gateway acts on: only the stream itself says it. */
+const RESERVED_TYPES: ReadonlySet<string> = new Set(["status", "heartbeat", "stream_stopped"]);
 /** Readers take the first 32 KiB of a segment for all of it. */
 const MAX_EVENT_BYTES = 32_768;
 
@@ -47,15 +49,14 @@ export interface EventChannelOptions {
 export class EventChannel implements AsyncDisposable {
   readonly #publisher: QueuedPublisher;
   readonly #now: () => number;
-  #allowance = BURST;
-  #allowanceAtMs: number;
+  readonly #allowances: Readonly<Record<"application" | "errors", Allowance>>;
   #refused = 0;
 
   /** Begins to publish. */
   constructor({ sink, onError, now = Date.now }: EventChannelOptions) {
     this.#publisher = new QueuedPublisher({ sink, onError, perSegment: 1, intervalMs: 0 });
     this.#now = now;
-    this.#allowanceAtMs = now();
+    this.#allowances = { application: new Allowance(now), errors: new Allowance(now) };
   }
 
   /** Events that were published. */
@@ -70,8 +71,13 @@ export class EventChannel implements AsyncDisposable {
 
   /** Queues an event with the time of now. It never waits. Throws nothing: what is no JSON is dropped. */
   send(event: StreamEvent, options: SendEventOptions = {}): void {
-    const { queue = "ai_stream_events", limited = false } = options;
-    if (limited && !this.#takeAllowance()) return this.#refuse(event, "too many in a second");
+    const { queue = "ai_stream_events", limit } = options;
+    if (limit === "application" && RESERVED_TYPES.has(event.type)) {
+      return this.#refuse(event, "its type is the stream's own");
+    }
+    if (limit !== undefined && !this.#allowances[limit].take()) {
+      return this.#refuse(event, "too many in a second");
+    }
     let text: string;
     try {
       text = JSON.stringify({
@@ -91,16 +97,6 @@ export class EventChannel implements AsyncDisposable {
     await this.#publisher[Symbol.asyncDispose]();
   }
 
-  #takeAllowance(): boolean {
-    const now = this.#now();
-    const earned = Math.max(0, now - this.#allowanceAtMs) * EVENTS_PER_SECOND / 1_000;
-    this.#allowance = Math.min(BURST, this.#allowance + earned);
-    this.#allowanceAtMs = now;
-    if (this.#allowance < 1) return false;
-    this.#allowance--;
-    return true;
-  }
-
   #refuse({ type }: StreamEvent, reason: string): void {
     this.#refused++;
     if (this.#refused > 1) return;
@@ -108,5 +104,28 @@ export class EventChannel implements AsyncDisposable {
       type,
       reason,
     });
+  }
+}
+
+/** How many events may go out at a moment: it grows with time, up to a burst. */
+class Allowance {
+  readonly #now: () => number;
+  #left = BURST;
+  #atMs: number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#atMs = now();
+  }
+
+  /** Takes one, if there is one. */
+  take(): boolean {
+    const now = this.#now();
+    const earned = Math.max(0, now - this.#atMs) * EVENTS_PER_SECOND / 1_000;
+    this.#left = Math.min(BURST, this.#left + earned);
+    this.#atMs = now;
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
   }
 }

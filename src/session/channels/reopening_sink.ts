@@ -30,6 +30,7 @@ export interface ReopeningSinkOptions {
 export class ReopeningSink implements SegmentSink {
   readonly #options: ReopeningSinkOptions;
   readonly #stop = new AbortController();
+  readonly #gone = Promise.withResolvers<Error>();
   #inner: SegmentSink | undefined;
   #failures = 0;
 
@@ -38,15 +39,28 @@ export class ReopeningSink implements SegmentSink {
     this.#options = options;
   }
 
+  /** Resolves when the channel was ended by somebody else, or is not there. */
+  get gone(): Promise<Error> {
+    return this.#gone.promise;
+  }
+
+  /** Connects before the first segment; rejects as {@linkcode next} does. */
+  async open(): Promise<void> {
+    await this.#try((inner) => inner.open?.());
+  }
+
   /** Waits until the channel can be had; rejects once it is closed, gone, or disposed of. */
-  async next(): Promise<SegmentWriter> {
+  next(): Promise<SegmentWriter> {
+    return this.#try((inner) => inner.next());
+  }
+
+  async #try<T>(use: (inner: SegmentSink) => Promise<T> | T): Promise<T> {
     for (;;) {
       if (this.#stop.signal.aborted) throw closedError();
       try {
-        this.#inner ??= this.#options.open();
-        const writer = await this.#inner.next();
+        const found = await use(this.#inner ??= this.#openInner());
         this.#failures = 0;
-        return writer;
+        return found;
       } catch (error) {
         if (isGone(error) || this.#stop.signal.aborted) throw error;
         await this.#reopen(error);
@@ -64,6 +78,12 @@ export class ReopeningSink implements SegmentSink {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#inner?.[Symbol.asyncDispose]();
+  }
+
+  #openInner(): SegmentSink {
+    const inner = this.#options.open();
+    void inner.gone?.then((error) => this.#gone.resolve(error));
+    return inner;
   }
 
   async #reopen(thrown: unknown): Promise<void> {

@@ -6,10 +6,11 @@
 
 import { type SegmentSink, systemClock } from "../../trickle/mod.ts";
 import { ControlChannel } from "./control_channel.ts";
-import { DataChannel } from "./data_channel.ts";
+import { checkDataText, DataChannel } from "./data_channel.ts";
 import { EventChannel } from "./event_channel.ts";
-import type { ChannelFigures, SideChannels } from "./side_channels.ts";
+import type { ChannelFigures, SideChannel, SideChannels } from "./side_channels.ts";
 import { StreamReporter } from "./stream_reporter.ts";
+import { watchSink } from "./watch_sink.ts";
 import type { SessionEvent, SessionMetrics, Stage, StreamParams } from "../types.ts";
 
 /** What a {@linkcode SessionChannels} asks of its session. */
@@ -21,6 +22,8 @@ export interface SessionChannelsOptions extends SideChannels {
   /** Takes a message of the control channel. */
   readonly onControl: (message: unknown) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;
+  /** Hears when a channel was ended by somebody else, or is not there. @default nobody watches */
+  readonly onGone?: ((channel: SideChannel) => void) | undefined;
 }
 
 /** Publishes data and events, and reads control messages, from start to end of a session. */
@@ -41,8 +44,12 @@ export class SessionChannels implements AsyncDisposable {
 
   /** Opens the channels that the stream has. */
   start(): void {
-    const { data, events, control, onError, onControl } = this.#options;
+    const { data, events, control, onError, onControl, onGone } = this.#options;
     this.#isStarted = true;
+    if (onGone !== undefined) {
+      if (data !== undefined) watchSink(data, () => onGone("data"));
+      if (events !== undefined) watchSink(events, () => onGone("events"));
+    }
     if (data !== undefined) {
       this.#data = new DataChannel({ sink: data, onError: (error) => onError(error, "data") });
     }
@@ -52,6 +59,7 @@ export class SessionChannels implements AsyncDisposable {
         open: control,
         onMessage: onControl,
         onError: (error) => onError(error, "control"),
+        onEnd: () => onGone?.("control"),
       });
     }
   }
@@ -70,6 +78,7 @@ export class SessionChannels implements AsyncDisposable {
 
   /** Publishes a line, or drops and counts it. */
   sendData(text: string): void {
+    checkDataText(text);
     if (this.#data === undefined || this.#isOver) this.#linesWithoutChannel++;
     else this.#data.send(text);
   }

@@ -15,6 +15,9 @@ export interface StreamUrls {
   readonly data_url?: string | undefined;
 }
 
+/** A channel beside the media. */
+export type SideChannel = "data" | "events" | "control";
+
 /** The channels of a stream, each where the stream has one. */
 export interface SideChannels {
   /** Where lines go that the processor publishes. Owned by the session. @default dropped, counted */

@@ -15,11 +15,20 @@ import type {
   SessionEvent,
   SessionMetrics,
   SessionState,
+  Stage,
   StreamParams,
 } from "../types.ts";
 
 /** A gateway ends a stream that sent nothing for 30 s. */
 const REPORT_INTERVAL_MS = 10_000;
+/** Errors of these cost frames; those of the others are beside the media. */
+const FRAME_STAGES: ReadonlySet<Stage> = new Set([
+  "decode",
+  "queue",
+  "process",
+  "encode",
+  "output",
+]);
 /** How often the state is looked at. */
 const SAMPLE_INTERVAL_MS = 1_000;
 
@@ -80,7 +89,7 @@ export class StreamReporter implements Disposable {
       case "error":
         return this.#takeError(event.error, event.stage);
       case "application":
-        return channel.send(applicationEvent(event), { limited: true });
+        return channel.send(applicationEvent(event), { limit: "application" });
       case "ended":
         return this.#takeEnd(event.end);
       default: {
@@ -100,10 +109,10 @@ export class StreamReporter implements Disposable {
     if (state === "running" || state === "stopping") this.#sampleAndTell();
   }
 
-  #takeError(error: Error, stage: string): void {
+  #takeError(error: Error, stage: Stage): void {
     const message = withoutCredentials(error.message);
-    this.#tracker.noteError(message, this.#options.wallNow());
-    this.#options.channel.send({ type: "error", message, stage }, { limited: true });
+    this.#tracker.noteError(message, this.#options.wallNow(), FRAME_STAGES.has(stage));
+    this.#options.channel.send({ type: "error", message, stage }, { limit: "errors" });
     this.#sampleAndTell();
   }
 
@@ -112,7 +121,7 @@ export class StreamReporter implements Disposable {
     const { channel, wallNow } = this.#options;
     if (end.reason === "failed") {
       const message = withoutCredentials(describeError(end.error));
-      this.#tracker.noteError(message, wallNow());
+      this.#tracker.noteError(message, wallNow(), true);
       channel.send({ type: "error", message });
     }
     this.#sample();
@@ -143,10 +152,11 @@ export class StreamReporter implements Disposable {
     return this.#tracker.observe({
       nowMs: wallNow(),
       phase: this.#phase === "running" && isLoading() ? "loading" : this.#phase,
+      unit: hasVideo ? "video" : "audio",
       unitsIn: hasVideo ? figures.frames_in : figures.audio_packets_in,
       unitsDone: hasVideo
         ? figures.frames_processed + (dropped.processor ?? 0)
-        : figures.audio_packets_out,
+        : figures.audio_packets_done,
       unitsSkipped: dropped.rate ?? 0,
       restarts: figures.codec_restarts,
     });

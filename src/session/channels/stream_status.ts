@@ -27,7 +27,9 @@ export interface StatusSample {
   readonly nowMs: number;
   /** Where the session is. */
   readonly phase: "loading" | "running" | "ended" | "failed";
-  /** Frames of video, or packets of audio where there is none, that came in. */
+  /** What is counted: frames of video, or packets of audio while there is none. */
+  readonly unit: "video" | "audio";
+  /** How many came in. */
   readonly unitsIn: number;
   /** Of those, how many the processor is through with: what it drops on purpose is done, too. */
   readonly unitsDone: number;
@@ -71,10 +73,17 @@ export interface StreamStatusOptions {
 const WINDOW_MS = 5_000;
 /** Events have 32 KiB, and a character three bytes at most. */
 const MAX_PARAMS_CHARACTERS = 8_000;
+/** Samples are taken this far apart, or less. */
+const SAMPLE_MS = 1_000;
 /** Silence that is a fault. */
 const SILENCE_MS = 2_000;
-/** An input below this share of its best rate is slow. */
+/** A reader that joins gets what the server has kept at once: rates begin after that. */
+const JOIN_MS = 1_000;
+/** An input below this share of its usual rate is slow. */
 const SLOW_INPUT = 0.5;
+/** The usual rate is the median of so many windows, once there are enough: of the last five minutes. */
+const USUAL_WINDOWS = 60;
+const MIN_USUAL_WINDOWS = 3;
 /** An output below this share of the input falls behind. */
 const SLOW_OUTPUT = 0.8;
 /** Rates of less time than this are not judged. */
@@ -86,7 +95,9 @@ export class StreamStatusTracker {
   readonly #samples: StatusSample[] = [];
   #state: StreamHealth = "LOADING";
   #stateMs: number;
-  #bestRate = 0;
+  /** Rates of windows that do not overlap. */
+  #pastRates: number[] = [];
+  #pastUntilMs = -Infinity;
   #firstInputMs: number | undefined;
   #lastInputMs: number | null = null;
   #lastOutputMs: number | null = null;
@@ -95,6 +106,7 @@ export class StreamStatusTracker {
   #paramsMs: number | null = null;
   #error: string | null = null;
   #errorMs: number | null = null;
+  #frameErrorMs = -Infinity;
   #restartMs: number | null = null;
   #restartCause: string | null = null;
 
@@ -122,14 +134,16 @@ export class StreamStatusTracker {
     return this.#params;
   }
 
-  /** Notes an error of the stream. */
-  noteError(message: string, nowMs: number): void {
+  /** Notes an error of the stream, and whether it cost frames. */
+  noteError(message: string, nowMs: number, costsFrames: boolean): void {
     this.#error = message;
     this.#errorMs = nowMs;
+    if (costsFrames) this.#frameErrorMs = nowMs;
   }
 
   /** Takes a sample; tells whether the state changed with it. */
   observe(sample: StatusSample): boolean {
+    if (this.#samples.at(-1)?.unit !== sample.unit) this.#startOver();
     const last = this.#samples.at(-1);
     if (sample.unitsIn > (last?.unitsIn ?? 0)) {
       this.#lastInputMs = sample.nowMs;
@@ -142,6 +156,7 @@ export class StreamStatusTracker {
     }
     this.#samples.push(sample);
     while (sample.nowMs - this.#samples[0]!.nowMs > WINDOW_MS) this.#samples.shift();
+    this.#noteRate(sample.nowMs);
     const state = this.#judge(sample);
     if (state === this.#state) return false;
     this.#state = state;
@@ -174,6 +189,28 @@ export class StreamStatusTracker {
     };
   }
 
+  /** Counts of pictures and of sound cannot be compared. */
+  #startOver(): void {
+    this.#samples.length = 0;
+    this.#pastRates = [];
+    this.#pastUntilMs = -Infinity;
+    this.#firstInputMs = undefined;
+  }
+
+  #noteRate(nowMs: number): void {
+    const { in: rate, overMs } = this.#rates();
+    if (overMs < WINDOW_MS - SAMPLE_MS || nowMs - this.#pastUntilMs < WINDOW_MS) return;
+    this.#pastUntilMs = nowMs;
+    if (rate > 0) this.#pastRates.push(rate);
+    if (this.#pastRates.length > USUAL_WINDOWS) this.#pastRates.shift();
+  }
+
+  /** The input's usual rate; undefined while too little of it was seen. */
+  get #usualRate(): number | undefined {
+    const rates = this.#pastRates.toSorted((a, b) => a - b);
+    return rates.length < MIN_USUAL_WINDOWS ? undefined : rates[rates.length >> 1];
+  }
+
   #judge(sample: StatusSample): StreamHealth {
     switch (sample.phase) {
       case "loading":
@@ -194,21 +231,22 @@ export class StreamStatusTracker {
     const lastOutputMs = this.#lastOutputMs ?? this.#firstInputMs ?? nowMs;
     const rates = this.#rates();
     if (nowMs - lastOutputMs > SILENCE_MS && rates.due > 0) {
-      return (this.#errorMs ?? -Infinity) >= lastOutputMs ? "ERROR" : "DEGRADED_INFERENCE";
+      return this.#frameErrorMs >= lastOutputMs ? "ERROR" : "DEGRADED_INFERENCE";
     }
     if (rates.overMs < MIN_JUDGED_MS) {
       return this.#state === "LOADING" || this.#state === "OFFLINE" ? "ONLINE" : this.#state;
     }
     if (rates.done < rates.due * SLOW_OUTPUT) return "DEGRADED_INFERENCE";
-    this.#bestRate = Math.max(this.#bestRate, rates.in);
-    return hasInput && rates.in < this.#bestRate * SLOW_INPUT ? "DEGRADED_INPUT" : "ONLINE";
+    const isSlow = hasInput && rates.in < (this.#usualRate ?? 0) * SLOW_INPUT;
+    return isSlow ? "DEGRADED_INPUT" : "ONLINE";
   }
 
   /** Units per second in the window: all that came, those that were due to go on, and those done. */
   #rates(): { in: number; due: number; done: number; overMs: number } {
     const last = this.#samples.at(-1);
-    // Before the first unit there is no rate: the window begins with it.
-    const first = this.#samples.findLast(({ unitsIn }) => unitsIn === 0) ?? this.#samples[0];
+    // Before the first unit there is no rate, and what comes at once when the reader joins is none.
+    const beginMs = (this.#firstInputMs ?? Infinity) + JOIN_MS;
+    const first = this.#samples.find(({ nowMs }) => nowMs >= beginMs);
     if (first === undefined || last === undefined || last.nowMs <= first.nowMs) {
       return { in: 0, due: 0, done: 0, overMs: 0 };
     }

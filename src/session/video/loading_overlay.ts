@@ -92,10 +92,9 @@ export class LoadingOverlay {
    * Changes what the screen says, until the next time that it was shown and is over. Throws a
    * `RangeError` for a progress that is not a number.
    */
-  update({ message, progress }: LoadingUpdate): void {
-    if (typeof progress === "number" && Number.isNaN(progress)) {
-      throw new RangeError(`Cannot show a progress of ${progress}: use a number from 0 to 1`);
-    }
+  update(update: LoadingUpdate): void {
+    checkLoadingUpdate(update);
+    const { message, progress } = update;
     if (message !== undefined) this.#message = message;
     if (progress !== undefined) this.#progress = progress ?? undefined;
   }
@@ -153,4 +152,10 @@ export class LoadingOverlay {
     this.#message = this.#usualMessage;
     this.#progress = undefined;
   }
+}
+
+/** Throws a `RangeError` for a progress that is not a number. */
+export function checkLoadingUpdate({ progress }: LoadingUpdate): void {
+  if (typeof progress !== "number" || !Number.isNaN(progress)) return;
+  throw new RangeError(`Cannot show a progress of ${progress}: use a number from 0 to 1`);
 }

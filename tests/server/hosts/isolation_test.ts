@@ -66,6 +66,17 @@ for (const isolate of ["thread", "process"] as const) {
     assert.equal((await post(server, "/stream/stop", {})).status, 200);
   });
 
+  Deno.test(`in a ${isolate}, a wrong call of the application is its own, and no crash`, async () => {
+    await using server = await serve(isolate, { module: MODULE });
+    assert.equal((await post(server, "/stream/start", START)).status, 200);
+    const sendData = server.sendData.bind(server) as (value: unknown) => void;
+    assert.throws(() => sendData({ a: 1 }), { name: "TypeError", message: /JSON\.stringify/ });
+    assert.throws(() => server.setLoading({ progress: NaN }), { name: "RangeError" });
+    assert.equal((await post(server, "/stream/params", { radius: 5 })).status, 200);
+    assert.equal((await post(server, "/stream/stop", {})).status, 200);
+    assert.equal(server.health, "IDLE");
+  });
+
   Deno.test(`in a ${isolate}, what is said without a stream is counted`, async () => {
     await using server = await serve(isolate, { module: MODULE });
     await until(async () => {

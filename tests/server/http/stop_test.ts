@@ -148,10 +148,8 @@ Deno.test("a stream that is stopped before its processor is ready never reaches 
   };
   await start("a");
   await start("b");
-  const update = server.updateParams({ who: "b, later" }, "b");
-  const refused = assert.rejects(update, /ended before its processor was ready/);
+  await server.updateParams({ who: "b, later" }, "b");
   await server.stopStream("b");
-  await refused;
   await start("c");
   loaded.resolve();
   await until(() => calls.length === 2, "the start of c");

@@ -16,7 +16,7 @@ import {
 } from "../../../src/trickle/mod.ts";
 import { ManualClock } from "../../trickle/manual_clock.ts";
 import { testClip } from "../clips.ts";
-import { until } from "../../waiting.ts";
+import { until, within } from "../../waiting.ts";
 
 interface PublishedEvent {
   readonly event: Readonly<Record<string, unknown>> & { readonly type: string };
@@ -153,6 +153,70 @@ Deno.test("a control channel that ends does not end the stream", async () => {
   await session.stop();
 });
 
+Deno.test("control messages are read while an update is applied, and none is lost", async () => {
+  await using gateway = new Gateway();
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const updates: unknown[] = [];
+  const processor = defineProcessor({
+    updateParams: async ({ n }) => {
+      begun.resolve();
+      await goOn.promise;
+      updates.push(n);
+    },
+  })();
+  const running = open(gateway, { processor });
+  {
+    await using control = new TricklePublisher(gateway.url("control"), { ownsChannel: false });
+    await control.publishMessage('{"n":0}');
+    await begun.promise;
+    for (let n = 1; n < 30; n++) {
+      await control.publishMessage(JSON.stringify({ n }));
+      await until(() => running.session.metrics().control_messages === n + 1, `message ${n}`);
+    }
+  }
+  goOn.resolve();
+  await until(() => updates.length === 30, "all updates");
+  assert.deepEqual(updates, Array.from({ length: 30 }, (_, n) => n));
+  assert.deepEqual(errorsIn(running, "control"), []);
+  await running.session.stop();
+});
+
+Deno.test("an update takes effect while the processor gets ready, and reaches it with its start", async () => {
+  await using gateway = new Gateway();
+  const ready = Promise.withResolvers<void>();
+  const starts: ProcessorParams[] = [];
+  const processor = Object.assign(recorder().processor, {
+    onStreamStart: (params: ProcessorParams) => void starts.push(params),
+  });
+  const { session } = open(gateway, {
+    processor,
+    processorReady: ready.promise,
+    params: { prompt: "one" },
+  });
+  await session.updateParams({ prompt: "two", max_framerate: 12 });
+  assert.deepEqual(session.params, { prompt: "two", max_framerate: 12 });
+  assert.deepEqual(starts, []);
+  ready.resolve();
+  await until(() => starts.length === 1, "the start");
+  assert.deepEqual(starts, [{ prompt: "two", max_framerate: 12 }]);
+  await session.stop();
+});
+
+for (const name of ["control", "events", "data", "out"]) {
+  Deno.test(`a stream without an input ends when somebody closes its channel ${name}`, async () => {
+    await using gateway = new Gateway({ autocreate: false });
+    gateway.server.createChannel("data", "application/jsonl");
+    const { session } = open(gateway, { subscribeUrl: undefined, dataUrl: gateway.url("data") });
+    await until(() => gateway.of("status").length > 0, "the first status");
+    gateway.server.closeChannel(name);
+    const end = await within(session.ended, "the end");
+    // An output that was never connected to is not known to have been there.
+    if (name === "out") assert.ok(["output-closed", "failed"].includes(end.reason), end.reason);
+    else assert.deepEqual(end, { reason: "channel-closed", channel: name });
+  });
+}
+
 Deno.test("a gateway hears the life of a stream, each event with its time and type", async () => {
   await using gateway = new Gateway();
   const clip = await testClip({ seconds: 1, width: 64, height: 48 });
@@ -231,6 +295,23 @@ Deno.test("a flood of events is held back and counted, and heartbeats still go o
   await until(() => gateway.of("heartbeat").length === 2, "the next heartbeat");
   assert.equal(gateway.of("flood").length, 50);
   assert.equal(session.metrics().events_dropped, 452);
+  await session.stop();
+});
+
+Deno.test("an application that floods leaves room for errors, and cannot speak for the stream", async () => {
+  await using gateway = new Gateway();
+  const { session } = open(gateway, { clock: new ManualClock(), wallNow: () => 1_700_000_000_000 });
+  for (let i = 0; i < 100; i++) session.sendEvent({ i }, "flood");
+  for (const type of ["status", "heartbeat", "stream_stopped"]) {
+    session.sendEvent({ state: "ONLINE", forged: true }, type);
+  }
+  {
+    await using control = new TricklePublisher(gateway.url("control"), { ownsChannel: false });
+    await control.publishMessage("{broken");
+  }
+  await until(() => gateway.of("error").length === 1, "the error");
+  assert.equal(session.metrics().events_dropped, 53);
+  assert.ok(gateway.events.every(({ event }) => event["forged"] === undefined));
   await session.stop();
 });
 

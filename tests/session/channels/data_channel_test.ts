@@ -46,11 +46,17 @@ Deno.test("data is published as lines, in order, and what waits at the end is no
 
 Deno.test("a text of several lines becomes one line", async () => {
   const { texts } = await publish((channel) => {
-    channel.send('{\n  "words": ["a", "b"]\n}');
+    channel.send('{\n  "words": ["a\\n", "b"],\r\n  "id": 12345678901234567890\n}');
     channel.send("plain\ntext");
     channel.send("one line");
   });
-  assert.equal(texts.join(""), '{"words":["a","b"]}\n"plain\\ntext"\none line\n');
+  const [json, ...others] = texts.join("").split("\n");
+  assert.deepEqual(
+    JSON.parse(json!),
+    JSON.parse('{"words":["a\\n","b"],"id":12345678901234567890}'),
+  );
+  assert.match(json!, /12345678901234567890/);
+  assert.deepEqual(others, ['"plain\\ntext"', "one line", ""]);
 });
 
 Deno.test("a line that a gateway would choke on is dropped and counted", async () => {

@@ -14,6 +14,7 @@ class Timeline {
   #sample: StatusSample = {
     nowMs: START_MS,
     phase: "running",
+    unit: "video",
     unitsIn: 0,
     unitsDone: 0,
     unitsSkipped: 0,
@@ -71,7 +72,7 @@ Deno.test("a stream whose frames go out as they come in is ONLINE, with its rate
 });
 
 Deno.test("an input that falls silent or slow is DEGRADED_INPUT, and ONLINE when it is back", () => {
-  const line = new Timeline().seconds(6, { in: 30, done: 30 });
+  const line = new Timeline().seconds(20, { in: 30, done: 30 });
   line.seconds(2);
   assert.equal(line.tracker.state, "ONLINE");
   line.seconds(1);
@@ -95,10 +96,51 @@ Deno.test("an output that falls behind is DEGRADED_INFERENCE; what the rate cap 
   assert.equal(line.tracker.state, "DEGRADED_INFERENCE");
 });
 
+Deno.test("what a server has kept comes at once, and makes neither input nor processor slow", () => {
+  const line = new Timeline();
+  const states = new Set<string>();
+  line.seconds(1, { in: 300, done: 20 });
+  for (let second = 0; second < 60; second++) {
+    line.seconds(1, { in: 30, done: 30 });
+    states.add(line.tracker.state);
+  }
+  assert.deepEqual([...states], ["ONLINE"]);
+});
+
+Deno.test("an input that stays at another rate is not slow for ever", () => {
+  const line = new Timeline().seconds(60, { in: 60, done: 60 });
+  line.seconds(30, { in: 24, done: 24 });
+  assert.equal(line.tracker.state, "DEGRADED_INPUT");
+  line.seconds(120, { in: 24, done: 24 });
+  assert.equal(line.tracker.state, "ONLINE");
+});
+
+Deno.test("sound before the first picture is not compared with pictures", () => {
+  const line = new Timeline();
+  line.set({ unit: "audio" });
+  line.seconds(10, { in: 50, done: 50 });
+  line.set({ unit: "video", unitsIn: 0, unitsDone: 0 });
+  for (let second = 0; second < 30; second++) {
+    line.seconds(1, { in: 25, done: 25 });
+    assert.equal(line.tracker.state, "ONLINE");
+    const { input_status, inference_status } = line.tracker.status();
+    assert.ok(input_status.fps >= 0 && input_status.fps <= 25);
+    assert.ok(inference_status.fps >= 0 && inference_status.fps <= 25);
+  }
+});
+
+Deno.test("an error beside the media does not make a silent processor an ERROR", () => {
+  const line = new Timeline().seconds(6, { in: 30, done: 30 });
+  line.tracker.noteError("Cannot use control message 3", line.nowMs, false);
+  line.seconds(3, { in: 30 });
+  assert.equal(line.tracker.state, "DEGRADED_INFERENCE");
+  assert.match(line.tracker.status().inference_status.last_error!, /control message/);
+});
+
 Deno.test("frames that come in while all fail are an ERROR, until one goes out", () => {
   const line = new Timeline().seconds(6, { in: 30, done: 30 });
   line.seconds(1, { in: 30 });
-  line.tracker.noteError("the processor threw", line.nowMs);
+  line.tracker.noteError("the processor threw", line.nowMs, true);
   line.seconds(2, { in: 30 });
   assert.equal(line.tracker.state, "ERROR");
   const { inference_status } = line.tracker.status();
@@ -135,7 +177,7 @@ Deno.test("parameters are told with a hash that tells them apart, restarts with 
   assert.notEqual(second.last_params_hash, first.last_params_hash);
   assert.equal(second.last_params_update_time, START_MS + 5);
   assert.deepEqual([second.restart_count, second.last_restart_time], [0, null]);
-  tracker.noteError("the encoder died", START_MS + 6);
+  tracker.noteError("the encoder died", START_MS + 6, true);
   line.set({ nowMs: START_MS + 1_000, restarts: 1 });
   const { restart_count, last_restart_time, last_restart_logs } = tracker.status().inference_status;
   assert.deepEqual(

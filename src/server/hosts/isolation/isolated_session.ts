@@ -9,6 +9,8 @@ import { deadline } from "@std/async/deadline";
 import { describeError, type ProcessorError, roomLogger } from "../../../base/mod.ts";
 import {
   abandonStream,
+  checkDataText,
+  checkLoadingUpdate,
   type LoadingUpdate,
   type SessionDetails,
   type SessionEnd,
@@ -103,8 +105,9 @@ export class IsolatedSession implements StreamSession {
     await this.#options.call({ method: "updateParams", params });
   }
 
-  /** Publishes a line on the data channel, or drops and counts it. */
+  /** Publishes a line on the data channel, or drops and counts it; throws as a session does. */
   sendData(text: string): void {
+    checkDataText(text); // thrown where the stream runs, it would be a crash
     this.#options.post({ type: "send-data", text });
   }
 
@@ -113,8 +116,9 @@ export class IsolatedSession implements StreamSession {
     this.#options.post({ type: "send-event", event, name });
   }
 
-  /** Changes what the loading overlay says. */
+  /** Changes what the loading overlay says; throws as a session does. */
   setLoading(update: LoadingUpdate): void {
+    checkLoadingUpdate(update);
     this.#options.post({ type: "set-loading", update });
   }
 
