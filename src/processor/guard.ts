@@ -128,7 +128,9 @@ export class ProcessorGuard {
     try {
       await deadline(this.#updates, UPDATE_GRACE_MS);
     } catch {
-      // It hangs: its caller hears of that.
+      // Its caller hears of that; another stream must not have the processor meanwhile.
+      this.#hanging++;
+      void this.#updates.then(() => this.#hanging--);
     }
     return await this.#call({
       what: "onStreamStop()",

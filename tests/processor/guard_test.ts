@@ -179,6 +179,25 @@ Deno.test("ProcessorGuard gives a stream's end after the update under way, and r
   assert.deepEqual(calls, ["start", "update 1", "updated 1", "stop"]);
 });
 
+Deno.test("ProcessorGuard counts an update as hanging that outlives its stream, until it is back", async () => {
+  const goOn = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const guarded = guard({
+    updateParams: () => {
+      begun.resolve();
+      return goOn.promise;
+    },
+  });
+  await guarded.startStream({});
+  const update = guarded.updateParams({});
+  await begun.promise;
+  await guarded.stopStream();
+  assert.equal(guarded.hanging, 1);
+  goOn.resolve();
+  await update;
+  assert.equal(guarded.hanging, 0);
+});
+
 Deno.test("ProcessorGuard gives updates after the start of the stream", async () => {
   const calls: string[] = [];
   const ready = Promise.withResolvers<void>();
