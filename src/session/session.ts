@@ -14,6 +14,7 @@ import { SessionChannels } from "./channels/session_channels.ts";
 import { watchSink } from "./channels/watch_sink.ts";
 import { SessionInput } from "./input/session_input.ts";
 import { StreamMeters } from "./telemetry/stream_meters.ts";
+import { StreamProcessor } from "./stream_processor.ts";
 import { StreamSettings } from "./stream_settings.ts";
 import { SessionTelemetry } from "./telemetry/telemetry.ts";
 import type {
@@ -29,9 +30,6 @@ import type {
 
 /** Errors of one stage are logged once in this time; all are counted. */
 const ERROR_LOG_INTERVAL_MS = 2_000;
-
-/** A stop has ten seconds in all: what a processor may take of them to end its stream. */
-const STOP_CALL_TIMEOUT_MS = 3_000;
 
 /**
  * A stream on its way through a processor. Create it, {@linkcode start} it, and await
@@ -49,16 +47,12 @@ export class Session implements AsyncDisposable {
   readonly #guard: ProcessorGuard;
   readonly #pipeline: Pipeline;
   readonly #ended = Promise.withResolvers<SessionEnd>();
-  /** Whether the processor gets frames: not before it has got ready for the stream. */
-  readonly #ready = Promise.withResolvers<boolean>();
-  readonly #stopRequested = Promise.withResolvers<void>();
+  readonly #processor: StreamProcessor;
   readonly #lastLogged = new Map<Stage, number>();
   readonly #settings: StreamSettings;
   readonly #input: SessionInput;
   readonly #channels: SessionChannels;
   #state: SessionState = "starting";
-  #isReady = false;
-  #isProcessorStarted = false;
   /** Settles when the last update has had its turn. */
   #updates: Promise<void> = Promise.resolve();
   #requestedEnd: SessionEnd | undefined;
@@ -75,6 +69,11 @@ export class Session implements AsyncDisposable {
     this.#settings = new StreamSettings(options.processor.paramsSchema, options.params ?? {});
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor);
+    this.#processor = new StreamProcessor({
+      guard: this.#guard,
+      initialized: options.processorReady,
+      params: () => this.params,
+    });
     this.#input = new SessionInput(options, this.#meters.input);
     this.#telemetry = SessionTelemetry.begin({
       id: this.id,
@@ -141,7 +140,7 @@ export class Session implements AsyncDisposable {
       throw new ProcessorError("PROCESSOR_PARAMS", `Cannot update stream ${this.id}: ${found}`);
     }
     const { changed, commit } = this.#settings.prepare(params);
-    if (this.#isProcessorStarted) await this.#within(() => this.#guard.updateParams(changed));
+    await this.#within(() => this.#processor.update(changed));
     commit();
     this.#pipeline.applyParams(params);
     this.#emit({ type: "params-updated", params: this.params });
@@ -224,7 +223,7 @@ export class Session implements AsyncDisposable {
       ...(pipelineName === undefined ? {} : { pipelineName }),
       ...(clock === undefined ? {} : { clock }),
       ...(wallNow === undefined ? {} : { wallNow }),
-      isLoading: () => !this.#isReady || this.params.show_loading === true,
+      isLoading: () => !this.#processor.isReady || this.params.show_loading === true,
       metrics: () => this.metrics(),
       params: () => this.params,
       dimensions: () => this.#pipeline.outputSize,
@@ -252,7 +251,7 @@ export class Session implements AsyncDisposable {
       maxQueueLatencyMs,
       live: pace === "live",
       gpuDepth,
-      ready: this.#ready.promise,
+      ready: this.#processor.ready,
       overlay,
       audioCodec,
       gopSeconds,
@@ -269,7 +268,7 @@ export class Session implements AsyncDisposable {
   async #run(): Promise<void> {
     let end: SessionEnd;
     try {
-      this.#ready.resolve(this.#startProcessor());
+      this.#processor.start();
       await this.#pipeline.run();
       end = this.#requestedEnd ?? await this.#inputEnded();
     } catch (error) {
@@ -295,27 +294,9 @@ export class Session implements AsyncDisposable {
     await this.#finish({ reason: "stopped" });
   }
 
-  /** Resolves to whether it is ready: one that hangs in `onStreamStart` must not hold a stop up. */
-  async #startProcessor(): Promise<boolean> {
-    const starting = this.#prepareProcessor().then(() => true);
-    starting.catch(() => {}); // thrown here, unless the stop came first
-    return await Promise.race([starting, this.#stopRequested.promise.then(() => false)]);
-  }
-
-  async #prepareProcessor(): Promise<void> {
-    const { processorReady } = this.#options;
-    if (processorReady !== undefined) await processorReady;
-    if (this.#requestedEnd !== undefined) return; // the processor may have another stream by now
-    this.#isProcessorStarted = true;
-    await this.#guard.startStream(this.params);
-    this.#isReady = true;
-  }
-
   async #stopProcessor(): Promise<void> {
-    if (!this.#isProcessorStarted) return;
-    const isHurried = this.#requestedEnd?.reason === "stopped";
     try {
-      await this.#guard.stopStream(isHurried ? STOP_CALL_TIMEOUT_MS : Infinity);
+      await this.#processor.stop({ isHurried: this.#requestedEnd?.reason === "stopped" });
     } catch (error) {
       this.#reportError(asError(error), "process");
     }
@@ -341,7 +322,7 @@ export class Session implements AsyncDisposable {
     if (this.#state !== "running") return;
     this.#requestedEnd = end;
     this.#setState("stopping");
-    this.#stopRequested.resolve();
+    this.#processor.giveUp();
     this.#forceTimer = setTimeout(
       () => this.#pipeline.abort(),
       this.#options.stopTimeoutMs ?? 2_000,
