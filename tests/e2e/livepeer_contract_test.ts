@@ -150,6 +150,16 @@ Deno.test("channels that are closed before anything came end the stream, too", a
   await until(() => test.server.health === "IDLE", "IDLE");
 });
 
+Deno.test("closed channels end a stream that has no input, and its slot is free again", async () => {
+  await using test = await setup();
+  const stream = await test.gateway.start({}, ["output", "control", "events", "data"]);
+  await until(() => stream.of("heartbeat").length > 0, "the first heartbeat");
+  stream.kill();
+  await until(() => test.server.health === "IDLE", "IDLE");
+  const again = await test.gateway.start();
+  assert.equal((await again.stop("")).status, 200);
+});
+
 Deno.test("a gateway that ends silent streams hears enough for minutes without input", async () => {
   const clock = new ManualClock();
   await using test = await setup({ clock }, { clock });
