@@ -55,8 +55,7 @@ export class AudioDecoder implements AsyncDisposable {
   #stream: AudioStreamInfo;
   #pending = new Map<number, number>();
   #nextIndex = 0;
-  #afterDeath = false;
-  #counts = { frames: 0, lostPackets: 0, undecodedPackets: 0, restarts: 0 };
+  #counts = { frames: 0, lostPackets: 0, undecodedPackets: 0 };
 
   /** Creates a decoder; the child starts with the first packet, or with {@linkcode prewarm}. */
   constructor(options: AudioDecoderOptions) {
@@ -72,7 +71,7 @@ export class AudioDecoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioDecoderStats {
-    return { ...this.#counts };
+    return { ...this.#counts, restarts: this.#engine.restarts };
   }
 
   /** Starts the child before there is a packet. Throws an `FfmpegError` or `MediaError`. */
@@ -146,14 +145,11 @@ export class AudioDecoder implements AsyncDisposable {
       { stream, input: "pipe", output: "pipe", args: audioDecodeArguments, onEvent },
       { onEnd: (end) => this.#onRunEnd(end, reader) },
     );
-    if (this.#afterDeath) this.#counts.restarts++;
-    this.#afterDeath = false;
   }
 
   #onRunEnd(end: RunEnd, reader: SampleReader): void {
     this.#counts.undecodedPackets += reader.skipped;
-    this.#afterDeath = end.kind === "died";
-    if (this.#afterDeath) this.#counts.lostPackets += reader.waiting;
+    if (end.kind === "died") this.#counts.lostPackets += reader.waiting;
     else this.#counts.undecodedPackets += reader.waiting;
   }
 }

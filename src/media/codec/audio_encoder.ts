@@ -59,14 +59,12 @@ export class AudioEncoder implements AsyncDisposable {
   #timeline: AudioTimeline | undefined;
   #reader: AudioPacketReader | undefined;
   #info: AudioStreamInfo | undefined;
-  #afterDeath = false;
   #counts = {
     packets: 0,
     lostFrames: 0,
     droppedPackets: 0,
     silenceSamples: 0,
     overlapSamples: 0,
-    restarts: 0,
   };
 
   /** Creates an encoder; the child starts with the first samples, or with {@linkcode prewarm}. */
@@ -87,7 +85,7 @@ export class AudioEncoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioEncoderStats {
-    return { ...this.#counts };
+    return { ...this.#counts, restarts: this.#engine.restarts };
   }
 
   /** Starts the child for the expected shape before there are samples. Throws an `FfmpegError`. */
@@ -188,13 +186,10 @@ export class AudioEncoder implements AsyncDisposable {
         }
       },
     }, { onEnd: (end) => this.#onRunEnd(end, reader) });
-    if (this.#afterDeath) this.#counts.restarts++;
-    this.#afterDeath = false;
   }
 
   #onRunEnd(end: RunEnd, reader: AudioPacketReader): void {
     if (end.kind === "finished") return;
-    this.#afterDeath = true;
     this.#counts.lostFrames += reader.inFlight;
   }
 }

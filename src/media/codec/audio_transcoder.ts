@@ -51,8 +51,7 @@ export class AudioTranscoder implements AsyncDisposable {
   #startTicks: number | undefined;
   #lastTicks = 0;
   #info: AudioStreamInfo | undefined;
-  #afterDeath = false;
-  #counts = { packets: 0, lostPackets: 0, droppedPackets: 0, restarts: 0 };
+  #counts = { packets: 0, lostPackets: 0, droppedPackets: 0 };
 
   /** Creates a transcoder; the child starts with the first packet, or with {@linkcode prewarm}. */
   constructor(options: AudioTranscoderOptions) {
@@ -73,7 +72,7 @@ export class AudioTranscoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioTranscoderStats {
-    return { ...this.#counts };
+    return { ...this.#counts, restarts: this.#engine.restarts };
   }
 
   /** Starts the child before there is a packet. Throws an `FfmpegError` or `MediaError`. */
@@ -154,11 +153,8 @@ export class AudioTranscoder implements AsyncDisposable {
     }, {
       onEnd: (end) => {
         if (end.kind === "finished") return;
-        this.#afterDeath = true;
         this.#counts.lostPackets += reader.inFlight;
       },
     });
-    if (this.#afterDeath) this.#counts.restarts++;
-    this.#afterDeath = false;
   }
 }

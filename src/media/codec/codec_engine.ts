@@ -52,6 +52,8 @@ export class CodecEngine<Out> implements AsyncDisposable {
   #state: "open" | "ended" | "failed" | "disposed" = "open";
   #failure: unknown;
   #deaths = 0;
+  #restarts = 0;
+  #isAfterDeath = false;
 
   /** Creates an engine without a child. */
   constructor(options: CodecEngineOptions<Out>) {
@@ -76,6 +78,11 @@ export class CodecEngine<Out> implements AsyncDisposable {
     return this.#deaths;
   }
 
+  /** How many children were started in place of one that died. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
   /**
    * Runs `step` after the steps before it, so that callers need not wait for each other. Rejects
    * with the engine's failure, or a `TypeError` once it was flushed or disposed.
@@ -97,6 +104,8 @@ export class CodecEngine<Out> implements AsyncDisposable {
     const run = new CodecRun(spec, { ...this.#options, after: this.#tail });
     this.#runs.add(run);
     this.#current = run;
+    if (this.#isAfterDeath) this.#restarts++;
+    this.#isAfterDeath = false;
     this.#tail = run.done.then((end) => this.#onRunEnd(run, end, hooks));
     return run;
   }
@@ -165,6 +174,7 @@ export class CodecEngine<Out> implements AsyncDisposable {
     hooks.onEnd?.(end);
     if (end.kind === "finished" || this.#state !== "open") return;
     this.#deaths++;
+    this.#isAfterDeath = true;
     log.warn(end.error.message);
     const unsupported = unsupportedCodec(this.#options.name, end.error);
     if (unsupported !== undefined) this.fail(unsupported);

@@ -89,13 +89,11 @@ export class VideoDecoder implements AsyncDisposable {
   #parameterSets: Uint8Array | undefined;
   #pts: PtsMap;
   #changed = false;
-  #afterDeath = false;
   #counts = {
     frames: 0,
     droppedPackets: 0,
     lostPackets: 0,
     undecodedPackets: 0,
-    restarts: 0,
     reconfigurations: 0,
   };
 
@@ -121,7 +119,7 @@ export class VideoDecoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): VideoDecoderStats {
-    return { ...this.#counts };
+    return { ...this.#counts, restarts: this.#engine.restarts };
   }
 
   /**
@@ -234,8 +232,6 @@ export class VideoDecoder implements AsyncDisposable {
     const run = this.#engine.begin({ ...this.#runSpec(), onEvent }, {
       onEnd: (end) => this.#onRunEnd(end, pts, run.packetsOut),
     });
-    if (this.#afterDeath) this.#counts.restarts++;
-    this.#afterDeath = false;
   }
 
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
@@ -276,7 +272,6 @@ export class VideoDecoder implements AsyncDisposable {
       return;
     }
     this.#counts.lostPackets += inside;
-    this.#afterDeath = true;
     if (this.#hardware === "none" || framesOut > 0) return;
     log.warn("video decoder: hardware decoding gave nothing, going on in software");
     this.#hardware = "none";

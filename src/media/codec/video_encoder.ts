@@ -98,8 +98,7 @@ export class VideoEncoder implements AsyncDisposable {
   #hardware: Hardware;
   #clock: KeyframeClock;
   #inFlight = new Map<number, number>();
-  #afterDeath = false;
-  #counts = { packets: 0, lostFrames: 0, restarts: 0, reconfigurations: 0 };
+  #counts = { packets: 0, lostFrames: 0, reconfigurations: 0 };
 
   /** Creates an encoder; the child starts with the first picture, or with {@linkcode prewarm}. */
   constructor(options: VideoEncoderOptions) {
@@ -116,7 +115,7 @@ export class VideoEncoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): VideoEncoderStats {
-    return { ...this.#counts };
+    return { ...this.#counts, restarts: this.#engine.restarts };
   }
 
   /** Starts the child for the expected shape before there is a picture. Throws an `FfmpegError`. */
@@ -193,8 +192,6 @@ export class VideoEncoder implements AsyncDisposable {
     const run = this.#engine.begin({ ...this.#runSpec(shape), onEvent }, {
       onEnd: (end) => this.#onRunEnd(end, inFlight, run.packetsOut),
     });
-    if (this.#afterDeath) this.#counts.restarts++;
-    this.#afterDeath = false;
   }
 
   async #emit(
@@ -233,7 +230,6 @@ export class VideoEncoder implements AsyncDisposable {
   #onRunEnd(end: RunEnd, inFlight: Map<number, number>, packetsOut: number): void {
     this.#counts.lostFrames += inFlight.size;
     if (end.kind === "finished") return;
-    this.#afterDeath = true;
     if (this.#hardware === "none" || packetsOut > 0) return;
     log.warn("video encoder: hardware encoding gave nothing, going on in software");
     this.#hardware = "none";
