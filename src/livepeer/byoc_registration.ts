@@ -55,6 +55,8 @@ export class ByocRegistration implements Registration {
   #failures = 0;
   #lastError: string | null = null;
   #isDropped = false;
+  /** The end came while a registration was under way: it may have been taken. */
+  #mayBeTaken = false;
 
   /** Requests nothing before {@linkcode start}. */
   constructor(options: ByocOptions) {
@@ -112,7 +114,10 @@ export class ByocRegistration implements Registration {
       const { capacity = worker.capacity } = this.#options;
       const options = { ...this.#options, capacity };
       const outcome = await sendRegistration(this.#client, options, signal);
-      if (signal.aborted) return false;
+      if (signal.aborted) {
+        this.#mayBeTaken = outcome.kind !== "refused";
+        return false;
+      }
       if (this.#note(outcome)) return outcome.kind === "registered";
       await this.#waiter.wait(backoffMs(failures));
       // It may have got busy in the meantime, and it may be registered as it is.
@@ -172,7 +177,8 @@ export class ByocRegistration implements Registration {
   async #end(): Promise<void> {
     this.#stop.abort();
     await this.#run;
-    if (this.#registrations > 0 && this.#state === "registered") await this.#unregister();
+    const isRegistered = this.#registrations > 0 && this.#state === "registered";
+    if (isRegistered || this.#mayBeTaken) await this.#unregister();
     if (this.#state !== "refused") this.#state = "unregistered";
     this.#client[Symbol.dispose]();
   }

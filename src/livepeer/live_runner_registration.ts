@@ -100,6 +100,9 @@ export class LiveRunnerRegistration implements Registration {
   #runnerId: string | undefined;
   #secret: string | undefined;
   #intervalMs = DEFAULT_INTERVAL_MS;
+  #knownSessions: readonly string[] | undefined;
+  /** Streams that are being ended because the orchestrator does not know them. */
+  readonly #ends = new Map<string, Promise<void>>();
 
   /** Requests nothing before {@linkcode start}. Throws a `ConfigError` for metadata that is too large. */
   constructor(options: LiveRunnerOptions) {
@@ -174,15 +177,16 @@ export class LiveRunnerRegistration implements Registration {
         signal: this.#stop.signal,
       });
       if (answer.status >= 200 && answer.status < 300) {
-        this.#take(heartbeatAnswer.parse(JSON.parse(answer.text)), { isFirst });
-        await this.#reconcile(worker, { sent, known: this.#knownSessions });
+        this.#take(heartbeatAnswer.parse(parseJson(answer.text)), { isFirst });
+        this.#reconcile(worker, sent);
         return "taken";
       }
       const reason = this.#hide(describeAnswer(answer));
       if (answer.status === 404 && !isFirst) return this.#forget(reason);
       if ((answer.status === 401 || answer.status === 403) && !isFirst) return this.#forget(reason);
       this.#fail(reason);
-      if (answer.status >= 500 || answer.status === 429) return "failed";
+      // A 404 of the first one is of something that stands in front of the orchestrator.
+      if (answer.status >= 500 || [404, 408, 429].includes(answer.status)) return "failed";
       this.#state = "refused";
       log.error("The orchestrator refuses the runner: {reason}; check ORCH_SECRET", { reason });
       return "refused";
@@ -191,8 +195,6 @@ export class LiveRunnerRegistration implements Registration {
       return "failed";
     }
   }
-
-  #knownSessions: readonly string[] | undefined;
 
   #heartbeat(worker: RegisteredWorker, sessionIds: readonly string[]): unknown {
     const { runnerUrl, app, version, metadata, gpu, price } = this.#options;
@@ -233,26 +235,37 @@ export class LiveRunnerRegistration implements Registration {
       reason,
     });
     this.#fail(reason);
+    this.#state = "registering";
     this.#secret = undefined;
     this.#runnerId = undefined;
     this.#knownSessions = undefined;
     return "forgotten";
   }
 
-  /** A stream that began after the heartbeat was sent is none that the answer could know. */
-  async #reconcile(
-    worker: RegisteredWorker,
-    { sent, known }: {
-      readonly sent: readonly string[];
-      readonly known?: readonly string[] | undefined;
-    },
-  ): Promise<void> {
+  /**
+   * Ends the streams of a heartbeat that its answer does not know: those that began later it could not
+   * know. The next heartbeat does not wait for their ends.
+   */
+  #reconcile(worker: RegisteredWorker, sent: readonly string[]): void {
+    const known = this.#knownSessions;
     if (known === undefined) return;
-    const unknown = sent.filter((id) => !known.includes(id));
-    await Promise.all(unknown.map((id) => {
+    for (const id of sent) {
+      if (known.includes(id) || this.#ends.has(id)) continue;
       log.warn("Stream {stream} is ended: the orchestrator does not know it", { stream: id });
-      return worker.stopStream(id, "the orchestrator does not know the session");
-    }));
+      const end = this.#endStream(worker, id).finally(() => this.#ends.delete(id));
+      this.#ends.set(id, end);
+    }
+  }
+
+  async #endStream(worker: RegisteredWorker, id: string): Promise<void> {
+    try {
+      await worker.stopStream(id, "the orchestrator does not know the session");
+    } catch (error) {
+      log.error("Stream {stream} could not be ended: {reason}", {
+        stream: id,
+        reason: describeError(error),
+      });
+    }
   }
 
   #fail(reason: string): void {
@@ -268,7 +281,7 @@ export class LiveRunnerRegistration implements Registration {
   async #end(): Promise<void> {
     this.#stop.abort();
     await this.#run;
-    await this.#channel[Symbol.asyncDispose]();
+    await Promise.all([this.#channel[Symbol.asyncDispose](), ...this.#ends.values()]);
     if (this.#state === "registered") await this.#unregister();
     if (this.#state !== "refused") this.#state = "unregistered";
     this.#client[Symbol.dispose]();
@@ -283,10 +296,25 @@ export class LiveRunnerRegistration implements Registration {
         signal: AbortSignal.timeout(UNREGISTER_TIMEOUT_MS),
       });
       if (answer.status >= 200 && answer.status < 300) return;
-      this.#fail(this.#hide(describeAnswer(answer)));
+      this.#notTakenBack(this.#hide(describeAnswer(answer)));
     } catch (error) {
-      this.#fail(this.#hide(describeError(error)));
+      this.#notTakenBack(this.#hide(describeError(error)));
     }
+  }
+
+  #notTakenBack(reason: string): void {
+    this.#failures++;
+    this.#lastError = reason;
+    log.warn("Cannot take the runner back: {reason}", { reason });
+  }
+}
+
+/** The parser's own message would show a part of the text, which may be a secret. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SyntaxError(`its answer of ${text.length} characters is no JSON`);
   }
 }
 

@@ -84,6 +84,22 @@ Deno.test("nothing is registered before the worker is ready, nor taken back then
   assert.deepEqual(orchestrator.requests, []);
 });
 
+Deno.test("a registration that was under way at the end is taken back", async () => {
+  await using test = stage();
+  const { registration, orchestrator } = test;
+  const goOn = Promise.withResolvers<void>();
+  orchestrator.answer = ({ path, json }) => {
+    if (path !== REGISTER) return undefined;
+    orchestrator.capabilities.set("inverter", json);
+    return goOn.promise.then(() => new Response("ok"));
+  };
+  registration.start(test.worker);
+  await until(() => orchestrator.to(REGISTER).length === 1, "the request");
+  await registration[Symbol.asyncDispose]();
+  goOn.resolve();
+  assert.equal(orchestrator.capabilities.size, 0);
+});
+
 Deno.test("a 400 is not tried again, and says what to check", async () => {
   await using test = stage({ orchestratorSecret: "wrong-secret" });
   const { registration, orchestrator, clock } = test;

@@ -135,6 +135,54 @@ Deno.test("streams that the orchestrator does not know are ended, those it canno
   assert.deepEqual(orchestrator.to(HEARTBEAT)[2]!.json["session_ids"], ["known", "new"]);
 });
 
+Deno.test("heartbeats go on while a stream takes its time to end, and the end waits for it", async () => {
+  await using test = stage();
+  const { worker, orchestrator, runner, clock } = test;
+  const ended = Promise.withResolvers<void>();
+  worker.stopStream = async (id) => {
+    worker.stopped.push(id);
+    await ended.promise;
+    throw new Error("it could not be ended");
+  };
+  worker.streams.push("unknown");
+  orchestrator.sessionIds = [];
+  runner.start(worker);
+  for (let beat = 1; beat <= 3; beat++) {
+    await untilBeats(test, beat);
+    await clock.passDelay(5_000, 5_000);
+  }
+  await untilBeats(test, 4);
+  assert.deepEqual(worker.stopped, ["unknown"]);
+  const order: string[] = [];
+  orchestrator.answer = ({ path }) => {
+    if (path.endsWith("/unregister")) order.push("unregistered");
+    return undefined;
+  };
+  const over = runner[Symbol.asyncDispose]();
+  await (await fetch(`${orchestrator.url}/meanwhile`)).text();
+  order.push("ended");
+  ended.resolve();
+  await over;
+  assert.deepEqual(order, ["ended", "unregistered"]);
+});
+
+Deno.test("a 404 of what stands in front of the orchestrator is tried again", async () => {
+  await using test = stage();
+  const answers = [() => new Response("no such route", { status: 404 })];
+  test.orchestrator.answer = () => answers.shift()?.();
+  test.runner.start(test.worker);
+  await test.clock.passDelay(750, 1_000);
+  await until(() => test.runner.status.state === "registered", "the registration");
+});
+
+Deno.test("no part of an answer that is no JSON is said", async () => {
+  await using test = stage();
+  test.orchestrator.answer = () => new Response('{"heartbeat_secret":"s3cr3t-0815",}');
+  test.runner.start(test.worker);
+  await until(() => test.runner.status.failures > 0, "the failure");
+  assert.match(test.runner.status.lastError!, /its answer of 35 characters is no JSON/);
+});
+
 Deno.test("heartbeats come as often as the orchestrator says, within reason", async () => {
   for (
     const [said, expected] of [["1m30s", 60_000], ["2s", 2_000], ["1ns", 500], [
