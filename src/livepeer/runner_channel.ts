@@ -72,6 +72,19 @@ export class RunnerChannel implements AsyncDisposable {
     if (this.#subscriber === subscriber) this.#url = undefined;
   }
 
+  /** What the application throws is its own: reading goes on. */
+  #tell(message: unknown): void {
+    if (!isEvent(message)) return;
+    try {
+      this.#options.onEvent(message);
+    } catch (error) {
+      log.error("onEvent failed at {event}: {reason}", {
+        event: message.event,
+        reason: describeError(error),
+      });
+    }
+  }
+
   async #take(body: AsyncIterable<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     let text = "";
@@ -81,14 +94,16 @@ export class RunnerChannel implements AsyncDisposable {
         return log.warn("A message of the orchestrator is too long");
       }
     }
+    if (text.trim() === "") return; // an empty segment is no message
+    let message: unknown;
     try {
-      const message: unknown = JSON.parse(text);
-      if (isEvent(message)) this.#options.onEvent(message);
-    } catch (error) {
-      log.warn("A message of the orchestrator is no JSON: {reason}", {
-        reason: describeError(error),
+      message = JSON.parse(text);
+    } catch {
+      return log.warn("A message of the orchestrator of {length} characters is no JSON", {
+        length: text.length,
       });
     }
+    this.#tell(message);
   }
 }
 

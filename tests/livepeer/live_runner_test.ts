@@ -220,7 +220,12 @@ Deno.test("the orchestrator's channel tells of sessions; keep-alives and nonsens
   trickle.listen();
   trickle.createChannel("o2r", "application/json");
   const events: RunnerChannelEvent[] = [];
-  await using test = stage({ onEvent: (event) => events.push(event) });
+  await using test = stage({
+    onEvent: (event) => {
+      events.push(event);
+      throw new Error("what the application throws ends nothing");
+    },
+  });
   test.orchestrator.o2rUrl = trickle.channelUrl("o2r");
   test.runner.start(test.worker);
   await untilBeats(test, 1);
@@ -231,12 +236,15 @@ Deno.test("the orchestrator's channel tells of sessions; keep-alives and nonsens
       '{"event":"reserved","session_id":"s1"}',
       "{nonsense",
       '{"event":"released","session_id":"s1"}',
+      " ",
+      '{"event":"reserved","session_id":"s2"}',
     ]
   ) await publisher.publishMessage(message);
-  await until(() => events.length === 2, "both events");
+  await until(() => events.length === 3, "both events");
   assert.deepEqual(events, [
     { event: "reserved", session_id: "s1" },
     { event: "released", session_id: "s1" },
+    { event: "reserved", session_id: "s2" },
   ]);
 });
 
