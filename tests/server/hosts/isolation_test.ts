@@ -1,12 +1,14 @@
 /** What a server knows of processors in threads and processes of their own. */
 
 import assert from "node:assert/strict";
+import { VideoFrame } from "../../../src/frames/mod.ts";
 import { StreamServer, type StreamServerOptions } from "../../../src/server/mod.ts";
 import { systemClock } from "../../../src/session/mod.ts";
 import { until } from "../../waiting.ts";
 import { valueOf } from "../prometheus/prometheus_text.ts";
 
 const MODULE = import.meta.resolve("./processors/declared.ts");
+const UNCOPIABLE = import.meta.resolve("./processors/uncopiable.ts");
 const UNRELIABLE = import.meta.resolve("./processors/unreliable.ts");
 
 const START = { gateway_request_id: "a" };
@@ -22,6 +24,17 @@ async function serve(
   await server.start();
   await server.initialized;
   return server;
+}
+
+function frameAt(index: number): VideoFrame {
+  return new VideoFrame({
+    pixelFormat: "rgb24",
+    data: new Uint8Array(16 * 16 * 3),
+    width: 16,
+    height: 16,
+    ptsTicks: index * 9_000,
+    timeBase: { num: 1, den: 90_000 },
+  });
 }
 
 async function get(server: StreamServer, path: string): Promise<Record<string, unknown>> {
@@ -73,6 +86,32 @@ for (const isolate of ["thread", "process"] as const) {
     assert.throws(() => sendData({ a: 1 }), { name: "TypeError", message: /JSON\.stringify/ });
     assert.throws(() => server.setLoading({ progress: NaN }), { name: "RangeError" });
     assert.equal((await post(server, "/stream/params", { radius: 5 })).status, 200);
+    assert.equal((await post(server, "/stream/stop", {})).status, 200);
+    assert.equal(server.health, "IDLE");
+  });
+
+  Deno.test(`in a ${isolate}, values that cannot be copied do no harm`, async () => {
+    const seen: unknown[] = [];
+    await using server = await serve(isolate, { module: UNCOPIABLE }, {
+      onStreamEvent: (event) => {
+        if (event.type === "application") seen.push(event.event);
+        if (event.type === "params-updated") seen.push(event.params);
+      },
+    });
+    assert.equal((await post(server, "/stream/start", START)).status, 200);
+    const update = { seed: "12345678901234567890", curve: "square" };
+    assert.equal((await post(server, "/stream/params", update)).status, 200);
+    for (let i = 0; i < 3; i++) {
+      using frame = frameAt(i);
+      assert.equal(await server.sendFrame(frame), true);
+    }
+    await until(() => seen.length === 4, "the update and three events");
+    const params = { seed: "12345678901234567890", curve: { name: "square" } };
+    assert.deepEqual(seen, [params, { at: 0 }, { at: 9_000 }, { at: 18_000 }]);
+    const uncopiable = server.updateParams({ curve: () => {} });
+    await assert.rejects(uncopiable, { message: /could not be cloned/ });
+    const { metrics } = await get(server, "/stream/status") as { metrics: Record<string, number> };
+    assert.equal(metrics["error_count"], 0);
     assert.equal((await post(server, "/stream/stop", {})).status, 200);
     assert.equal(server.health, "IDLE");
   });

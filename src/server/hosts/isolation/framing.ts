@@ -11,7 +11,7 @@ import { deserialize, serialize } from "node:v8";
 /** Begins each line that is a message. */
 const MARK = "\u001erunnel:";
 
-/** A message as a line, newline included. Throws a `DataCloneError` for what cannot be copied. */
+/** A message as a line, newline included. Throws for what cannot be copied. */
 export function writeMessage(message: unknown): string {
   return `${MARK}${serialize(message).toString("base64")}\n`;
 }

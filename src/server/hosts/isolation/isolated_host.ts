@@ -49,7 +49,7 @@ export class IsolatedHost implements StreamHost {
   readonly #settled = Promise.withResolvers<void>();
   readonly #lost = Promise.withResolvers<void>();
   readonly #disposed = Promise.withResolvers<void>();
-  readonly #calls = new Map<number, PromiseWithResolvers<void>>();
+  readonly #calls = new Map<number, PromiseWithResolvers<boolean>>();
   #state: HostState = { kind: "loading" };
   #paramsSchema: JsonSchema | undefined;
   #droppedMessages = 0;
@@ -131,7 +131,7 @@ export class IsolatedHost implements StreamHost {
       case "answer":
         return this.#settleCall(
           data.id,
-          data.error === undefined ? undefined : fromPlainError(data.error),
+          data.error === undefined ? data.isTaken !== false : fromPlainError(data.error),
         );
       case "event":
         return this.#session?.takeEvent(data.event);
@@ -178,23 +178,24 @@ export class IsolatedHost implements StreamHost {
     await this.#link.terminate();
   }
 
-  #call(call: IsolatedCall): Promise<void> {
+  /** Resolves to whether the session took it. */
+  #call(call: IsolatedCall): Promise<boolean> {
     if (this.#isOver) {
       const { kind } = this.#options;
       return Promise.reject(new Error(`Cannot ask the ${kind} of a processor: it has ended`));
     }
     const id = this.#nextCall++;
-    const answer = Promise.withResolvers<void>();
-    this.#calls.set(id, answer);
     this.#post({ type: "call", id, call });
+    const answer = Promise.withResolvers<boolean>();
+    this.#calls.set(id, answer);
     return answer.promise;
   }
 
-  #settleCall(id: number, error?: Error): void {
+  #settleCall(id: number, outcome: boolean | Error): void {
     const answer = this.#calls.get(id);
     this.#calls.delete(id);
-    if (error === undefined) answer?.resolve();
-    else answer?.reject(error);
+    if (typeof outcome === "boolean") answer?.resolve(outcome);
+    else answer?.reject(outcome);
   }
 
   #post(message: ToStream): void {

@@ -33,8 +33,11 @@ import {
 
 const log = roomLogger("server");
 
-/** A session flushes for 2 s; what has not ended it by then hangs. */
-const STOP_TIMEOUT_MS = 5_000;
+/**
+ * A session flushes for 2 s, and gives servers and a processor that do not answer some more; what has not
+ * ended it by then hangs. A stop has ten seconds in all.
+ */
+const STOP_TIMEOUT_MS = 7_000;
 /** How often a silence is looked at. */
 const WATCH_INTERVAL_MS = 500;
 
@@ -42,7 +45,8 @@ const WATCH_INTERVAL_MS = 500;
 export interface IsolatedSessionOptions {
   readonly options: HostedStreamOptions;
   readonly post: (message: ToStream) => void;
-  readonly call: (call: IsolatedCall) => Promise<void>;
+  /** Resolves to whether the session took it. */
+  readonly call: (call: IsolatedCall) => Promise<boolean>;
   /** Ends where it runs, which then is said with {@linkcode IsolatedSession.crashed}. */
   readonly terminate: (reason: string) => void;
   /** Whether the processor gets ready, which may take long without a word. */
@@ -111,7 +115,7 @@ export class IsolatedSession implements StreamSession {
     this.#options.post({ type: "send-data", text });
   }
 
-  /** Publishes an event; throws a `DataCloneError` for one that cannot be copied. */
+  /** Publishes an event; throws for one that cannot be copied. */
   sendEvent(event: unknown, name: string): void {
     this.#options.post({ type: "send-event", event, name });
   }
@@ -122,15 +126,20 @@ export class IsolatedSession implements StreamSession {
     this.#options.post({ type: "set-loading", update });
   }
 
-  /** Copies a frame to where the stream runs. */
+  /** Copies a frame to where the stream runs; resolves and rejects as a session does. */
   async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
     if (this.#options.options.subscribeUrl !== undefined) {
       const { id } = this.#options.options;
       throw new TypeError(`Cannot send a frame to stream ${id}: its frames come from its input`);
     }
     if (this.#state !== "running") return false;
-    this.#options.post({ type: "send-frame", frame: await toPlainFrame(frame) });
-    return true;
+    const plain = await toPlainFrame(frame);
+    try {
+      return await this.#options.call({ method: "sendFrame", frame: plain });
+    } catch (error) {
+      if (this.#isLost) return false; // it ended meanwhile
+      throw error;
+    }
   }
 
   /** The process ids of its ffmpeg children, a quarter of a second ago. */
@@ -150,7 +159,7 @@ export class IsolatedSession implements StreamSession {
     throw new TypeError("Cannot give the figures of a session that was not opened");
   }
 
-  /** Ends the session; what does not end it in 5 s is ended itself. Idempotent. */
+  /** Ends the session; what does not end it in 7 s is ended itself. Idempotent. */
   stop(): Promise<SessionEnd> {
     this.#stopping ??= this.#stop();
     return this.#stopping;

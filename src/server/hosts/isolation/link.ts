@@ -19,7 +19,7 @@ export interface LinkHandlers {
 
 /** One side of a conversation. */
 export interface Link {
-  /** Sends a message. Throws a `DataCloneError` for what cannot be copied. */
+  /** Sends a message. Throws for what cannot be copied. */
   post(message: ToStream): void;
   /** Ends the other side at once; nothing comes from it any more. Idempotent. */
   terminate(): Promise<void>;

@@ -48,6 +48,8 @@ export type IsolatedCall =
     readonly trace: Readonly<Record<string, string>>;
   }
   | { readonly method: "updateParams"; readonly params: StreamParams }
+  /** Answered once there is room for the next: whether it was taken. */
+  | { readonly method: "sendFrame"; readonly frame: PlainFrame }
   | { readonly method: "stop" };
 
 /** From the server to a stream's thread or process. */
@@ -61,7 +63,6 @@ export type ToStream =
   | { readonly type: "start" }
   | { readonly type: "send-data"; readonly text: string }
   | { readonly type: "send-event"; readonly event: unknown; readonly name: string }
-  | { readonly type: "send-frame"; readonly frame: PlainFrame }
   | { readonly type: "set-loading"; readonly update: LoadingUpdate }
   /** The end: everything is given back, and `disposed` said. */
   | { readonly type: "dispose" };
@@ -70,7 +71,13 @@ export type ToStream =
 export type FromStream =
   | { readonly type: "initialized"; readonly paramsSchema?: JsonSchema }
   | { readonly type: "initialize-failed"; readonly reason: string }
-  | { readonly type: "answer"; readonly id: number; readonly error?: PlainError }
+  | {
+    readonly type: "answer";
+    readonly id: number;
+    readonly error?: PlainError;
+    /** False where the session takes no more. */
+    readonly isTaken?: boolean;
+  }
   | { readonly type: "event"; readonly event: PlainEvent }
   | {
     readonly type: "snapshot";
@@ -137,7 +144,7 @@ export function fromPlainError({ name, message, code }: PlainError): Error {
   return Object.assign(new RunnelError(code, message), { name });
 }
 
-/** Makes an event one that can be copied; an application's event that cannot is told as text. */
+/** Makes the errors of an event ones that can be copied. */
 export function toPlainEvent(event: SessionEvent): PlainEvent {
   switch (event.type) {
     case "error":
@@ -162,5 +169,52 @@ export function fromPlainEvent(event: PlainEvent): SessionEvent {
         : { type: "ended", end: event.end };
     default:
       return event;
+  }
+}
+
+/** The same message, with what processor and application put into it as plain JSON: that can be copied. */
+export function withPlainValues(message: FromStream): FromStream {
+  switch (message.type) {
+    case "snapshot": {
+      const { stream, ...rest } = message;
+      if (stream === undefined) return message;
+      return { ...rest, stream: { ...stream, params: plainParams(stream.params) } };
+    }
+    case "event":
+      return { ...message, event: withPlainValue(message.event) };
+    case "log":
+      return { ...message, record: { ...message.record, properties: {} } };
+    default:
+      return message;
+  }
+}
+
+function withPlainValue(event: PlainEvent): PlainEvent {
+  switch (event.type) {
+    case "params-updated":
+      return { ...event, params: plainParams(event.params) };
+    case "application":
+      return { ...event, event: plainValue(event.event) };
+    default:
+      return event;
+  }
+}
+
+function plainParams(params: StreamParams): StreamParams {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [name, plainValue(value)]),
+  );
+}
+
+/** What JSON makes of a value; null for what it cannot be made of. */
+function plainValue(value: unknown): unknown {
+  try {
+    const text = JSON.stringify(
+      value,
+      (_key, part) => typeof part === "bigint" ? `${part}` : part,
+    );
+    return text === undefined ? null : JSON.parse(text);
+  } catch {
+    return null;
   }
 }

@@ -24,6 +24,7 @@ import {
   toPlainError,
   toPlainEvent,
   type ToStream,
+  withPlainValues,
 } from "./messages.ts";
 
 const log = roomLogger("server");
@@ -54,9 +55,15 @@ export class StreamRunner {
   /** Messages of the processor without a stream that the server has heard of. */
   #toldDropped = 0;
 
-  /** `post` takes what the server should hear. */
+  /** `post` takes what the server should hear; it throws for what cannot be copied. */
   constructor(post: (message: FromStream) => void) {
-    this.#post = post;
+    this.#post = (message) => {
+      try {
+        post(message);
+      } catch {
+        post(withPlainValues(message));
+      }
+    };
     this.#hosted.promise.catch(() => {}); // said with `initialize-failed`, too
   }
 
@@ -73,8 +80,6 @@ export class StreamRunner {
         return this.#session?.sendData(message.text);
       case "send-event":
         return this.#session?.sendEvent(message.event, message.name);
-      case "send-frame":
-        return await this.#sendFrame(message.frame);
       case "set-loading":
         return this.#session?.setLoading(message.update);
       case "dispose":
@@ -82,13 +87,11 @@ export class StreamRunner {
     }
   }
 
-  async #sendFrame(plain: PlainFrame): Promise<void> {
-    if (plain.kind === "audio") {
-      await this.#session?.sendFrame(new AudioFrame(plain));
-      return;
-    }
+  async #sendFrame(plain: PlainFrame): Promise<boolean> {
+    if (this.#session === undefined) return false;
+    if (plain.kind === "audio") return await this.#session.sendFrame(new AudioFrame(plain));
     using frame = new VideoFrame(plain);
-    await this.#session?.sendFrame(frame);
+    return await this.#session.sendFrame(frame);
   }
 
   async #initialize(message: Extract<ToStream, { type: "initialize" }>): Promise<void> {
@@ -124,14 +127,15 @@ export class StreamRunner {
 
   async #answer(id: number, call: IsolatedCall): Promise<void> {
     try {
-      await this.#run(call);
-      this.#post({ type: "answer", id });
+      const isTaken = await this.#run(call);
+      this.#post({ type: "answer", id, isTaken });
     } catch (error) {
       this.#post({ type: "answer", id, error: toPlainError(error) });
     }
   }
 
-  async #run(call: IsolatedCall): Promise<void> {
+  /** Resolves to false for what the session takes no more. */
+  async #run(call: IsolatedCall): Promise<boolean> {
     switch (call.method) {
       case "open": {
         const session = await context.with(
@@ -143,14 +147,17 @@ export class StreamRunner {
         void session.ended.then(() => {
           if (this.#session === session) this.#session = undefined;
         });
-        return;
+        return true;
       }
       case "updateParams":
         await this.#session?.updateParams(call.params);
-        return this.#snapshot();
+        this.#snapshot();
+        return true;
+      case "sendFrame":
+        return await this.#sendFrame(call.frame);
       case "stop":
         await this.#session?.stop();
-        return;
+        return true;
     }
   }
 
@@ -185,12 +192,7 @@ export class StreamRunner {
   }
 
   #postLog(record: LogRecord): void {
-    const plain = toPlainRecord(record);
-    try {
-      this.#post({ type: "log", record: plain });
-    } catch {
-      this.#post({ type: "log", record: { ...plain, properties: {} } }); // some value is no data
-    }
+    this.#post({ type: "log", record: toPlainRecord(record) });
   }
 }
 
