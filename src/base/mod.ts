@@ -1,11 +1,12 @@
 /**
- * What every room may use: errors, bounded queues, time bases and loggers. Nothing here knows of
+ * What every room may use: errors, bounded queues, clocks, time bases and loggers. Nothing here knows of
  * media, HTTP or processes.
  *
  * @module
  */
 
 export * from "./bounded_queue.ts";
+export * from "./clock.ts";
 export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./log.ts";

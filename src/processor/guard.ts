@@ -4,8 +4,14 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
-import { describeError, ProcessorError, type ProcessorErrorCode } from "../base/mod.ts";
+import {
+  type Clock,
+  describeError,
+  isDoneWithin,
+  ProcessorError,
+  type ProcessorErrorCode,
+  systemClock,
+} from "../base/mod.ts";
 import { type AudioFrame, isAudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
 import { type FrameProcessor, handlesAudio, type ProcessorParams } from "./frame_processor.ts";
 
@@ -24,14 +30,16 @@ export class ProcessorGuard {
   readonly processor: FrameProcessor;
   /** Whether audio goes through the processor. */
   readonly handlesAudio: boolean;
+  readonly #clock: Clock;
   /** Settles when the last update has really ended, which may be after it was given up. */
   #updates: Promise<void> = Promise.resolve();
   #isStopped = false;
   #hanging = 0;
 
-  /** Guards a processor. */
-  constructor(processor: FrameProcessor) {
+  /** Guards a processor; the clock is that of its time-outs. */
+  constructor(processor: FrameProcessor, clock: Clock = systemClock) {
     this.processor = processor;
+    this.#clock = clock;
     this.handlesAudio = handlesAudio(processor);
   }
 
@@ -125,9 +133,7 @@ export class ProcessorGuard {
    */
   async stopStream(mostMs = Infinity): Promise<void> {
     this.#isStopped = true;
-    try {
-      await deadline(this.#updates, UPDATE_GRACE_MS);
-    } catch {
+    if (!await isDoneWithin(this.#clock, this.#updates, UPDATE_GRACE_MS)) {
       // Its caller hears of that; another stream must not have the processor meanwhile.
       this.#hanging++;
       void this.#updates.then(() => this.#hanging--);
@@ -165,12 +171,12 @@ export class ProcessorGuard {
     const timeoutMs = Math.min(this.processor.timeoutMs, call.mostMs ?? Infinity);
     const timeout = Promise.withResolvers<never>();
     let late = false;
-    const timer = setTimeout(() => {
+    const cancel = this.#clock.schedule(timeoutMs, () => {
       late = true;
       this.#hanging++;
       call.onTimeout?.();
       timeout.reject(hung(call.what, timeoutMs));
-    }, timeoutMs);
+    });
     const returned = (result: unknown): void => {
       if (!late) return;
       this.#hanging--;
@@ -189,7 +195,7 @@ export class ProcessorGuard {
     try {
       return await Promise.race([outcome, timeout.promise]);
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 }

@@ -56,7 +56,8 @@ type ChannelEnds = Pick<SideChannels, "data" | "events" | "control" | "urls">;
  */
 export function openTrickleSession(options: TrickleSessionOptions): Session {
   const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls, ...rest } = options;
-  const transport = tls === undefined ? {} : { tls };
+  const clock = rest.clock === undefined ? {} : { clock: rest.clock };
+  const transport = { ...clock, ...(tls === undefined ? {} : { tls }) };
   const source = subscribeUrl === undefined ? undefined : new TrickleSubscriber(subscribeUrl, {
     start: "current",
     waitForChannelMs: CHANNEL_GRACE_MS,
@@ -67,6 +68,7 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
   const sideSink = (url: string | undefined, contentType: string): SegmentSink | undefined =>
     url === undefined ? undefined : new ReopeningSink({
       open: () => publisher(url, contentType, SIDE_CLOSE_TIMEOUT_MS),
+      ...clock,
       onLost: (error) =>
         log.warn("Stream {id}: a channel is lost and opened again: {reason}", {
           id: rest.id,

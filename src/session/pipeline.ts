@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../base/clock.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { PictureSize } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
@@ -51,6 +52,7 @@ export interface PipelineOptions {
   readonly overlay: OverlayOptions;
   readonly audioCodec: OutputAudioCodec;
   readonly gopSeconds: number;
+  readonly clock: Clock;
   readonly onFirstInput: () => void;
   readonly onFirstOutput: () => void;
   readonly onError: (error: Error, stage: Stage) => void;
@@ -78,7 +80,7 @@ export class Pipeline implements AsyncDisposable {
    * a `RangeError` for other options out of range.
    */
   constructor(options: PipelineOptions) {
-    const { events, guard, meters, live, params, targetFps } = options;
+    const { events, guard, meters, live, params, targetFps, clock } = options;
     this.#options = options;
     this.#size = requestedSize(params);
     this.#loading = createOverlay(options);
@@ -90,7 +92,7 @@ export class Pipeline implements AsyncDisposable {
     });
     this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
-    this.#sync = new AvSync({ waitForVideo: true, live });
+    this.#sync = new AvSync({ waitForVideo: true, live, now: () => clock.now() });
     this.#audio = new AudioStage({
       guard,
       meters,
@@ -100,6 +102,7 @@ export class Pipeline implements AsyncDisposable {
       hasOutput: options.sink !== undefined,
       emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
       onError: options.onError,
+      clock,
       signal: this.#abort.signal,
     });
     this.#output = this.#createOutput();
@@ -117,6 +120,7 @@ export class Pipeline implements AsyncDisposable {
       live,
       maxInFlight: guard.processor.maxInFlight,
       depth: options.gpuDepth,
+      clock,
     });
     this.#input = new MediaInput({
       events,
@@ -282,9 +286,10 @@ export class Pipeline implements AsyncDisposable {
 }
 
 /** Frames can only be shown in place of others where somebody watches, and others are not waited for. */
-function createOverlay({ overlay, live, sink, params }: PipelineOptions): LoadingOverlay {
+function createOverlay({ overlay, live, sink, params, clock }: PipelineOptions): LoadingOverlay {
   const isSeen = live && sink !== undefined;
-  const loading = new LoadingOverlay(isSeen ? overlay : { ...overlay, mode: "off" });
+  const shown: OverlayOptions = isSeen ? overlay : { ...overlay, mode: "off" };
+  const loading = new LoadingOverlay(shown, () => clock.now());
   if (params.show_loading === true) loading.show(true);
   return loading;
 }

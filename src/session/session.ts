@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Clock, systemClock } from "../base/clock.ts";
 import { describeError, ProcessorError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
@@ -42,7 +43,8 @@ export class Session implements AsyncDisposable {
   readonly ended: Promise<SessionEnd>;
   readonly #options: SessionOptions;
   readonly #log: Logger;
-  readonly #meters = new StreamMeters();
+  readonly #clock: Clock;
+  readonly #meters: StreamMeters;
   readonly #telemetry: SessionTelemetry | undefined;
   readonly #guard: ProcessorGuard;
   readonly #pipeline: Pipeline;
@@ -56,7 +58,7 @@ export class Session implements AsyncDisposable {
   /** Settles when the last update has had its turn. */
   #updates: Promise<void> = Promise.resolve();
   #requestedEnd: SessionEnd | undefined;
-  #forceTimer: ReturnType<typeof setTimeout> | undefined;
+  #cancelForce: (() => void) | undefined;
 
   /**
    * Sets the stream up without starting it. Throws a `RangeError` for options out of range, and a
@@ -65,10 +67,12 @@ export class Session implements AsyncDisposable {
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
+    const clock = this.#clock = options.clock ?? systemClock;
+    this.#meters = new StreamMeters(() => clock.now());
     this.#log = roomLogger("session").with({ stream: this.id });
     this.#settings = new StreamSettings(options.processor.paramsSchema, options.params ?? {});
     this.ended = this.#ended.promise;
-    this.#guard = new ProcessorGuard(options.processor);
+    this.#guard = new ProcessorGuard(options.processor, clock);
     this.#processor = new StreamProcessor({
       guard: this.#guard,
       initialized: options.processorReady,
@@ -79,6 +83,7 @@ export class Session implements AsyncDisposable {
       id: this.id,
       params: this.params,
       meters: this.#meters,
+      clock,
       updateMeters: () => this.#pipeline.updateMeters(),
     });
     this.#pipeline = this.#within(() => this.#createPipeline());
@@ -213,7 +218,7 @@ export class Session implements AsyncDisposable {
   }
 
   #createChannels(): SessionChannels {
-    const { data, events, control, urls, pipelineName, clock, wallNow } = this.#options;
+    const { data, events, control, urls, pipelineName, wallNow } = this.#options;
     const { parseControl = anyObject } = this.#options;
     return new SessionChannels({
       data,
@@ -221,7 +226,7 @@ export class Session implements AsyncDisposable {
       control,
       ...(urls === undefined ? {} : { urls }),
       ...(pipelineName === undefined ? {} : { pipelineName }),
-      ...(clock === undefined ? {} : { clock }),
+      clock: this.#clock,
       ...(wallNow === undefined ? {} : { wallNow }),
       isLoading: () => !this.#processor.isReady || this.params.show_loading === true,
       metrics: () => this.metrics(),
@@ -255,6 +260,7 @@ export class Session implements AsyncDisposable {
       overlay,
       audioCodec,
       gopSeconds,
+      clock: this.#clock,
       onFirstInput: () => {
         this.#input.wasSeen = true;
         this.#emit({ type: "first-input-segment" });
@@ -304,7 +310,7 @@ export class Session implements AsyncDisposable {
 
   async #finish(end: SessionEnd): Promise<void> {
     if (this.#state === "ended") return;
-    clearTimeout(this.#forceTimer);
+    this.#cancelForce?.();
     this.#input[Symbol.dispose]();
     this.#pipeline.updateMeters();
     this.#meters.closeAccounts();
@@ -323,9 +329,9 @@ export class Session implements AsyncDisposable {
     this.#requestedEnd = end;
     this.#setState("stopping");
     this.#processor.giveUp();
-    this.#forceTimer = setTimeout(
-      () => this.#pipeline.abort(),
+    this.#cancelForce = this.#clock.schedule(
       this.#options.stopTimeoutMs ?? 2_000,
+      () => this.#pipeline.abort(),
     );
     void this.#closeSource();
   }
@@ -355,7 +361,7 @@ export class Session implements AsyncDisposable {
   #reportError(error: Error, stage: Stage): void {
     this.#meters.errorAt(stage);
     this.#emit({ type: "error", error, stage });
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now - (this.#lastLogged.get(stage) ?? -Infinity) < ERROR_LOG_INTERVAL_MS) return;
     this.#lastLogged.set(stage, now);
     this.#log.warn("Stream {stream}, {stage}: {reason}", { stage, reason: error.message });

@@ -12,13 +12,14 @@ import {
 } from "../../src/session/mod.ts";
 import { type Clip, demux, joined } from "./clips.ts";
 import { MemorySink, MemorySource, type SinkScript } from "./in_memory.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 import { within } from "../waiting.ts";
 
 /** Leaves everything as it is. */
 export class Passthrough extends FrameProcessor {}
 
 /** Options of a {@linkcode Rig}: those of a session, each with a default. */
-export type RigOptions = Partial<Omit<SessionOptions, "source" | "sink" | "onEvent">> & {
+export type RigOptions = Partial<Omit<SessionOptions, "source" | "sink" | "clock" | "onEvent">> & {
   readonly script?: SinkScript;
   /** Called with each event, after it was noted. */
   readonly onEvent?: (event: SessionEvent) => void;
@@ -26,6 +27,8 @@ export type RigOptions = Partial<Omit<SessionOptions, "source" | "sink" | "onEve
 
 /** A session, its source and its sink. */
 export class Rig {
+  /** Stands still until a test moves it: nothing is given up because the machine is slow. */
+  readonly clock = new ManualClock();
   readonly source = new MemorySource();
   readonly sink: MemorySink;
   readonly events: SessionEvent[] = [];
@@ -41,6 +44,7 @@ export class Rig {
       pace: "complete",
       gopSeconds: 0.5,
       ...options,
+      clock: this.clock,
       source: this.source,
       sink: this.sink,
       onEvent: (event) => {

@@ -47,11 +47,30 @@ export class ManualClock implements Clock {
     this.#nowMs = endMs;
   }
 
+  /** Lets time pass in which nothing runs, as while a call keeps the event loop from turning. */
+  block(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Waits until somebody waits for a time in this range, and lets just that time pass. */
   async passDelay(minMs: number, maxMs: number): Promise<void> {
     const wanted = (): Timer | undefined =>
       [...this.#timers].find((timer) => timer.delayMs >= minMs && timer.delayMs <= maxMs);
     await until(() => wanted() !== undefined, `a wait of ${minMs} to ${maxMs} ms`);
     this.advance(Math.max(0, wanted()!.dueMs - this.#nowMs));
+  }
+
+  /** Lets time pass for as long as something takes, and gives what comes of it. */
+  async passUntil<T>(work: Promise<T>): Promise<T> {
+    let isDone = false;
+    const mark = (): void => {
+      isDone = true;
+    };
+    work.then(mark, mark);
+    await until(() => {
+      if (!isDone) this.advance(100);
+      return isDone;
+    }, "the end of some work");
+    return await work;
   }
 }

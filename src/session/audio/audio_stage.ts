@@ -4,7 +4,7 @@
  * @module
  */
 
-import { pause } from "../../base/mod.ts";
+import { type Clock, pauseOn } from "../../base/mod.ts";
 import type { AudioFrame } from "../../frames/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { ProcessorGuard } from "../../processor/mod.ts";
@@ -26,6 +26,7 @@ export interface AudioStageOptions {
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -145,9 +146,9 @@ export class AudioStage implements AsyncDisposable {
 
   /** Audio that waits for long would hold up the reading of the input, and pictures with it. */
   async #waitForProcessor(): Promise<boolean> {
-    const { ready, live, signal } = this.#options;
+    const { ready, live, clock, signal } = this.#options;
     if (!live) return this.#isReady = await ready;
-    this.#patience ??= pause(MAX_AUDIO_WAIT_MS, signal).then(() => false);
+    this.#patience ??= pauseOn(clock, MAX_AUDIO_WAIT_MS, signal).then(() => false);
     return this.#isReady = await Promise.race([ready, this.#patience]);
   }
 }

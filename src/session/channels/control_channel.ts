@@ -4,8 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../../base/mod.ts";
-import { pause } from "../../base/pause.ts";
+import { type Clock, describeError, pauseOn, roomLogger, systemClock } from "../../base/mod.ts";
 import type { InputSegment, SegmentSource } from "../../trickle/mod.ts";
 
 const log = roomLogger("session");
@@ -30,6 +29,8 @@ export interface ControlChannelOptions {
   readonly onEnd?: () => void;
   /** First wait between attempts, in milliseconds. @default 500 */
   readonly retryMs?: number;
+  /** @default systemClock */
+  readonly clock?: Clock;
 }
 
 /**
@@ -64,7 +65,7 @@ export class ControlChannel implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { open, retryMs = FIRST_RETRY_MS } = this.#options;
+    const { open, retryMs = FIRST_RETRY_MS, clock = systemClock } = this.#options;
     const { signal } = this.#stop;
     let failures = 0;
     while (!signal.aborted) {
@@ -82,7 +83,7 @@ export class ControlChannel implements AsyncDisposable {
       } finally {
         await this.#source[Symbol.asyncDispose]();
       }
-      await pause(Math.min(retryMs * 2 ** failures++, LONGEST_RETRY_MS), signal);
+      await pauseOn(clock, Math.min(retryMs * 2 ** failures++, LONGEST_RETRY_MS), signal);
     }
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { roomLogger } from "../../base/mod.ts";
+import { type Clock, roomLogger, systemClock } from "../../base/mod.ts";
 import type { SegmentSink } from "../../trickle/mod.ts";
 import { QueuedPublisher } from "./queued_publisher.ts";
 
@@ -34,6 +34,8 @@ export interface DataChannelOptions {
   readonly flushIntervalMs?: number;
   /** @default 25000 */
   readonly keepAliveMs?: number;
+  /** @default systemClock */
+  readonly clock?: Clock;
 }
 
 /** Publishes lines in small segments, one value a line. */
@@ -50,6 +52,7 @@ export class DataChannel implements AsyncDisposable {
       perSegment: Infinity,
       intervalMs: flushIntervalMs,
       keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
+      clock: options.clock ?? systemClock,
     });
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { roomLogger } from "../../base/mod.ts";
+import { type Clock, roomLogger, systemClock } from "../../base/mod.ts";
 import type { SegmentSink } from "../../trickle/mod.ts";
 import { QueuedPublisher } from "./queued_publisher.ts";
 
@@ -43,6 +43,8 @@ export interface EventChannelOptions {
   readonly onError: (error: Error) => void;
   /** Milliseconds since 1970. @default Date.now */
   readonly now?: () => number;
+  /** What its waits go by. @default systemClock */
+  readonly clock?: Clock;
 }
 
 /** Publishes events. Nothing waits for it. */
@@ -53,8 +55,8 @@ export class EventChannel implements AsyncDisposable {
   #refused = 0;
 
   /** Begins to publish. */
-  constructor({ sink, onError, now = Date.now }: EventChannelOptions) {
-    this.#publisher = new QueuedPublisher({ sink, onError, perSegment: 1, intervalMs: 0 });
+  constructor({ sink, onError, now = Date.now, clock = systemClock }: EventChannelOptions) {
+    this.#publisher = new QueuedPublisher({ sink, onError, perSegment: 1, intervalMs: 0, clock });
     this.#now = now;
     this.#allowances = { application: new Allowance(now), errors: new Allowance(now) };
   }

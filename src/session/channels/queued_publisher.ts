@@ -4,9 +4,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
-import { BoundedQueue, describeError } from "../../base/mod.ts";
-import { pause } from "../../base/pause.ts";
+import { BoundedQueue, type Clock, describeError, isDoneWithin, pauseOn } from "../../base/mod.ts";
 import type { SegmentSink } from "../../trickle/mod.ts";
 import { isGone } from "./reopening_sink.ts";
 
@@ -27,6 +25,7 @@ export interface QueuedPublisherOptions {
   readonly intervalMs: number;
   /** After this time without a segment an empty one goes out. @default never */
   readonly keepAliveMs?: number;
+  readonly clock: Clock;
 }
 
 /**
@@ -76,33 +75,30 @@ export class QueuedPublisher implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     this.#arrived.resolve();
-    try {
-      await deadline(this.#done, CLOSE_TIMEOUT_MS);
-    } catch {
-      // The server does not answer: what is under way fails, and is counted.
-      await this.#options.sink[Symbol.asyncDispose]();
-      await this.#done;
-    }
+    const { clock, sink } = this.#options;
+    // Where the server does not answer, what is under way fails, and is counted.
+    if (!await isDoneWithin(clock, this.#done, CLOSE_TIMEOUT_MS)) await sink[Symbol.asyncDispose]();
+    await this.#done;
   }
 
   async #run(): Promise<void> {
-    const { keepAliveMs = Infinity, sink } = this.#options;
+    const { keepAliveMs = Infinity, sink, clock } = this.#options;
     const { signal } = this.#stop;
-    let lastMs = performance.now();
+    let lastMs = clock.now();
     while (!this.#isGone && !(signal.aborted && this.#queue.size === 0)) {
       if (!signal.aborted) await this.#gather();
-      const isSilent = !signal.aborted && performance.now() - lastMs >= keepAliveMs;
+      const isSilent = !signal.aborted && clock.now() - lastMs >= keepAliveMs;
       if (this.#queue.size === 0 && !isSilent) continue;
       await this.#publish();
-      lastMs = performance.now();
+      lastMs = clock.now();
     }
     this.#lost += this.#queue.size;
     await sink.close();
   }
 
   async #gather(): Promise<void> {
-    const { intervalMs } = this.#options;
-    if (intervalMs > 0) return await pause(intervalMs, this.#stop.signal);
+    const { intervalMs, clock } = this.#options;
+    if (intervalMs > 0) return await pauseOn(clock, intervalMs, this.#stop.signal);
     if (this.#queue.size > 0) return;
     this.#arrived = Promise.withResolvers();
     await this.#arrived.promise;

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { describeError, TrickleError } from "../../base/mod.ts";
-import { pause } from "../../base/pause.ts";
+import { type Clock, describeError, pauseOn, systemClock, TrickleError } from "../../base/mod.ts";
 import type { SegmentSink, SegmentWriter } from "../../trickle/mod.ts";
 
 /** Waits between attempts: doubled each time, up to the longest. */
@@ -20,6 +19,8 @@ export interface ReopeningSinkOptions {
   readonly onLost?: (error: Error) => void;
   /** First wait between attempts, in milliseconds. @default 500 */
   readonly retryMs?: number;
+  /** @default systemClock */
+  readonly clock?: Clock;
 }
 
 /**
@@ -87,14 +88,15 @@ export class ReopeningSink implements SegmentSink {
   }
 
   async #reopen(thrown: unknown): Promise<void> {
-    const { onLost, retryMs = FIRST_RETRY_MS } = this.#options;
+    const { onLost, retryMs = FIRST_RETRY_MS, clock = systemClock } = this.#options;
     if (this.#failures === 0) {
       onLost?.(thrown instanceof Error ? thrown : new Error(describeError(thrown)));
     }
     const failed = this.#inner;
     this.#inner = undefined;
     await failed?.[Symbol.asyncDispose]();
-    await pause(Math.min(retryMs * 2 ** this.#failures++, LONGEST_RETRY_MS), this.#stop.signal);
+    const delayMs = Math.min(retryMs * 2 ** this.#failures++, LONGEST_RETRY_MS);
+    await pauseOn(clock, delayMs, this.#stop.signal);
   }
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type SegmentSink, systemClock } from "../../trickle/mod.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import type { SegmentSink } from "../../trickle/mod.ts";
 import { ControlChannel } from "./control_channel.ts";
 import { checkDataText, DataChannel } from "./data_channel.ts";
 import { EventChannel } from "./event_channel.ts";
@@ -29,6 +30,7 @@ export interface SessionChannelsOptions extends SideChannels {
 /** Publishes data and events, and reads control messages, from start to end of a session. */
 export class SessionChannels implements AsyncDisposable {
   readonly #options: SessionChannelsOptions;
+  readonly #clock: Clock;
   #data: DataChannel | undefined;
   #events: EventChannel | undefined;
   #control: ControlChannel | undefined;
@@ -40,6 +42,7 @@ export class SessionChannels implements AsyncDisposable {
   /** Requests nothing before {@linkcode start}. */
   constructor(options: SessionChannelsOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /** Opens the channels that the stream has. */
@@ -51,7 +54,11 @@ export class SessionChannels implements AsyncDisposable {
       if (events !== undefined) watchSink(events, () => onGone("events"));
     }
     if (data !== undefined) {
-      this.#data = new DataChannel({ sink: data, onError: (error) => onError(error, "data") });
+      this.#data = new DataChannel({
+        sink: data,
+        onError: (error) => onError(error, "data"),
+        clock: this.#clock,
+      });
     }
     if (events !== undefined) this.#startEvents(events);
     if (control !== undefined) {
@@ -60,6 +67,7 @@ export class SessionChannels implements AsyncDisposable {
         onMessage: onControl,
         onError: (error) => onError(error, "control"),
         onEnd: () => onGone?.("control"),
+        clock: this.#clock,
       });
     }
   }
@@ -108,13 +116,15 @@ export class SessionChannels implements AsyncDisposable {
   }
 
   #startEvents(sink: SegmentSink): void {
-    const { urls = {}, pipelineName = "byoc", clock = systemClock } = this.#options;
+    const { urls = {}, pipelineName = "byoc" } = this.#options;
+    const clock = this.#clock;
     const { wallNow = Date.now, onError, isLoading, metrics, params, dimensions } = this.#options;
     // Reported as an error of the stream it would be the next event that fails.
     let reported = false;
     this.#events = new EventChannel({
       sink,
       now: wallNow,
+      clock,
       onError: (error) => {
         if (!reported) onError(error, "events");
         reported = true;

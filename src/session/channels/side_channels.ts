@@ -30,7 +30,10 @@ export interface SideChannels {
   readonly urls?: StreamUrls;
   /** Name of the pipeline in status events. @default "byoc" */
   readonly pipelineName?: string;
-  /** Paces heartbeats. @default systemClock */
+  /**
+   * What the session times by: heartbeats, the loading overlay, queues, figures, and how long processor,
+   * channels and a stop may take. @default systemClock
+   */
   readonly clock?: Clock;
   /** Milliseconds since 1970, for events. @default Date.now */
   readonly wallNow?: () => number;

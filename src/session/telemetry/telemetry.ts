@@ -6,7 +6,7 @@
  */
 
 import { type Context, context, type Span, trace } from "@opentelemetry/api";
-import { withoutCredentials } from "../../base/mod.ts";
+import { type Clock, withoutCredentials } from "../../base/mod.ts";
 import type { SegmentSink } from "../../trickle/mod.ts";
 import type { InputEvent } from "../input/input_events.ts";
 import type { StreamMeters } from "./stream_meters.ts";
@@ -24,6 +24,7 @@ export interface TelemetryOptions {
   readonly id: string;
   readonly params: StreamParams;
   readonly meters: StreamMeters;
+  readonly clock: Clock;
   /** Brings the meters up to date. */
   readonly updateMeters: () => void;
 }
@@ -34,7 +35,7 @@ export class SessionTelemetry {
   readonly #span: Span;
   readonly #context: Context;
   readonly #metrics: TelemetryMetrics | undefined;
-  readonly #startMs = performance.now();
+  readonly #startMs: number;
   readonly #lastErrorMs = new Map<Stage, number>();
   #eventsLeft = MAX_EVENTS;
   #eventsDropped = 0;
@@ -45,6 +46,7 @@ export class SessionTelemetry {
     parts: { span: Span; metrics: TelemetryMetrics | undefined },
   ) {
     this.#options = options;
+    this.#startMs = options.clock.now();
     this.#span = parts.span;
     this.#metrics = parts.metrics;
     this.#context = trace.setSpan(context.active(), parts.span);
@@ -136,7 +138,7 @@ export class SessionTelemetry {
   }
 
   #noteError(error: Error, stage: Stage): void {
-    const now = performance.now();
+    const now = this.#options.clock.now();
     if (now - (this.#lastErrorMs.get(stage) ?? -Infinity) < ERROR_INTERVAL_MS) {
       this.#eventsDropped++;
       return;
@@ -166,8 +168,8 @@ export class SessionTelemetry {
 
   #end(end: SessionEnd): void {
     this.#noteProgress();
-    const { meters } = this.#options;
-    const seconds = (performance.now() - this.#startMs) / 1_000;
+    const { meters, clock } = this.#options;
+    const seconds = (clock.now() - this.#startMs) / 1_000;
     this.#span.setAttributes({
       "runnel.end.reason": end.reason,
       "runnel.frames.in": meters.framesIn,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type Clock, systemClock } from "../../base/clock.ts";
+
 /** How often it is looked whether the loop turns, in milliseconds. */
 const TICK_MS = 5;
 /** Less is no blocking, in milliseconds: a tick that comes a little late. */
@@ -19,15 +21,15 @@ const MAX_PAUSE_MS = 20;
  * decoder, and the stream would fall behind more and more. So such calls owe the loop a pause.
  */
 export class LoopBreath {
-  readonly #now: () => number;
+  readonly #clock: Clock;
   #owedMs = 0;
   #calls = 0;
   #turnedMs = 0;
-  #ticks: ReturnType<typeof setInterval> | undefined;
+  #cancelTick: (() => void) | undefined;
 
   /** Creates one that nothing is owed to. */
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now;
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
   }
 
   /** The pause that is owed, in milliseconds. */
@@ -38,12 +40,12 @@ export class LoopBreath {
   /** A call begins; returns how to say that it ended, once. Time under several calls counts once. */
   watch(): () => void {
     if (this.#calls++ === 0) {
-      this.#turnedMs = this.#now();
-      this.#ticks = setInterval(() => this.#turn(), TICK_MS);
+      this.#turnedMs = this.#clock.now();
+      this.#tick();
     }
     return () => {
       this.#turn();
-      if (--this.#calls === 0) clearInterval(this.#ticks);
+      if (--this.#calls === 0) this.#cancelTick?.();
     };
   }
 
@@ -54,8 +56,15 @@ export class LoopBreath {
     return owedMs;
   }
 
+  #tick(): void {
+    this.#cancelTick = this.#clock.schedule(TICK_MS, () => {
+      this.#turn();
+      this.#tick();
+    });
+  }
+
   #turn(): void {
-    const now = this.#now();
+    const now = this.#clock.now();
     const blockedMs = now - this.#turnedMs;
     this.#turnedMs = now;
     if (blockedMs < MIN_BLOCKED_MS) return;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BoundedQueue, pause } from "../../base/mod.ts";
+import { BoundedQueue, type Clock, pauseOn, systemClock } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
 import type { AvSync } from "../av_sync.ts";
 import type { FrameRateLimiter } from "./frame_rate_limiter.ts";
@@ -46,8 +46,8 @@ export interface VideoPathOptions {
   readonly maxInFlight: number;
   /** Frames that are in the processor or on their way back from the GPU; at least `maxInFlight`. */
   readonly depth: number;
-  /** The current time in milliseconds. @default performance.now */
-  readonly now?: () => number;
+  /** @default systemClock */
+  readonly clock?: Clock;
 }
 
 /** A frame, and its place in the order of arrival. */
@@ -86,7 +86,8 @@ export class VideoPath {
   #roomMade = Promise.withResolvers<void>();
   /** Gives up on each frame that is in the processor. */
   readonly #giveUp = new Set<() => void>();
-  #isAborted = false;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
   readonly #aborted = Promise.withResolvers<false>();
   #arrivals = 0;
   /** The place of the last frame that left. */
@@ -113,9 +114,10 @@ export class VideoPath {
       whenFull: "drop-oldest",
       onDrop: ({ frame }) => this.#drop(frame, this.#dropReason),
     });
-    this.#breath = new LoopBreath(options.now);
-    this.#processTime = new ServiceTime(options.now);
-    this.#totalTime = new ServiceTime(options.now);
+    const clock = this.#clock = options.clock ?? systemClock;
+    this.#breath = new LoopBreath(clock);
+    this.#processTime = new ServiceTime(() => clock.now());
+    this.#totalTime = new ServiceTime(() => clock.now());
     this.#inOrder = new BoundedQueue({ capacity: this.#depth, whenFull: "wait" });
     this.done = this.#run();
     this.done.catch(() => {}); // awaited by whoever runs the stream
@@ -149,7 +151,7 @@ export class VideoPath {
 
   /** Drops what waits and what is in the processor, without waiting for a call that hangs. */
   abort(): void {
-    this.#isAborted = true;
+    this.#abort.abort();
     this.#dropReason = "stop";
     this.#aborted.resolve(false);
     for (const queue of [this.#waiting, this.#overlaid]) {
@@ -158,6 +160,10 @@ export class VideoPath {
     }
     for (const giveUp of this.#giveUp) giveUp();
     this.#roomMade.resolve();
+  }
+
+  get #isAborted(): boolean {
+    return this.#abort.signal.aborted;
   }
 
   get #depth(): number {
@@ -199,7 +205,9 @@ export class VideoPath {
       }
       // Room comes first: a frame that has left the queue could not be dropped for a newer one.
       while (await this.#waitForRoom() === "free") {
-        if (this.#options.live && this.#breath.owedMs > 0) await pause(this.#breath.take());
+        if (this.#options.live && this.#breath.owedMs > 0) {
+          await pauseOn(this.#clock, this.#breath.take(), this.#abort.signal);
+        }
         const placed = await this.#waiting.shift();
         if (placed === undefined) return;
         const { place, frame } = placed;

@@ -8,14 +8,14 @@ import { LoadingOverlay } from "../../../src/session/video/loading_overlay.ts";
 import { StreamMeters } from "../../../src/session/telemetry/stream_meters.ts";
 import type { VideoEmission, VideoOutcome } from "../../../src/session/video/video_outcome.ts";
 import { VideoPath, type VideoPathOptions } from "../../../src/session/video/video_path.ts";
-import { delay } from "../../waiting.ts";
+import { ManualClock } from "../../trickle/manual_clock.ts";
 
 const TIME_BASE = { num: 1, den: 90_000 };
 
 /** A path whose processor ends its calls when the test says so. */
 class PathRig {
-  now = 0;
-  readonly meters = new StreamMeters(() => this.now);
+  readonly clock = new ManualClock();
+  readonly meters = new StreamMeters(() => this.clock.now());
   readonly emitted: number[] = [];
   /** Ends the calls that are under way, oldest first. */
   readonly calls: (() => void)[] = [];
@@ -28,7 +28,7 @@ class PathRig {
       complete: (outcome) => Promise.resolve(outcome),
       emit: (outcome) => this.#emit(outcome),
       ready: Promise.resolve(true),
-      loading: new LoadingOverlay({}, () => this.now),
+      loading: new LoadingOverlay({}, () => this.clock.now()),
       limiter: new FrameRateLimiter(Infinity),
       sync: new AvSync({ waitForVideo: false, live: true }),
       meters: this.meters,
@@ -37,7 +37,7 @@ class PathRig {
       live: true,
       maxInFlight: 1,
       depth: 1,
-      now: () => this.now,
+      clock: this.clock,
       ...options,
     });
   }
@@ -45,7 +45,7 @@ class PathRig {
   /** Offers frames 0, 1, 2 and so on, `everyMs` apart. */
   async offer(count: number, everyMs = 0): Promise<void> {
     for (let i = 0; i < count; i++) {
-      this.now += everyMs;
+      this.clock.advance(everyMs);
       await this.path.offer(
         new VideoFrame({
           pixelFormat: "rgb24",
@@ -63,7 +63,7 @@ class PathRig {
   /** Waits for a call, and ends the oldest `afterMs` later. */
   async end(afterMs = 0): Promise<void> {
     await this.began();
-    this.now += afterMs;
+    this.clock.advance(afterMs);
     this.calls.shift()?.();
     await settle();
   }
@@ -102,7 +102,7 @@ class PathRig {
 
 /** Lets everything that can go on go on, and what that begins. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 2; turn++) await delay(0);
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 Deno.test("a burst of as many frames as may wait is absorbed by a fast processor", async () => {
@@ -194,11 +194,53 @@ Deno.test("calls beside each other share their time", async () => {
   await rig.offer(4);
   for (let i = 0; i < 5; i++) {
     await rig.offer(4);
-    rig.now += 100;
+    rig.clock.advance(100);
     for (let call = 0; call < 4; call++) await rig.end();
   }
   // 25 ms a frame: six fit 150 ms.
   await rig.offer(20);
   assert.equal(rig.dropped, 14);
   await rig.finish();
+});
+
+Deno.test("a processor that blocks the event loop gets its next frame after a pause for the input", async () => {
+  let frames = 0;
+  const rig: PathRig = new PathRig({
+    process: (frame) => {
+      frames++;
+      rig.clock.block(60);
+      return Promise.resolve({ kind: "frame", input: frame, output: frame });
+    },
+  });
+  await rig.offer(2);
+  assert.equal(frames, 1);
+  assert.deepEqual(rig.clock.delays, [6]);
+  // What is read during the pause is there when it ends.
+  await rig.offer(3);
+  rig.clock.advance(5);
+  await settle();
+  assert.equal(frames, 1);
+  rig.clock.advance(1);
+  await settle();
+  assert.equal(frames, 2);
+  for (let call = 0; call < 5; call++) {
+    rig.clock.advance(6);
+    await settle();
+  }
+  await rig.path.finish();
+  assert.deepEqual(rig.emitted, [0, 1, 2, 3, 4]);
+});
+
+Deno.test("a path that is aborted ends during the pause after a call that blocked", async () => {
+  const rig: PathRig = new PathRig({
+    process: (frame) => {
+      rig.clock.block(60);
+      return Promise.resolve({ kind: "frame", input: frame, output: frame });
+    },
+  });
+  await rig.offer(2);
+  rig.path.abort();
+  await rig.path.done;
+  assert.deepEqual(rig.clock.delays, []);
+  assert.equal(rig.dropped, 1);
 });

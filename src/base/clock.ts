@@ -1,0 +1,58 @@
+/**
+ * Time, injectable: whatever waits or measures takes a {@linkcode Clock}, so that a test can make 45
+ * seconds pass at once.
+ *
+ * @module
+ */
+
+/** Where the time comes from and what can be scheduled on it. */
+export interface Clock {
+  /** Milliseconds since some fixed moment; never goes back. */
+  now(): number;
+  /**
+   * Calls `run` once after `delayMs`. The returned function cancels it and may be called any time.
+   */
+  schedule(delayMs: number, run: () => void): () => void;
+}
+
+/** The real time. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  schedule(delayMs, run) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Waits for `delayMs`, or until `signal` aborts: check the signal after it. Never rejects. */
+export function pauseOn(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => {
+    cancel();
+    signal?.removeEventListener("abort", done);
+    resolve();
+  };
+  const cancel = clock.schedule(delayMs, done);
+  signal?.addEventListener("abort", done, { once: true });
+  return promise;
+}
+
+/**
+ * Awaits a promise for at most `delayMs`. Resolves to whether it was fulfilled by then; its rejection is
+ * left to its owner.
+ */
+export async function isDoneWithin(
+  clock: Clock,
+  promise: Promise<unknown>,
+  delayMs: number,
+): Promise<boolean> {
+  const { promise: passed, resolve } = Promise.withResolvers<false>();
+  const cancel = clock.schedule(delayMs, () => resolve(false));
+  const done = promise.then(() => true, () => false);
+  try {
+    return await Promise.race([done, passed]);
+  } finally {
+    cancel();
+  }
+}
