@@ -12,6 +12,9 @@ import { CLIP, demux, joined } from "./clips.ts";
 import { MemorySink } from "./in_memory.ts";
 import { assertAccounts, errorsOf, Passthrough, type RigOptions } from "./rig.ts";
 
+/** Steps of the clock between two pictures: what takes a while ends at its own time. */
+const STEPS = 10;
+
 /** Options of a {@linkcode FedRig}. */
 export type FedRigOptions = Omit<RigOptions, "media" | "script"> & {
   /** Pictures a second of the clock. @default 20 */
@@ -68,12 +71,24 @@ export class FedRig {
   }
 
   /**
-   * Gives pictures, each after the time of one. Waits after each until it was taken and as many have come
-   * out as `framesOut` says of the number that were given.
+   * Gives pictures, each after the time of one, in small steps. Waits after each step until as many have
+   * come out as `framesOut` says of the number that were given, and after each picture until it was taken.
    */
   async send(count: number, framesOut: (sent: number) => number = (sent) => sent): Promise<void> {
     for (let i = 0; i < count; i++) {
-      this.clock.advance(1_000 / this.#fps);
+      for (let step = 0; step < STEPS; step++) {
+        this.clock.advance(1_000 / this.#fps / STEPS);
+        await turn();
+        await this.framesOut(framesOut(this.sentTicks.length));
+      }
+      await this.give(1);
+      await this.framesOut(framesOut(this.sentTicks.length));
+    }
+  }
+
+  /** Gives pictures at the time that it is. Waits after each until it was taken. */
+  async give(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
       await this.#sendNext();
       const sent = this.sentTicks.length;
       await until(
@@ -81,7 +96,6 @@ export class FedRig {
         () => `picture ${sent} to be taken`,
       );
       await turn();
-      await this.framesOut(framesOut(sent));
     }
   }
 

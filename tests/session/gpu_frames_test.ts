@@ -7,10 +7,10 @@ import { sharedGpu } from "../../src/gpu/mod.ts";
 import { defineProcessor, defineShader, FrameProcessor } from "../../src/processor/mod.ts";
 import { decodeVideo } from "../e2e/decoding.ts";
 import { gpuTest } from "../gpu/gpu_case.ts";
-import { joined, testClip } from "./clips.ts";
-import { pacedMedia } from "./paced_media.ts";
+import { joined, silentClip } from "./clips.ts";
+import { FedRig } from "./fed_rig.ts";
 import { errorsOf, Rig } from "./rig.ts";
-import { delay, until } from "../waiting.ts";
+import { until, within } from "../waiting.ts";
 
 const INVERT = defineShader({
   name: "invert",
@@ -20,22 +20,31 @@ const INVERT = defineShader({
   }`,
 });
 
-/** Takes each frame apart on the GPU and puts it together again, in a time of its own. */
+/** Takes each frame apart on the GPU and puts it together again, three at a time: the last is done first. */
 class ThereAndBack extends FrameProcessor {
   override readonly device = "gpu";
   override readonly maxInFlight = 3;
-  #frames = 0;
+  readonly #letGo: (() => void)[] = [];
+  #left: number;
+
+  constructor(frames: number) {
+    super();
+    this.#left = frames;
+  }
 
   override async processVideo(frame: VideoFrame): Promise<VideoFrame> {
     assert.equal(frame.location, "gpu");
-    await delay(this.#frames++ % 3 * 4);
+    const last = this.#letGo.length + 1 === Math.min(3, this.#left);
+    if (!last) await new Promise<void>((resolve) => this.#letGo.push(resolve));
+    this.#left--;
+    this.#letGo.pop()?.();
     const tensor = frame.gpuTensor({ dtype: "float16" });
     return frame.replaceTensor(tensor);
   }
 }
 
 gpuTest("a frame that nobody changed on the GPU is not read back", async () => {
-  const clip = await testClip({ seconds: 1 });
+  const clip = await silentClip({ seconds: 1 });
   const gpu = await sharedGpu();
   const before = { reads: gpu.stats.readback.reads, inUse: gpu.pool.stats.inUse };
   const rig = new Rig({ processor: defineProcessor({ device: "gpu" })() });
@@ -48,10 +57,10 @@ gpuTest("a frame that nobody changed on the GPU is not read back", async () => {
 gpuTest(
   "frames in flight on the GPU leave in order, and all that they held goes back",
   async () => {
-    const clip = await testClip({ seconds: 2 });
+    const clip = await silentClip({ seconds: 2 });
     const gpu = await sharedGpu();
     const before = { inUse: gpu.pool.stats.inUse, open: frameCounts().open };
-    const rig = new Rig({ processor: new ThereAndBack(), gpuDepth: 4 });
+    const rig = new Rig({ processor: new ThereAndBack(clip.videoTicks.length), gpuDepth: 4 });
     await rig.run(clip);
     assert.deepEqual(rig.errors, []);
     assert.deepEqual(rig.videoTicks, clip.videoTicks);
@@ -64,7 +73,7 @@ gpuTest(
 gpuTest(
   "a shader changes the pictures, and its parameters from one frame to the next",
   async () => {
-    const clip = await testClip({ seconds: 2 });
+    const clip = await silentClip({ seconds: 2 });
     const processor = INVERT();
     await processor.initialize({
       params: {},
@@ -112,12 +121,12 @@ function meanDistance(
 }
 
 gpuTest(
-  "a stream survives the loss of its device within seconds, and counts what it cost",
+  "a stream survives the loss of its device, and counts what it cost",
   async () => {
-    const clip = await testClip({ seconds: 3 });
+    const clip = await silentClip({ seconds: 1.5 });
     const gpu = await sharedGpu();
     const inverting = INVERT();
-    const recovered = Promise.withResolvers<number>();
+    const recovered = Promise.withResolvers<void>();
     let frames = 0;
     const processor = defineProcessor({
       device: "gpu",
@@ -125,22 +134,18 @@ gpuTest(
       onStreamStart: (params) => inverting.onStreamStart(params),
       video: async (frame) => {
         const output = await inverting.processVideo(frame);
-        if (++frames === 10) {
-          lostMs = performance.now();
-          gpu.device.destroy();
-        } else if (frame.gpu !== gpu) recovered.resolve(performance.now());
+        if (++frames === 10) gpu.device.destroy();
+        else if (frame.gpu !== gpu) recovered.resolve();
         return output;
       },
     })();
-    let lostMs = 0;
     const rig = new Rig({ processor, maxQueueSize: 2 });
     rig.session.start();
     await rig.source.feed(clip.segments);
     rig.source.end();
-    const tookMs = await recovered.promise - lostMs;
+    await within(recovered.promise, "a frame on another device");
     assert.equal((await rig.ended()).reason, "input-ended");
     const metrics = rig.session.metrics();
-    assert.ok(tookMs < 5_000, `${tookMs} ms`);
     assert.equal(rig.videoTicks.at(-1), clip.videoTicks.at(-1));
     const lost = metrics.frames_dropped_by_reason.error ?? 0;
     assert.equal(metrics.frames_out + lost, clip.videoTicks.length);
@@ -152,7 +157,7 @@ gpuTest(
 );
 
 gpuTest("what was untouched on a lost device goes on where the policy says so", async () => {
-  const clip = await testClip({ seconds: 1 });
+  const clip = await silentClip({ seconds: 1 });
   let frames = 0;
   const processor = defineProcessor({
     device: "gpu",
@@ -171,7 +176,7 @@ gpuTest("what was untouched on a lost device goes on where the policy says so", 
 gpuTest(
   "a processor that never closes its frames hears of it, and the device does not run out",
   async () => {
-    const clip = await testClip({ seconds: 2 });
+    const clip = await silentClip({ seconds: 2 });
     const old = await sharedGpu();
     old.device.destroy();
     await old.lost;
@@ -216,18 +221,14 @@ gpuTest(
         return frame.convert("rgba");
       },
     });
-    const clip = await testClip({ seconds: 3 });
-    const rig = new Rig({
-      processor: createProcessor(),
-      pace: "live",
-      media: pacedMedia(clip.events),
-      overlay: { afterMs: 300 },
-    });
-    rig.session.start();
-    await until(() => rig.session.metrics().frames_overlaid >= 10, "the loading screen");
+    const rig = new FedRig({ processor: createProcessor(), overlay: { afterMs: 300 } });
+    // The fifth call hangs, and the overlay comes with the seventh frame from then on.
+    await rig.send(20, (sent) => Math.min(sent, 4) + Math.max(0, sent - 10));
+    assert.equal(rig.overlaid, 10);
     answer.resolve();
-    await rig.ended();
-    const pictures = await decodeVideo(joined(rig.sink.whole));
+    await rig.framesOut(15);
+    await rig.stop();
+    const pictures = await rig.decoded();
     const { frames_overlaid, frames_dropped_by_reason } = rig.session.metrics();
     const unstamped = pictures.filter(({ stamp }) => stamp === undefined).length;
     assert.equal(unstamped, frames_overlaid);
