@@ -4,9 +4,10 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { type Count, countTests } from "./test_count.ts";
+import { type Count, describeCount, sumOf } from "./tests/count.ts";
+import { planBatches } from "./tests/test_plan.ts";
+import { TestReport } from "./tests/test_report.ts";
+import { runBatches } from "./tests/test_run.ts";
 
 /** One step of the gate. */
 export interface Step {
@@ -16,90 +17,102 @@ export interface Step {
   run(): Promise<Count>;
 }
 
-/** Longer than any healthy run; a step that hangs fails instead of blocking CI. */
-const STEP_TIMEOUT_MS = 12 * 60_000;
+/** How the gate is run. */
+export interface GateOptions {
+  /** The project's folder. */
+  readonly root: string;
+  /** Only what needs neither children nor a GPU. @default false */
+  readonly quick?: boolean;
+  /** Whether the slowest tests are listed. @default false */
+  readonly times?: boolean;
+  readonly print: (line: string) => void;
+  /** Ends what runs. */
+  readonly signal: AbortSignal;
+}
+
+/** A process from which nothing came for so long hangs: no test waits longer than a few minutes. */
+const SILENCE_MS = 10 * 60_000;
 
 const PASSED: Count = { passed: 1, failed: 0, skipped: 0 };
 const FAILED: Count = { passed: 0, failed: 1, skipped: 0 };
-const NOTHING: Count = { passed: 0, failed: 0, skipped: 0 };
 
-/** The steps in order, run in the project's root. */
-export function gateSteps(root: string): Step[] {
-  const command = (name: string, ...args: string[]): Step => ({
-    name,
-    run: async () => await runDeno(root, args) ? PASSED : FAILED,
-  });
-  return [
-    command("fmt", "fmt", "--check"),
-    command("lint", "lint"),
-    command("check", "check", "--frozen", "."),
-    command("imports", "run", "-A", "--frozen", "scripts/check_imports.ts"),
-    testStep(root, "docs", ["--doc", "mod.ts", "src"]),
-    testStep(root, "tests", ["--parallel", "--ignore=tests/e2e", "tests"]),
-    // Whole programs in real time: beside each other they would take each other's processor time.
-    existsSync(join(root, "tests/e2e"))
-      ? testStep(root, "e2e", ["tests/e2e"])
-      : { name: "e2e", run: () => Promise.resolve(NOTHING) },
-    command("publish", "publish", "--dry-run", "--allow-dirty"),
+/** The steps in order. */
+export function gateSteps(options: GateOptions): Step[] {
+  const steps = [
+    commandStep(options, "fmt", ["fmt", "--check"]),
+    commandStep(options, "lint", ["lint"]),
+    commandStep(options, "imports", ["run", "-A", "--frozen", "scripts/check_imports.ts"]),
+    commandStep(options, "check", ["check", "--quiet", "--frozen", "."]),
+    testStep(options),
   ];
+  if (options.quick) return steps;
+  return [...steps, commandStep(options, "publish", ["publish", "--dry-run", "--allow-dirty"])];
 }
 
-/**
- * A step that runs `deno test` with these arguments and counts each test. What the tests print is shown
- * unless `output` is `"null"`.
- */
-export function testStep(
-  root: string,
-  name: string,
-  args: readonly string[],
-  output: "inherit" | "null" = "inherit",
-): Step {
+/** A step that runs a command of Deno, and shows what it printed if it fails. */
+function commandStep(options: GateOptions, name: string, args: readonly string[]): Step {
+  const { root, print, signal } = options;
   return {
     name,
     run: async () => {
-      const folder = await Deno.makeTempDir({ prefix: "runnel-gate-" });
+      const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [...args],
+        cwd: root,
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+        signal,
+      }).output();
+      if (success) return PASSED;
+      const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes).trim());
+      print(`FAILED ${name}: deno ${args.join(" ")}\n${out}\n${err}`);
+      return FAILED;
+    },
+  };
+}
+
+/** The step that runs the tests, with a temporary folder of its own that is removed after it. */
+function testStep({ root, quick = false, times = false, print, signal }: GateOptions): Step {
+  return {
+    name: "tests",
+    run: async () => {
+      const batches = await planBatches(root, { quick });
+      const files = batches.flatMap((batch) => batch.files);
+      const reporter = new TestReport({ print, files: files.length });
+      const temp = await Deno.makeTempDir({ prefix: "runnel-tests-" });
       try {
-        const report = join(folder, "report.xml");
-        const options = ["test", "-A", "--frozen", `--junit-path=${report}`];
-        const success = await runDeno(root, [...options, ...args], output);
-        const count = await readReport(report);
-        // A file that does not load or a killed run fails without any test of it failing.
-        if (!success && count.failed === 0) return { ...count, failed: 1 };
-        return count;
+        const left = await runBatches(batches, {
+          root,
+          // Tests wait for children, timers and each other's ends: one more than there are cores.
+          lanes: navigator.hardwareConcurrency + 1,
+          env: environmentOf(temp, quick),
+          silenceMs: SILENCE_MS,
+          signal,
+          reporter,
+        });
+        if (left.length > 0) print(`Not run, since the time was up:\n  ${left.join("\n  ")}`);
+        for (const [reason, count] of reporter.skips) print(`skipped ${count}: ${reason}`);
+        if (times) { for (const line of reporter.slowest()) print(line); }
+        return sumOf([reporter.count, { passed: 0, failed: left.length, skipped: 0 }]);
       } finally {
-        await Deno.remove(folder, { recursive: true });
+        await Deno.remove(temp, { recursive: true });
       }
     },
   };
 }
 
-async function readReport(path: string): Promise<Count> {
-  try {
-    return countTests(await Deno.readTextFile(path));
-  } catch (error) {
-    // Nothing was written where nothing was run; the exit status says whether that is right.
-    if (error instanceof Deno.errors.NotFound) return NOTHING;
-    throw error;
-  }
+function environmentOf(temp: string, quick: boolean): Record<string, string> {
+  return {
+    TMPDIR: temp,
+    // Mesa complains of a missing one for each device.
+    XDG_RUNTIME_DIR: temp,
+    // No driver: tests that need a GPU are skipped.
+    ...(quick ? { DENO_WEBGPU_BACKEND: "vulkan", VK_DRIVER_FILES: `${temp}/none` } : {}),
+  };
 }
 
-async function runDeno(
-  root: string,
-  args: readonly string[],
-  output: "inherit" | "null" = "inherit",
-): Promise<boolean> {
-  const timeout = AbortSignal.timeout(STEP_TIMEOUT_MS);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    cwd: root,
-    stdin: "null",
-    stdout: output,
-    stderr: output,
-    signal: timeout,
-  }).spawn();
-  const { success } = await child.status;
-  if (timeout.aborted) {
-    throw new Error(`deno ${args[0]} had not ended after ${STEP_TIMEOUT_MS / 60_000} minutes`);
-  }
-  return success;
+/** `ok     lint: 1 passed, 0 failed (0.9 s)` */
+export function describeStep(name: string, count: Count, seconds: number): string {
+  const verdict = count.failed > 0 ? "FAILED" : "ok    ";
+  return `${verdict} ${name}: ${describeCount(count)} (${seconds.toFixed(1)} s)`;
 }

@@ -15,12 +15,16 @@ const FILES_PER_PROCESS = 8;
 
 /** What the quick gate runs: tests that start no process and need no GPU. */
 const QUICK_FOLDERS = [
-  "tests/base",
-  "tests/links",
-  "tests/livepeer",
-  "tests/trickle",
-  "tests/media/bitstream",
+  ...["base", "frames", "links", "livepeer", "media/bitstream", "processor", "server"],
+  ...["session/telemetry", "session/video", "trickle"],
 ];
+
+/** Files in these folders that do start processes. */
+const NOT_QUICK = [
+  ...["frames/convert", "frames/image_tensor", "frames/stamp", "links/std_async", "livepeer/byoc"],
+  ...["media/bitstream/parameter_sets", "server/hosts/isolation", "session/video/video_path"],
+  "trickle/tls",
+].map((name) => `tests/${name}_test.ts`);
 
 /** The types are checked by a step of their own. */
 const ARGS = ["--frozen", "--no-check"];
@@ -39,7 +43,8 @@ export async function planBatches(
   const files = await findTests(root);
   if (quick) {
     const isQuick = (file: string): boolean =>
-      QUICK_FOLDERS.some((folder) => file.startsWith(`${folder}/`));
+      QUICK_FOLDERS.some((folder) => file.startsWith(`tests/${folder}/`)) &&
+      !NOT_QUICK.includes(file);
     return inBatches(files.filter(isQuick), QUICK);
   }
   const long = files.filter((file) => LONG.test(file));
