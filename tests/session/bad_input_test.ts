@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { runProgram } from "../e2e/ffmpeg.ts";
-import { type Clip, clipOf, joined, movedClip, testClip } from "./clips.ts";
+import { type Clip, clipOf, joined, movedClip, silentClip } from "./clips.ts";
 import { Rig } from "./rig.ts";
 
 /** `nal_unit_type`s of coded slices. */
@@ -24,7 +24,7 @@ async function runThenGood(
   rig: Rig,
   segments: readonly Uint8Array[],
 ): Promise<{ readonly good: Clip }> {
-  const good = movedClip(await testClip(), 180_000);
+  const good = movedClip(await silentClip(), 180_000);
   rig.session.start();
   await rig.source.feed([...segments, ...good.segments]);
   rig.source.end();
@@ -58,7 +58,7 @@ Deno.test("a long segment that is no MPEG-TS is reported before it ends", async 
 });
 
 Deno.test("random bytes inside a segment cost only the pictures they hit", async () => {
-  const [first, second] = (await testClip()).segments;
+  const [first, second] = (await silentClip()).segments;
   const middle = Math.floor(first!.length / 2);
   const damaged = joined([first!.subarray(0, middle), noise(1_000), first!.subarray(middle)]);
   const rig = new Rig();
@@ -68,7 +68,7 @@ Deno.test("random bytes inside a segment cost only the pictures they hit", async
 });
 
 Deno.test("bytes overwritten inside a segment cost only pictures of that segment", async () => {
-  const { segments: [first, second], videoTicks } = await testClip();
+  const { segments: [first, second], videoTicks } = await silentClip();
   const damaged = first!.slice();
   damaged.set(noise(2_000), Math.floor(damaged.length / 3));
   const rig = new Rig();
@@ -78,7 +78,7 @@ Deno.test("bytes overwritten inside a segment cost only pictures of that segment
 });
 
 Deno.test("a segment cut off within a packet costs its last picture, and the next one is whole", async () => {
-  const { segments: [first, second], videoTicks } = await testClip();
+  const { segments: [first, second], videoTicks } = await silentClip();
   const cut = first!.subarray(0, Math.floor(first!.length * 0.7) - 100);
   const rig = new Rig();
   await runThenGood(rig, [cut, second!]);
@@ -86,7 +86,7 @@ Deno.test("a segment cut off within a packet costs its last picture, and the nex
 });
 
 Deno.test("a body that breaks off is reported, and decoding resumes at the next keyframe", async () => {
-  const clip = await testClip({ seconds: 2 });
+  const clip = await silentClip({ seconds: 2 });
   const rig = new Rig();
   rig.session.start();
   const [first, second, ...others] = clip.segments;
@@ -106,7 +106,7 @@ Deno.test("a body that breaks off is reported, and decoding resumes at the next 
 });
 
 Deno.test("missing segments are counted, and decoding resumes at the next keyframe", async () => {
-  const clip = await testClip({ seconds: 2 });
+  const clip = await silentClip({ seconds: 2 });
   const rig = new Rig();
   rig.session.start();
   await rig.source.feedSegment(clip.segments[0]!);
@@ -120,7 +120,7 @@ Deno.test("missing segments are counted, and decoding resumes at the next keyfra
 });
 
 Deno.test("a stream that is joined between keyframes waits for one, and counts what it left out", async () => {
-  const clip = await testClip({ seconds: 2, gopSeconds: 1 });
+  const clip = await silentClip({ seconds: 2, gopSeconds: 1 });
   const [first, second] = clip.segments;
   const packets = first!.length / 188;
   const rig = new Rig();
@@ -173,7 +173,7 @@ Deno.test("input without any usable stream is reported once, and good input afte
 });
 
 Deno.test("video that cannot be decoded at all fails the session with what is wrong", async () => {
-  const { events } = await testClip({ audio: false });
+  const { events } = await silentClip();
   const broken = clipOf(events.map((event) => {
     if (event.kind !== "packet") return event;
     return { ...event, packet: { ...event.packet, data: withoutSlices(event.packet.data) } };
@@ -187,7 +187,7 @@ Deno.test("video that cannot be decoded at all fails the session with what is wr
 });
 
 Deno.test("a channel of tables alone is no error and gives no segments", async () => {
-  const { segments: [first] } = await testClip();
+  const { segments: [first] } = await silentClip();
   const rig = new Rig();
   rig.session.start();
   await rig.source.feed([first!.subarray(0, 2 * 188)]);

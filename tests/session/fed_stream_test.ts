@@ -6,10 +6,11 @@ import { defineProcessor } from "../../src/processor/mod.ts";
 import { Session } from "../../src/session/mod.ts";
 import { decodeVideo, meanLuma } from "../e2e/decoding.ts";
 import { probeStreams } from "../e2e/ffmpeg.ts";
-import { demux, joined, testClip } from "./clips.ts";
+import { demux, joined, silentClip } from "./clips.ts";
 import { MemorySink } from "./in_memory.ts";
 import { Rig } from "./rig.ts";
-import { until } from "../waiting.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
+import { until, within } from "../waiting.ts";
 
 const MILLISECONDS = { num: 1, den: 1_000 };
 
@@ -42,6 +43,7 @@ function fedSession(options: Partial<ConstructorParameters<typeof Session>[0]> =
     targetFps: Infinity,
     gopSeconds: 0.5,
     pace: "complete",
+    clock: new ManualClock(),
     ...options,
   });
   session.start();
@@ -204,13 +206,14 @@ Deno.test("a stream without an output still processes frames and sends data", as
     source: rig.source,
     data,
     pace: "complete",
+    clock: new ManualClock(),
     targetFps: Infinity,
   });
-  const clip = await testClip({ seconds: 1 });
+  const clip = await silentClip();
   session.start();
   await rig.source.feed(clip.segments);
   rig.source.end();
-  await session.ended;
+  await within(session.ended, "the end");
   const lines = new TextDecoder().decode(joined(data.whole)).trim().split("\n");
   assert.deepEqual(lines.map((line) => JSON.parse(line).at), clip.videoTicks);
   await rig.session.stop();

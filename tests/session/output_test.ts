@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { TrickleError } from "../../src/base/mod.ts";
-import { movedClip, testClip } from "./clips.ts";
+import { movedClip, silentClip, testClip } from "./clips.ts";
 import { MemorySink, type SinkScript } from "./in_memory.ts";
 import { Rig } from "./rig.ts";
 import { within } from "../waiting.ts";
@@ -39,7 +39,7 @@ Deno.test("a segment that fails costs the rest of its pictures, and the next one
 });
 
 Deno.test("a segment that is not stored at its end is an error, and the next one goes on", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const rig = new Rig({
     script: {
       onClose: (seq) => {
@@ -69,7 +69,7 @@ Deno.test("a segment that cannot be begun costs its pictures, and the next one g
 });
 
 Deno.test("an output that gives up for good fails the session with its error", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const rig = new Rig({
     script: {
       onNext: (seq) => {
@@ -88,7 +88,7 @@ Deno.test("an output that gives up for good fails the session with its error", a
 
 for (const code of ["TRICKLE_CLOSED", "TRICKLE_NOT_FOUND"] as const) {
   Deno.test(`an output channel that somebody closes ends the session: ${code}`, async () => {
-    const clip = await testClip();
+    const clip = await silentClip();
     const rig = new Rig({
       script: {
         onNext: (seq) => {
@@ -109,7 +109,7 @@ for (const code of ["TRICKLE_CLOSED", "TRICKLE_NOT_FOUND"] as const) {
 }
 
 Deno.test("an output channel that was never there fails the session", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const rig = new Rig({
     script: {
       onNext: () => {
@@ -131,7 +131,7 @@ for (
   ] satisfies [string, (reached: () => Promise<void>) => SinkScript][]
 ) {
   Deno.test(`an output that is stuck in a ${where} does not hold the stop up`, async () => {
-    const clip = await testClip({ seconds: 2 });
+    const clip = await silentClip({ seconds: 2 });
     const reached = Promise.withResolvers<void>();
     const script = hang(() => {
       reached.resolve();
@@ -141,7 +141,9 @@ for (
     rig.session.start();
     await rig.source.feed(clip.segments);
     await within(reached.promise, "the call that hangs");
-    assert.deepEqual(await within(rig.session.stop(), "the stop"), { reason: "stopped" });
+    const stopped = rig.session.stop();
+    await rig.clock.passDelay(50, 50);
+    assert.deepEqual(await within(stopped, "the stop"), { reason: "stopped" });
     await rig.ended();
     assert.ok(rig.session.metrics().frames_dropped > 0);
   });

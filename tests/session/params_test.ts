@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import type { VideoFrame } from "../../src/frames/mod.ts";
 import { FrameProcessor, type ProcessorParams } from "../../src/processor/mod.ts";
-import { movedClip, testClip } from "./clips.ts";
+import { movedClip, silentClip } from "./clips.ts";
 import { Rig } from "./rig.ts";
 import { delay, until } from "../waiting.ts";
 
@@ -31,7 +31,7 @@ Deno.test("updated parameters reach the processor and are merged into those befo
 });
 
 Deno.test("a refused update leaves everything as it was", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const processor = new Picky();
   const rig = new Rig({ processor, params: { strength: 1 } });
   rig.session.start();
@@ -50,7 +50,7 @@ Deno.test("a refused update leaves everything as it was", async () => {
 });
 
 Deno.test("a changed max_framerate takes effect during the stream", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const later = movedClip(clip, 90_000);
   const rig = new Rig();
   rig.session.start();

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { FrameProcessor } from "../../src/processor/mod.ts";
 import { Session } from "../../src/session/mod.ts";
 import type { VideoFrame } from "../../src/frames/mod.ts";
-import { testClip } from "./clips.ts";
+import { silentClip, testClip } from "./clips.ts";
 import { MemorySink } from "./in_memory.ts";
 import { assertAccounts, Passthrough, Rig } from "./rig.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 import { until, within } from "../waiting.ts";
 
 /** A processor whose first frame waits until it is let go. */
@@ -35,7 +36,7 @@ Deno.test("a session carries every frame to the end of its input, at its own tim
 });
 
 Deno.test("a session without a sink runs the processor on every frame", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const seen: number[] = [];
   class Watcher extends FrameProcessor {
     override processVideo(frame: VideoFrame): VideoFrame {
@@ -51,6 +52,7 @@ Deno.test("a session without a sink runs the processor on every frame", async ()
     source,
     targetFps: Infinity,
     pace: "complete",
+    clock: new ManualClock(),
   });
   session.start();
   await source.feed(clip.segments);
@@ -69,7 +71,8 @@ Deno.test("a session without a sink runs the processor on every frame", async ()
 
 Deno.test("a session without a source runs until it is stopped", async () => {
   const sink = new MemorySink();
-  const session = new Session({ id: "x", processor: new Passthrough(), sink });
+  const clock = new ManualClock();
+  const session = new Session({ id: "x", processor: new Passthrough(), sink, clock });
   session.start();
   await Promise.resolve();
   assert.equal(session.state, "running");
@@ -125,7 +128,7 @@ Deno.test("a stop while the processor gets ready for the stream waits for it", a
 });
 
 Deno.test("a stop writes out what is in flight, and stopping twice is the same", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const processor = new Held();
   const rig = new Rig({ processor });
   rig.session.start();
@@ -145,14 +148,15 @@ Deno.test("a stop writes out what is in flight, and stopping twice is the same",
 });
 
 Deno.test("a stop while the processor hangs ends in time, and counts what was in flight", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const processor = new Held();
   const rig = new Rig({ processor, stopTimeoutMs: 50 });
   rig.session.start();
   await rig.source.feed(clip.segments);
   await until(() => processor.frames === 1, "the first frame");
-  const end = await within(rig.session.stop(), "the stop");
-  assert.deepEqual(end, { reason: "stopped" });
+  const stopped = rig.session.stop();
+  await rig.clock.passDelay(50, 50);
+  assert.deepEqual(await within(stopped, "the stop"), { reason: "stopped" });
   await rig.ended();
   const { frames_out, frames_dropped_by_reason } = rig.session.metrics();
   assert.equal(frames_out, 0);
@@ -181,13 +185,13 @@ Deno.test("a processor that fails at the end of a stream is an error, and the se
     }
   }
   const rig = new Rig({ processor: new Broken() });
-  assert.equal((await rig.run(await testClip())).reason, "input-ended");
+  assert.equal((await rig.run(await silentClip())).reason, "input-ended");
   assert.match(rig.errors.join(), /process: .*onStreamStop\(\) failed: cannot save/);
   assert.equal(rig.session.metrics().error_count, 1);
 });
 
 Deno.test("an input that fails ends the session with its error", async () => {
-  const clip = await testClip();
+  const clip = await silentClip();
   const rig = new Rig();
   rig.session.start();
   await rig.source.feed(clip.segments);
@@ -208,7 +212,9 @@ Deno.test("a stop does not wait long for a processor that does not end its strea
   const processor = new Hanging();
   const rig = new Rig({ processor });
   rig.session.start();
-  await rig.session.stop();
+  const stopped = rig.session.stop();
+  await rig.clock.passDelay(3_000, 3_000);
+  await within(stopped, "the stop");
   await rig.ended();
   assert.match(rig.errors.join(), /process: .*onStreamStop\(\) did not answer within 3000 ms/);
   assert.equal(rig.session.processorHangs, true);
