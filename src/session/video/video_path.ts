@@ -211,6 +211,8 @@ export class VideoPath {
         const placed = await this.#waiting.shift();
         if (placed === undefined) return;
         const { place, frame } = placed;
+        // It left the queue before the abort emptied that: nobody would give up on its call.
+        if (this.#isAborted) return this.#drop(frame, this.#dropReason);
         await this.#inOrder.push({ place, pending: this.#begin(frame) });
       }
     } finally {

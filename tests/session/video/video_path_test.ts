@@ -9,6 +9,7 @@ import { StreamMeters } from "../../../src/session/telemetry/stream_meters.ts";
 import type { VideoEmission, VideoOutcome } from "../../../src/session/video/video_outcome.ts";
 import { VideoPath, type VideoPathOptions } from "../../../src/session/video/video_path.ts";
 import { ManualClock } from "../../trickle/manual_clock.ts";
+import { within } from "../../waiting.ts";
 
 const TIME_BASE = { num: 1, den: 90_000 };
 
@@ -46,18 +47,21 @@ class PathRig {
   async offer(count: number, everyMs = 0): Promise<void> {
     for (let i = 0; i < count; i++) {
       this.clock.advance(everyMs);
-      await this.path.offer(
-        new VideoFrame({
-          pixelFormat: "rgb24",
-          data: new Uint8Array(12),
-          width: 2,
-          height: 2,
-          ptsTicks: this.#next++,
-          timeBase: TIME_BASE,
-        }),
-      );
+      await this.path.offer(this.frame());
       await settle();
     }
+  }
+
+  /** The next frame. */
+  frame(): VideoFrame {
+    return new VideoFrame({
+      pixelFormat: "rgb24",
+      data: new Uint8Array(12),
+      width: 2,
+      height: 2,
+      ptsTicks: this.#next++,
+      timeBase: TIME_BASE,
+    });
   }
 
   /** Waits for a call, and ends the oldest `afterMs` later. */
@@ -243,4 +247,22 @@ Deno.test("a path that is aborted ends during the pause after a call that blocke
   await rig.path.done;
   assert.deepEqual(rig.clock.delays, []);
   assert.equal(rig.dropped, 1);
+});
+
+Deno.test("a path that is aborted while a frame is on its way to the processor ends, and drops it", async () => {
+  // The frame leaves the queue some promises before its call begins.
+  for (let promises = 0; promises < 8; promises++) {
+    const rig = new PathRig();
+    await settle();
+    const frame = rig.frame();
+    void rig.path.offer(frame);
+    for (let i = 0; i < promises; i++) await Promise.resolve();
+    rig.path.abort();
+    const [end] = rig.calls;
+    await within(rig.path.done, `the end, ${promises} promises after the frame came`);
+    end?.();
+    await settle();
+    assert.equal(frame.closed, true);
+    assert.equal(rig.dropped, end === undefined ? 1 : 0);
+  }
 });
