@@ -88,6 +88,8 @@ export class TestOutput {
   }
 
   *#line(line: string): Generator<TestEvent> {
+    // An error that nobody caught cuts the output off, without a line that ends it.
+    if (UNCAUGHT.test(line)) this.#endOutput();
     if (this.#errors !== undefined) yield* this.#lineOfEnd(line, this.#errors);
     else if (this.#printed !== undefined) this.#lineOfTest(line, this.#printed);
     else if (OUTPUT_BEGIN.test(line)) this.#printed = [];
@@ -98,8 +100,11 @@ export class TestOutput {
   #lineOfTest(line: string, printed: string[]): void {
     const text = line.replace(OUTPUT_END, "");
     if (text !== "" || text === line) printed.push(text);
-    if (text === line) return;
-    this.#output.push(...printed);
+    if (text !== line) this.#endOutput();
+  }
+
+  #endOutput(): void {
+    this.#output.push(...this.#printed ?? []);
     this.#printed = undefined;
   }
 
@@ -114,7 +119,7 @@ export class TestOutput {
       yield this.#result(result[1]!, STATUS[result[2] as keyof typeof STATUS]);
     } else if (uncaught !== null) {
       this.#file = uncaught[1]!;
-      yield this.#result(this.#started ?? "(loading the file)", "uncaught");
+      yield this.#result(this.#started ?? "(between tests)", "uncaught");
     } else {
       this.#started = STARTED.exec(line)?.[1] ?? this.#started;
       yield* totalsOf(line);

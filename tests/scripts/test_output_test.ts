@@ -93,6 +93,35 @@ Deno.test("TestOutput knows the test that runs, also behind its output", () => {
   assert.equal(runningAfter("second ..."), "second");
 });
 
+Deno.test("TestOutput sees an error that nobody caught behind output that does not end", () => {
+  const events = eventsOf(
+    `running 1 test from ./a_test.ts
+said too late ... FAILED (12ms)
+------- post-test output -------
+said
+Uncaught error from ./a_test.ts FAILED
+
+ ERRORS 
+
+said too late => ./a_test.ts:1:6
+
+ FAILURES 
+
+FAILED | 0 passed | 2 failed (20ms)
+`,
+    11,
+  );
+  const results = events.flatMap((event) => event.kind === "result" ? [event.result] : []);
+  assert.deepEqual(results.map(({ name, output }) => [name, output]), [
+    ["said too late", ""],
+    ["uncaught error: (between tests)", "said"],
+  ]);
+  assert.deepEqual(events.at(-1), {
+    kind: "totals",
+    totals: { passed: 0, failed: 2, skipped: 0 },
+  });
+});
+
 Deno.test("TestOutput reads totals of filtered and empty runs", () => {
   for (
     const line of [
