@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
-import { DataChannel } from "../../../src/session/channels/data_channel.ts";
+import {
+  DataChannel,
+  type DataChannelOptions,
+} from "../../../src/session/channels/data_channel.ts";
 import { TricklePublisher, TrickleServer } from "../../../src/trickle/mod.ts";
 import { MemorySink } from "../in_memory.ts";
+import { ManualClock } from "../../trickle/manual_clock.ts";
 import { until } from "../../waiting.ts";
 
 interface Published {
@@ -14,7 +18,7 @@ interface Published {
 /** Publishes with `use`, and gives what came out. */
 async function publish(
   use: (channel: DataChannel, sink: MemorySink) => void | Promise<void>,
-  options: { readonly flushIntervalMs?: number; readonly keepAliveMs?: number } = {},
+  options: Partial<DataChannelOptions> = {},
 ): Promise<Published> {
   const errors: Error[] = [];
   const sink = new MemorySink();
@@ -22,6 +26,7 @@ async function publish(
     sink,
     onError: (error) => errors.push(error),
     flushIntervalMs: 1,
+    clock: new ManualClock(),
     ...options,
   });
   try {
@@ -81,9 +86,18 @@ Deno.test("the oldest of more lines than the queue holds are dropped and counted
 });
 
 Deno.test("a channel without data says now and then that it is alive", async () => {
+  const clock = new ManualClock();
   const { texts } = await publish(
-    (_channel, sink) => until(() => sink.whole.length >= 2, "two segments"),
-    { keepAliveMs: 5 },
+    async (_channel, sink) => {
+      for (let segments = 0; segments < 2; segments++) {
+        // In silence it is only looked whether there is something to publish.
+        while (clock.now() < segments * 25_000 + 20_000) await clock.passDelay(5_000, 5_000);
+        assert.equal(sink.whole.length, segments);
+        await clock.passDelay(5_000, 5_000);
+        await until(() => sink.whole.length === segments + 1, "a segment");
+      }
+    },
+    { clock, flushIntervalMs: 5_000 },
   );
   assert.equal(texts.join(""), "");
 });
@@ -95,8 +109,11 @@ Deno.test("lines for a channel that is not there are counted, and reported as er
   const channel = new DataChannel({
     sink: new TricklePublisher(server.channelUrl("none"), { contentType: "application/jsonl" }),
     onError: (error) => errors.push(error),
+    flushIntervalMs: 1,
   });
   channel.send("lost");
+  // The end of the channel would not wait long for the server's answer.
+  await until(() => errors.length > 0, "the error");
   await channel[Symbol.asyncDispose]();
   assert.equal(errors.length, 1);
   assert.match(errors[0]!.message, /none/);
