@@ -8,7 +8,8 @@ import { linesOf } from "./text_lines.ts";
 
 const MOD = new URL("../mod.ts", import.meta.url).pathname;
 const READY = /https?:\/\/[^\s"]+/;
-const START_TIMEOUT_MS = 30_000;
+/** Minutes, so that only a defect reaches it. */
+const START_TIMEOUT_MS = 180_000;
 
 /** Options of {@linkcode WorkerProcess.start}. */
 export interface StartOptions {

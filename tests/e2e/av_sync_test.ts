@@ -9,20 +9,20 @@ import {
   loudness,
   type OutputSound,
 } from "./decoding.ts";
-import { Chain } from "./harness.ts";
+import { Chain, type StillWorker } from "./harness.ts";
 
 /** 40 ms in 90 kHz. */
 const TOLERANCE_TICKS = 3600;
 
-for (const audioCodec of ["opus", "aac", "source"]) {
+for (const audioCodec of ["opus", "aac", "source"] as const) {
   Deno.test(`flash and beep stay together: passthrough to ${audioCodec}`, async () => {
-    await using chain = await Chain.start("--audio-codec", audioCodec);
+    await using chain = await Chain.startHere("passthrough", { audioCodec });
     await assertFlashWithBeep(chain);
   });
 }
 
 Deno.test("flash and beep stay together through a processor that handles audio", async () => {
-  await using chain = await Chain.start("--processor", "gain");
+  await using chain = await Chain.startHere("gain");
   const plain = await assertFlashWithBeep(chain, { params: { gain: 1 } });
   const halved = await assertFlashWithBeep(chain, { params: { gain: 0.5 } });
   const ratio = loudness(halved) / loudness(plain);
@@ -30,12 +30,12 @@ Deno.test("flash and beep stay together through a processor that handles audio",
 });
 
 Deno.test("flash and beep stay together: Opus in, Opus out", async () => {
-  await using chain = await Chain.start();
+  await using chain = await Chain.startHere();
   await assertFlashWithBeep(chain, { inputCodec: "opus" });
 });
 
 async function assertFlashWithBeep(
-  chain: Chain,
+  chain: Chain<StillWorker>,
   { params = {}, inputCodec = "aac" }: {
     readonly params?: Record<string, unknown>;
     readonly inputCodec?: "aac" | "opus";

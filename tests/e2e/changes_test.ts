@@ -9,7 +9,7 @@ import { Chain } from "./harness.ts";
 const WRAP_TICKS = 2 ** 33;
 
 Deno.test("a source that changes its size goes on in the new size, without losing a frame", async () => {
-  await using chain = await Chain.start();
+  await using chain = await Chain.startHere();
   const sizes = [{ width: 320, height: 240 }, { width: 480, height: 272 }] as const;
   const [first, second] = [await makeTestClip(sizes[0]), await makeTestClip(sizes[1])];
   const ticks = shownTicks(first);
@@ -32,7 +32,7 @@ Deno.test("a source that changes its size goes on in the new size, without losin
 });
 
 Deno.test("the clock may wrap on the way", async () => {
-  await using chain = await Chain.start();
+  await using chain = await Chain.startHere();
   const plain = await makeTestClip();
   const clip = movedClip(plain, WRAP_TICKS - shownTicks(plain)[30]!);
   const output = await chain.run(clip);

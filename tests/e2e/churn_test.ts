@@ -5,10 +5,11 @@ import { TrickleServer } from "../../src/trickle/mod.ts";
 import { WorkerProcess } from "../../bench/worker_process.ts";
 import { type Footprint, settledFootprint } from "./footprint.ts";
 import { makeTestClip } from "./clips.ts";
-import { Chain } from "./harness.ts";
+import { type ApiAnswer, Chain } from "./harness.ts";
+import { testWith } from "../facilities.ts";
 import { until, within } from "../waiting.ts";
 
-const linuxOnly = { ignore: Deno.build.os !== "linux" };
+const linuxTest = await testWith("linux");
 const CYCLES = 200;
 /** Cycles after which everything that is kept for later is there: pools, compiled code. */
 const WARM_UP = 60;
@@ -16,10 +17,9 @@ const WARM_UP = 60;
 const FED_EVERY = 20;
 const MAX_GROWTH_BYTES = 48 * 1024 * 1024;
 
-Deno.test({
-  name: `${CYCLES} streams one after another leave no child, descriptor, channel or memory`,
-  ...linuxOnly,
-  async fn() {
+linuxTest(
+  `${CYCLES} streams one after another leave no child, descriptor, channel or memory`,
+  async () => {
     await using chain = await Chain.start();
     const clip = await makeTestClip({ seconds: 1 });
     let warm: Footprint | undefined;
@@ -27,7 +27,7 @@ Deno.test({
       if (cycle === WARM_UP) warm = await settledFootprint(chain.worker.pid);
       await using stream = await chain.open({ cycle });
       if (cycle % FED_EVERY === 0) {
-        await stream.feed(clip, { speed: 4 });
+        await stream.feed(clip);
         await until(async () => (await chain.metrics()).frames_out > 0, "frames");
       }
       const { status } = await chain.worker.call("/stream/stop", { reason: "done" });
@@ -44,12 +44,11 @@ Deno.test({
     );
     assert.equal(chain.server.stats.channels, 0, "channels that are left");
   },
-});
+);
 
-Deno.test({
-  name: "fifty starts at once against room for four give four streams, again and again",
-  ...linuxOnly,
-  async fn() {
+linuxTest(
+  "fifty starts at once against room for four give four streams, again and again",
+  async () => {
     await using trickle = new TrickleServer();
     trickle.listen();
     await using worker = await WorkerProcess.start([
@@ -61,7 +60,7 @@ Deno.test({
       const ids = Array.from({ length: 50 }, (_, i) => `round${round}-stream${i}`);
       const answers = await Promise.all(ids.map((id) => {
         for (const name of [id, `${id}-out`]) trickle.createChannel(name, "video/mp2t");
-        return worker.call("/stream/start", {
+        return startOrRefuse(worker, {
           gateway_request_id: id,
           subscribe_url: trickle.channelUrl(id),
           publish_url: trickle.channelUrl(`${id}-out`),
@@ -81,7 +80,17 @@ Deno.test({
     assert.ok(last.descriptors <= first.descriptors + 4, describeGrowth(first, last));
     assert.equal((await worker.call("/health")).json["status"], "IDLE");
   },
-});
+);
+
+/** Asks until the answer has another reason than that the event loop runs late. */
+async function startOrRefuse(worker: WorkerProcess, request: unknown): Promise<ApiAnswer> {
+  let answer: ApiAnswer | undefined;
+  await until(async () => {
+    answer = await worker.call("/stream/start", request);
+    return !String(answer.json["message"]).includes("overloaded");
+  }, "a worker that is not overloaded");
+  return answer!;
+}
 
 function describeGrowth(before: Footprint, after: Footprint): string {
   return `grew from ${JSON.stringify(before)} to ${JSON.stringify(after)}`;

@@ -1,48 +1,119 @@
-/** The whole chain: a trickle server, a worker in its own process, a live feed, and what comes out. */
+/** The whole chain: a trickle server, a worker, a feed at the pace of the worker, and what comes out. */
 
 import assert from "node:assert/strict";
-import { feedLive, type FeedOptions, type MediaClip, OutputProbe } from "../../bench/live_feed.ts";
+import { clipEvents, type MediaClip, OutputProbe } from "../../bench/live_feed.ts";
 import { type StartOptions, WorkerProcess } from "../../bench/worker_process.ts";
-import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+import type { Packet } from "../../src/media/types.ts";
+import { loadProcessor, type ProcessorSource } from "../../src/processor/mod.ts";
+import { StreamServer, type StreamServerOptions } from "../../src/server/mod.ts";
 import type { SessionMetrics } from "../../src/session/mod.ts";
-import { delay, until, within } from "../waiting.ts";
+import { type MediaEvent, writeSegments } from "../../src/source/mod.ts";
+import type { LocalPublisher, LocalSubscriber } from "../../src/trickle/mod.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
+import { until, within } from "../waiting.ts";
+import { WatchedServer } from "./watched_server.ts";
 
-/** A machine that is busy elsewhere falls behind for a while: that must not cost a frame here. */
-const ROOMY_QUEUE = ["--max-queue-size", "300", "--max-queue-latency", "60000"];
+/** The machine may be as slow as it likes: that costs no frame, and nothing is shown in place of one. */
+const PATIENT = ["--max-queue-size", "300", "--max-queue-latency", "3600000", "--overlay", "off"];
 
-/** A trickle server on a port, and a worker process. */
-export class Chain implements AsyncDisposable {
-  readonly server: TrickleServer;
-  readonly worker: WorkerProcess;
+/** How far sound may get ahead of the pictures that have come out: the worker drops pictures at 2 s. */
+const MAX_AHEAD_TICKS = 90_000;
+
+/** An answer of the API. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly json: Record<string, unknown>;
+}
+
+/** A worker that answers the API: in a process of its own, or in this one. */
+export interface ApiWorker extends AsyncDisposable {
+  readonly url: string;
+  /** The process that its children are below. */
+  readonly pid: number;
+  call(path: string, body?: unknown): Promise<ApiAnswer>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A worker in the test's own process, whose time stands still: nothing in it can be late. */
+export class StillWorker implements ApiWorker {
+  readonly pid = Deno.pid;
+  readonly clock = new ManualClock();
+  readonly #server: StreamServer;
+
+  private constructor(options: StreamServerOptions) {
+    this.#server = new StreamServer({
+      host: "127.0.0.1",
+      port: 0,
+      maxQueueSize: 300,
+      clock: this.clock,
+      ...options,
+    });
+  }
+
+  /** Starts it with a processor, a built-in one's name or a path; ready when that is initialized. */
+  static async start(
+    processor: string | ProcessorSource,
+    options: Partial<StreamServerOptions> = {},
+  ): Promise<StillWorker> {
+    const source = typeof processor === "string" ? await loadProcessor(processor) : processor;
+    const worker = new StillWorker({ processor: source, ...options });
+    await worker.#server.start();
+    await worker.#server.initialized;
+    return worker;
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  call(path: string, body?: unknown): Promise<ApiAnswer> {
+    return callApi(`${this.url}${path}`, body);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server.stop();
+  }
+}
+
+/** A trickle server on a port, and a worker. */
+export class Chain<Worker extends ApiWorker = WorkerProcess> implements AsyncDisposable {
+  readonly server: WatchedServer;
+  readonly worker: Worker;
   #streams = 0;
 
-  private constructor(server: TrickleServer, worker: WorkerProcess) {
+  private constructor(server: WatchedServer, worker: Worker) {
     this.server = server;
     this.worker = worker;
   }
 
-  /** Starts both; `args` are those of `serve`. Ready when the worker is idle. */
+  /** Starts both, the worker in a process of its own; `args` are those of `serve`. */
   static start(...args: string[]): Promise<Chain> {
     return Chain.startWith({}, ...args);
   }
 
   /** The same with variables of the worker's environment, or in a terminal. */
-  static async startWith(options: StartOptions, ...args: string[]): Promise<Chain> {
-    const server = new TrickleServer();
+  static startWith(options: StartOptions, ...args: string[]): Promise<Chain> {
+    return Chain.#around(() =>
+      WorkerProcess.start(["--log-level", "warning", ...PATIENT, ...args], options)
+    );
+  }
+
+  /** Starts both in this process, with a processor, a built-in one's name or a path. */
+  static startHere(
+    processor: string | ProcessorSource = "passthrough",
+    options: Partial<StreamServerOptions> = {},
+  ): Promise<Chain<StillWorker>> {
+    return Chain.#around(() => StillWorker.start(processor, options));
+  }
+
+  static async #around<W extends ApiWorker>(startWorker: () => Promise<W>): Promise<Chain<W>> {
+    await using stack = new AsyncDisposableStack();
+    const server = stack.use(new WatchedServer());
     server.listen();
-    try {
-      const worker = await WorkerProcess.start([
-        ...["--log-level", "warning"],
-        ...ROOMY_QUEUE,
-        ...args,
-      ], options);
-      const chain = new Chain(server, worker);
-      await chain.untilHealth("IDLE");
-      return chain;
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
+    const chain = new Chain(server, stack.use(await startWorker()));
+    await chain.untilHealth("IDLE");
+    stack.move();
+    return chain;
   }
 
   /** Opens a stream of its own channels through the worker. */
@@ -53,13 +124,12 @@ export class Chain implements AsyncDisposable {
     this.server.createChannel(output, "video/mp2t");
     const stream = new ChainStream(this, { input, output });
     try {
-      const { status, json } = await this.worker.call("/stream/start", {
+      await this.startStream({
         gateway_request_id: name,
         subscribe_url: this.server.channelUrl(input),
         publish_url: this.server.channelUrl(output),
         params,
       });
-      assert.equal(status, 200, JSON.stringify(json));
       return stream;
     } catch (error) {
       await stream[Symbol.asyncDispose]();
@@ -67,14 +137,20 @@ export class Chain implements AsyncDisposable {
     }
   }
 
+  /** Asks for a stream until the worker takes it: it refuses some while its event loop runs late. */
+  async startStream(request: unknown): Promise<void> {
+    await until(async () => {
+      const { status, json } = await this.worker.call("/stream/start", request);
+      if (status === 503 && String(json["message"]).includes("overloaded")) return false;
+      assert.equal(status, 200, JSON.stringify(json));
+      return true;
+    }, "a worker that is not overloaded");
+  }
+
   /** Runs a clip through the worker to its end and returns what came out. */
-  async run(
-    clip: MediaClip,
-    params: Record<string, unknown> = {},
-    options: Pick<FeedOptions, "speed"> = {},
-  ): Promise<StreamOutput> {
+  async run(clip: MediaClip, params: Record<string, unknown> = {}): Promise<StreamOutput> {
     await using stream = await this.open(params);
-    await stream.feed(clip, options);
+    await stream.feed(clip);
     return await stream.end();
   }
 
@@ -96,6 +172,16 @@ export class Chain implements AsyncDisposable {
   }
 }
 
+async function callApi(url: string, body: unknown): Promise<ApiAnswer> {
+  const response = await fetch(url, {
+    method: body === undefined ? "GET" : "POST",
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  return { status: response.status, json: await response.json() };
+}
+
 /** What came out of a stream. */
 export interface StreamOutput {
   /** The bytes of each segment. */
@@ -105,45 +191,88 @@ export interface StreamOutput {
   readonly probe: OutputProbe;
 }
 
-/** One stream through a chain: it is fed, and its output is read as it comes. */
-export class ChainStream implements AsyncDisposable {
-  readonly input: TricklePublisher;
-  readonly probe: OutputProbe;
-  readonly #chain: Chain;
-  readonly #subscriber: TrickleSubscriber;
+/** How a clip is fed. */
+export interface PacedFeed {
+  /** Ends the feed early. */
+  readonly signal?: AbortSignal;
+  /** Awaited before each packet. */
+  readonly beforePacket?: (packet: Packet) => Promise<void>;
+}
 
-  constructor(chain: Chain, channels: { input: string; output: string }) {
+/** One stream through a chain: it is fed as fast as the worker reads, and its output is read as it comes. */
+export class ChainStream implements AsyncDisposable {
+  readonly input: LocalPublisher;
+  readonly probe: OutputProbe;
+  readonly #chain: Chain<ApiWorker>;
+  readonly #inputName: string;
+  readonly #subscriber: LocalSubscriber;
+  #fedSegments = 0;
+  #firstTicks: number | undefined;
+
+  constructor(chain: Chain<ApiWorker>, channels: { input: string; output: string }) {
     const { server } = this.#chain = chain;
-    this.input = new TricklePublisher(server.channelUrl(channels.input));
-    this.#subscriber = new TrickleSubscriber(server.channelUrl(channels.output), { start: 0 });
+    this.#inputName = channels.input;
+    // No clock of the test's own can make it give up.
+    const clock = new ManualClock();
+    this.input = server.publisher(channels.input, { clock });
+    this.#subscriber = server.subscriber(channels.output, { start: 0, clock });
     this.probe = new OutputProbe(this.#subscriber, { keepBytes: true });
     this.probe.ended.catch(() => {}); // thrown by end() and untilOutputEnds()
   }
 
-  /** Feeds a clip in real time, or `speed` times as fast. */
-  async feed(
-    clip: MediaClip,
-    options: Omit<FeedOptions, "sink"> = {},
-  ): Promise<void> {
-    await feedLive(clip, { sink: this.input, speed: 2, ...options });
+  /** Feeds a clip, one segment per keyframe, none before the worker reads the one before it. */
+  async feed(clip: MediaClip, options: PacedFeed = {}): Promise<void> {
+    const open = async () => {
+      await this.untilRead(options.signal);
+      this.#fedSegments++;
+      return await this.input.next();
+    };
+    const { failedSegments } = await writeSegments(this.#paced(clip, options), open);
+    assert.equal(failedSegments, 0, "segments of the feed that failed");
   }
 
-  /** Feeds bytes as they are, as one segment, spread over a time. */
-  async feedBytes(bytes: Uint8Array, seconds: number): Promise<void> {
+  /** Feeds bytes as they are, as one segment. */
+  async feedBytes(bytes: Uint8Array): Promise<void> {
+    this.#fedSegments++;
     const segment = await this.input.next();
-    const steps = Math.max(1, Math.ceil(seconds * 25));
-    const startMs = performance.now();
-    for (let step = 0; step < steps; step++) {
-      const waitMs = startMs + step * 40 - performance.now();
-      if (waitMs > 1) await delay(waitMs);
-      const at = (part: number): number => Math.floor(bytes.length * part / steps);
-      await segment.write(bytes.subarray(at(step), at(step + 1)));
-    }
+    await segment.write(bytes);
     await segment.close();
   }
 
+  /** Waits until the worker reads the last segment that was fed. */
+  async untilRead(signal?: AbortSignal): Promise<void> {
+    const { server } = this.#chain;
+    const last = this.#fedSegments - 1;
+    await within(server.untilRead(this.#inputName, last, signal), `a reader of segment ${last}`);
+  }
+
+  /** Packets when their turn has come. */
+  async *#paced(clip: MediaClip, options: PacedFeed): AsyncGenerator<MediaEvent> {
+    const { signal, beforePacket } = options;
+    const hasBoth = clip.video !== undefined && clip.audio !== undefined;
+    for await (const event of clipEvents(clip)) {
+      if (event.kind === "packet") {
+        if (hasBoth) await this.#untilNear(event.packet, signal);
+        await beforePacket?.(event.packet);
+      }
+      if (signal?.aborted === true) return;
+      yield event;
+    }
+  }
+
+  /** Waits until the pictures that came out are not far behind a packet. */
+  async #untilNear({ dtsTicks }: Packet, signal: AbortSignal | undefined): Promise<void> {
+    this.#firstTicks ??= dtsTicks;
+    const isNear = (): boolean => {
+      const reached = this.probe.seen.findLast(({ packet }) => packet.kind === "video");
+      return dtsTicks - (reached?.packet.ptsTicks ?? this.#firstTicks!) <= MAX_AHEAD_TICKS;
+    };
+    await until(() => signal?.aborted === true || isNear(), "pictures at the output");
+  }
   /** Ends the input, and waits for the end of the output that follows from it. */
   async end(): Promise<StreamOutput> {
+    // What a reader has not begun with is gone with the channel.
+    await this.untilRead();
     await this.input.close();
     return await this.untilOutputEnds();
   }

@@ -16,7 +16,7 @@ async function assertDoubled(isolate: string, provider: string): Promise<void> {
       ...["--model-options", JSON.stringify({ provider })],
     );
     const clip = await makeTestClip({ width: 96, height: 64, seconds: 1, audio: false });
-    const { bytes } = await chain.run(clip, {}, { speed: 1 });
+    const { bytes } = await chain.run(clip);
     const frames = await decodeVideo(bytes);
     assert.equal(frames.length, shownTicks(clip).length);
     for (const { picture } of frames) {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { findDescendant } from "./children.ts";
+import { testWith } from "../facilities.ts";
+import { feedWithKill } from "./child_death.ts";
 import { makeTestClip } from "./clips.ts";
 import { Chain } from "./harness.ts";
-import { until } from "../waiting.ts";
 
+const linuxTest = await testWith("linux");
 const TALKATIVE = new URL("processors/talkative.ts", import.meta.url).pathname;
 /** Rooms whose records are about a stream, always, in a worker that has one. */
 const STREAM_ROOMS = ["runnel.session", "runnel.codec", "runnel.trickle"];
@@ -24,12 +25,7 @@ async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Pr
   );
   {
     await using stream = await chain.open();
-    const feeding = stream.feed(clip, { speed: 1 });
-    await until(async () => (await chain.metrics()).frames_out > 5, "output");
-    const decoder = await findDescendant(chain.worker.pid, "rawvideo");
-    assert.ok(decoder !== undefined);
-    Deno.kill(decoder, "SIGKILL");
-    await feeding;
+    await feedWithKill(stream, clip, { worker: chain.worker, word: "rawvideo" });
     await stream.end();
   }
   const lines = chain.worker.log.map((line): LogLine => JSON.parse(line));
@@ -59,9 +55,12 @@ async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Pr
 }
 
 for (const isolate of ["none", "thread", "process"] as const) {
-  Deno.test(`in a JSON log, --isolate ${isolate}, every record about a stream carries its id`, async () => {
-    await assertStreamsAreNamed(isolate);
-  });
+  linuxTest(
+    `in a JSON log, --isolate ${isolate}, every record about a stream carries its id`,
+    async () => {
+      await assertStreamsAreNamed(isolate);
+    },
+  );
 }
 
 Deno.test("a text log names the stream of each record, and no credentials", async () => {

@@ -6,10 +6,10 @@ import {
   valueOf,
 } from "../server/prometheus/prometheus_text.ts";
 import { makeTestClip } from "./clips.ts";
-import { Chain } from "./harness.ts";
+import { Chain, type StillWorker } from "./harness.ts";
 import { delay } from "../waiting.ts";
 
-async function scrape(chain: Chain): Promise<string> {
+async function scrape(chain: Chain<StillWorker>): Promise<string> {
   return await (await fetch(`${chain.worker.url}/metrics`)).text();
 }
 
@@ -22,7 +22,7 @@ function latencyCounts(text: string): Record<string, number> {
 
 Deno.test("/metrics counts what live streams do, and only upwards", async () => {
   const clip = await makeTestClip();
-  await using chain = await Chain.start();
+  await using chain = await Chain.startHere();
   let before = countersOf(await scrape(chain));
   let bytes = 0;
   for (let stream = 1; stream <= 2; stream++) {

@@ -9,7 +9,7 @@ import { assertEveryFrame } from "./assertions.ts";
 Deno.test("every frame of a live stream comes out once, in order, at its own time", async () => {
   await using chain = await Chain.start();
   const clip = await makeTestClip();
-  const output = await chain.run(clip, {}, { speed: 1 });
+  const output = await chain.run(clip);
   assertEveryFrame(await decodeVideo(output.bytes), shownTicks(clip));
   const metrics = await chain.metrics();
   assert.equal(metrics.frames_in, 60);
@@ -19,7 +19,7 @@ Deno.test("every frame of a live stream comes out once, in order, at its own tim
 });
 
 Deno.test("every segment of the output plays alone", async () => {
-  await using chain = await Chain.start();
+  await using chain = await Chain.startHere();
   const output = await chain.run(await makeTestClip({ seconds: 5 }));
   assert.ok(output.segments.length >= 3, `${output.segments.length} segments`);
   for (const [seq, segment] of output.segments.entries()) {

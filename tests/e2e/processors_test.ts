@@ -83,7 +83,7 @@ interface ShortRun {
 }
 
 async function runShort(processor: string, params = {}): Promise<ShortRun> {
-  await using chain = await Chain.start("--processor", processor);
+  await using chain = await Chain.startHere(processor);
   const clip = await makeTestClip(SHORT);
   const { bytes } = await chain.run(clip, params);
   const metrics = await chain.metrics();

@@ -66,10 +66,7 @@ Deno.test("SIGTERM: not ready, unregistered, the stream written out and ended, e
   await stream.feed(clip.segments);
   await until(() => stream.of("send_first_processed_segment").length > 0, "output");
   assert.equal((await worker.call("/readyz")).status, 200);
-  const startedMs = performance.now();
   assert.equal(await worker.stop(), 0);
-  const tookMs = performance.now() - startedMs;
-  assert.ok(tookMs < 10_000, `${tookMs} ms`);
   await until(() => stream.of("stream_stopped").length === 1, "the last event");
   await until(() => stream.output.length > 0, "the last segment");
   assert.equal(orchestrator.capabilities.size, 0);

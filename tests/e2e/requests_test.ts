@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { assertEveryFrame } from "./assertions.ts";
 import { makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo } from "./decoding.ts";
-import { Chain } from "./harness.ts";
+import { Chain, type StillWorker } from "./harness.ts";
 
 const ID = { gateway_request_id: "bad" };
 const JSON_TYPE = { "content-type": "application/json" };
@@ -42,7 +42,7 @@ const BAD_STARTS: readonly BadRequest[] = [
 ];
 
 Deno.test("bad starts are refused with 400 and leave nothing open", async () => {
-  await using chain = await Chain.start();
+  await using chain = await Chain.startHere();
   for (const path of ["/stream/start", "/api/stream/start", "/live-video-to-video"]) {
     for (const request of BAD_STARTS) await assertRefused(chain, { ...request, path });
   }
@@ -53,7 +53,7 @@ Deno.test("bad starts are refused with 400 and leave nothing open", async () => 
 });
 
 Deno.test("stop and params without a stream are refused", async () => {
-  await using chain = await Chain.start();
+  await using chain = await Chain.startHere();
   for (const prefix of ["", "/api"]) {
     const stop = await chain.worker.call(`${prefix}/stream/stop`, "a reason");
     assert.equal(stop.status, 400);
@@ -68,7 +68,7 @@ Deno.test("stop and params without a stream are refused", async () => {
 });
 
 Deno.test("bad requests to a running stream do not disturb it", async () => {
-  await using chain = await Chain.start("--processor", "gain");
+  await using chain = await Chain.startHere("gain");
   const clip = await makeTestClip();
   await using stream = await chain.open();
   const feeding = stream.feed(clip);
@@ -85,7 +85,7 @@ Deno.test("bad requests to a running stream do not disturb it", async () => {
   assertEveryFrame(await decodeVideo(output.bytes), shownTicks(clip));
 });
 
-async function assertRefused(chain: Chain, request: BadRequest): Promise<void> {
+async function assertRefused(chain: Chain<StillWorker>, request: BadRequest): Promise<void> {
   const { path = "/stream/start", body, problem, headers = JSON_TYPE } = request;
   const response = await fetch(chain.worker.url + path, {
     method: "POST",

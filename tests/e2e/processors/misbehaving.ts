@@ -34,7 +34,10 @@ export default class Misbehaving extends FrameProcessor {
           void Promise.reject(new Error("nobody catches this"));
           break;
         case "spin":
-          for (;;);
+          // No log record leaves an event loop that does not turn.
+          Deno.stderr.writeSync(new TextEncoder().encode("spins from now on\n"));
+          // To an event loop the same as an endless loop, but it leaves the core to others.
+          for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
         case "flood":
           for (let i = 0; i < 500; i++) {
             this.#context!.sendData(JSON.stringify({ i, text: "x".repeat(1_000) }));
