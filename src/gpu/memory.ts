@@ -20,10 +20,9 @@ export interface GpuMemory {
 export interface GpuMemoryOptions {
   /** NVIDIA's program. @default "nvidia-smi" */
   readonly program?: string;
+  /** How long the program may take: on machines with many cards it is slow. @default 5000 */
+  readonly timeoutMs?: number;
 }
-
-/** How long the program may take: on machines with many cards it is slow. */
-const TIMEOUT_MS = 5000;
 
 const LOG = roomLogger("gpu");
 
@@ -36,7 +35,7 @@ export async function gpuMemory(options: GpuMemoryOptions = {}): Promise<GpuMemo
   const poolBytes = stats === undefined
     ? 0
     : stats.pool.inUseBytes + stats.pool.idleBytes + stats.readback.bytes;
-  const table = await askDriver(options.program ?? "nvidia-smi");
+  const table = await askDriver(options);
   const processBytes = table === undefined ? undefined : parseComputeApps(table, Deno.pid);
   return processBytes === undefined ? { poolBytes } : { poolBytes, processBytes };
 }
@@ -54,12 +53,14 @@ export function parseComputeApps(table: string, pid: number): number | undefined
   return amounts.length === 0 ? undefined : amounts.reduce((sum, bytes) => sum + bytes, 0);
 }
 
-async function askDriver(program: string): Promise<string | undefined> {
+async function askDriver(
+  { program = "nvidia-smi", timeoutMs = 5000 }: GpuMemoryOptions,
+): Promise<string | undefined> {
   if (missingPrograms.has(program)) return undefined;
   try {
     const { success, stdout } = await new Deno.Command(program, {
       args: ["--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"],
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
       stdin: "null",
       stderr: "null",
     }).output();

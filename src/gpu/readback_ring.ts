@@ -10,7 +10,9 @@
  * @module
  */
 
+import { systemClock } from "../base/clock.ts";
 import { GpuError } from "../base/errors.ts";
+import { schedulePatiently } from "../base/patience.ts";
 import { pause } from "../base/pause.ts";
 import { MapTiming } from "./map_timing.ts";
 
@@ -145,10 +147,10 @@ export class ReadbackRing {
    * the latest. Nothing needs to wait for that but tests that look for what is left over.
    */
   async settled(): Promise<void> {
-    const deadline = new AbortController();
-    const late = pause(MAX_DISPOSE_MS, deadline.signal);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const cancel = schedulePatiently(systemClock, MAX_DISPOSE_MS, resolve);
     await Promise.race([Promise.allSettled(this.#maps), late]);
-    deadline.abort();
+    cancel();
   }
 
   /** Destroys the ring's buffers, after the maps under way. */

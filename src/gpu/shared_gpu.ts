@@ -4,9 +4,9 @@
  * @module
  */
 
+import { type Clock, pauseOn, systemClock } from "../base/clock.ts";
 import { describeError, GpuError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
-import { pause } from "../base/pause.ts";
 import { pickAdapter } from "./adapter.ts";
 import { Gpu, type GpuOptions } from "./gpu.ts";
 
@@ -16,6 +16,8 @@ export interface SharedGpuSettings {
   readonly open?: (options: GpuOptions) => Promise<Gpu>;
   /** How long a lost device's successor is tried for: a driver takes a while to reset. @default 10_000 */
   readonly reopenTimeoutMs?: number;
+  /** What that time is taken from. @default the real time */
+  readonly clock?: Clock;
 }
 
 /** Pauses between tries grow to this. */
@@ -30,6 +32,7 @@ const LOG = roomLogger("gpu");
 export class SharedGpu {
   readonly #open: (options: GpuOptions) => Promise<Gpu>;
   readonly #reopenTimeoutMs: number;
+  readonly #clock: Clock;
   #latest: Gpu | undefined;
   #opening: Promise<Gpu> | undefined;
 
@@ -37,6 +40,7 @@ export class SharedGpu {
   constructor(settings: SharedGpuSettings = {}) {
     this.#open = settings.open ?? Gpu.open;
     this.#reopenTimeoutMs = settings.reopenTimeoutMs ?? 10_000;
+    this.#clock = settings.clock ?? systemClock;
   }
 
   /** The device where it is open and not lost. */
@@ -71,16 +75,17 @@ export class SharedGpu {
   /** Tries until the driver is back; while it is not, it may offer nothing, or only software. */
   async #reopen(lost: Gpu, options: GpuOptions): Promise<Gpu> {
     await lost[Symbol.asyncDispose]();
-    const deadline = performance.now() + this.#reopenTimeoutMs;
+    const clock = this.#clock;
+    const deadline = clock.now() + this.#reopenTimeoutMs;
     const hardwareFirst = lost.info.isSoftware ? options : { ...options, requireHardware: true };
     for (let pauseMs = MIN_PAUSE_MS;; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
-      const isLastTry = performance.now() >= deadline;
+      const isLastTry = clock.now() >= deadline;
       try {
         return await this.#open(isLastTry ? options : hardwareFirst);
       } catch (error) {
         if (isLastTry || !(error instanceof GpuError)) throw error;
         LOG.warn("the GPU is not back: {reason}", { reason: describeError(error) });
-        await pause(Math.min(pauseMs, Math.max(0, deadline - performance.now())));
+        await pauseOn(clock, Math.min(pauseMs, Math.max(0, deadline - clock.now())));
       }
     }
   }

@@ -6,8 +6,9 @@
  */
 
 import { type InferenceSession, Tensor } from "onnxruntime-common";
+import { systemClock } from "../base/clock.ts";
 import { describeError, GpuError } from "../base/errors.ts";
-import { pause } from "../base/pause.ts";
+import { schedulePatiently } from "../base/patience.ts";
 import type { Gpu } from "../gpu/mod.ts";
 import { safeConvLayout } from "./conv_layout.ts";
 import type { OnnxFile } from "./onnx_file.ts";
@@ -211,11 +212,10 @@ export class ModelSession {
 /** Whether a device is lost: a failure that comes of the loss may be known before the loss is. */
 async function isGone(gpu: Gpu): Promise<boolean> {
   if (gpu.isLost) return true;
-  const noticed = new AbortController();
-  await Promise.race([
-    gpu.lost.then(() => noticed.abort()),
-    pause(LOSS_NOTICE_MS, noticed.signal),
-  ]);
+  const { promise: passed, resolve } = Promise.withResolvers<void>();
+  const cancel = schedulePatiently(systemClock, LOSS_NOTICE_MS, resolve);
+  await Promise.race([gpu.lost, passed]);
+  cancel();
   return gpu.isLost;
 }
 

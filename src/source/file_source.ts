@@ -9,7 +9,7 @@ import { MpegTsDemuxer } from "../media/mpegts/mod.ts";
 import { checkInput, type InputAddress, inputAddress } from "./input_address.ts";
 import { noPlayableStream, unreadableInput } from "./input_errors.ts";
 import type { MediaEvent } from "./media_event.ts";
-import { paced } from "./pacing.ts";
+import { paced, type PacingClock } from "./pacing.ts";
 import { type InputPlan, type MediaFileInfo, probeInput } from "./probe.ts";
 
 /** Options of {@linkcode openMediaFile}. */
@@ -18,6 +18,8 @@ export interface MediaFileOptions extends FfmpegOptions {
   readonly signal?: AbortSignal;
   /** Whether packets come at the speed of their clock, as from `paced`. @default false */
   readonly realtime?: boolean;
+  /** What tells the time where packets come at the speed of their clock. @default the real time */
+  readonly clock?: PacingClock;
 }
 
 /**
@@ -59,9 +61,11 @@ class FfmpegFile implements MediaFile {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<MediaEvent> {
-    const { realtime = false, signal } = this.#options;
+    const { realtime = false, signal, clock } = this.#options;
     const events = this.#read();
-    return realtime ? paced(events, signal === undefined ? {} : { signal }) : events;
+    return realtime
+      ? paced(events, { ...(signal && { signal }), ...(clock && { clock }) })
+      : events;
   }
 
   #probe(): Promise<InputPlan | undefined> {

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { systemClock } from "../base/clock.ts";
 import { FfmpegError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
+import { schedulePatiently } from "../base/patience.ts";
 import { FfmpegChild, type FfmpegOptions, ffmpegProgram } from "../media/codec/mod.ts";
 import type { InputAddress } from "./input_address.ts";
 import { noPlayableStream, unreadableInput } from "./input_errors.ts";
@@ -85,12 +87,12 @@ export async function probeInput(
     return UNKNOWN;
   }
   const stop = (): void => void child.terminate();
-  const timer = setTimeout(stop, PROBE_TIMEOUT_MS);
+  const cancel = schedulePatiently(systemClock, PROBE_TIMEOUT_MS, stop);
   options.signal?.addEventListener("abort", stop, { once: true });
   if (options.signal?.aborted === true) stop();
   const text = await new Response(child.process.stdout).text();
   const exit = await child.exited;
-  clearTimeout(timer);
+  cancel();
   options.signal?.removeEventListener("abort", stop);
   if (options.signal?.aborted === true) return undefined;
   if (exit.code !== 0) throw unreadableInput(address.label, { ...exit, stderr: child.stderrTail });

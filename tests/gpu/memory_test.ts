@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { gpuMemory, probeVulkan, sharedGpu } from "../../src/gpu/mod.ts";
 import { parseComputeApps } from "../../src/gpu/memory.ts";
+import { DEADLINE_MS } from "../waiting.ts";
 import { gpuTest } from "./gpu_case.ts";
 
 const CHILD = new URL("./out_of_memory.ts", import.meta.url).pathname;
@@ -56,9 +57,10 @@ Deno.test("gpuMemory() asks the driver's program, and does without it", async ()
     const program = `${folder}/nvidia-smi`;
     await Deno.writeTextFile(program, `#!/bin/sh\necho "1, 5"\necho "${Deno.pid}, 40"\n`);
     await Deno.chmod(program, 0o755);
-    assert.equal((await gpuMemory({ program })).processBytes, 40 * 2 ** 20);
+    const asked = { program, timeoutMs: DEADLINE_MS };
+    assert.equal((await gpuMemory(asked)).processBytes, 40 * 2 ** 20);
     await Deno.writeTextFile(program, "#!/bin/sh\nexit 9\n");
-    assert.equal((await gpuMemory({ program })).processBytes, undefined);
+    assert.equal((await gpuMemory(asked)).processBytes, undefined);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ModelError } from "../../src/base/errors.ts";
 import { downloadFile } from "../../src/inference/download.ts";
 import { type Answer, CONTENT, fileServer, SHA256 } from "./file_server.ts";
-import { delay } from "../waiting.ts";
+import { until } from "../waiting.ts";
 
 const QUICK = { retryDelaysMs: [1, 1, 1] };
 
@@ -110,7 +110,7 @@ Deno.test("downloadFile() ends with its signal's reason, between attempts too", 
   await inTempFile(["silent"], async (url, path, requests) => {
     const controller = new AbortController();
     const downloading = downloadFile(url, path, { signal: controller.signal });
-    while (requests() === 0) await delay(1);
+    await until(() => requests() > 0, "the request");
     controller.abort(new Error("enough"));
     await assert.rejects(downloading, /enough/);
   });
@@ -118,7 +118,7 @@ Deno.test("downloadFile() ends with its signal's reason, between attempts too", 
     const controller = new AbortController();
     const options = { signal: controller.signal, retryDelaysMs: [60_000] };
     const downloading = downloadFile(url, path, options);
-    while (requests() === 0) await delay(1);
+    await until(() => requests() > 0, "the request");
     controller.abort(new Error("enough"));
     await assert.rejects(downloading, /enough/);
   });

@@ -18,7 +18,7 @@ import { sha256Hex } from "../../src/inference/sha256.ts";
 import { testTensor } from "../models/tensors.ts";
 import { fileServer } from "./file_server.ts";
 import { inTempFolder } from "./temp_folder.ts";
-import { delay } from "../waiting.ts";
+import { until } from "../waiting.ts";
 
 const WASM: LoadModelOptions = { provider: "wasm" };
 
@@ -136,7 +136,7 @@ Deno.test("loadModel() ends with its signal, and loads anew after that", async (
     const controller = new AbortController();
     const options = { ...WASM, cacheDir };
     const loading = loadModel(server.url, { ...options, signal: controller.signal });
-    while (server.requests === 0) await delay(1);
+    await until(() => server.requests > 0, "the request");
     controller.abort(new Error("enough"));
     await assert.rejects(loading, /enough/);
     await using model = await loadModel(server.url, options);

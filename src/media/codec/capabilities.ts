@@ -4,7 +4,9 @@
  * @module
  */
 
+import { systemClock } from "../../base/clock.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
+import { schedulePatiently } from "../../base/patience.ts";
 import type { Hardware } from "./arguments.ts";
 import { type FfmpegOptions, ffmpegProgram, missingFfmpeg } from "./child.ts";
 
@@ -150,12 +152,13 @@ async function runProbe(
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const timer = setTimeout(() => child.kill("SIGKILL"), PROBE_TIMEOUT_MS);
+    const kill = (): void => child.kill("SIGKILL");
+    const cancel = schedulePatiently(systemClock, PROBE_TIMEOUT_MS, kill);
     const [{ success, stdout }] = await Promise.all([
       child.output(),
       input === undefined ? undefined : feed(child.stdin, input),
     ]);
-    clearTimeout(timer);
+    cancel();
     return { success, stdout };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw missingFfmpeg(command, error);

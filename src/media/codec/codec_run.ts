@@ -4,8 +4,10 @@
  * @module
  */
 
+import { systemClock } from "../../base/clock.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
+import { schedulePatiently } from "../../base/patience.ts";
 import { NutDemuxer, type NutEvent, NutMuxer, type NutPacket, type NutStream } from "../nut/mod.ts";
 import { FfmpegChild, type FfmpegOptions } from "./child.ts";
 import {
@@ -69,8 +71,8 @@ export class CodecRun implements AsyncDisposable {
   readonly #endpoints: readonly Endpoint<unknown>[];
   readonly #sink: Promise<ByteSink | undefined>;
   #source: ByteSource | undefined;
-  #stallTimer: ReturnType<typeof setTimeout> | undefined;
-  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #cancelStall: (() => void) | undefined;
+  #cancelConnecting: (() => void) | undefined;
   #ended = false;
   #finishing = false;
   #reading = false;
@@ -182,8 +184,8 @@ export class CodecRun implements AsyncDisposable {
     const partial = this.#demuxer.wanted;
     if (partial !== undefined) this.#spec.release?.(partial);
     this.#source?.close();
-    clearTimeout(this.#stallTimer);
-    clearTimeout(this.#connectTimer);
+    this.#cancelStall?.();
+    this.#cancelConnecting?.();
     this.#ended = true;
     this.#closeEndpoints();
     const exit = await this.#child.end();
@@ -225,7 +227,7 @@ export class CodecRun implements AsyncDisposable {
       this.#reading = true;
       const bytes = await source.read(wanted);
       this.#reading = false;
-      clearTimeout(this.#stallTimer);
+      this.#cancelStall?.();
       if (bytes === undefined || this.#disposed) break;
       if (wanted !== undefined && bytes.buffer === wanted.buffer) {
         const packet = this.#demuxer.advance(bytes.length);
@@ -243,18 +245,19 @@ export class CodecRun implements AsyncDisposable {
   }
 
   #watchForStall(): void {
-    clearTimeout(this.#stallTimer);
-    this.#stallTimer = setTimeout(() => {
+    this.#cancelStall?.();
+    this.#cancelStall = schedulePatiently(systemClock, DRAIN_STALL_MS, () => {
       log.warn(`${this.#options.name}: ffmpeg ${this.pid} does not finish: stopping it`);
       this.#child.terminate();
-    }, DRAIN_STALL_MS);
+    });
   }
 
   /** A child that died before it connected would be waited for without end. */
   #giveUpConnecting(): void {
     if (this.#ended) return;
     // One that did connect, wrote all and left is still in the listener's queue.
-    this.#connectTimer = setTimeout(() => this.#closeEndpoints(), CONNECT_GRACE_MS);
+    const close = (): void => this.#closeEndpoints();
+    this.#cancelConnecting = schedulePatiently(systemClock, CONNECT_GRACE_MS, close);
   }
 
   #closeEndpoints(): void {

@@ -7,7 +7,7 @@ import { sequenceParameterSets } from "../../../src/media/codec/parameter_sets.t
 import { PtsMap } from "../../../src/media/codec/pts_map.ts";
 import { RestartBudget } from "../../../src/media/codec/restart_budget.ts";
 import { openInput, openOutput } from "../../../src/media/codec/transport.ts";
-import { until } from "../../waiting.ts";
+import { DEADLINE_MS, until } from "../../waiting.ts";
 
 const TIME_BASE = { num: 1, den: 90_000 };
 
@@ -97,20 +97,21 @@ Deno.test("FfmpegChild keeps the last 50 lines of stderr", async () => {
 });
 
 for (
-  const [signal, script] of [["SIGTERM", "sleep 60"], [
-    "SIGKILL",
-    "trap '' TERM; while :; do sleep 0.1; done",
-  ]]
+  const [signal, script, killAfterMs] of [
+    ["SIGTERM", "exec sleep 600", DEADLINE_MS],
+    // What ignores a signal hands that on to the program that it becomes.
+    ["SIGKILL", "trap '' TERM; exec sleep 600", 2],
+  ] as const
 ) {
   Deno.test(`FfmpegChild ends a child that will not, with ${signal}`, async () => {
     const child = new FfmpegChild({
       name: "test",
       ffmpegPath: "sh",
-      args: ["-c", `echo ready >&2; ${signal === "SIGTERM" ? "exec " : ""}${script} 2>&-`],
+      args: ["-c", `echo ready >&2; exec 2>&-; ${script}`],
       stdin: "null",
       stdout: "null",
-      terminateAfterMs: 50,
-      killAfterMs: 300,
+      terminateAfterMs: 1,
+      killAfterMs,
     });
     await until(() => child.stderrTail.length > 0, "the child");
     const [exit] = await Promise.all([child.end(), child.end()]);
