@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
-import { feedLive, type MediaClip, OutputProbe } from "../../bench/live_feed.ts";
+import { clipEvents, type MediaClip, OutputProbe } from "../../bench/live_feed.ts";
 import { AudioFrame, TrickleClient, type TrickleClientOptions, VideoFrame } from "../../mod.ts";
-import { createTestPicture, drawTestFrame } from "../../src/source/mod.ts";
-import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+import {
+  createTestPicture,
+  drawTestFrame,
+  type MediaEvent,
+  writeSegments,
+} from "../../src/source/mod.ts";
+import { TricklePublisher, TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { gpuTest } from "../gpu/gpu_case.ts";
 import { assertEveryFrame } from "./assertions.ts";
 import { findDescendant } from "./children.ts";
@@ -10,10 +15,13 @@ import { CLIP, encodeClip, makeTestClip, movedClip, shownTicks } from "./clips.t
 import { beepStarts, decodeAudio, decodeVideo, flashTimes, loudness } from "./decoding.ts";
 import { assertDecodesCleanly } from "./ffmpeg.ts";
 import { joined } from "./harness.ts";
-import { within } from "../waiting.ts";
+import { until, within } from "../waiting.ts";
+import { WatchedServer } from "./watched_server.ts";
 
 /** 40 ms in 90 kHz. */
 const TOLERANCE_TICKS = 3600;
+/** How far what is fed may get ahead of the pictures that come out: sound waits for them for 2 s. */
+const MAX_AHEAD_TICKS = 90_000;
 const TIME_BASE = { num: 1, den: 90_000 };
 
 Deno.test("a client's loop carries every frame and the sound from channel to channel", async () => {
@@ -56,7 +64,7 @@ Deno.test("a client's sound follows a source that changes its audio codec", asyn
   const video = "-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p";
   const stereo = await encodeClip({ video, audio: "-c:a libopus -ac 2" });
   const mono = await encodeClip({ video, audio: "-c:a aac -ac 1 -ar 44100" });
-  const feeding = rig.feed(stereo, undefined, movedClip(mono, stereo.seconds * 90_000));
+  const feeding = rig.feedAll([stereo, movedClip(mono, stereo.seconds * 90_000)]);
   const shapes = new Set<string>();
   for await (const frame of rig.client.audioFrames()) {
     shapes.add(`${frame.channels} channels at ${frame.sampleRate} Hz`);
@@ -150,10 +158,11 @@ async function assertWhole(media: Uint8Array, clip: MediaClip): Promise<void> {
 /** A trickle server, a client between two of its channels, a feed and a reader. */
 class ClientRig implements AsyncDisposable {
   readonly client: TrickleClient;
-  readonly #server = new TrickleServer();
+  readonly #server = new WatchedServer();
   readonly #publisher: TricklePublisher;
   readonly #subscriber: TrickleSubscriber;
   readonly #probe: OutputProbe;
+  #fedSegments = 0;
 
   constructor(options: TrickleClientOptions = {}, { withInput = true } = {}) {
     this.#server.listen();
@@ -164,19 +173,63 @@ class ClientRig implements AsyncDisposable {
     this.#probe = new OutputProbe(this.#subscriber, { keepBytes: true });
     this.#probe.ended.catch(() => {}); // thrown by closed()
     const subscribeUrl = withInput ? { subscribeUrl: input! } : {};
-    this.client = new TrickleClient({ publishUrl: output!, ...subscribeUrl, ...options });
+    this.client = new TrickleClient({
+      publishUrl: output!,
+      // The client may be as slow as it likes: that costs no frame.
+      maxQueueSize: 300,
+      ...subscribeUrl,
+      ...options,
+    });
   }
 
-  /** Feeds a clip, and another after it, and ends the input. */
-  async feed(clip: MediaClip, signal?: AbortSignal, then?: MediaClip): Promise<void> {
-    const options = {
-      sink: this.#publisher,
-      speed: 2,
-      ...(signal === undefined ? {} : { signal }),
+  /** Feeds a clip at the pace at which it comes out again, and ends the input. */
+  async feed(clip: MediaClip, signal?: AbortSignal): Promise<void> {
+    await this.feedAll([clip], (events) => this.#paced(events, signal), signal);
+  }
+
+  /** Feeds clips one after another, as fast as the client reads them, and ends the input. */
+  async feedAll(
+    clips: readonly MediaClip[],
+    pace: (events: AsyncIterable<MediaEvent>) => AsyncIterable<MediaEvent> = (events) => events,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const open = async () => {
+      await this.#untilRead(signal);
+      this.#fedSegments++;
+      return await this.#publisher.next();
     };
-    await feedLive(clip, options);
-    if (then !== undefined) await feedLive(then, options);
+    for (const clip of clips) {
+      const { failedSegments } = await writeSegments(pace(clipEvents(clip)), open);
+      assert.equal(failedSegments, 0, "segments of the feed that failed");
+    }
+    // What a reader has not begun with is gone with the channel.
+    await this.#untilRead(signal);
     await this.#publisher.close();
+  }
+
+  /** Events when their turn has come, until the signal aborts. */
+  async *#paced(
+    events: AsyncIterable<MediaEvent>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<MediaEvent> {
+    let firstTicks: number | undefined;
+    for await (const event of events) {
+      if (event.kind === "packet") {
+        const { dtsTicks } = event.packet;
+        firstTicks ??= dtsTicks;
+        const reached = () => this.#probe.video.at(-1)?.packet.ptsTicks ?? firstTicks!;
+        const isNear = () => signal?.aborted === true || dtsTicks - reached() <= MAX_AHEAD_TICKS;
+        await until(isNear, "pictures at the output");
+      }
+      if (signal?.aborted === true) return;
+      yield event;
+    }
+  }
+
+  /** Waits until the client reads the last segment that was fed. */
+  async #untilRead(signal?: AbortSignal): Promise<void> {
+    const last = this.#fedSegments - 1;
+    await within(this.#server.untilRead("in", last, signal), `a reader of segment ${last}`);
   }
 
   /** Closes the client, and waits for the end of its output: all of that. */
