@@ -8,6 +8,9 @@ import { CuttingProxy } from "./cutting_proxy.ts";
 import { InProcessWorker } from "./in_process.ts";
 import { until } from "../waiting.ts";
 
+/** About the time between two attempts to reach a server. */
+const RETRY_MS = 250;
+
 class Passthrough extends FrameProcessor {}
 
 /** A URL that nobody listens on. */
@@ -17,7 +20,7 @@ function refusedUrl(): string {
 }
 
 Deno.test("input that is no MPEG-TS is reported, and the stream goes on when it becomes one", async () => {
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   const clip = await testClip();
   const page = new TextEncoder().encode("<!doctype html>".repeat(100));
   assert.deepEqual(await worker.run("a", [page, ...clip.segments], 20), clip.videoTicks);
@@ -27,7 +30,7 @@ Deno.test("input that is no MPEG-TS is reported, and the stream goes on when it 
 });
 
 Deno.test("segments without a byte, and one cut off within a packet, are survived", async () => {
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   const clip = await testClip();
   const later = movedClip(clip, 90_000);
   const [first, second] = clip.segments;
@@ -41,7 +44,7 @@ Deno.test("segments without a byte, and one cut off within a packet, are survive
 });
 
 Deno.test("a channel that never gets data is left at a stop, and the next stream works", async () => {
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   {
     await using stream = await worker.open("a");
     const { status } = await worker.call("/stream/stop");
@@ -56,7 +59,7 @@ Deno.test("a channel that never gets data is left at a stop, and the next stream
 });
 
 Deno.test("an input channel that does not exist is named in the status", async () => {
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   const { trickle } = worker;
   trickle.createChannel("out", "video/mp2t");
   const subscribe = trickle.channelUrl("nowhere");
@@ -66,7 +69,7 @@ Deno.test("an input channel that does not exist is named in the status", async (
     publish_url: trickle.channelUrl("out"),
   });
   assert.equal(status, 200);
-  const { error_message, metrics } = await worker.untilIdle();
+  const { error_message, metrics } = await worker.untilIdle({ stepMs: RETRY_MS });
   assert.equal(
     error_message,
     `Cannot read ${subscribe}: there is no such channel; check subscribe_url`,
@@ -76,7 +79,7 @@ Deno.test("an input channel that does not exist is named in the status", async (
 });
 
 Deno.test("an input server that cannot be reached is named in the status, and the next stream works", async () => {
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   worker.trickle.createChannel("out", "video/mp2t");
   const subscribe = refusedUrl();
   await worker.call("/stream/start", {
@@ -84,7 +87,7 @@ Deno.test("an input server that cannot be reached is named in the status, and th
     subscribe_url: subscribe,
     publish_url: worker.trickle.channelUrl("out"),
   });
-  const { error_message } = await worker.untilIdle();
+  const { error_message } = await worker.untilIdle({ stepMs: RETRY_MS });
   assert.ok(error_message?.startsWith(`Cannot read ${subscribe}: `), String(error_message));
   assert.match(error_message!, /check the URL and the server/);
   assert.equal(worker.ends[0]?.reason, "failed");
@@ -94,7 +97,7 @@ Deno.test("an input server that cannot be reached is named in the status, and th
 });
 
 Deno.test("an output server that cannot be reached fails the stream, and the status says why", async () => {
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   const { trickle } = worker;
   trickle.createChannel("in", "video/mp2t");
   const url = trickle.channelUrl("in");
@@ -102,7 +105,7 @@ Deno.test("an output server that cannot be reached fails the stream, and the sta
   await using stream = await worker.openBetween("a", { subscribe: url, input: url, publish });
   // The input does not end by itself.
   await stream.feed((await testClip({ seconds: 2 })).segments);
-  const { error_message } = await worker.untilIdle();
+  const { error_message } = await worker.untilIdle({ stepMs: RETRY_MS });
   assert.ok(error_message?.includes(publish), String(error_message));
   assert.match(error_message!, /Cannot go on publishing/);
   assert.equal(worker.ends[0]?.reason, "failed");
@@ -110,7 +113,7 @@ Deno.test("an output server that cannot be reached fails the stream, and the sta
 });
 
 Deno.test("an output channel that is closed by somebody else ends the stream without an error", async () => {
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   const clip = await testClip();
   await using stream = await worker.open("a");
   await stream.feed(clip.segments);
@@ -124,6 +127,7 @@ Deno.test("an output channel that is closed by somebody else ends the stream wit
 });
 
 Deno.test("connections that are cut within a segment are taken up again, and the stream goes on", async () => {
+  // It waits before it tries again, for real.
   await using worker = await InProcessWorker.start(new Passthrough());
   const { trickle } = worker;
   trickle.createChannel("in", "video/mp2t");
@@ -146,7 +150,7 @@ Deno.test("connections that are cut within a segment are taken up again, and the
 
 Deno.test("a worker without ffmpeg refuses no start, says in the status what is missing, and lives", async () => {
   const clip = await testClip();
-  await using worker = await InProcessWorker.start(new Passthrough());
+  await using worker = await InProcessWorker.startStill(new Passthrough());
   const { trickle } = worker;
   await using process = await WorkerProcess.start(["--log-level", "warning"], {
     env: { FFMPEG_PATH: "/nonexistent/ffmpeg" },

@@ -15,6 +15,7 @@ import {
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { demux, joined } from "../session/clips.ts";
 import { assertAccounts } from "../session/rig.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 import { until, within } from "../waiting.ts";
 
 /** What `/stream/status` says. */
@@ -34,10 +35,17 @@ export interface Answer {
 export class InProcessWorker implements AsyncDisposable {
   readonly trickle = new TrickleServer();
   readonly server: StreamServer;
+  /** The time of {@linkcode startStill}. */
+  readonly clock: ManualClock;
   /** What the sessions reported, of all streams. */
   readonly events: SessionEvent[] = [];
 
-  private constructor(processor: FrameProcessor, options: Partial<StreamServerOptions>) {
+  private constructor(
+    processor: FrameProcessor,
+    options: Partial<StreamServerOptions>,
+    clock = new ManualClock(),
+  ) {
+    this.clock = clock;
     this.server = new StreamServer({
       processor,
       host: "127.0.0.1",
@@ -60,11 +68,23 @@ export class InProcessWorker implements AsyncDisposable {
     processor: FrameProcessor,
     options: Partial<StreamServerOptions> = {},
   ): Promise<InProcessWorker> {
-    const worker = new InProcessWorker(processor, options);
-    worker.trickle.listen();
-    await worker.server.start();
-    await worker.server.initialized;
-    return worker;
+    return await new InProcessWorker(processor, options).#started();
+  }
+
+  /** The same with a time that stands still unless the test moves {@linkcode clock}. */
+  static async startStill(
+    processor: FrameProcessor,
+    options: Partial<StreamServerOptions> = {},
+  ): Promise<InProcessWorker> {
+    const clock = new ManualClock();
+    return await new InProcessWorker(processor, { ...options, clock }, clock).#started();
+  }
+
+  async #started(): Promise<InProcessWorker> {
+    this.trickle.listen();
+    await this.server.start();
+    await this.server.initialized;
+    return this;
   }
 
   /** The messages of all errors so far. */
@@ -95,9 +115,15 @@ export class InProcessWorker implements AsyncDisposable {
     return await response.json() as Status;
   }
 
-  /** Waits until no stream is active; the accounts of the last one must be right then. */
-  async untilIdle(): Promise<Status> {
-    await until(async () => (await this.status()).state === "IDLE", "an idle worker");
+  /**
+   * Waits until no stream is active, while so much time passes with each look; the accounts of the last
+   * stream must be right then.
+   */
+  async untilIdle({ stepMs = 0 } = {}): Promise<Status> {
+    await until(async () => {
+      this.clock.advance(stepMs);
+      return (await this.status()).state === "IDLE";
+    }, "an idle worker");
     const status = await this.status();
     assertAccounts(status.metrics);
     return status;

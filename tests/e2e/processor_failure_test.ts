@@ -42,7 +42,7 @@ Deno.test("a processor that cannot be initialized is an error in health, start a
       return Promise.reject(new Error("weights.onnx not found"));
     }
   }
-  await using worker = await InProcessWorker.start(new Broken());
+  await using worker = await InProcessWorker.startStill(new Broken());
   const { state, error_message } = await worker.status();
   assert.deepEqual({ state, error_message }, {
     state: "ERROR",
@@ -54,7 +54,7 @@ Deno.test("a processor that cannot be initialized is an error in health, start a
 });
 
 Deno.test("frames on which the processor throws are dropped and counted", async () => {
-  await using worker = await InProcessWorker.start(new Failing(outOfMemory));
+  await using worker = await InProcessWorker.startStill(new Failing(outOfMemory));
   const clip = await testClip();
   assert.deepEqual(await worker.run("a", clip.segments, 15), clip.videoTicks.slice(5));
   const { metrics } = await worker.status();
@@ -68,7 +68,7 @@ Deno.test("frames on which the processor throws are dropped and counted", async 
 
 Deno.test("frames on which the processor throws go on as they came where the policy says so", async () => {
   const processor = new Failing(outOfMemory, { onError: "passthrough" });
-  await using worker = await InProcessWorker.start(processor);
+  await using worker = await InProcessWorker.startStill(processor);
   const clip = await testClip();
   assert.deepEqual(await worker.run("a", clip.segments, 20), clip.videoTicks);
   const { metrics } = await worker.status();
@@ -79,7 +79,7 @@ Deno.test("frames on which the processor throws go on as they came where the pol
 
 Deno.test("a processor that throws ends the stream where the policy says so", async () => {
   const processor = new Failing(outOfMemory, { onError: "stop", failures: 1 });
-  await using worker = await InProcessWorker.start(processor);
+  await using worker = await InProcessWorker.startStill(processor);
   const clip = await testClip();
   await using stream = await worker.open("a");
   // The input does not end by itself.
@@ -100,9 +100,15 @@ Deno.test("a frame on which the processor hangs is given up, and the stream goes
     hanging.push(call);
     return call.promise;
   }, { failures: 2 });
-  await using worker = await InProcessWorker.start(processor);
+  await using worker = await InProcessWorker.startStill(processor);
   const clip = await testClip();
-  assert.deepEqual(await worker.run("a", clip.segments, 18), clip.videoTicks.slice(2));
+  const running = worker.run("a", clip.segments, 18);
+  for (let given = 1; given <= 2; given++) {
+    await until(() => hanging.length === given, "a call that hangs");
+    worker.clock.advance(processor.timeoutMs);
+    await until(() => worker.errors.length === given, "the end of the patience with it");
+  }
+  assert.deepEqual(await running, clip.videoTicks.slice(2));
   const { metrics } = await worker.status();
   assert.deepEqual(metrics.frames_dropped_by_reason, { error: 2 });
   assert.match(worker.errors[0]!, /processVideo\(\) did not answer within 100 ms: it hangs/);
@@ -121,7 +127,7 @@ Deno.test("while the processor hangs no more than the queue waits, and the rest 
       return this.#calls++ === 0 ? letGo.promise : frame;
     }
   }
-  await using worker = await InProcessWorker.start(new Hanging(), { maxQueueSize: 5 });
+  await using worker = await InProcessWorker.startStill(new Hanging(), { maxQueueSize: 5 });
   const clip = await testClip({ seconds: 2 });
   await using stream = await worker.open("a");
   await stream.feed(clip.segments);
@@ -147,14 +153,14 @@ Deno.test("a stop while the processor hangs is answered, and the next stream wor
       return this.calls++ === 0 ? letGo.promise : frame;
     }
   }();
-  await using worker = await InProcessWorker.start(processor, {});
+  await using worker = await InProcessWorker.startStill(processor, {});
   const clip = await testClip();
   await using stream = await worker.open("a");
   await stream.feed(clip.segments);
   await until(() => processor.calls === 1, "the call that hangs");
-  const { status } = await worker.call("/stream/stop");
-  assert.equal(status, 200);
-  const { metrics } = await worker.untilIdle();
+  const stopping = worker.call("/stream/stop");
+  const { metrics } = await worker.untilIdle({ stepMs: 100 });
+  assert.equal((await stopping).status, 200);
   assert.ok(metrics.frames_dropped_by_reason.stop! > 0);
   assert.deepEqual(worker.ends, [{ reason: "stopped" }]);
   letGo.resolve(null);
@@ -179,7 +185,7 @@ Deno.test("results that cannot be used are named, dropped and counted", async ()
   const clip = await testClip();
   let makeResult: (frame: VideoFrame) => unknown = (frame) => frame;
   const processor = new Failing((frame) => makeResult(frame), { failures: Infinity });
-  await using worker = await InProcessWorker.start(processor);
+  await using worker = await InProcessWorker.startStill(processor);
   for (const [index, [what, make, message]] of WRONG_RESULTS.entries()) {
     let calls = 0;
     makeResult = (frame) => calls++ < 2 ? make(frame) : frame;
@@ -200,7 +206,7 @@ Deno.test("a tensor of a wrong shape is an error of the frame that says what is 
     const { data, dims } = frame.tensor;
     return frame.replaceTensor({ data, dims: [...dims, 2], type: "uint8" } as never);
   }, { failures: 1 });
-  await using worker = await InProcessWorker.start(processor);
+  await using worker = await InProcessWorker.startStill(processor);
   const clip = await testClip();
   assert.deepEqual(await worker.run("a", clip.segments, 19), clip.videoTicks.slice(1));
   assert.match(worker.errors[0]!, /processVideo\(\) failed: Cannot .*tensor.*128.*160.*3.*2/);
