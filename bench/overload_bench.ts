@@ -1,6 +1,6 @@
 /**
- * A processor that is three times too slow for its input: how many frames come out, how old they are,
- * and whether that stays so.
+ * Processors that are too slow for their input, one that waits and one that computes without a pause: how
+ * many frames come out, how old they are, and whether that stays so.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { runLive } from "./latency_bench.ts";
 import { percentile, round } from "./statistics.ts";
 
 const INPUT = { width: 512, height: 512, fps: 30 };
-const PROCESSOR = new URL("./processors/slow.ts", import.meta.url).pathname;
+const PROCESSORS = ["slow", "computing"] as const;
 /** Parts of the run that are compared. */
 const PARTS = 6;
 /** Until the start-up is over. */
@@ -17,6 +17,8 @@ const SETTLE_MS = 2_000;
 
 /** One part of the run; times in milliseconds. */
 export interface OverloadRow {
+  /** Its file in `bench/processors`. */
+  readonly processor: string;
   readonly part: string;
   readonly fps_in: number;
   readonly fps_out: number;
@@ -28,9 +30,16 @@ export interface OverloadRow {
   readonly gap_p95: number;
 }
 
-/** Runs it once, for this many seconds. */
+/** Runs each once, for this many seconds. */
 export async function benchOverload(seconds: number): Promise<OverloadRow[]> {
-  const { probe, writtenMs, startedMs } = await runLive(INPUT, { seconds, processor: PROCESSOR });
+  const rows: OverloadRow[] = [];
+  for (const processor of PROCESSORS) rows.push(...await overload(processor, seconds));
+  return rows;
+}
+
+async function overload(processor: string, seconds: number): Promise<OverloadRow[]> {
+  const path = new URL(`./processors/${processor}.ts`, import.meta.url).pathname;
+  const { probe, writtenMs, startedMs } = await runLive(INPUT, { seconds, processor: path });
   const frames = probe.video.flatMap(({ packet, atMs }) => {
     const inMs = writtenMs.get(packet.ptsTicks) ?? NaN;
     return inMs > startedMs + SETTLE_MS ? [{ inMs, atMs }] : [];
@@ -45,6 +54,7 @@ export async function benchOverload(seconds: number): Promise<OverloadRow[]> {
     const gaps = inPart.slice(1).map(({ atMs }, i) => atMs - inPart[i]!.atMs).sort((a, b) => a - b);
     const seconds = (ms: number): string => ((ms - startedMs) / 1_000).toFixed(0);
     return {
+      processor,
       part: `${seconds(from)}-${seconds(to)} s`,
       fps_in: round(fedInPart.length * 1_000 / partMs),
       fps_out: round(inPart.length * 1_000 / partMs),
