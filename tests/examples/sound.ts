@@ -5,18 +5,13 @@
  */
 
 import { AudioFrame } from "../../src/frames/mod.ts";
+import { type FacilityTest, testWith } from "../facilities.ts";
 
 /** Samples per second of the test sounds. */
 export const SOUND_RATE = 48_000;
 
-const espeak = await new Deno.Command("espeak-ng", { args: ["--version"] }).output()
-  .then(() => true, () => false);
-
 /** A test that needs speech, which espeak-ng makes; skipped where it is missing. */
-export function speechTest(name: string, run: () => Promise<void>): void {
-  const reason = espeak ? "" : " (skipped: no espeak-ng; install it)";
-  Deno.test({ name: `${name}${reason}`, ignore: !espeak, fn: run });
-}
+export const speechTest: FacilityTest = await testWith("speech");
 
 /** A spoken sentence: one channel. */
 export async function spoken(sentence: string, sampleRate = SOUND_RATE): Promise<Float32Array> {

@@ -5,6 +5,7 @@
  */
 
 import type { Rect } from "../../src/frames/mod.ts";
+import { type FacilityTest, testWithout } from "../facilities.ts";
 import { gpuTest } from "../gpu/gpu_case.ts";
 
 /** A word in a picture. */
@@ -39,13 +40,12 @@ const found = await Promise.all(
 const font = FONTS.find((_, index) => found[index]);
 
 /** A test that needs pictures of words; skipped where there is no font. */
-export function wordsTest(name: string, run: () => Promise<void>): void {
-  const reason = font === undefined ? " (skipped: no DejaVu or Liberation font)" : "";
-  Deno.test({ name: `${name}${reason}`, ignore: font === undefined, fn: run });
-}
+export const wordsTest: FacilityTest = font === undefined
+  ? testWithout("font", "no DejaVu or Liberation font; install fonts-dejavu-core")
+  : (name, run) => Deno.test(name, run);
 
 /** The same for one that also needs a GPU. */
-export const gpuWordsTest: typeof wordsTest = font === undefined ? wordsTest : gpuTest;
+export const gpuWordsTest: FacilityTest = font === undefined ? wordsTest : gpuTest;
 
 /** ffmpeg's arguments for an endless video of words. */
 export function wordsInput(

@@ -5,25 +5,19 @@
  */
 
 import { currentGpu } from "../../src/gpu/mod.ts";
+import { type FacilityTest, testWith } from "../facilities.ts";
 
-const adapter = await navigator.gpu?.requestAdapter();
-const hasAdapter = adapter !== null && adapter !== undefined;
+const testOnGpu = await testWith("gpu");
 
 /** A test that is skipped where there is no adapter. */
-export function gpuTest(name: string, run: (t: Deno.TestContext) => void | Promise<void>): void {
-  const reason = hasAdapter ? "" : " (skipped: no WebGPU adapter; see `doctor`)";
-  Deno.test({
-    name: `${name}${reason}`,
-    ignore: !hasAdapter,
-    fn: async (t) => {
-      try {
-        await run(t);
-      } finally {
-        await readsSettled();
-      }
-    },
+export const gpuTest: FacilityTest = (name, run) =>
+  testOnGpu(name, async (t) => {
+    try {
+      await run(t);
+    } finally {
+      await readsSettled();
+    }
   });
-}
 
 /** Waits for what the shared device still has under way when the bytes are there: the sanitizer sees it. */
 export async function readsSettled(): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { gpuMemory, probeVulkan, sharedGpu } from "../../src/gpu/mod.ts";
+import { gpuMemory, sharedGpu } from "../../src/gpu/mod.ts";
 import { parseComputeApps } from "../../src/gpu/memory.ts";
+import { testWith } from "../facilities.ts";
 import { DEADLINE_MS } from "../waiting.ts";
 import { gpuTest } from "./gpu_case.ts";
 
@@ -9,13 +10,8 @@ const CHILD = new URL("./out_of_memory.ts", import.meta.url).pathname;
 /** Virtual memory of the child in KiB: beyond what V8 reserves, and less than its loop asks for. */
 const LIMIT_KIB = 100_000_000;
 
-const adapter = await navigator.gpu?.requestAdapter() ?? null;
-const canRun = adapter?.info.isFallbackAdapter === true && probeVulkan().icdFiles.length > 0;
-
 /** Software Vulkan takes its buffers from the process's memory, which can be limited. */
-const test = canRun ? gpuTest : (name: string, fn: () => Promise<void>): void => {
-  Deno.test({ name: `${name} (skipped: needs software Vulkan)`, ignore: true, fn });
-};
+const test = await testWith("linux", "software-gpu");
 
 test("a device without memory fails what used the buffer, and goes on after its release", async () => {
   const { success, stdout, stderr } = await new Deno.Command("sh", {
