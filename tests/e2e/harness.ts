@@ -45,6 +45,7 @@ export class StillWorker implements ApiWorker {
       host: "127.0.0.1",
       port: 0,
       maxQueueSize: 300,
+      maxQueueLatencyMs: 3_600_000,
       clock: this.clock,
       ...options,
     });

@@ -53,6 +53,7 @@ export class InProcessWorker implements AsyncDisposable {
       targetFps: 60,
       // Clips come in one burst, not at the speed of their clock.
       maxQueueSize: 100,
+      maxQueueLatencyMs: 3_600_000,
       openSession: (session) =>
         openTrickleSession({
           ...session,
