@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { rescaleTicks } from "../../../src/base/rational.ts";
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../../../src/media/types.ts";
 import { NutDemuxer, type NutPacketEvent } from "../../../src/media/nut/mod.ts";
+import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 
 export const TIME_BASE = { num: 1, den: 90_000 };
 /** 26 hours in 90 kHz: 33 bits. */
@@ -23,7 +24,8 @@ export async function ffprobe(args: string, input: Uint8Array): Promise<string> 
   return new TextDecoder().decode(output).trim();
 }
 
-function split(args: string): string[] {
+/** The words of a command line. */
+export function split(args: string): string[] {
   return args.split(/\s+/).filter((arg) => arg !== "");
 }
 
@@ -63,29 +65,71 @@ export interface VideoClipOptions {
   readonly startTicks?: number;
 }
 
-/** A clip of ffmpeg's test picture, with packets on a 90 kHz clock. */
-export async function makeVideo(options: VideoClipOptions = {}): Promise<VideoClip> {
-  const { size = "320x180", rate = 30, frames = 30, codec = "h264", reorderDepth = 0 } = options;
+/** What ffmpeg made so far, or will make with others, by its arguments. */
+const made = new Map<string, Made>();
+
+/** The output of an ffmpeg without input, which runs once for these arguments. */
+function makeOnce(args: string): Promise<Uint8Array> {
+  if (!made.has(args)) prepare([args]);
+  return made.get(args)!();
+}
+
+function prepare(all: readonly string[]): void {
+  const batch = new FfmpegBatch();
+  for (const args of all) {
+    if (!made.has(args)) made.set(args, batch.add(split(args)));
+  }
+}
+
+/** Lets one ffmpeg make these clips, which {@linkcode makeVideo} then gives. */
+export function prepareVideos(...clips: readonly VideoClipOptions[]): void {
+  prepare(clips.map(videoArgs));
+}
+
+function videoArgs(options: VideoClipOptions): string {
+  const { size = "320x180", rate = 30, frames = 30, source = "testsrc2" } = options;
   const { encode = "-c:v libx264 -preset superfast -tune zerolatency" } = options;
   const filter = options.filter === undefined ? "" : `-vf ${options.filter}`;
-  const nut = await ffmpeg(
-    `-f lavfi -i ${
-      options.source ?? "testsrc2"
-    }=s=${size}:r=${rate} -frames:v ${frames} ${filter} -pix_fmt yuv420p
-     ${encode} -flags -global_header -fps_mode passthrough -f nut pipe:1`,
-  );
+  const [numerator = 0, denominator = 1] = `${rate}`.split("/").map(Number);
+  // An input without end would keep ffmpeg busy until the last clip of its batch is there.
+  const input = `${source}=s=${size}:r=${rate}:d=${frames * denominator / numerator}`;
+  return `-f lavfi -i ${input} -frames:v ${frames} ${filter} -pix_fmt yuv420p
+    ${encode} -flags -global_header -fps_mode passthrough -f nut pipe:1`;
+}
+
+/** A clip of ffmpeg's test picture, with packets on a 90 kHz clock. */
+export async function makeVideo(options: VideoClipOptions = {}): Promise<VideoClip> {
+  const { size = "320x180", codec = "h264", reorderDepth = 0 } = options;
+  const nut = await makeOnce(videoArgs(options));
   const packets = toPackets("video", nut, options.startTicks ?? LATE_START);
   const [width = 0, height = 0] = size.split("x").map(Number);
   const color = options.color ?? { matrix: "bt601", fullRange: false };
   return { stream: { kind: "video", codec, width, height, reorderDepth, color }, packets };
 }
 
+export interface AudioClipOptions {
+  readonly encode: string;
+  readonly source?: string;
+  readonly seconds?: number;
+  readonly startTicks?: number;
+}
+
+/** Lets one ffmpeg make these clips, which {@linkcode makeAudio} then gives. */
+export function prepareAudio(...clips: readonly AudioClipOptions[]): void {
+  prepare(clips.map(audioArgs));
+}
+
+function audioArgs(
+  { encode, source = "sine=f=440:r=48000", seconds = 1 }: AudioClipOptions,
+): string {
+  return `-f lavfi -i ${source} -t ${seconds} ${encode} -f nut pipe:1`;
+}
+
 /** A tone in a codec, with packets on a 90 kHz clock. */
 export async function makeAudio(
-  options: { encode: string; source?: string; seconds?: number; startTicks?: number },
+  options: AudioClipOptions,
 ): Promise<{ stream: AudioStreamInfo; packets: Packet[] }> {
-  const { encode, source = "sine=f=440:r=48000", seconds = 1 } = options;
-  const nut = await ffmpeg(`-f lavfi -i ${source} -t ${seconds} ${encode} -f nut pipe:1`);
+  const nut = await makeOnce(audioArgs(options));
   const [streams] = new NutDemuxer().push(nut);
   assert.ok(streams?.kind === "streams");
   const [info] = streams.streams;

@@ -5,14 +5,18 @@ import {
   type VideoDecoderOptions,
 } from "../../../src/media/codec/mod.ts";
 import { FramePool } from "../../../src/media/frame_pool.ts";
+import type { ColorInfo } from "../../../src/media/types.ts";
+import { FfmpegBatch } from "../ffmpeg_batch.ts";
 import {
   collect,
   ffmpeg,
   joined,
   LATE_START,
   makeVideo,
+  prepareVideos,
   psnr,
   shownPts,
+  split,
   TIME_BASE,
   type VideoClip,
   type VideoClipOptions,
@@ -66,43 +70,59 @@ const STREAMS: Readonly<Record<string, VideoClipOptions>> = {
   },
 };
 
+/** The bytes of a clip as a decoder without a container takes them. */
+async function annexB(options: VideoClipOptions): Promise<Uint8Array> {
+  return joined((await makeVideo(options)).packets.map((packet) => packet.data));
+}
+
+prepareVideos(...Object.values(STREAMS));
+const references = new FfmpegBatch();
+
 for (const [name, options] of Object.entries(STREAMS)) {
+  const { codec = "h264", color } = options;
+  const raw = color?.fullRange === true ? "yuvj420p" : "yuv420p";
+  const reference = references.add(
+    split(`-f ${codec} -i pipe:0 -fps_mode passthrough -pix_fmt ${raw} -f rawvideo pipe:1`),
+    () => annexB(options),
+  );
   Deno.test(`VideoDecoder gives every picture at its pts: ${name}`, async () => {
     const clip = await makeVideo(options);
     const { frames, stats } = await decodeAll(clip);
     assert.deepEqual(frames.map((frame) => frame.ptsTicks), shownPts(clip.packets));
     assert.equal(stats.undecodedPackets, 0);
-    const annexB = joined(clip.packets.map((packet) => packet.data));
-    const raw = clip.stream.color.fullRange ? "yuvj420p" : "yuv420p";
-    const expected = await ffmpeg(
-      `-f ${clip.stream.codec} -i pipe:0 -fps_mode passthrough -pix_fmt ${raw} -f rawvideo pipe:1`,
-      annexB,
-    );
+    const expected = await reference();
     assert.ok(psnr(joined(frames.map((frame) => frame.data)), expected) > 60);
     assert.deepEqual(frames[0]!.color, clip.stream.color);
     assert.equal(`${frames[0]!.width}x${frames[0]!.height}`, options.size ?? "320x180");
   });
 }
 
+/** A clip of each matrix and range. */
+const COLOURED: readonly (VideoClipOptions & { readonly color: ColorInfo })[] =
+  (["bt601", "bt709"] as const).flatMap((matrix) =>
+    [false, true].map((fullRange) => {
+      const space = matrix === "bt601" ? "smpte170m" : "bt709";
+      const raw = fullRange ? "yuvj420p" : "yuv420p";
+      const encode = `${ZERO_LATENCY} -pix_fmt ${raw} -colorspace ${space}`;
+      return { encode, frames: 2, color: { matrix, fullRange } };
+    })
+  );
+
 Deno.test("VideoDecoder converts to RGB with the stream's matrix and range", async () => {
-  for (const pixelFormat of ["rgb24", "rgba"] as const) {
-    for (const matrix of ["bt601", "bt709"] as const) {
-      for (const fullRange of [false, true]) {
-        const space = matrix === "bt601" ? "smpte170m" : "bt709";
-        const raw = fullRange ? "yuvj420p" : "yuv420p";
-        const encode = `${ZERO_LATENCY} -pix_fmt ${raw} -colorspace ${space}`;
-        const clip = await makeVideo({ encode, frames: 2, color: { matrix, fullRange } });
-        const { frames } = await decodeAll(clip, { pixelFormat });
-        // ffmpeg reads the matrix and the range from the stream itself.
-        const expected = await ffmpeg(
-          `-f h264 -i pipe:0 -vf scale=flags=bilinear+accurate_rnd+full_chroma_int
-           -pix_fmt ${pixelFormat} -f rawvideo pipe:1`,
-          joined(clip.packets.map((packet) => packet.data)),
-        );
-        const db = psnr(joined(frames.map((frame) => frame.data)), expected);
-        assert.ok(db > 45, `${pixelFormat} ${matrix} ${fullRange}: ${db} dB`);
-      }
-    }
+  prepareVideos(...COLOURED);
+  const batch = new FfmpegBatch();
+  const cases = (["rgb24", "rgba"] as const).flatMap((pixelFormat) =>
+    COLOURED.map((options) => {
+      // ffmpeg reads the matrix and the range from the stream itself.
+      const args = `-f h264 -i pipe:0 -vf scale=flags=bilinear+accurate_rnd+full_chroma_int
+        -pix_fmt ${pixelFormat} -f rawvideo pipe:1`;
+      return { pixelFormat, options, reference: batch.add(split(args), () => annexB(options)) };
+    })
+  );
+  for (const { pixelFormat, options, reference } of cases) {
+    const { frames } = await decodeAll(await makeVideo(options), { pixelFormat });
+    const db = psnr(joined(frames.map((frame) => frame.data)), await reference());
+    assert.ok(db > 45, `${pixelFormat} ${JSON.stringify(options.color)}: ${db} dB`);
   }
 });
 

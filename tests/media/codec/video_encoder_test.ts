@@ -31,16 +31,33 @@ const every3000 = (index: number): number => LATE_START + index * 3000;
 async function makePictures(options: PictureOptions = {}): Promise<RawVideo[]> {
   const { size = "320x180", frames = 20, pixelFormat = "i420", pts = every3000 } = options;
   const [width = 0, height = 0] = size.split("x").map(Number);
-  const raw = pixelFormat === "i420" ? "yuv420p" : pixelFormat;
-  const bytes = await ffmpeg(
-    `-f lavfi -i testsrc=s=${size}:r=30 -frames:v ${frames} -vf scale=out_color_matrix=bt709
-     -pix_fmt ${raw} -f rawvideo pipe:1`,
-  );
-  const length = bytes.length / frames;
+  const { bytes, length } = await testPictures(size, frames, pixelFormat);
   return Array.from({ length: frames }, (_, i) => ({
     ...{ width, height, pixelFormat, ptsTicks: pts(i) },
     data: bytes.subarray(i * length, (i + 1) * length),
   }));
+}
+
+/** The bytes of the pictures, one after the other; made once, unless more are needed. */
+const pictureCache = new Map<string, { readonly bytes: Uint8Array; readonly length: number }>();
+
+async function testPictures(
+  size: string,
+  frames: number,
+  pixelFormat: RawVideo["pixelFormat"],
+): Promise<{ readonly bytes: Uint8Array; readonly length: number }> {
+  const key = `${size} ${pixelFormat}`;
+  const cached = pictureCache.get(key);
+  if (cached !== undefined && cached.bytes.length >= frames * cached.length) return cached;
+  const raw = pixelFormat === "i420" ? "yuv420p" : pixelFormat;
+  const count = Math.max(frames, 30);
+  const bytes = await ffmpeg(
+    `-f lavfi -i testsrc=s=${size}:r=30 -frames:v ${count} -vf scale=out_color_matrix=bt709
+     -pix_fmt ${raw} -f rawvideo pipe:1`,
+  );
+  const made = { bytes, length: bytes.length / count };
+  pictureCache.set(key, made);
+  return made;
 }
 
 async function encodeAll(
