@@ -6,6 +6,7 @@ import {
   parseHevcSps,
   type SequenceInfo,
 } from "../../../src/media/bitstream/mod.ts";
+import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 
 interface Probed {
   readonly width: number;
@@ -44,22 +45,28 @@ const HEVC: Readonly<Record<string, string>> = {
     "log-level=none:hrd=1:vbv-maxrate=3000:vbv-bufsize=3000",
 };
 
+const batch = new FfmpegBatch();
+
 for (const [name, options] of Object.entries(H264)) {
+  const encoded = encode("libx264", options, "h264");
   Deno.test(`parseH264Sps() agrees with ffprobe: ${name}`, async () => {
-    const stream = await encode("libx264", options, "h264");
+    const stream = await encoded();
     await assertAgrees(stream, "h264", parseH264Sps(findSps(stream, "h264")));
   });
 }
 
 for (const [name, options] of Object.entries(HEVC)) {
+  const encoded = encode("libx265", options, "hevc");
   Deno.test(`parseHevcSps() agrees with ffprobe: ${name}`, async () => {
-    const stream = await encode("libx265", options, "hevc");
+    const stream = await encoded();
     await assertAgrees(stream, "hevc", parseHevcSps(findSps(stream, "hevc")));
   });
 }
 
+const baseline = encode("libx264", H264["Baseline"]!, "h264");
+
 Deno.test("parseH264Sps() reads profile, level and order count", async () => {
-  const sps = parseH264Sps(findSps(await encode("libx264", H264["Baseline"]!, "h264"), "h264"));
+  const sps = parseH264Sps(findSps(await baseline(), "h264"));
   assert.equal(sps.profileIdc, 66);
   assert.equal(sps.levelIdc, 13);
   assert.equal(sps.picOrderCntType, 2);
@@ -68,13 +75,14 @@ Deno.test("parseH264Sps() reads profile, level and order count", async () => {
   assert.ok(Math.abs(sps.frameSeconds - 1 / 25) < 1e-9);
 });
 
+const DAMAGED = [
+  { codec: "h264", parse: parseH264Sps, encoded: encode("libx264", "", "h264") },
+  { codec: "hevc", parse: parseHevcSps, encoded: encode("libx265", "", "hevc") },
+] as const;
+
 Deno.test("cut or damaged parameter sets throw a MediaError, and nothing else", async () => {
-  const cases = [
-    { codec: "h264", encoder: "libx264", parse: parseH264Sps },
-    { codec: "hevc", encoder: "libx265", parse: parseHevcSps },
-  ] as const;
-  for (const { codec, encoder, parse } of cases) {
-    const sps = findSps(await encode(encoder, "", codec), codec);
+  for (const { codec, parse, encoded } of DAMAGED) {
+    const sps = findSps(await encoded(), codec);
     for (let length = 0; length < 12; length++) {
       assert.throws(() => parse(sps.subarray(0, length)), { code: "MEDIA_BAD_FRAME" });
     }
@@ -118,18 +126,23 @@ function findSps(stream: Uint8Array, codec: "h264" | "hevc"): Uint8Array {
   return assert.fail("no parameter set in the stream");
 }
 
-async function encode(encoder: string, options: string, format: string): Promise<Uint8Array> {
+/** A clip that one ffmpeg makes with all the others. */
+function encode(encoder: string, options: string, format: string): Made {
   const quiet = encoder === "libx265" && !options.includes("-x265-params")
     ? ["-x265-params", "log-level=none"]
     : [];
-  const args = "-v error -nostdin -f lavfi -t 0.5 -i testsrc2=s=320x240:r=25 -preset ultrafast";
+  const args = "-f lavfi -t 0.5 -i testsrc2=s=320x240:r=25 -preset ultrafast";
   const extra = options.split(" ").filter((part) => part !== "");
-  const command = new Deno.Command("ffmpeg", {
-    args: [...args.split(" "), "-c:v", encoder, ...quiet, ...extra, "-f", format, "pipe:1"],
-  });
-  const { stdout, stderr, success } = await command.output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return stdout;
+  return batch.add([
+    ...args.split(" "),
+    "-c:v",
+    encoder,
+    ...quiet,
+    ...extra,
+    "-f",
+    format,
+    "pipe:1",
+  ]);
 }
 
 async function probe(stream: Uint8Array, format: string): Promise<Probed> {

@@ -6,6 +6,7 @@ import {
   makeTs,
   packetsOf,
   picture,
+  prepareTs,
   type ProbedPacket,
   probePackets,
   runTool,
@@ -176,6 +177,8 @@ const CASES: readonly Case[] = [
     audio: { codec: "aac", sampleRate: 48_000, channels: 1 },
   },
 ];
+
+prepareTs(CASES.map(({ args }) => args));
 
 for (const { name, args, video, audio } of CASES) {
   Deno.test(`MpegTsDemuxer gives the packets that ffprobe does: ${name}`, async () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { Packet } from "../../../src/media/types.ts";
 import { MpegTsDemuxer, type TsEvent } from "../../../src/media/mpegts/mod.ts";
+import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 
 /** A packet as ffprobe lists it. */
 export interface ProbedPacket {
@@ -25,7 +26,7 @@ interface FfprobeOutput {
   }[];
 }
 
-const cache = new Map<string, Promise<Uint8Array>>();
+const cache = new Map<string, Made>();
 
 /** Input arguments of a moving test picture. */
 export function picture(seconds: number, size = "320x240"): string[] {
@@ -47,10 +48,20 @@ export function makeTs(args: readonly string[]): Promise<Uint8Array> {
   const key = args.join(" ");
   let made = cache.get(key);
   if (made === undefined) {
-    made = runTool("ffmpeg", [...args, "-f", "mpegts", "pipe:1"], undefined);
+    const stream = runTool("ffmpeg", [...args, "-f", "mpegts", "pipe:1"], undefined);
+    made = () => stream;
     cache.set(key, made);
   }
-  return made;
+  return made();
+}
+
+/** Lets one ffmpeg make all of these streams, which {@linkcode makeTs} then gives. */
+export function prepareTs(all: readonly (readonly string[])[]): void {
+  const batch = new FfmpegBatch();
+  for (const args of all) {
+    const key = args.join(" ");
+    if (!cache.has(key)) cache.set(key, batch.add([...args, "-f", "mpegts", "pipe:1"]));
+  }
 }
 
 /** Runs a tool of ffmpeg and returns its output; fails the test with its messages. */

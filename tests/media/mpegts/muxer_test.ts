@@ -11,6 +11,7 @@ import {
   makeTs,
   packetsOf,
   picture,
+  prepareTs,
   probePackets,
   spawnTool,
   streamsOf,
@@ -49,6 +50,8 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
     ..."-pix_fmt yuv420p -qp 12".split(" "),
   ],
 };
+
+prepareTs(Object.values(CASES));
 
 for (const [name, args] of Object.entries(CASES)) {
   Deno.test(`MpegTsMuxer writes what ffmpeg reads without a warning: ${name}`, async () => {

@@ -5,6 +5,7 @@ import {
   NutMuxer,
   type NutPacketEvent,
 } from "../../../src/media/nut/mod.ts";
+import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 import { probePackets, run, seededRandom } from "./ffmpeg_helper.ts";
 
 const VIDEO = ["-f", "lavfi", "-i", "testsrc=s=160x120:r=30"];
@@ -32,20 +33,29 @@ const SETTINGS: Readonly<Record<string, readonly string[]>> = {
   "MPEG-4 video (elision headers)": [...VIDEO, "-c:v", "mpeg4", "-bf", "2"],
   "side data (version 4)": [...AUDIO, "-c:a", "libopus", "-strict", "-2", "-syncpoints", "none"],
   "late start": [...VIDEO, ...H264, "-output_ts_offset", "93600"],
-  "three streams": [...VIDEO, ...AUDIO, ...AUDIO, ...H264, ...[
-    "-map",
-    "0",
-    "-map",
-    "1",
-    "-map",
-    "2",
-  ]],
+  "three streams": [...VIDEO, ...AUDIO, ...AUDIO, ...H264],
 };
 
-async function makeNut(settings: readonly string[], seconds = 2): Promise<Uint8Array> {
-  const common = ["-hide_banner", "-v", "error"];
-  return await run("ffmpeg", [...common, ...settings, "-t", `${seconds}`, "-f", "nut", "pipe:1"]);
+const MADE = new Map<string, Made>();
+
+/** Lets one ffmpeg make these streams. */
+function prepareNut(
+  all: readonly (readonly [settings: readonly string[], seconds: number])[],
+): void {
+  const batch = new FfmpegBatch();
+  for (const [settings, seconds] of all) {
+    const made = batch.add([...settings, "-t", `${seconds}`, "-f", "nut", "pipe:1"]);
+    MADE.set(`${seconds} ${settings.join(" ")}`, made);
+  }
 }
+
+async function makeNut(settings: readonly string[], seconds = 1): Promise<Uint8Array> {
+  const key = `${seconds} ${settings.join(" ")}`;
+  if (!MADE.has(key)) prepareNut([[settings, seconds]]);
+  return await MADE.get(key)!();
+}
+
+prepareNut(Object.values(SETTINGS).map((settings) => [settings, 1]));
 
 function packetsOf(events: readonly NutEvent[]): NutPacketEvent[] {
   return events.filter((event) => event.kind === "packet");
