@@ -13,11 +13,15 @@ export const SOUND_RATE = 48_000;
 /** A test that needs speech, which espeak-ng makes; skipped where it is missing. */
 export const speechTest: FacilityTest = await testWith("speech");
 
-/** A spoken sentence: one channel. */
+const sentences = new Map<string, Promise<Uint8Array>>();
+
+/** A spoken sentence: one channel; spoken once. */
 export async function spoken(sentence: string, sampleRate = SOUND_RATE): Promise<Float32Array> {
   const format = ["-f", "f32le", "-ar", `${sampleRate}`, "-ac", "1", "-"];
-  const bytes = await speak(sentence, (path) => ["-i", path, ...format]);
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const key = `${sampleRate} ${sentence}`;
+  const speaking = sentences.get(key) ?? speak(sentence, (path) => ["-i", path, ...format]);
+  sentences.set(key, speaking);
+  return new Float32Array((await speaking).slice().buffer);
 }
 
 /** A small MPEG-TS video of a spoken sentence, with silence before and after it. */

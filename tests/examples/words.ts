@@ -59,14 +59,20 @@ export function wordsInput(
   return ["-f", "lavfi", "-i", [picture, ...filters].join(",")];
 }
 
-/** One picture of words, as tightly packed pixels. */
+const pictures = new Map<string, Promise<Uint8Array>>();
+
+/** One picture of words, as tightly packed pixels; drawn once. */
 export async function wordsPicture(
   words: readonly DrawnWord[],
   options: { width: number; height: number; pixelFormat: "yuv420p" | "rgb24" },
 ): Promise<Uint8Array> {
   const { pixelFormat } = options;
   const output = ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", pixelFormat, "-"];
-  return await ffmpeg(...wordsInput(words, options), ...output);
+  const args = [...wordsInput(words, options), ...output];
+  const key = args.join(" ");
+  const picture = pictures.get(key) ?? ffmpeg(...args);
+  pictures.set(key, picture);
+  return (await picture).slice();
 }
 
 /** The smallest rectangle around the dots of a word. */

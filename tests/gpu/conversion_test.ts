@@ -260,24 +260,29 @@ conversionTest("convertGpuPicture() to other meanings of YUV keeps the colours",
   for (const { buffer } of [picture, converted, wide, same]) gpu.pool.release(buffer);
 });
 
-conversionTest("pictures of 1920x1080 are what they are on the CPU", async (gpu) => {
-  const size = [1920, 1080] as const;
-  const picture = noisePicture("i420", size, COLORS[2]!);
+conversionTest("large pictures are what they are on the CPU", async (gpu) => {
   const floats = { layout: "nchw", dtype: "float32", channels: 3, channelOrder: "rgb" } as const;
+  const picture = noisePicture("i420", [1920, 1080], COLORS[2]!);
   await comparePictureToTensor(gpu, picture, { ...floats, range: "0-1" });
-  await comparePictureToTensor(gpu, picture, {
-    ...{ ...floats, layout: "nhwc", dtype: "uint8", range: "0-255" },
-    ...{ width: 640, height: 640, fit: "letterbox", background: [114, 114, 114] },
-  });
   const spec: FullSpec = { ...floats, range: "-1-1" };
-  await compareTensorToPicture(gpu, spec, { pixelFormat: "i420", from: size, seed: 7 });
-  await comparePictures(gpu, noisePicture("rgba", size, COLORS[1]!), { pixelFormat: "i420" });
+  await compareTensorToPicture(gpu, spec, { pixelFormat: "i420", from: [640, 360], seed: 7 });
 });
 
 conversionTest("a picture of more workgroups than one dimension takes is whole", async (gpu) => {
-  const [width, height] = [2056, 2048]; // RGBA is a word a pixel: 65,792 groups of 64
+  const [width, height, rows] = [2056, 2048, 16]; // RGBA is a word a pixel: 65,792 groups of 64
   assert.ok(width * height / 64 > 65_535);
-  await comparePictures(gpu, noisePicture("i420", [width, height]), { pixelFormat: "rgba" });
+  const noise = noisePicture("rgb24", [width, rows]);
+  const data = new Uint8Array(width * height * 3);
+  for (let at = 0; at < data.length; at += noise.data.length) data.set(noise.data, at);
+  const picture = upload(gpu, { ...noise, height, data });
+  const converted = convertGpuPicture(gpu, picture, { pixelFormat: "rgba" });
+  const pixels = await download(gpu, converted);
+  const expected = convertPicture(noise, "rgba");
+  for (let at = 0; at < pixels.length; at += expected.length) {
+    const strip = pixels.subarray(at, at + expected.length);
+    assertSameBytes(strip, expected, { what: `from byte ${at}`, share: 0 });
+  }
+  for (const { buffer } of [picture, converted]) gpu.pool.release(buffer);
 });
 
 for (const [index, color] of COLORS.entries()) {
