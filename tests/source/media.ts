@@ -52,6 +52,9 @@ export async function complaints(media: Uint8Array): Promise<string> {
 export const PICTURE = "-f lavfi -i testsrc2=s=160x120:r=25";
 export const TONE = "-f lavfi -i sine=r=48000";
 
+/** What ffmpeg made, by the name and words of {@linkcode ClipFolder.make}. */
+const clips = new Map<string, Uint8Array>();
+
 /** A folder for the length of a test, and files that ffmpeg makes in it. */
 export class ClipFolder implements AsyncDisposable {
   readonly path: string;
@@ -64,10 +67,14 @@ export class ClipFolder implements AsyncDisposable {
     return new ClipFolder(await Deno.makeTempDir({ prefix: "runnel-source-" }));
   }
 
-  /** Makes a file with ffmpeg; the words stand before its name. */
+  /** Makes a file with ffmpeg, once for all folders; the words stand before its name. */
   async make(name: string, words: string): Promise<string> {
+    const key = `${name} ${words}`;
+    const made = clips.get(key);
+    if (made !== undefined) return await this.write(name, made);
     const path = join(this.path, name);
     await runProgram("ffmpeg", `-v error -nostdin ${words} -y ${path}`);
+    clips.set(key, await Deno.readFile(path));
     return path;
   }
 
