@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TrickleError } from "../../src/base/mod.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+import { ManualClock } from "./manual_clock.ts";
 
 const CREDENTIALS = "us%40er:p%3Ass%";
 const AUTHORIZATION = `Basic ${btoa("us@er:p:ss%")}`;
@@ -34,11 +35,12 @@ class GuardedServer implements AsyncDisposable {
 
 Deno.test("the credentials of a URL go with every request, and are not in the address", async () => {
   await using server = new GuardedServer();
-  const publisher = new TricklePublisher(server.url("a"), { autocreate: true });
+  const clock = new ManualClock();
+  const publisher = new TricklePublisher(server.url("a"), { autocreate: true, clock });
   const writer = await publisher.next();
   await writer.write(new Uint8Array([1, 2, 3]));
   await writer.close();
-  await using subscriber = new TrickleSubscriber(server.url("a/"), { start: 0 });
+  await using subscriber = new TrickleSubscriber(server.url("a/"), { start: 0, clock });
   for await (const segment of subscriber) {
     const bytes = await Array.fromAsync(segment.body);
     assert.deepEqual([...bytes[0]!], [1, 2, 3]);

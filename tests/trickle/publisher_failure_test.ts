@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type SegmentWriter, TricklePublisher } from "../../src/trickle/mod.ts";
-import { begin, bytes, EARLY, passUntil, scripted, type Stage, store } from "./publisher_stage.ts";
+import { begin, bytes, EARLY, scripted, type Stage, store } from "./publisher_stage.ts";
 import { type ScriptedRequest, withScript } from "./scripted_server.ts";
 
 scripted(
@@ -185,8 +185,7 @@ scripted(
       }
     })();
     const failed = assert.rejects(flooding, { code: "TRICKLE_STALLED" });
-    await passUntil(clock, failed);
-    await failed;
+    await clock.passUntil(failed);
     assert.equal(accepted < 64 * 1024 * 1024, true);
   },
 );

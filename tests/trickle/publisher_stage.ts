@@ -11,7 +11,6 @@ import {
 } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { type ScriptedRequest, type ScriptedServer, withScript } from "./scripted_server.ts";
-import { until } from "../waiting.ts";
 
 const encoder = new TextEncoder();
 /** The header of an answer to a POST whose body was not read. */
@@ -46,24 +45,9 @@ export function scripted(
       try {
         await use({ server, publisher, clock });
       } finally {
-        const closed = publisher.close();
-        await passUntil(clock, closed);
-        await closed;
+        await clock.passUntil(publisher.close());
       }
     }));
-}
-
-/** Lets time pass for as long as something takes. */
-export async function passUntil(clock: ManualClock, work: Promise<unknown>): Promise<void> {
-  let isDone = false;
-  const mark = (): void => {
-    isDone = true;
-  };
-  work.then(mark, mark);
-  await until(() => {
-    clock.advance(100);
-    return isDone;
-  }, "the end of some work");
 }
 
 /** Takes the next writer, with the request of its segment and of the one ahead. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { TricklePublisher, TrickleServer } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { begin, bytes, CLOSED, EARLY, passUntil, scripted, store } from "./publisher_stage.ts";
+import { unusedPort } from "../unused_port.ts";
+import { begin, bytes, CLOSED, EARLY, scripted, store } from "./publisher_stage.ts";
 
 scripted("C24 it begins where the channel stands, with a reset", {}, async (stage) => {
   const { server, publisher } = stage;
@@ -207,9 +208,7 @@ scripted("C33 a connection that drops before a byte is replaced", { start: 0 }, 
 });
 
 Deno.test("C33 a server that comes up late gets everything", async () => {
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr;
-  probe.close();
+  const port = unusedPort();
   const clock = new ManualClock();
   const url = `http://127.0.0.1:${port}/c`;
   const publisher = new TricklePublisher(url, { start: 0, clock, ownsChannel: false });
@@ -219,8 +218,7 @@ Deno.test("C33 a server that comes up late gets everything", async () => {
   await clock.passDelay(250, 250);
   await using server = new TrickleServer();
   server.listen({ port });
-  await passUntil(clock, closed);
-  await closed;
+  await clock.passUntil(closed);
   assert.equal(publisher.stats.segments, 1);
   await publisher.close();
   const answer = await server.handler(new Request(`${url}/0`));

@@ -6,10 +6,10 @@
  */
 
 import assert from "node:assert/strict";
-import { delay, until } from "../waiting.ts";
+import { until } from "../waiting.ts";
 
-/** How long a test watches for what must not come. */
-export const QUIET_MS = 200;
+/** After so many whole exchanges with a server it has done all that it was going to do before them. */
+export const ROUND_TRIPS = 4;
 
 /** A response as it stands at some moment. */
 export interface RawResponse {
@@ -35,21 +35,30 @@ export interface RawRequest {
 
 const encoder = new TextEncoder();
 
+/** How a {@linkcode RawExchange} goes. */
+export interface RawExchangeOptions {
+  /** Nothing is read before this. @default at once */
+  readonly reading?: Promise<void>;
+  /** Another exchange with the same server, which runs in this process, to its end. */
+  readonly roundTrip: () => Promise<unknown>;
+}
+
 /** One request and its answer. */
 export class RawExchange implements Disposable {
   readonly #connection: Deno.Conn;
   readonly #what: string;
   #raw: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #ended = false;
-  #paused: Promise<void> | undefined;
+  readonly #options: RawExchangeOptions;
   #response: RawResponse | undefined;
   #interims = 0;
   #bodyText = "";
   #bodyBytes = 0;
   #complete = false;
 
-  constructor(connection: Deno.Conn, request: RawRequest) {
+  private constructor(connection: Deno.Conn, request: RawRequest, options: RawExchangeOptions) {
     this.#connection = connection;
+    this.#options = options;
     this.#what = `${request.method} ${request.path}`;
   }
 
@@ -57,12 +66,11 @@ export class RawExchange implements Disposable {
   static async open(
     address: Deno.NetAddr,
     request: RawRequest,
-    options: { readonly reading?: Promise<void> } = {},
+    options: RawExchangeOptions,
   ): Promise<RawExchange> {
     const connection = await Deno.connect({ hostname: address.hostname, port: address.port });
     connection.setNoDelay(true);
-    const exchange = new RawExchange(connection, request);
-    exchange.#paused = options.reading;
+    const exchange = new RawExchange(connection, request, options);
     void exchange.#read(request.method === "HEAD");
     const head = encoder.encode(headOf(request));
     const body = bytesOf(request.body ?? "");
@@ -148,14 +156,14 @@ export class RawExchange implements Disposable {
 
   /** Asserts that nothing of the answer comes. */
   async waits(): Promise<void> {
-    await delay(QUIET_MS);
+    await this.#serverIsDone();
     assert.equal(this.#response, undefined, `${this.#what} was answered`);
     assert.equal(this.#ended, false, `the connection of ${this.#what} was closed`);
   }
 
   /** Asserts that the body does not end. */
   async staysOpen(): Promise<void> {
-    await delay(QUIET_MS);
+    await this.#serverIsDone();
     assert.equal(this.#complete, false, `the body of ${this.#what} ended`);
     assert.equal(this.#ended, false, `the connection of ${this.#what} was closed`);
   }
@@ -164,8 +172,12 @@ export class RawExchange implements Disposable {
     this.drop();
   }
 
+  async #serverIsDone(): Promise<void> {
+    for (let count = 0; count < ROUND_TRIPS; count++) await this.#options.roundTrip();
+  }
+
   async #read(isHead: boolean): Promise<void> {
-    await this.#paused;
+    await this.#options.reading;
     const buffer = new Uint8Array(64 * 1024);
     for (;;) {
       const count = await this.#connection.read(buffer).catch(() => null);

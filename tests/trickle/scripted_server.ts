@@ -6,8 +6,8 @@
  */
 
 import assert from "node:assert/strict";
-import { QUIET_MS } from "./raw_exchange.ts";
-import { delay, until } from "../waiting.ts";
+import { ROUND_TRIPS } from "./raw_exchange.ts";
+import { until } from "../waiting.ts";
 
 /** An answer. Without a body it has `Content-Length: 0`; with one, its length. */
 export interface ScriptedAnswer {
@@ -19,6 +19,9 @@ export interface ScriptedAnswer {
 
 const encoder = new TextEncoder();
 
+/** What is asked for here is no request of a client. */
+const ROUND_TRIP_PATH = "/round-trip";
+
 /** One request that arrived. */
 export class ScriptedRequest {
   readonly method: string;
@@ -27,8 +30,6 @@ export class ScriptedRequest {
   readonly headers: ReadonlyMap<string, string>;
   /** Which connection it came on, counted from 1. */
   readonly connection: number;
-  /** When its head was complete, in milliseconds. */
-  readonly arrivedMs: number = performance.now();
   /** The pieces of its body, as chunks of the chunked coding. */
   readonly chunks: string[] = [];
   /** Whether its body ended cleanly. */
@@ -172,7 +173,7 @@ export class ScriptedServer implements AsyncDisposable {
 
   /** Asserts that no further request comes. */
   async quiet(): Promise<void> {
-    await delay(QUIET_MS);
+    for (let count = 0; count < ROUND_TRIPS; count++) await this.#roundTrip();
     assert.deepEqual(this.requests.slice(this.#taken).map((request) => request.line), []);
   }
 
@@ -186,6 +187,14 @@ export class ScriptedServer implements AsyncDisposable {
       }
     }
     await Promise.all(this.#tasks);
+  }
+
+  /** A request that this answers by itself, on a connection of its own, as a client sends it. */
+  async #roundTrip(): Promise<void> {
+    const { hostname, port } = this.#listener.addr as Deno.NetAddr;
+    const socket = await Deno.connect({ hostname, port });
+    await socket.write(encoder.encode(`GET ${ROUND_TRIP_PATH} HTTP/1.1\r\n\r\n`));
+    await new Response(socket.readable).body?.pipeTo(new WritableStream());
   }
 
   async #accept(): Promise<void> {
@@ -212,6 +221,7 @@ export class ScriptedServer implements AsyncDisposable {
           if (end < 0) break;
           request = new ScriptedRequest(text.slice(0, end), socket, connection);
           text = text.slice(end + 4);
+          if (request.path === ROUND_TRIP_PATH) return socket.close();
           this.requests.push(request);
         }
         const rest = takeChunk(request, text);

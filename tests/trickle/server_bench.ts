@@ -35,8 +35,10 @@ export class ServerBench implements Disposable {
   /** Sends a request; the server has begun with it, but need not have answered. */
   async send(request: RawRequest, reading?: Promise<void>): Promise<RawExchange> {
     const sent = ++this.#sent;
-    const options = reading === undefined ? {} : { reading };
-    const exchange = await RawExchange.open(this.server.address!, request, options);
+    const exchange = await RawExchange.open(this.server.address!, request, {
+      ...(reading === undefined ? {} : { reading }),
+      roundTrip: () => this.ask("GET", "/nobody/next"),
+    });
     this.#exchanges.push(exchange);
     await until(() => this.server.stats.requests >= sent, `start of ${request.path}`);
     return exchange;

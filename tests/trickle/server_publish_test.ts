@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { withServer } from "./server_bench.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { delay, until } from "../waiting.ts";
+import { until } from "../waiting.ts";
 
 const AUTOCREATE_OFF = { autocreate: false };
 
@@ -246,7 +246,7 @@ Deno.test("S75 Expect: 100-continue is answered before the body", () =>
     const headers = { "Expect": "100-continue" };
     const post = await bench.send({ method: "POST", path: "/c/0", contentLength: 3, headers });
     await until(() => post.interims === 1, "the interim answer");
-    await delay(10);
+    await post.waits();
     await post.send("abc");
     const answer = await post.response();
     assert.equal(answer.status, 200);

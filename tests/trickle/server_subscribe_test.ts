@@ -250,15 +250,14 @@ Deno.test("S59 a publisher that restarts at 0 moves NEXT down", () =>
 
 Deno.test("S60 a reader that does not read slows nobody and still gets its segment", () =>
   withServer(async (bench) => {
+    // More than the sockets between them hold.
     const size = 4 * 1024 * 1024;
-    const bytes = new Uint8Array(size).fill(65);
     const go = Promise.withResolvers<void>();
     const slow = await bench.send({ method: "POST", path: "/c" });
     assert.equal((await slow.response()).status, 200);
     const reader = await bench.send({ method: "GET", path: "/c/0" }, go.promise);
-    for (let index = 0; index < 9; index++) {
-      assert.equal((await bench.post(index, bytes)).status, 200);
-    }
+    assert.equal((await bench.post(0, new Uint8Array(size).fill(65))).status, 200);
+    await postAll(bench, [1, 2, 3, 4, 5, 6, 7, 8]);
     go.resolve();
     await reader.whole();
     assert.equal(reader.bodyBytes, size);

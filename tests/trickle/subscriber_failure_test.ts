@@ -3,6 +3,7 @@ import { TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { withScript } from "./scripted_server.ts";
 import { CLOSED, missing, Reading, scripted, segment, textOf } from "./subscriber_stage.ts";
+import { unusedPort } from "../unused_port.ts";
 import { until } from "../waiting.ts";
 
 scripted(
@@ -46,9 +47,7 @@ scripted(
 );
 
 Deno.test("C19 a refused connection ends with TRICKLE_UNREACHABLE", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const url = `http://127.0.0.1:${listener.addr.port}/c`;
-  listener.close();
+  const url = `http://127.0.0.1:${unusedPort()}/c`;
   const clock = new ManualClock();
   await using subscriber = new TrickleSubscriber(url, { clock });
   subscriber.start();

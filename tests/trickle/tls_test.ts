@@ -6,30 +6,43 @@ import {
   TrickleServer,
   TrickleSubscriber,
 } from "../../src/trickle/mod.ts";
-import { selfSigned, signedBySelfSigned } from "./certificates.ts";
+import { type Certificate, selfSigned, signedBySelfSigned } from "./certificates.ts";
+import { ManualClock } from "./manual_clock.ts";
 import { delay, until } from "../waiting.ts";
+
+interface Certificates {
+  readonly authority: Certificate;
+  readonly signed: Certificate;
+}
+
+let certificates: Promise<Certificates> | undefined;
+
+/** Makes what the tests of this file share. */
+async function makeCertificates(): Promise<Certificates> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const authority = await selfSigned(folder);
+    return { authority, signed: await signedBySelfSigned(folder) };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
 
 async function withHttps(
   kind: "self-signed" | "signed",
   use: (server: TrickleServer, caCert: string) => Promise<void>,
 ): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const authority = await selfSigned(folder);
-    const certificate = kind === "signed" ? await signedBySelfSigned(folder) : authority;
-    await using server = new TrickleServer();
-    server.listen({ tls: certificate });
-    await use(server, authority.cert);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  const { authority, signed } = await (certificates ??= makeCertificates());
+  await using server = new TrickleServer();
+  server.listen({ tls: kind === "signed" ? signed : authority });
+  await use(server, authority.cert);
 }
 
 /** Bytes both ways, small and large, and the end. */
 async function roundTrip(server: TrickleServer, tls: TlsOptions): Promise<void> {
   const url = server.channelUrl("c");
   assert.equal(url.startsWith("https://"), true);
-  const publisher = new TricklePublisher(url, { tls });
+  const publisher = new TricklePublisher(url, { tls, clock: new ManualClock() });
   await publisher.create();
   await using subscriber = new TrickleSubscriber(url, { tls });
   const segments = subscriber[Symbol.asyncIterator]();
@@ -47,9 +60,9 @@ async function roundTrip(server: TrickleServer, tls: TlsOptions): Promise<void> 
   const second = await publisher.next();
   await second.write(large);
   await second.close();
-  const received: number[] = [];
-  for await (const bytes of (await segments.next()).value!.body) received.push(...bytes);
-  assert.deepEqual(new Uint8Array(received), large);
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for await (const bytes of (await segments.next()).value!.body) parts.push(bytes.slice());
+  assert.deepEqual(new Uint8Array(await new Blob(parts).arrayBuffer()), large);
   await publisher.close();
   assert.equal((await segments.next()).done, true);
   assert.deepEqual(await subscriber.outcome, { kind: "ended" });
