@@ -5,7 +5,7 @@
  * @module
  */
 
-import { describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
+import { type Clock, describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
 import { checkToken, secureEndpoints } from "./http/auth.ts";
 import { checkCors, withCors } from "./http/cors.ts";
 import { DOCS_PATHS, docsEndpoints } from "./openapi/docs_endpoints.ts";
@@ -28,6 +28,8 @@ const log = roomLogger("server");
 /** What {@linkcode prepareHttp} puts together. */
 export interface HttpSurfaceOptions {
   readonly http: HttpOptions;
+  /** The time of requests. */
+  readonly clock: Clock;
   /** Path before every route, normalized. */
   readonly prefix: string;
   /** Name and version of the application, for the document. */
@@ -53,7 +55,7 @@ export type OpenHttp = (
  * or CORS options that cannot be used.
  */
 export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
-  const { http, prefix, streamPaths } = options;
+  const { http, prefix, streamPaths, clock } = options;
   const { routes = [], middleware = [], staticFolders = [], token, onUnauthorized } = http;
   const { bodyTimeoutMs = BODY_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = http;
   const cors = http.cors === true ? {} : http.cors || undefined;
@@ -73,7 +75,7 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
       : secureEndpoints(described, { token, onUnauthorized });
     const routed = createRoutes({ endpoints, routes, folders, prefix });
     const extended = withMiddleware(middleware, routed);
-    const bounded = withErrors(withLimits({ bodyTimeoutMs, requestTimeoutMs }, extended));
+    const bounded = withErrors(withLimits({ bodyTimeoutMs, requestTimeoutMs, clock }, extended));
     // Around all of it: a page may read what went wrong, too.
     return cors === undefined ? bounded : withErrors(withCors(cors, bounded));
   };

@@ -73,7 +73,7 @@ export interface StreamServerOptions extends HttpOptions {
    * stops. Owned by the server. @default none
    */
   readonly registration?: Registration | undefined;
-  /** Paces heartbeats and further attempts to initialize a processor. @default {systemClock} */
+  /** The time of what the server and its streams wait for. @default {systemClock} */
   readonly clock?: Clock;
   /** Stops the server when it aborts. */
   readonly signal?: AbortSignal;

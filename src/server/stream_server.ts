@@ -4,9 +4,8 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
 import manifest from "../../deno.json" with { type: "json" };
-import { describeError, roomLogger } from "../base/mod.ts";
+import { type Clock, describeError, isDoneWithin, roomLogger, systemClock } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
 import type { LoadingUpdate, StreamParams } from "../session/mod.ts";
@@ -55,6 +54,7 @@ export class StreamServer implements AsyncDisposable {
   /** Name under which orchestrators know this worker. */
   readonly capabilityName: string;
   readonly #options: StreamServerOptions;
+  readonly #clock: Clock;
   readonly #prefix: string;
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
@@ -72,6 +72,7 @@ export class StreamServer implements AsyncDisposable {
    */
   constructor(options: StreamServerOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
     this.#prefix = normalizePrefix(options.prefix ?? "");
     this.capabilityName = options.capabilityName ?? "runnel";
     this.#openHttp = this.#prepareHttp();
@@ -204,15 +205,16 @@ export class StreamServer implements AsyncDisposable {
     if (this.#stopping !== undefined) {
       throw new TypeError("Cannot start: this server was stopped before it listened");
     }
-    const { signal, capacity = 1, admit = admitByLag, onStreamEvent, clock } = this.#options;
-    const create = createHostFactory(this.#options, this.#abort.signal);
+    const { signal, capacity = 1, admit = admitByLag, onStreamEvent } = this.#options;
+    const clock = this.#clock;
+    const create = createHostFactory(this.#options, { signal: this.#abort.signal, clock });
     const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
-    this.#http = new HttpListener({ hostname, port }, (request) => this.#handler!(request));
+    this.#http = new HttpListener({ hostname, port, clock }, (request) => this.#handler!(request));
     this.#pool = new HostPool({
       create,
       capacity,
       replaceable: isReplaceable(this.#options.processor),
-      ...(clock === undefined ? {} : { clock }),
+      clock,
     });
     this.#registry = new StreamRegistry({
       pool: this.#pool,
@@ -222,7 +224,10 @@ export class StreamServer implements AsyncDisposable {
       parseControl: paramsOrThrow,
       onEvent: onStreamEvent,
     });
-    const endpoints = [...streamEndpoints(this.#registry), this.#metricsEndpoint(this.#registry)];
+    const endpoints = [
+      ...streamEndpoints(this.#registry, clock),
+      this.#metricsEndpoint(this.#registry),
+    ];
     this.#handler = this.#openHttp(endpoints, () => this.#pool?.paramsSchema);
     this.#options.registration?.start(this.#asRegistered(this.#registry, this.#pool));
     signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
@@ -254,10 +259,10 @@ export class StreamServer implements AsyncDisposable {
   }
 
   #sessionDefaults(): Partial<HostedStreamOptions> {
-    const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline, clock } = this.#options;
+    const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline } = this.#options;
     const { maxQueueLatencyMs, overlay } = this.#options;
     return {
-      ...(clock === undefined ? {} : { clock }),
+      clock: this.#clock,
       ...(pipeline === undefined ? {} : { pipelineName: pipeline }),
       ...(targetFps === undefined ? {} : { targetFps }),
       ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
@@ -286,13 +291,14 @@ export class StreamServer implements AsyncDisposable {
           options.onUnauthorized?.();
         },
       },
+      clock: this.#clock,
       prefix: this.#prefix,
       title: this.capabilityName,
       version: appVersion,
       streamPaths: [...STREAM_PATHS, METRICS_PATH],
       endpoints: systemEndpoints({
         identity,
-        hardware: new HardwareMonitor(),
+        hardware: new HardwareMonitor({ clock: this.#clock }),
         pipeline: () => this.#pool?.state ?? { kind: "loading" },
         stopping: () => this.#stopping !== undefined,
       }),
@@ -303,7 +309,10 @@ export class StreamServer implements AsyncDisposable {
     this.#options.signal?.removeEventListener("abort", this.#stopOnAbort);
     this.#abort.abort();
     // What a start that is under way opens is closed here.
-    if (this.#started !== undefined) await settledWithin(START_TIMEOUT_MS, this.#started);
+    // Its failure is the caller's of `start`; a hook that hangs, or awaits the stop, is left.
+    if (this.#started !== undefined) {
+      await isDoneWithin(this.#clock, this.#started, START_TIMEOUT_MS);
+    }
     // First of all nobody is to send streams here; what takes long may go on beside.
     await Promise.all([
       this.#options.registration?.[Symbol.asyncDispose](),
@@ -312,14 +321,6 @@ export class StreamServer implements AsyncDisposable {
     await this.#pool?.[Symbol.asyncDispose]();
     if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     await this.#http?.close();
-  }
-}
-
-async function settledWithin(timeoutMs: number, work: Promise<unknown>): Promise<void> {
-  try {
-    await deadline(work, timeoutMs);
-  } catch {
-    // Its failure is the caller's of `start`; a hook that hangs, or awaits the stop, is left.
   }
 }
 

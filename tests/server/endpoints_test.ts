@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import { HardwareMonitor } from "../../src/server/api/hardware.ts";
 import { type GpuReading, parseGpuCsv, queryGpus } from "../../src/server/api/nvidia_smi.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 import { startTestServer, TestProcessor } from "./fake_session.ts";
 
 const MIB = 1 << 20;
@@ -98,7 +99,10 @@ Deno.test("/hardware has no GPUs where nvidia-smi fails", async () => {
 
 Deno.test("queryGpus() gives up on a nvidia-smi that hangs", async () => {
   await withNvidiaSmi("exec sleep 600", async () => {
-    assert.deepEqual(await queryGpus(50), []);
+    const clock = new ManualClock();
+    const queried = queryGpus(clock);
+    await clock.passDelay(3_000, 3_000);
+    assert.deepEqual(await queried, []);
   });
 });
 
@@ -131,20 +135,20 @@ Deno.test("parseGpuCsv() reads lines, and leaves out what is none", () => {
 });
 
 Deno.test("HardwareMonitor asks once a second at most, and once for many at the same time", async () => {
-  let nowMs = 0;
+  const clock = new ManualClock();
   let asked = 0;
   const monitor = new HardwareMonitor({
-    now: () => nowMs,
+    clock,
     query: () => {
       asked++;
       return Promise.resolve([H100]);
     },
   });
   await Promise.all([monitor.info(), monitor.stats(), monitor.info()]);
-  nowMs = 999;
+  clock.advance(999);
   await monitor.stats();
   assert.equal(asked, 1);
-  nowMs = 1000;
+  clock.advance(1);
   await monitor.stats();
   assert.equal(asked, 2);
 });

@@ -25,6 +25,7 @@ import {
   type StreamServerOptions,
   type StreamSession,
 } from "../../src/server/mod.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 
 /** A processor whose initialization the test decides. */
 export class TestProcessor extends FrameProcessor {
@@ -168,8 +169,12 @@ export const FAKE_METRICS: SessionMetrics = {
   processor: { gpu_memory_mb: 512, custom: "yes" },
 };
 
-/** A running server on a free port with fake sessions. */
+/** Takes every stream, however late the event loop of a busy machine runs. */
+export const ADMIT_ALL: Admission = () => undefined;
+
+/** A running server on a free port with fake sessions, whose time the test lets pass. */
 export interface TestServer extends AsyncDisposable {
+  readonly clock: ManualClock;
   readonly server: StreamServer;
   readonly sessions: FakeSession[];
   /** Sends a request; a body that is not a string is sent as JSON. */
@@ -196,6 +201,9 @@ export interface Answer {
 export interface TestServerOptions extends HttpOptions {
   readonly processor?: TestProcessor | (() => TestProcessor);
   readonly capacity?: number;
+  /** @default a free one */
+  readonly port?: number;
+  /** @default {ADMIT_ALL} */
   readonly admit?: Admission;
   readonly prefix?: string;
   readonly onStreamEvent?: NonNullable<StreamServerOptions["onStreamEvent"]>;
@@ -207,11 +215,14 @@ export interface TestServerOptions extends HttpOptions {
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const sessions: FakeSession[] = [];
   const { onOpen: _onOpen, ...rest } = options;
+  const clock = new ManualClock();
   const server = new StreamServer({
+    port: 0,
+    admit: ADMIT_ALL,
     ...rest,
+    clock,
     processor: options.processor ?? new TestProcessor(),
     host: "127.0.0.1",
-    port: 0,
     openSession: (request) => {
       const session = new FakeSession(request);
       options.onOpen?.(session);
@@ -222,10 +233,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   await server.start();
   if (options.processor === undefined) await server.initialized;
   return {
+    clock,
     server,
     sessions,
     call: (method, path, body, headers) => send(server.url + path, { method, body, headers }),
-    [Symbol.asyncDispose]: () => server.stop(),
+    [Symbol.asyncDispose]: () => clock.passUntil(server.stop()),
   };
 }
 

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { FrameProcessor } from "../../src/processor/mod.ts";
-import { StreamServer, type WorkerLoad } from "../../src/server/mod.ts";
+import { admitByLag, StreamServer, type WorkerLoad } from "../../src/server/mod.ts";
 import { startTestServer, TestProcessor, type TestServer } from "./fake_session.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 import { until } from "../waiting.ts";
 
 function startOf(id: string): Record<string, unknown> {
@@ -219,6 +220,12 @@ Deno.test("what is measured can refuse a stream, with the reason", async () => {
   assert.ok(asked[1]!.eventLoopLagMs >= 0);
 });
 
+Deno.test("admitByLag() refuses a stream while the event loop runs late, and says how late", () => {
+  const load = { activeStreams: 1, capacity: 4 };
+  assert.equal(admitByLag({ ...load, eventLoopLagMs: 100 }), undefined);
+  assert.match(admitByLag({ ...load, eventLoopLagMs: 101 })!, /its event loop runs 101 ms late/);
+});
+
 Deno.test("data, events and parameters of the application go to the stream that is named", async () => {
   await using test = await severalStreams("a", "b");
   test.server.sendData("to b", "b");
@@ -259,31 +266,20 @@ class Reluctant extends FrameProcessor {
 
 Deno.test("a processor that fails to load is tried again until it loads", async () => {
   Reluctant.failures = 2;
-  const waits: (() => void)[] = [];
-  const delays: number[] = [];
+  const clock = new ManualClock();
   await using server = new StreamServer({
     processor: Reluctant,
     host: "127.0.0.1",
     port: 0,
-    clock: {
-      now: () => performance.now(),
-      schedule: (delayMs, run) => {
-        delays.push(delayMs);
-        waits.push(run);
-        return () => {};
-      },
-    },
+    clock,
   });
   await server.start();
   await server.initialized;
-  await until(() => waits.length === 1, "the first pause");
-  assert.equal(server.health, "ERROR");
+  await until(() => server.health === "ERROR", "the first failure");
   const status = await (await fetch(`${server.url}/stream/status`)).json();
   assert.equal(status.error_message, "the model is not there yet");
-  waits[0]!();
-  await until(() => waits.length === 2, "the second pause");
-  assert.equal(server.health, "ERROR");
-  waits[1]!();
+  await clock.passDelay(5_000, 5_000);
+  await clock.passDelay(10_000, 10_000);
   await until(() => server.health === "IDLE", "IDLE");
-  assert.deepEqual(delays, [5_000, 10_000]);
+  await clock.passUntil(server.stop());
 });

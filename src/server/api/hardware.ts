@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Clock, systemClock } from "../../base/mod.ts";
 import { type GpuReading, queryGpus } from "./nvidia_smi.ts";
 
 /** How long an answer of `nvidia-smi` is good for: it takes some 50 ms and a lock of the driver. */
@@ -31,23 +32,23 @@ export interface GpuStats {
 
 /** How a {@linkcode HardwareMonitor} reads and what time it has. */
 export interface HardwareMonitorOptions {
-  /** @default {queryGpus} */
+  /** Reads the GPUs. @default {queryGpus} */
   readonly query?: () => Promise<readonly GpuReading[]>;
-  /** Milliseconds since any fixed moment. @default {performance.now} */
-  readonly now?: () => number;
+  /** The time of the cache and of the query. @default {systemClock} */
+  readonly clock?: Clock;
 }
 
 /** Reads the GPUs, at most once in {@linkcode CACHE_MS} however often it is asked. */
 export class HardwareMonitor {
   readonly #query: () => Promise<readonly GpuReading[]>;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   #readings: Promise<readonly GpuReading[]> | undefined;
   #readAtMs = 0;
 
   /** Creates a monitor that has not read anything. */
   constructor(options: HardwareMonitorOptions = {}) {
-    this.#query = options.query ?? (() => queryGpus());
-    this.#now = options.now ?? (() => performance.now());
+    const clock = this.#clock = options.clock ?? systemClock;
+    this.#query = options.query ?? (() => queryGpus(clock));
   }
 
   /** `gpu_info`: what the GPUs are, by index. */
@@ -69,8 +70,9 @@ export class HardwareMonitor {
   }
 
   #read(): Promise<readonly GpuReading[]> {
-    if (this.#readings === undefined || this.#now() - this.#readAtMs >= CACHE_MS) {
-      this.#readAtMs = this.#now();
+    const now = this.#clock.now();
+    if (this.#readings === undefined || now - this.#readAtMs >= CACHE_MS) {
+      this.#readAtMs = now;
       this.#readings = this.#query();
     }
     return this.#readings;

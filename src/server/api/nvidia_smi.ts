@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../../base/mod.ts";
+import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
 
 const log = roomLogger("server");
 
@@ -80,9 +80,9 @@ function bytesOf(cell: string | undefined): number | null {
 }
 
 /** Asks `nvidia-smi` on PATH; none where it is not there, fails or hangs. */
-export async function queryGpus(timeoutMs: number = QUERY_TIMEOUT_MS): Promise<GpuReading[]> {
+export async function queryGpus(clock: Clock): Promise<GpuReading[]> {
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(), timeoutMs);
+  const cancel = clock.schedule(QUERY_TIMEOUT_MS, () => timeout.abort());
   try {
     const command = new Deno.Command("nvidia-smi", {
       args: [`--query-gpu=${COLUMNS.join(",")}`, "--format=csv,noheader,nounits"],
@@ -97,7 +97,7 @@ export async function queryGpus(timeoutMs: number = QUERY_TIMEOUT_MS): Promise<G
   } catch (error) {
     log.debug("nvidia-smi does not run: {reason}", { reason: describeError(error) });
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
   return [];
 }

@@ -6,6 +6,7 @@
  */
 
 import {
+  type Clock,
   ConfigError,
   describeError,
   ProcessorError,
@@ -33,8 +34,8 @@ const log = roomLogger("server");
 const BODY_GRACE_MS = 250;
 
 /** The endpoints of a registry of streams. */
-export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
-  const endpoints = new StreamEndpoints(registry);
+export function streamEndpoints(registry: StreamRegistry, clock: Clock): Endpoint[] {
+  const endpoints = new StreamEndpoints(registry, clock);
   return [
     { ...STREAM_ROUTES.start, handler: (request) => endpoints.start(request) },
     { ...STREAM_ROUTES.params, handler: (request) => endpoints.updateParams(request) },
@@ -49,9 +50,11 @@ export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
 
 class StreamEndpoints {
   readonly #registry: StreamRegistry;
+  readonly #clock: Clock;
 
-  constructor(registry: StreamRegistry) {
+  constructor(registry: StreamRegistry, clock: Clock) {
     this.#registry = registry;
+    this.#clock = clock;
   }
 
   async start(request: Request): Promise<Response> {
@@ -104,7 +107,9 @@ class StreamEndpoints {
   async stop(request: Request): Promise<Response> {
     const ids = await this.#idsToStop(request);
     // What names no stream need not arrive; what has arrived is read, so that the connection can go on.
-    const discarded = request.bodyUsed ? undefined : discardBodyWithin(request, BODY_GRACE_MS);
+    const discarded = request.bodyUsed
+      ? undefined
+      : discardBodyWithin(request, { timeoutMs: BODY_GRACE_MS, clock: this.#clock });
     const cancelled = await this.#registry.cancelOpening(ids);
     if (cancelled !== undefined) return this.#succeed(cancelled, "Stream stopped");
     const stream = this.#find(ids, "stop");

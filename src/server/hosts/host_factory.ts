@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError } from "../../base/mod.ts";
+import { type Clock, ConfigError } from "../../base/mod.ts";
 import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
 import { openTrickleSession } from "../../session/mod.ts";
 import { IsolatedHost } from "./isolation/isolated_host.ts";
@@ -18,7 +18,7 @@ import { LocalHost, type StreamHost } from "./stream_host.ts";
  */
 export function createHostFactory(
   options: StreamServerOptions,
-  signal: AbortSignal,
+  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
 ): () => StreamHost {
   const { processor: source, openSession = openTrickleSession, capacity = 1 } = options;
   const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = options;
@@ -34,7 +34,7 @@ export function createHostFactory(
   }
   if (isProcessorModule(source)) {
     if (isolate !== "none") {
-      const isolated = { processor: source, kind: isolate, silenceMs };
+      const isolated = { processor: source, kind: isolate, silenceMs, clock };
       return () => new IsolatedHost(isolated);
     }
     throw new ConfigError(

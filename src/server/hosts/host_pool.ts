@@ -4,8 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../../base/mod.ts";
-import { type Clock, systemClock } from "../../session/mod.ts";
+import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
 import type { JsonSchema } from "../openapi/json_schema.ts";
 import type { HostState, StreamHost } from "./stream_host.ts";
 
@@ -23,8 +22,8 @@ export interface HostPoolOptions {
   readonly capacity: number;
   /** Whether each host has a processor of its own: then one that hangs or failed is replaced. */
   readonly replaceable: boolean;
-  /** Paces attempts. @default systemClock */
-  readonly clock?: Clock;
+  /** Paces attempts. */
+  readonly clock: Clock;
 }
 
 /**
@@ -162,11 +161,10 @@ export class HostPool implements AsyncDisposable {
   #failed(reason: string): void {
     this.#failure = reason;
     this.#notify();
-    const { clock = systemClock } = this.#options;
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LONGEST_RETRY_MS);
     log.info("The processor is initialized again in {seconds} s", { seconds: delayMs / 1_000 });
     this.#cancelRetry();
-    this.#cancelRetry = clock.schedule(delayMs, () => this.#tryAdd());
+    this.#cancelRetry = this.#options.clock.schedule(delayMs, () => this.#tryAdd());
   }
 
   #remove(host: StreamHost): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../../base/mod.ts";
 import { depthProblem } from "./json_depth.ts";
 
 /** Most bytes of a request body. */
@@ -59,17 +60,20 @@ export async function discardBody(request: Request): Promise<void> {
 }
 
 /** Reads a body that does not matter, and does not wait for it longer than so. */
-export async function discardBodyWithin(request: Request, timeoutMs: number): Promise<void> {
+export async function discardBodyWithin(
+  request: Request,
+  { timeoutMs, clock }: { readonly timeoutMs: number; readonly clock: Clock },
+): Promise<void> {
   const reader = request.body?.getReader();
   if (reader === undefined) return;
   const late = Promise.withResolvers<{ done: true }>();
-  const timer = setTimeout(() => late.resolve({ done: true }), timeoutMs);
+  const cancel = clock.schedule(timeoutMs, () => late.resolve({ done: true }));
   try {
     while (!(await Promise.race([reader.read(), late.promise])).done);
   } catch {
     // Its client has left.
   } finally {
-    clearTimeout(timer);
+    cancel();
     reader.cancel().catch(() => {}); // likewise
   }
 }

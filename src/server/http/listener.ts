@@ -4,8 +4,13 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
-import { ConfigError, describeError, roomLogger } from "../../base/mod.ts";
+import {
+  type Clock,
+  ConfigError,
+  describeError,
+  isDoneWithin,
+  roomLogger,
+} from "../../base/mod.ts";
 import { failure } from "./responses.ts";
 import type { HttpHandler } from "./route_table.ts";
 
@@ -14,20 +19,25 @@ const log = roomLogger("server");
 /** How long an ending listener lets answers drain before it cuts the connections. */
 const DRAIN_MS = 500;
 
-/** Where an {@linkcode HttpListener} listens; port 0 is a free one. */
-export interface ListenAddress {
+/** Where an {@linkcode HttpListener} listens. */
+export interface ListenOptions {
   readonly hostname: string;
+  /** 0 is a free one. */
   readonly port: number;
+  /** The time that its end takes. */
+  readonly clock: Clock;
 }
 
 /** Hands requests to a handler, which must not reject. */
 export class HttpListener {
+  readonly #clock: Clock;
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
   readonly #cut = new AbortController();
   readonly #unanswered = new Set<Promise<void>>();
 
   /** Listens. Throws a `ConfigError` for an address that cannot be had. */
-  constructor({ hostname, port }: ListenAddress, handler: HttpHandler) {
+  constructor({ hostname, port, clock }: ListenOptions, handler: HttpHandler) {
+    this.#clock = clock;
     const options = { hostname, port, signal: this.#cut.signal, onListen: () => {}, onError };
     try {
       this.#http = Deno.serve(options, (request, { completed }) => {
@@ -52,30 +62,25 @@ export class HttpListener {
 
   /** Answers what is pending; a handler or a client that takes its time does not hold this up. */
   async close(): Promise<void> {
-    if (await inTime(Promise.all(this.#unanswered))) {
+    if (await this.#isDoneInTime(Promise.all(this.#unanswered))) {
       // What is left waits for the rest of bodies that were answered already. Deno 2.9 fails where a
       // server that shuts down is aborted: it is left to its clients.
-      if (!await inTime(this.#http.shutdown())) this.#http.unref();
+      if (!await this.#isDoneInTime(this.#http.shutdown())) this.#http.unref();
       return;
     }
     this.#cut.abort();
     await this.#http.finished;
   }
 
+  /** Whether something happens within the time that an end has for it. */
+  #isDoneInTime(work: Promise<unknown>): Promise<boolean> {
+    return isDoneWithin(this.#clock, work, DRAIN_MS);
+  }
+
   #track(completed: Promise<void>): void {
     const answered = completed.catch(() => {}) // its client has left
       .finally(() => this.#unanswered.delete(answered));
     this.#unanswered.add(answered);
-  }
-}
-
-/** Whether something happens within the time that an end has for it. */
-async function inTime(work: Promise<unknown>): Promise<boolean> {
-  try {
-    await deadline(work, DRAIN_MS);
-    return true;
-  } catch {
-    return false;
   }
 }
 

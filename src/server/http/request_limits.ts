@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../../base/mod.ts";
+import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
 import { failure } from "./responses.ts";
 import type { HttpHandler } from "./route_table.ts";
 
@@ -16,10 +16,11 @@ export const BODY_TIMEOUT_MS = 30_000;
 /** How long a handler may take. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
-/** The limits of {@linkcode withLimits}, in milliseconds. */
+/** The limits of {@linkcode withLimits}, in milliseconds of the clock. */
 export interface RequestLimits {
   readonly bodyTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly clock: Clock;
 }
 
 /** What reading a body throws when the client was too slow to send it. */
@@ -31,13 +32,13 @@ class BodyTimeoutError extends Error {}
  * the time that the body may take, so that a slow client is never told that the server was slow.
  */
 export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHandler {
-  const { bodyTimeoutMs, requestTimeoutMs } = limits;
+  const { bodyTimeoutMs, requestTimeoutMs, clock } = limits;
   return async (request) => {
-    const body = request.body === null ? undefined : boundBody(request.body, bodyTimeoutMs);
+    const body = request.body === null ? undefined : boundBody(request.body, limits);
     const bounded = body === undefined ? request : new Request(request, { body: body.stream });
     const totalMs = requestTimeoutMs + (body === undefined ? 0 : bodyTimeoutMs);
     const late = Promise.withResolvers<Response>();
-    const timer = setTimeout(() => late.resolve(tooSlow(request, totalMs)), totalMs);
+    const cancel = clock.schedule(totalMs, () => late.resolve(tooSlow(request, totalMs)));
     // Nobody hears the answer to a request whose connection is gone.
     const leave = (): void => late.resolve(new Response(null, { status: 499 }));
     request.signal.addEventListener("abort", leave, { once: true });
@@ -52,7 +53,7 @@ export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHan
       });
       return response;
     } finally {
-      clearTimeout(timer);
+      cancel();
       request.signal.removeEventListener("abort", leave);
       // A body that no handler read to its end must not keep its timer.
       body?.release();
@@ -105,13 +106,16 @@ interface BoundBody {
 }
 
 /** A body that fails when it has kept its reader waiting for too long altogether. */
-function boundBody(body: ReadableStream<Uint8Array<ArrayBuffer>>, timeoutMs: number): BoundBody {
+function boundBody(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  { bodyTimeoutMs, clock }: RequestLimits,
+): BoundBody {
   const reader = body.getReader();
   const late = Promise.withResolvers<never>();
   late.promise.catch(() => {}); // it may reject while nobody reads
   let timedOut = false;
-  let leftMs = timeoutMs;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let leftMs = bodyTimeoutMs;
+  let stopTimer: () => void = () => {};
   const giveUp = (): void => {
     timedOut = true;
     late.reject(new BodyTimeoutError("the body did not arrive in time"));
@@ -121,17 +125,17 @@ function boundBody(body: ReadableStream<Uint8Array<ArrayBuffer>>, timeoutMs: num
   };
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
-      const startedMs = performance.now();
-      timer = setTimeout(giveUp, leftMs);
+      const startedMs = clock.now();
+      stopTimer = clock.schedule(leftMs, giveUp);
       const { done, value } = await Promise.race([reader.read(), late.promise]);
-      clearTimeout(timer);
-      leftMs -= performance.now() - startedMs;
+      stopTimer();
+      leftMs -= clock.now() - startedMs;
       if (timedOut) throw new BodyTimeoutError("the body did not arrive in time");
       if (!done) return controller.enqueue(value);
       controller.close();
     },
     async cancel(reason) {
-      clearTimeout(timer);
+      stopTimer();
       await reader.cancel(reason);
     },
   }, { highWaterMark: 0 });
@@ -140,6 +144,6 @@ function boundBody(body: ReadableStream<Uint8Array<ArrayBuffer>>, timeoutMs: num
     get timedOut() {
       return timedOut;
     },
-    release: () => clearTimeout(timer),
+    release: () => stopTimer(),
   };
 }

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { VideoFrame } from "../../../src/frames/mod.ts";
 import { StreamServer, type StreamServerOptions } from "../../../src/server/mod.ts";
-import { systemClock } from "../../../src/session/mod.ts";
+import { ManualClock } from "../../trickle/manual_clock.ts";
 import { until } from "../../waiting.ts";
+import { ADMIT_ALL } from "../fake_session.ts";
 import { valueOf } from "../prometheus/prometheus_text.ts";
 
 const MODULE = import.meta.resolve("./processors/declared.ts");
@@ -13,14 +14,17 @@ const UNRELIABLE = import.meta.resolve("./processors/unreliable.ts");
 
 const START = { gateway_request_id: "a" };
 
-type Isolation = NonNullable<StreamServerOptions["isolate"]>;
+type Isolation = "thread" | "process";
 
+/** A server whose time stands still, unless the test lets it pass. */
 async function serve(
   isolate: Isolation,
   processor: StreamServerOptions["processor"],
   more: Partial<StreamServerOptions> = {},
 ): Promise<StreamServer> {
-  const server = new StreamServer({ processor, isolate, host: "127.0.0.1", port: 0, ...more });
+  const clock = new ManualClock();
+  const common = { isolate, host: "127.0.0.1", port: 0, clock, admit: ADMIT_ALL };
+  const server = new StreamServer({ processor, ...common, ...more });
   await server.start();
   await server.initialized;
   return server;
@@ -55,42 +59,59 @@ async function post(
   return { status: response.status, message };
 }
 
+/** Steps that share what their test opened: the sanitizers look at the whole test. */
+function stepsOf(t: Deno.TestContext): (name: string, fn: () => Promise<void>) => Promise<void> {
+  return async (name, fn) => {
+    const passed = await t.step({ name, fn, sanitizeOps: false, sanitizeResources: false });
+    assert.ok(passed, name);
+  };
+}
+
 for (const isolate of ["thread", "process"] as const) {
-  Deno.test(`in a ${isolate}, what a processor declares is described and checked`, async () => {
+  Deno.test(`in a ${isolate}, a processor declares, is called and talks as in the server`, async (t) => {
     await using server = await serve(isolate, { module: MODULE });
-    const { components } = await get(server, "/openapi.json") as {
-      components: { schemas: Record<string, { properties: Record<string, unknown> }> };
-    };
-    const { radius, width } = components.schemas["Params"]!.properties;
-    assert.deepEqual(radius, { type: "number", minimum: 0, default: 3 });
-    assert.notEqual(width, undefined);
+    const step = stepsOf(t);
 
-    const start = { gateway_request_id: "a", params: { radius: -1 } };
-    const refused = await post(server, "/stream/start", start);
-    assert.equal(refused.status, 400);
-    assert.match(refused.message, /radius/);
-    assert.equal(server.health, "IDLE");
+    await step("what it declares is described and checked", async () => {
+      const { components } = await get(server, "/openapi.json") as {
+        components: { schemas: Record<string, { properties: Record<string, unknown> }> };
+      };
+      const { radius, width } = components.schemas["Params"]!.properties;
+      assert.deepEqual(radius, { type: "number", minimum: 0, default: 3 });
+      assert.notEqual(width, undefined);
 
-    assert.equal((await post(server, "/stream/start", { gateway_request_id: "a" })).status, 200);
-    const update = await post(server, "/stream/params", { radius: "big" });
-    assert.equal(update.status, 400);
-    assert.match(update.message, /radius/);
-    assert.equal((await post(server, "/stream/params", { radius: 5 })).status, 200);
-    assert.equal((await post(server, "/stream/stop", {})).status, 200);
+      const start = { gateway_request_id: "a", params: { radius: -1 } };
+      const refused = await post(server, "/stream/start", start);
+      assert.equal(refused.status, 400);
+      assert.match(refused.message, /radius/);
+      assert.equal(server.health, "IDLE");
+
+      assert.equal((await post(server, "/stream/start", START)).status, 200);
+      const update = await post(server, "/stream/params", { radius: "big" });
+      assert.equal(update.status, 400);
+      assert.match(update.message, /radius/);
+      assert.equal((await post(server, "/stream/params", { radius: 5 })).status, 200);
+      assert.equal((await post(server, "/stream/stop", {})).status, 200);
+    });
+
+    await step("a wrong call of the application is its own, and no crash", async () => {
+      assert.equal((await post(server, "/stream/start", START)).status, 200);
+      const sendData = server.sendData.bind(server) as (value: unknown) => void;
+      assert.throws(() => sendData({ a: 1 }), { name: "TypeError", message: /JSON\.stringify/ });
+      assert.throws(() => server.setLoading({ progress: NaN }), { name: "RangeError" });
+      assert.equal((await post(server, "/stream/params", { radius: 5 })).status, 200);
+      assert.equal((await post(server, "/stream/stop", {})).status, 200);
+      assert.equal(server.health, "IDLE");
+    });
+
+    await step("what it says without a stream is counted", () =>
+      until(async () => {
+        const text = await (await fetch(`${server.url}/metrics`)).text();
+        return valueOf(text, "runnel_processor_messages_dropped_total") === 3;
+      }, "the count of what was dropped"));
   });
 
-  Deno.test(`in a ${isolate}, a wrong call of the application is its own, and no crash`, async () => {
-    await using server = await serve(isolate, { module: MODULE });
-    assert.equal((await post(server, "/stream/start", START)).status, 200);
-    const sendData = server.sendData.bind(server) as (value: unknown) => void;
-    assert.throws(() => sendData({ a: 1 }), { name: "TypeError", message: /JSON\.stringify/ });
-    assert.throws(() => server.setLoading({ progress: NaN }), { name: "RangeError" });
-    assert.equal((await post(server, "/stream/params", { radius: 5 })).status, 200);
-    assert.equal((await post(server, "/stream/stop", {})).status, 200);
-    assert.equal(server.health, "IDLE");
-  });
-
-  Deno.test(`in a ${isolate}, values that cannot be copied do no harm`, async () => {
+  Deno.test(`in a ${isolate}, values that cannot be copied, and figures that are no JSON, do no harm`, async () => {
     const seen: unknown[] = [];
     await using server = await serve(isolate, { module: UNCOPIABLE }, {
       onStreamEvent: (event) => {
@@ -110,18 +131,13 @@ for (const isolate of ["thread", "process"] as const) {
     assert.deepEqual(seen, [params, { at: 0 }, { at: 9_000 }, { at: 18_000 }]);
     const uncopiable = server.updateParams({ curve: () => {} });
     await assert.rejects(uncopiable, { message: /could not be cloned/ });
-    const { metrics } = await get(server, "/stream/status") as { metrics: Record<string, number> };
-    assert.equal(metrics["error_count"], 0);
+    const { metrics } = await get(server, "/stream/status") as {
+      metrics: { error_count: number; processor: { error: string } };
+    };
+    assert.equal(metrics.error_count, 0);
+    assert.match(metrics.processor.error, /getMetrics\(\) failed/);
     assert.equal((await post(server, "/stream/stop", {})).status, 200);
     assert.equal(server.health, "IDLE");
-  });
-
-  Deno.test(`in a ${isolate}, what is said without a stream is counted`, async () => {
-    await using server = await serve(isolate, { module: MODULE });
-    await until(async () => {
-      const text = await (await fetch(`${server.url}/metrics`)).text();
-      return valueOf(text, "runnel_processor_messages_dropped_total") === 3;
-    }, "the count of what was dropped");
   });
 
   Deno.test(`in a ${isolate}, a processor that cannot be had says why`, async () => {
@@ -143,9 +159,7 @@ for (const isolate of ["thread", "process"] as const) {
   Deno.test(`in a ${isolate}, a processor that crashes while nobody uses it is replaced`, async () => {
     const folder = await Deno.makeTempDir();
     const crashWhenGone = `${folder}/alive`;
-    const pauses: (() => void)[] = [];
-    // The pause before the next attempt is the test's to end.
-    const clock = { ...systemClock, schedule: schedulerOf(pauses) };
+    const clock = new ManualClock();
     try {
       const processor = { module: UNRELIABLE, options: { crashWhenGone } };
       await using server = await serve(isolate, processor, { clock });
@@ -154,7 +168,7 @@ for (const isolate of ["thread", "process"] as const) {
       await until(() => server.health === "ERROR", "the crash");
       assert.match((await post(server, "/stream/start", START)).message, /crashed/);
       await Deno.writeTextFile(crashWhenGone, "the next one does not crash");
-      pauses[0]!();
+      await clock.passDelay(5_000, 5_000);
       await until(() => server.health === "IDLE", "another processor");
       assert.equal((await post(server, "/stream/start", START)).status, 200);
       assert.equal((await post(server, "/stream/stop", {})).status, 200);
@@ -163,11 +177,27 @@ for (const isolate of ["thread", "process"] as const) {
     }
   });
 
+  Deno.test(`in a ${isolate}, silence ends a stream, but not time in which nobody could listen`, async () => {
+    const clock = new ManualClock();
+    await using server = await serve(isolate, { module: MODULE }, { clock });
+    assert.equal((await post(server, "/stream/start", START)).status, 200);
+    clock.block(60_000);
+    clock.advance(0);
+    assert.equal((await post(server, "/stream/params", { radius: 5 })).status, 200);
+    // Nothing can arrive in between: a call of `advance` does not yield.
+    clock.advance(10_000);
+    await until(() => server.streamIds.length === 0, "the end of the stream");
+    const { error_message } = await get(server, "/stream/status") as { error_message: string };
+    assert.match(error_message, /said nothing for 10000 ms/);
+    await clock.passUntil(server.stop());
+  });
+
   Deno.test(`in a ${isolate}, a stream starts before its processor is ready, and stops`, async () => {
     const folder = await Deno.makeTempDir();
     try {
       const processor = { module: UNRELIABLE, options: { onlyFirst: `${folder}/first` } };
-      await using server = await serve(isolate, processor, { capacity: 3 });
+      const clock = new ManualClock();
+      await using server = await serve(isolate, processor, { capacity: 3, clock });
       for (const id of ["a", "b"]) {
         assert.equal((await post(server, "/stream/start", { gateway_request_id: id })).status, 200);
       }
@@ -176,28 +206,9 @@ for (const isolate of ["thread", "process"] as const) {
       assert.deepEqual(server.streamIds, ["a"]);
       // One that never gets ready does not hold the server's stop up, with or without a stream.
       assert.equal((await post(server, "/stream/start", stop)).status, 200);
+      await clock.passUntil(server.stop());
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
   });
-
-  Deno.test(`in a ${isolate}, figures that are no JSON do no harm`, async () => {
-    const processor = { module: UNRELIABLE, options: { oddMetrics: true } };
-    await using server = await serve(isolate, processor);
-    assert.equal((await post(server, "/stream/start", START)).status, 200);
-    const { metrics } = await get(server, "/stream/status") as {
-      metrics: { processor: { error: string } };
-    };
-    assert.match(metrics.processor.error, /getMetrics\(\) failed/);
-    assert.equal((await post(server, "/stream/stop", {})).status, 200);
-  });
-}
-
-/** Keeps what is scheduled for far later than a test takes; the rest goes its way. */
-function schedulerOf(pauses: (() => void)[]): typeof systemClock.schedule {
-  return (delayMs, callback) => {
-    if (delayMs < 5_000) return systemClock.schedule(delayMs, callback);
-    pauses.push(callback);
-    return () => {};
-  };
 }

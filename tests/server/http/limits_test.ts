@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { delay } from "../../waiting.ts";
 import { jsonDepth, MAX_JSON_DEPTH } from "../../../src/server/http/json_depth.ts";
 import { startTestServer } from "../fake_session.ts";
 import { RawConnection } from "./raw_http.ts";
@@ -179,6 +178,7 @@ Deno.test("a body that does not arrive in time is a 408 that asks the client to 
   for (const path of ["/stream/start", "/stream/params", "/nothing"]) {
     using connection = await RawConnection.open(test);
     await connection.send([`POST ${path} HTTP/1.1`, "Host: h", "Content-Length: 10"], "{");
+    await test.clock.passDelay(50, 50);
     const answer = await connection.readUntil(/\}$/);
     assert.match(answer, /^HTTP\/1\.1 408/, path);
     assert.match(answer, /connection: close/i, path);
@@ -194,13 +194,14 @@ Deno.test("a stop stops, whether or not its body arrives", async () => {
     using connection = await RawConnection.open(test);
     const head = ["POST /stream/stop HTTP/1.1", "Host: h", "Content-Length: 10", ...headers];
     await connection.send(head, "in");
+    await test.clock.passDelay(250, 250);
     assert.match(await connection.readUntil(/\}$/), /^HTTP\/1\.1 200/);
   }
 });
 
 Deno.test("a body that has arrived is not late, however long its handler does not look at it", async () => {
   const handler = async (request: Request): Promise<Response> => {
-    await delay(100);
+    test.clock.advance(100);
     return new Response(await request.text());
   };
   const routes = [{ path: "/slow", method: "POST", handler }] as const;
@@ -228,6 +229,7 @@ Deno.test("clients that send half a request do not keep others from being answer
 
 Deno.test("a handler that takes too long is a 504, and what it was doing goes on", async () => {
   const held = Promise.withResolvers<void>();
+  const read = Promise.withResolvers<void>();
   const done = Promise.withResolvers<string>();
   await using test = await startTestServer({
     bodyTimeoutMs: 30,
@@ -237,16 +239,22 @@ Deno.test("a handler that takes too long is a 504, and what it was doing goes on
       method: ["GET", "POST"],
       handler: async (request) => {
         const text = await request.text();
+        if (request.method === "POST") read.resolve();
         await held.promise;
         done.resolve(text);
         return Response.json({});
       },
     }],
   });
-  const answer = await test.call("GET", "/slow");
+  const asked = test.call("GET", "/slow");
+  await test.clock.passDelay(50, 50);
+  const answer = await asked;
   assert.equal(answer.status, 504);
   assert.match(answer.body.message, /Cannot answer \/slow: the server took more than 0\.05 s/);
-  assert.equal((await test.call("POST", "/slow", "{}")).status, 504);
+  const posted = test.call("POST", "/slow", "{}");
+  await read.promise;
+  await test.clock.passDelay(80, 80);
+  assert.equal((await posted).status, 504);
   assert.equal((await test.call("GET", "/health")).status, 200);
   held.resolve();
   await done.promise;

@@ -5,7 +5,8 @@ import { FrameProcessor } from "../../../src/processor/mod.ts";
 import type { CustomRoute } from "../../../src/server/mod.ts";
 import { StreamServer } from "../../../src/server/mod.ts";
 import type { RegistrationStatus } from "../../../src/livepeer/mod.ts";
-import { startTestServer, TestProcessor } from "../fake_session.ts";
+import { ADMIT_ALL, startTestServer, TestProcessor } from "../fake_session.ts";
+import { unusedPort } from "../../unused_port.ts";
 import { until, within } from "../../waiting.ts";
 import { RawConnection } from "./raw_http.ts";
 
@@ -42,7 +43,7 @@ for (const [what, handler] of Object.entries(ENDLESS)) {
     const answer = fetch(`${test.server.url}/endless`).then((response) => response.text());
     const cut = assert.rejects(answer);
     await asked.promise;
-    await within(test.server.stop(), "the stop");
+    await test.clock.passUntil(test.server.stop());
     await within(cut, "the end of the connection");
   });
 }
@@ -52,7 +53,7 @@ Deno.test("a stop does not wait for a body that does not come", async () => {
   using connection = await RawConnection.open(test);
   await connection.send(["POST /stream/start HTTP/1.1", "Host: h", "Content-Length: 50"], "{");
   assert.equal((await test.call("GET", "/health")).status, 200);
-  await within(test.server.stop(), "the stop");
+  await test.clock.passUntil(test.server.stop());
 });
 
 Deno.test("a stop lets what is being answered have its answer", async () => {
@@ -67,7 +68,7 @@ Deno.test("a stop lets what is being answered have its answer", async () => {
   const stopped = test.server.stop();
   answer.resolve(new Response("here it is"));
   assert.equal(await (await response).text(), "here it is");
-  await within(stopped, "the stop");
+  await test.clock.passUntil(stopped);
 });
 
 Deno.test("a stop during a startup hook closes what the hook opens", async () => {
@@ -102,9 +103,7 @@ Deno.test("a start that fails after it listened frees its port", async () => {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   const options = { host: "127.0.0.1", processor: new TestProcessor() };
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = unusedPort();
   const server = new StreamServer({ ...options, port, registration });
   await assert.rejects(server.start(), /no orchestrator/);
   await using again = new StreamServer({ ...options, port });
@@ -133,6 +132,7 @@ Deno.test("a stream that is stopped before its processor is ready never reaches 
   await using server = new StreamServer({
     processor: Slow,
     capacity: 2,
+    admit: ADMIT_ALL,
     host: "127.0.0.1",
     port: 0,
   });

@@ -5,8 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { deadline } from "@std/async/deadline";
-import { ProcessorError, roomLogger } from "../../../base/mod.ts";
+import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../../base/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import type { JsonSchema } from "../../openapi/json_schema.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
@@ -35,6 +34,8 @@ export interface IsolatedHostOptions {
   readonly kind: IsolationKind;
   /** What says nothing of its stream for so long is ended. */
   readonly silenceMs: number;
+  /** The time of what it waits for. */
+  readonly clock: Clock;
 }
 
 /**
@@ -107,6 +108,7 @@ export class IsolatedHost implements StreamHost {
       terminate: (reason) => this.#fail(reason),
       isLoading: () => this.#state.kind === "loading",
       silenceMs: this.#options.silenceMs,
+      clock: this.#options.clock,
     });
     this.#session = session;
     await session.open();
@@ -148,10 +150,8 @@ export class IsolatedHost implements StreamHost {
 
   async #dispose(): Promise<void> {
     this.#post({ type: "dispose" });
-    try {
-      await deadline(this.#disposed.promise, DISPOSE_TIMEOUT_MS);
-    } catch {
-      const { kind } = this.#options;
+    const { kind, clock } = this.#options;
+    if (!await isDoneWithin(clock, this.#disposed.promise, DISPOSE_TIMEOUT_MS)) {
       log.warn("The {kind} of a processor did not end by itself: it is ended", { kind });
     }
     await this.#end(new ProcessorError("PROCESSOR_FRAME", "What the stream runs in has ended"));

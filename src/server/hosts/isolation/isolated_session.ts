@@ -5,8 +5,13 @@
  */
 
 import { context, propagation } from "@opentelemetry/api";
-import { deadline } from "@std/async/deadline";
-import { describeError, type ProcessorError, roomLogger } from "../../../base/mod.ts";
+import {
+  type Clock,
+  describeError,
+  isDoneWithin,
+  type ProcessorError,
+  roomLogger,
+} from "../../../base/mod.ts";
 import {
   abandonStream,
   checkDataText,
@@ -53,6 +58,8 @@ export interface IsolatedSessionOptions {
   readonly isLoading: () => boolean;
   /** What says nothing for so long is ended. */
   readonly silenceMs: number;
+  /** The time of what it waits for. */
+  readonly clock: Clock;
 }
 
 /** Passes calls on, and keeps what was last said. */
@@ -62,8 +69,8 @@ export class IsolatedSession implements StreamSession {
   readonly #ended = Promise.withResolvers<SessionEnd>();
   #snapshot: StreamSnapshot | undefined;
   #state: SessionState = "starting";
-  #heardMs = performance.now();
-  #watch: ReturnType<typeof setInterval> | undefined;
+  #silentMs = 0;
+  #cancelWatch: () => void = () => {};
   #stopping: Promise<SessionEnd> | undefined;
   #isLost = false;
 
@@ -99,9 +106,9 @@ export class IsolatedSession implements StreamSession {
   /** Begins to read, process and write. */
   start(): void {
     this.#state = "running";
-    this.#heardMs = performance.now();
+    this.#silentMs = 0;
     this.#options.post({ type: "start" });
-    this.#watch = setInterval(() => this.#checkSilence(), WATCH_INTERVAL_MS);
+    this.#watch();
   }
 
   /** Rejects as a session does. */
@@ -181,7 +188,7 @@ export class IsolatedSession implements StreamSession {
   /** Takes what is told of the stream. */
   takeSnapshot(snapshot: StreamSnapshot): void {
     this.#snapshot = snapshot;
-    this.#heardMs = performance.now();
+    this.#silentMs = 0;
   }
 
   /** Where it ran is gone: the stream ends, and its channels with it. */
@@ -189,7 +196,7 @@ export class IsolatedSession implements StreamSession {
     if (this.#state === "ended") return;
     this.#isLost = true;
     this.#state = "ended";
-    clearInterval(this.#watch);
+    this.#cancelWatch();
     const { id, onEvent } = this.#options.options;
     const isStopping = this.#stopping !== undefined;
     const end: SessionEnd = isStopping ? { reason: "stopped" } : { reason: "failed", error };
@@ -203,12 +210,11 @@ export class IsolatedSession implements StreamSession {
 
   async #stop(): Promise<SessionEnd> {
     if (this.#state === "ended") return await this.ended;
-    const { call, terminate, options } = this.#options;
+    const { call, terminate, options, clock } = this.#options;
     const stopping = call({ method: "stop" });
     stopping.catch(() => {}); // what it ran in is gone: the session has ended
-    try {
-      await deadline(Promise.all([stopping, this.ended]), STOP_TIMEOUT_MS);
-    } catch {
+    const stopped = Promise.all([stopping, this.ended]);
+    if (!await isDoneWithin(clock, stopped, STOP_TIMEOUT_MS)) {
       terminate(`Stream ${options.id} did not stop: what it runs in is ended`);
     }
     return await this.ended;
@@ -216,15 +222,20 @@ export class IsolatedSession implements StreamSession {
 
   #finish(end: SessionEnd): void {
     this.#state = "ended";
-    clearInterval(this.#watch);
+    this.#cancelWatch();
     this.#ended.resolve(end);
   }
 
+  #watch(): void {
+    const { clock } = this.#options;
+    this.#cancelWatch = clock.schedule(WATCH_INTERVAL_MS, () => this.#checkSilence());
+  }
+
+  /** Counts looks, not the time between them: while this process is suspended it hears nobody. */
   #checkSilence(): void {
     const { silenceMs, terminate, isLoading, options } = this.#options;
-    if (isLoading()) this.#heardMs = performance.now();
-    const silentMs = performance.now() - this.#heardMs;
-    if (silentMs < silenceMs) return;
+    this.#silentMs = isLoading() ? 0 : this.#silentMs + WATCH_INTERVAL_MS;
+    if (this.#silentMs < silenceMs) return this.#watch();
     terminate(
       `Stream ${options.id} said nothing for ${silenceMs} ms: its processor does not yield; ` +
         "what it runs in is ended",

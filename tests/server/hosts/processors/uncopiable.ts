@@ -1,4 +1,4 @@
-/** Has parameters and events that no other thread or process can have. */
+/** Has parameters, events and figures that no other thread or process can have. */
 
 import { z } from "zod";
 import { FrameProcessor, type ProcessorContext, type VideoFrame } from "../../../../mod.ts";
@@ -20,5 +20,9 @@ export default class Uncopiable extends FrameProcessor {
   override processVideo(frame: VideoFrame): VideoFrame {
     this.#context?.sendEvent({ at: frame.timestamp, again: () => frame.timestamp }, "seen");
     return frame;
+  }
+
+  override getMetrics(): Record<string, unknown> {
+    return { count: 10n, read: () => 1 };
   }
 }

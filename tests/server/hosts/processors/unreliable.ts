@@ -8,8 +8,6 @@ interface Options {
   readonly onlyFirst?: string;
   /** A file; the one that makes it crashes when the next line is written to it. */
   readonly crashWhenGone?: string;
-  /** Reports figures that are no JSON. */
-  readonly oddMetrics?: boolean;
 }
 
 class Unreliable extends FrameProcessor {
@@ -30,10 +28,6 @@ class Unreliable extends FrameProcessor {
         throw new Error("it crashed while nobody used it");
       }, 10);
     }
-  }
-
-  override getMetrics(): Record<string, unknown> {
-    return this.#options.oddMetrics ? { count: 10n, read: () => 1 } : {};
   }
 }
 
