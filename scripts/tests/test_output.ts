@@ -38,6 +38,11 @@ export type TestEvent =
 const FILE = /^running (\d+) tests? from (?:\.\/)?(.+)$/;
 const RESULT =
   /^(\S.*) \.\.\. (ok|FAILED|ignored|cancelled)(?: \(due to \d+ failed steps?\))? \([\dµmsh]+\)$/;
+/** The result of a test whose name stands on an earlier line. */
+const LATE_RESULT =
+  /^ ?(ok|FAILED|ignored|cancelled)(?: \(due to \d+ failed steps?\))? \([\dµmsh]+\)$/;
+/** What Deno says after a minute, where only the name of a test stands on the line. */
+const SLOW = /^(\S.*) \.\.\.'.*' has been running for over \([\dµmsh]+\)$/;
 const STARTED = /^(\S.*) \.\.\.\s?$/;
 const UNCAUGHT = /^Uncaught error from (?:\.\/)?(.+) FAILED$/;
 const TOTALS =
@@ -60,6 +65,8 @@ export class TestOutput {
   #file = "";
   /** The test that has begun, where something follows its name on the same line. */
   #started: string | undefined;
+  /** Whether its result follows without its name. */
+  #isSlow = false;
   #printed: string[] | undefined;
   #output: string[] = [];
   #errors: string[] | undefined;
@@ -111,17 +118,22 @@ export class TestOutput {
   *#lineOfReport(line: string): Generator<TestEvent> {
     const file = FILE.exec(line);
     const result = RESULT.exec(line);
+    const late = this.#isSlow ? LATE_RESULT.exec(line) : null;
     const uncaught = UNCAUGHT.exec(line);
     if (file !== null) {
       this.#file = file[2]!;
       yield { kind: "file", file: this.#file, tests: Number(file[1]), loadMs: this.#elapsed() };
     } else if (result !== null) {
       yield this.#result(result[1]!, STATUS[result[2] as keyof typeof STATUS]);
+    } else if (late !== null) {
+      yield this.#result(this.#started!, STATUS[late[1] as keyof typeof STATUS]);
     } else if (uncaught !== null) {
       this.#file = uncaught[1]!;
       yield this.#result(this.#started ?? "(between tests)", "uncaught");
     } else {
-      this.#started = STARTED.exec(line)?.[1] ?? this.#started;
+      const slow = SLOW.exec(line)?.[1];
+      this.#isSlow ||= slow !== undefined;
+      this.#started = slow ?? STARTED.exec(line)?.[1] ?? this.#started;
       yield* totalsOf(line);
     }
   }
@@ -143,6 +155,7 @@ export class TestOutput {
     this.#output = [];
     // The test during which an error was not caught is reported as cancelled after it.
     if (status !== "uncaught") this.#started = undefined;
+    this.#isSlow = false;
     const result: TestResult = {
       file: this.#file,
       name: status === "uncaught" ? `uncaught error: ${name}` : name,

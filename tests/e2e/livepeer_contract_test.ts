@@ -57,6 +57,8 @@ async function setup(
       port: 0,
       targetFps: Infinity,
       maxQueueSize: 300,
+      maxQueueLatencyMs: 3_600_000,
+      overlay: { mode: "off" },
       ...options,
     }),
   );

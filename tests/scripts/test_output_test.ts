@@ -93,6 +93,32 @@ Deno.test("TestOutput knows the test that runs, also behind its output", () => {
   assert.equal(runningAfter("second ..."), "second");
 });
 
+Deno.test("TestOutput reads the results of tests that take minutes", () => {
+  const events = eventsOf(
+    `running 3 tests from ./a_test.ts
+bare ...'bare' has been running for over (1m0s)
+'bare' has been running for over (2m0s)
+ FAILED (2m1s)
+steps ...
+  in ...'steps' has been running for over (1m0s)
+ ok (1m1s)
+steps ... ok (1m1s)
+talks ...
+------- output -------
+'talks' has been running for over (1m0s)
+----- output end -----
+talks ... ok (1m5s)
+`,
+    13,
+  );
+  const results = events.flatMap((event) => event.kind === "result" ? [event.result] : []);
+  assert.deepEqual(results.map(({ name, status }) => `${name}: ${status}`), [
+    "bare: failed",
+    "steps: passed",
+    "talks: passed",
+  ]);
+});
+
 Deno.test("TestOutput sees an error that nobody caught behind output that does not end", () => {
   const events = eventsOf(
     `running 1 test from ./a_test.ts
