@@ -55,7 +55,7 @@ Deno.test("a stream of audio alone comes out, cut into segments by time", async 
 
 for (const kind of ["listens", "drops", "does not care"] as const) {
   Deno.test(`audio without an output is done once the processor, which ${kind}, had it`, async () => {
-    const clip = audioOnly(await testClip({ seconds: 2 }));
+    const clip = audioOnly(await testClip());
     const source = new MemorySource();
     class Listener extends FrameProcessor {
       override processAudio(frame: AudioFrame): AudioFrame | null {
@@ -74,7 +74,7 @@ for (const kind of ["listens", "drops", "does not care"] as const) {
     source.end();
     await within(session.ended, "the end");
     const { audio_packets_in, audio_packets_done, audio_packets_out } = session.metrics();
-    assert.ok(audio_packets_in > 80);
+    assert.ok(audio_packets_in > 40);
     assert.ok(audio_packets_done >= audio_packets_in - 2, `${audio_packets_done} done`);
     assert.equal(audio_packets_out, 0);
   });
@@ -94,11 +94,10 @@ for (const codec of ["opus", "aac"] as const) {
 
 Deno.test("a processor that handles audio gets every sample and says what comes out", async () => {
   const clip = await testClip();
-  const [plain, quiet] = [new Rig(), new Rig({ processor: new Volume(0.25) })];
-  await plain.run(clip);
+  const quiet = new Rig({ processor: new Volume(0.25) });
   await quiet.run(clip);
   const [before, after] = await Promise.all(
-    [plain, quiet].map(async (rig) => peak(await decodeAudio(joined(rig.sink.whole)))),
+    [clip.segments, quiet.sink.whole].map(async (parts) => peak(await decodeAudio(joined(parts)))),
   );
   assert.ok(before! > 0.2, `a beep of ${before}`);
   assert.ok(Math.abs(after! / before! - 0.25) < 0.1, `from ${before} to ${after}`);
@@ -152,7 +151,7 @@ Deno.test("audio that begins late does not hold the pictures up", async () => {
 
 Deno.test("audio that changes its format goes on in the new one", async () => {
   const mono = await testClip({ audioChannels: 1 });
-  const stereo = movedClip(await testClip({ audioChannels: 2 }), 90_000);
+  const stereo = movedClip(await testClip(), 90_000);
   for (const audioCodec of ["source", "opus"] as const) {
     const rig = new Rig({ audioCodec });
     await rig.run(mono, stereo);

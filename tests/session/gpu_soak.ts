@@ -22,7 +22,7 @@ export interface SoakReport {
   readonly growthBytes: number;
 }
 
-const FRAMES = 10_000;
+const FRAMES = 5_000;
 const SIZE = { width: 64, height: 48 } as const;
 const IN_FLIGHT = 3;
 

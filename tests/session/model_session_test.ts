@@ -32,7 +32,7 @@ class Losing extends OnnxProcessor {
 }
 
 gpuTest("a stream through a model survives the loss of its device", async () => {
-  const clip = await silentClip({ seconds: 1.5, width: 64, height: 64 });
+  const clip = await silentClip({ seconds: 1, width: 64, height: 64 });
   const gpu = await sharedGpu();
   const processor = new Losing(gpu);
   await processor.initialize({

@@ -98,15 +98,6 @@ Deno.test("a size that changes takes effect at the next keyframe, without loss",
   assert.deepEqual(rig.errors, []);
 });
 
-Deno.test("sound goes on while the size changes", async () => {
-  const clips = await successiveClips(2, testClip);
-  const rig = new Rig({ audioCodec: "source" });
-  await runWithChanges(rig, clips, [{ width: 64, height: 64 }]);
-  const fed = clips.flatMap(({ segments }) => demux(joined(segments)));
-  assert.equal(rig.audioPackets, fed.filter(({ kind }) => kind === "audio").length);
-  assert.equal(rig.session.metrics().audio_packets_dropped, 0);
-});
-
 Deno.test("a size given before there is any input is that of the first frame", async () => {
   const clip = await silentClip();
   const processor = new Measurer();
@@ -119,21 +110,18 @@ Deno.test("a size given before there is any input is that of the first frame", a
   assert.deepEqual(processor.sizes(clip), ["48x48"]);
 });
 
-Deno.test("a live stream whose size changes several times loses nothing and stays in order", async () => {
-  const clips = await successiveClips(4, testClip);
+Deno.test("a live stream whose size changes several times loses neither pictures nor sound, and stays in order", async () => {
+  const clips = await successiveClips(3, testClip);
   const rig = new Rig({ pace: "live", audioCodec: "source" });
-  await runWithChanges(rig, clips, [
-    { width: 96, height: 64 },
-    { width: 160, height: 128 },
-    { width: 64, height: 96 },
-  ]);
+  await runWithChanges(rig, clips, [{ width: 96, height: 64 }, { width: 64, height: 96 }]);
   assert.deepEqual(rig.videoTicks, clips.flatMap(({ videoTicks }) => videoTicks));
-  const sizes = ["160x128", "96x64", "160x128", "64x96"];
+  const sizes = ["160x128", "96x64", "64x96"];
   assert.deepEqual(segmentSizes(rig), sizes.flatMap((size) => [size, size]));
   const sound = (packets: ReturnType<typeof demux>): number[] =>
     packets.filter(({ kind }) => kind === "audio").map(({ ptsTicks }) => ptsTicks);
   const fed = clips.flatMap(({ segments }) => demux(joined(segments)));
   assert.deepEqual(sound(demux(joined(rig.sink.whole))), sound(fed));
+  assert.equal(rig.session.metrics().audio_packets_dropped, 0);
   assert.equal(rig.session.metrics().frames_dropped, 0);
 });
 
