@@ -33,7 +33,7 @@ const BUSY_POLL_MS = 1_000;
 export interface ByocOptions extends CapabilityOptions {
   /** Time between two registrations of an idle worker, in milliseconds. @default 60000 */
   readonly keepAliveMs?: number;
-  /** Paces attempts. @default systemClock */
+  /** The time of attempts and of their answers. @default {systemClock} */
   readonly clock?: Clock;
 }
 
@@ -61,8 +61,9 @@ export class ByocRegistration implements Registration {
   /** Requests nothing before {@linkcode start}. */
   constructor(options: ByocOptions) {
     this.#options = options;
-    this.#client = clientFor(options);
-    this.#waiter = new Waiter(options.clock ?? systemClock, this.#stop.signal);
+    const { clock = systemClock } = options;
+    this.#client = clientFor(options, clock);
+    this.#waiter = new Waiter(clock, this.#stop.signal);
   }
 
   /** How it fares now. */
@@ -185,8 +186,8 @@ export class ByocRegistration implements Registration {
 
   async #unregister(): Promise<void> {
     const { name } = this.#options;
-    const timeout = AbortSignal.timeout(UNREGISTER_TIMEOUT_MS);
-    const outcome = await sendUnregistration(this.#client, this.#options, timeout);
+    const limits = { timeoutMs: UNREGISTER_TIMEOUT_MS };
+    const outcome = await sendUnregistration(this.#client, this.#options, limits);
     if (outcome.kind === "registered") return log.info("Unregistered {name}", { name });
     this.#fail(outcome.reason);
     log.warn("Cannot unregister {name}: {reason}", { name, reason: outcome.reason });

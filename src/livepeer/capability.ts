@@ -5,7 +5,7 @@
  */
 
 import { ConfigError } from "../base/mod.ts";
-import type { TlsOptions } from "../trickle/mod.ts";
+import type { Clock, TlsOptions } from "../trickle/mod.ts";
 import {
   describeAnswer,
   type OrchestratorAnswer,
@@ -76,8 +76,9 @@ export async function unregisterCapability(
 /** A client for the orchestrator of a capability. */
 export function clientFor(
   { orchestratorUrl: url, tls }: Pick<CapabilityOptions, "orchestratorUrl" | "tls">,
+  clock?: Clock,
 ): OrchestratorClient {
-  return new OrchestratorClient({ url, tls });
+  return new OrchestratorClient({ url, tls, clock });
 }
 
 /** Sends one registration; does not reject. */
@@ -107,12 +108,12 @@ export async function sendRegistration(
 export async function sendUnregistration(
   client: OrchestratorClient,
   options: Pick<CapabilityOptions, "orchestratorSecret" | "name">,
-  signal?: AbortSignal,
+  limits: { readonly timeoutMs?: number } = {},
 ): Promise<RegistrationOutcome> {
   return await send(client, options, {
     path: "/capability/unregister",
     body: options.name,
-    ...(signal === undefined ? {} : { signal }),
+    ...limits,
   });
 }
 
@@ -120,6 +121,7 @@ interface CapabilityRequest {
   readonly path: string;
   readonly body: unknown;
   readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
 }
 
 async function send(

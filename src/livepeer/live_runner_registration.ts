@@ -60,7 +60,7 @@ export interface LiveRunnerOptions {
   readonly price?: RunnerPrice | undefined;
   /** What is demanded of the orchestrator's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
-  /** Paces heartbeats. @default systemClock */
+  /** The time of heartbeats and of their answers. @default {systemClock} */
   readonly clock?: Clock | undefined;
   /** Takes what the orchestrator tells on its channel. */
   readonly onEvent?: (event: RunnerChannelEvent) => void;
@@ -108,10 +108,11 @@ export class LiveRunnerRegistration implements Registration {
   constructor(options: LiveRunnerOptions) {
     checkMetadata(options.metadata);
     this.#options = options;
-    this.#client = new OrchestratorClient({ url: options.orchestratorUrl, tls: options.tls });
-    this.#waiter = new Waiter(options.clock ?? systemClock, this.#stop.signal);
+    const { orchestratorUrl: url, tls, clock = systemClock } = options;
+    this.#client = new OrchestratorClient({ url, tls, clock });
+    this.#waiter = new Waiter(clock, this.#stop.signal);
     this.#channel = new RunnerChannel({
-      tls: options.tls,
+      tls,
       onEvent: (event) => options.onEvent?.(event),
     });
   }
@@ -293,7 +294,7 @@ export class LiveRunnerRegistration implements Registration {
         path: `/runners/${encodeURIComponent(this.#runnerId!)}/unregister`,
         headers: { Authorization: this.#secret! },
         body: {},
-        signal: AbortSignal.timeout(UNREGISTER_TIMEOUT_MS),
+        timeoutMs: UNREGISTER_TIMEOUT_MS,
       });
       if (answer.status >= 200 && answer.status < 300) return;
       this.#notTakenBack(this.#hide(describeAnswer(answer)));

@@ -7,7 +7,13 @@
 
 import { withoutCredentials } from "../base/credentials.ts";
 import { describeError } from "../base/mod.ts";
-import { createTransport, type TlsOptions, type Transport } from "../trickle/mod.ts";
+import {
+  type Clock,
+  createTransport,
+  systemClock,
+  type TlsOptions,
+  type Transport,
+} from "../trickle/mod.ts";
 
 /** Most bytes of an answer that are read. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -22,8 +28,8 @@ export interface OrchestratorClientOptions {
   readonly url: string;
   /** What is demanded of its certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
-  /** Longest time for an answer in milliseconds. @default 10000 */
-  readonly timeoutMs?: number | undefined;
+  /** The time that answers take. @default {systemClock} */
+  readonly clock?: Clock | undefined;
 }
 
 /** One request. */
@@ -34,6 +40,8 @@ export interface OrchestratorRequest {
   /** Text, or what becomes JSON. */
   readonly body: unknown;
   readonly signal?: AbortSignal;
+  /** Longest time for an answer in milliseconds. @default {10_000} */
+  readonly timeoutMs?: number;
 }
 
 /** An answer, whatever its status. */
@@ -54,24 +62,29 @@ export class OrchestratorClient implements Disposable {
   }
 
   /** Sends a POST. Rejects when there is no answer in time, or it is larger than 64 KiB. */
-  async post({ path, headers, body, signal }: OrchestratorRequest): Promise<OrchestratorAnswer> {
-    const { url, timeoutMs = TIMEOUT_MS } = this.#options;
+  async post(request: OrchestratorRequest): Promise<OrchestratorAnswer> {
+    const { path, headers, body, signal: stop, timeoutMs = TIMEOUT_MS } = request;
+    const { url, clock = systemClock } = this.#options;
     const target = /^https?:/.test(path) ? path : url.replace(/\/+$/, "") + path;
     const isText = typeof body === "string";
     const bytes = new TextEncoder().encode(isText ? body : JSON.stringify(body));
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const timeout = new AbortController();
+    const cancel = clock.schedule(timeoutMs, () => timeout.abort());
+    const { signal } = timeout;
     try {
       const response = await this.#transport.request({
         method: "POST",
         url: target,
         headers: { "Content-Type": isText ? "text/plain" : "application/json", ...headers },
         body: new Blob([bytes]).stream(),
-        signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+        signal: stop === undefined ? signal : AbortSignal.any([signal, stop]),
       });
       return { status: response.status, text: await readBounded(response.body) };
     } catch (error) {
-      const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : describeError(error);
+      const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : describeError(error);
       throw new Error(withoutCredentials(`Cannot reach ${target}: ${reason}`), { cause: error });
+    } finally {
+      cancel();
     }
   }
 

@@ -11,6 +11,7 @@ import { backoffMs } from "../../src/livepeer/backoff.ts";
 import { selfSignedCertificate } from "../trickle/certificates.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { FakeOrchestrator, FakeWorker, SECRET } from "./fake_orchestrator.ts";
+import { unusedPort } from "../unused_port.ts";
 import { until } from "../waiting.ts";
 
 const REGISTER = "/capability/register";
@@ -49,6 +50,14 @@ function stage(options: Partial<CapabilityOptions> = {}, worker = new FakeWorker
       await orchestrator[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Waits for a registration anew; time passes only while the worker waits for its next look at itself. */
+async function untilLooked({ clock }: Stage, isDone: () => boolean): Promise<void> {
+  await until(() => {
+    if (clock.delays.includes(1_000)) clock.advance(1_000);
+    return isDone();
+  }, "the registration anew");
 }
 
 Deno.test("registration says what the orchestrator must know, and is taken back by the bare name", async () => {
@@ -129,12 +138,10 @@ Deno.test("5xx answers and no answers are tried again, ever more slowly", async 
 });
 
 Deno.test("an orchestrator that is not there yet gets the registration when it is", async () => {
-  const gone = new FakeOrchestrator();
-  const { port, url } = gone;
-  await gone[Symbol.asyncDispose]();
+  const port = unusedPort();
   const clock = new ManualClock();
   await using registration = new ByocRegistration({
-    orchestratorUrl: url,
+    orchestratorUrl: `http://127.0.0.1:${port}`,
     orchestratorSecret: SECRET,
     name: "early",
     clock,
@@ -158,10 +165,7 @@ Deno.test("an orchestrator that forgets is told again, but only while the worker
   for (let second = 0; second < 30; second++) await clock.passDelay(1_000, 1_000);
   assert.equal(orchestrator.to(REGISTER).length, 1, "busy: left alone");
   worker.streams.pop();
-  await until(() => {
-    clock.advance(1_000);
-    return orchestrator.capabilities.size === 1;
-  }, "the registration anew");
+  await untilLooked(test, () => orchestrator.capabilities.size === 1);
 });
 
 Deno.test("a burst of 401 leads to one registration, once the worker is idle", async () => {
@@ -175,24 +179,32 @@ Deno.test("a burst of 401 leads to one registration, once the worker is idle", a
   for (let second = 0; second < 5; second++) await clock.passDelay(1_000, 1_000);
   assert.equal(orchestrator.to(REGISTER).length, 1);
   worker.streams.pop();
-  await until(() => {
-    if (registration.status.registrations === 1) clock.advance(100);
-    return registration.status.registrations === 2;
-  }, "the registration anew");
+  await untilLooked(test, () => registration.status.registrations === 2);
   await clock.passDelay(60_000, 60_000);
   await until(() => registration.status.registrations === 3, "the next keep-alive");
   assert.equal(orchestrator.to(REGISTER).length, 3, "the burst was one reason");
 });
 
-Deno.test("an answer without end, and one that is huge, are failures", async () => {
+Deno.test("an answer that does not come, and one that is huge, are failures", async () => {
   await using test = stage();
   const { registration, orchestrator, clock } = test;
-  orchestrator.answer = () => new Response("x".repeat(100_000));
+  const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<Response>()];
+  orchestrator.answer = () => {
+    asked.resolve();
+    return answer.promise;
+  };
   registration.start(test.worker);
-  await until(() => registration.status.failures === 1, "the failure");
+  await asked.promise;
+  await clock.passDelay(10_000, 10_000);
+  await until(() => registration.status.failures === 1, "the first failure");
+  assert.match(registration.status.lastError!, /no answer within 10000 ms/);
+  answer.resolve(new Response("too late"));
+  orchestrator.answer = () => new Response("x".repeat(100_000));
+  await clock.passDelay(750, 1_000);
+  await until(() => registration.status.failures === 2, "the second failure");
   assert.match(registration.status.lastError!, /larger than 65536 bytes/);
   orchestrator.answer = () => undefined;
-  await clock.passDelay(750, 1_000);
+  await clock.passDelay(1_500, 2_000);
   await until(() => registration.status.state === "registered", "the registration");
 });
 
