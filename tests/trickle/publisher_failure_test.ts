@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type SegmentWriter, TricklePublisher } from "../../src/trickle/mod.ts";
+import { ManualClock } from "./manual_clock.ts";
 import { begin, bytes, EARLY, scripted, type Stage, store } from "./publisher_stage.ts";
 import { type ScriptedRequest, withScript } from "./scripted_server.ts";
 
@@ -230,7 +231,8 @@ Deno.test("the signal of the caller closes the publisher", () =>
   withScript(async (server) => {
     const controller = new AbortController();
     const { signal } = controller;
-    const publisher = new TricklePublisher(server.url, { start: 0, signal });
+    const clock = new ManualClock();
+    const publisher = new TricklePublisher(server.url, { start: 0, signal, clock });
     const writer = await publisher.next();
     const [post] = await server.some("POST /c/0", "POST /c/1");
     controller.abort();

@@ -5,18 +5,19 @@
  */
 
 import { TrickleServer, type TrickleServerOptions } from "../../src/trickle/mod.ts";
+import { ManualClock } from "./manual_clock.ts";
 import { RawExchange, type RawRequest, type RawResponse } from "./raw_exchange.ts";
 import { until } from "../waiting.ts";
 
 /** The headers of a request. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** Runs `use` against a server of its own, whose connections all end with it. */
+/** Runs `use` against a server of its own, whose time stands still and whose connections end with it. */
 export async function withServer(
   use: (bench: ServerBench) => Promise<void>,
   options: TrickleServerOptions = {},
 ): Promise<void> {
-  await using server = new TrickleServer(options);
+  await using server = new TrickleServer({ clock: new ManualClock(), ...options });
   server.listen();
   using bench = new ServerBench(server);
   await use(bench);

@@ -109,7 +109,11 @@ scripted("C21 an abort ends the request and everything else", { start: 5 }, asyn
 Deno.test("C21 the signal of the caller aborts likewise", () =>
   withScript(async (server) => {
     const controller = new AbortController();
-    await using reading = new Reading(server, { start: 5, signal: controller.signal });
+    await using reading = new Reading(server, {
+      start: 5,
+      signal: controller.signal,
+      clock: new ManualClock(),
+    });
     const five = await server.next("GET /c/5");
     controller.abort();
     await five.aborted();
@@ -173,6 +177,7 @@ Deno.test("a slow reader loses whole segments, oldest first, and is told so", ()
     await using subscriber = new TrickleSubscriber(server.url, {
       start: 0,
       maxBufferedSegments: 2,
+      clock: new ManualClock(),
     });
     subscriber.start();
     for (let seq = 0; seq < 5; seq++) {
@@ -191,6 +196,7 @@ Deno.test("buffered bytes are bounded, whatever arrives", () =>
     await using subscriber = new TrickleSubscriber(server.url, {
       start: 0,
       maxBufferedBytes: 100,
+      clock: new ManualClock(),
     });
     subscriber.start();
     for (let seq = 0; seq < 4; seq++) {
