@@ -7,10 +7,12 @@ import {
   ProcessorGuard,
 } from "../../src/processor/mod.ts";
 import { makeAudio, makeFrame } from "./frames.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 import { delay } from "../waiting.ts";
 
-function guard(definition: ProcessorDefinition): ProcessorGuard {
-  return new ProcessorGuard(defineProcessor(definition)());
+/** A guard whose time-outs come when the test lets time pass. */
+function guard(definition: ProcessorDefinition, clock = new ManualClock()): ProcessorGuard {
+  return new ProcessorGuard(defineProcessor(definition)(), clock);
 }
 
 function refuses(call: Promise<unknown>, code: ProcessorErrorCode, message: RegExp): Promise<void> {
@@ -62,8 +64,11 @@ Deno.test("ProcessorGuard gives a hung call up, and closes its frames when it en
   const frame = makeFrame();
   const late = makeFrame();
   const hanging = Promise.withResolvers<typeof late>();
-  const hung = guard({ timeoutMs: 20, video: () => hanging.promise });
-  await refuses(hung.processVideo(frame), "PROCESSOR_TIMEOUT", /20 ms/);
+  const clock = new ManualClock();
+  const hung = guard({ timeoutMs: 20, video: () => hanging.promise }, clock);
+  const refused = refuses(hung.processVideo(frame), "PROCESSOR_TIMEOUT", /20 ms/);
+  clock.advance(20);
+  await refused;
   assert.equal(frame.closed, false);
   hanging.resolve(late);
   await hanging.promise;
@@ -105,19 +110,23 @@ Deno.test("ProcessorGuard never runs updates beside each other, and goes on afte
 });
 
 Deno.test("ProcessorGuard does not start an update beside one that hangs", async () => {
-  const first = Promise.withResolvers<void>();
+  const [begun, first] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const given: unknown[] = [];
+  const clock = new ManualClock();
   const slow = guard({
     timeoutMs: 20,
     updateParams(params) {
       given.push(params["n"]);
+      begun.resolve();
       return params["n"] === 1 ? first.promise : Promise.resolve();
     },
-  });
+  }, clock);
   const hanging = slow.updateParams({ n: 1 });
   const waiting = slow.updateParams({ n: 2 });
-  await refuses(hanging, "PROCESSOR_TIMEOUT", /20 ms/);
-  await refuses(waiting, "PROCESSOR_TIMEOUT", /20 ms/);
+  const refused = [hanging, waiting].map((update) => refuses(update, "PROCESSOR_TIMEOUT", /20 ms/));
+  await begun.promise;
+  clock.advance(20);
+  await Promise.all(refused);
   first.resolve();
   await slow.updateParams({ n: 3 });
   assert.deepEqual(given, [1, 3]);
@@ -182,16 +191,19 @@ Deno.test("ProcessorGuard gives a stream's end after the update under way, and r
 Deno.test("ProcessorGuard counts an update as hanging that outlives its stream, until it is back", async () => {
   const goOn = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
+  const clock = new ManualClock();
   const guarded = guard({
     updateParams: () => {
       begun.resolve();
       return goOn.promise;
     },
-  });
+  }, clock);
   await guarded.startStream({});
   const update = guarded.updateParams({});
   await begun.promise;
-  await guarded.stopStream();
+  const stopped = guarded.stopStream();
+  clock.advance(500);
+  await stopped;
   assert.equal(guarded.hanging, 1);
   goOn.resolve();
   await update;
