@@ -106,6 +106,8 @@ function environmentOf(temp: string, quick: boolean): Record<string, string> {
     TMPDIR: temp,
     // Mesa complains of a missing one for each device.
     XDG_RUNTIME_DIR: temp,
+    // Each process compiles its models anew: optimising them costs more than tests gain by it.
+    DENO_V8_FLAGS: "--liftoff-only",
     // No driver: tests that need a GPU are skipped.
     ...(quick ? { DENO_WEBGPU_BACKEND: "vulkan", VK_DRIVER_FILES: `${temp}/none` } : {}),
   };
