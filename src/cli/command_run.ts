@@ -6,8 +6,10 @@
 
 import { describeError } from "../base/mod.ts";
 import { InterruptGuard } from "../server/mod.ts";
+import type { PacingClock } from "../source/mod.ts";
 import { configureLogging, type LogSettings } from "./logging.ts";
-import { Terminal } from "./terminal.ts";
+import { type TextOutput, writeText } from "./stdout.ts";
+import { Terminal, type TerminalOutput } from "./terminal.ts";
 
 /** Exit codes of the commands. */
 export const EXIT = {
@@ -23,12 +25,28 @@ export const EXIT = {
 /** One of the {@linkcode EXIT} codes. */
 export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
+/** What a command line runs in, where that is not a process of its own. */
+export interface Surroundings {
+  /** Takes what the command was asked for. @default {Deno.stdout} */
+  readonly stdout?: TextOutput;
+  /** Takes lines, progress and errors. @default {Deno.stderr} */
+  readonly stderr?: TerminalOutput;
+  /** Interrupts the command, as SIGINT does. @default never */
+  readonly signal?: AbortSignal;
+  /** The time of the media that it sends. @default the real time */
+  readonly pacing?: PacingClock;
+}
+
 /** What a running command may use. */
 export interface CommandContext {
   /** Aborts at the first SIGINT or SIGTERM; a second one ends the process. */
   readonly signal: AbortSignal;
   /** Standard error. */
   readonly terminal: Terminal;
+  /** See {@linkcode Surroundings.pacing}. */
+  readonly pacing: PacingClock | undefined;
+  /** Writes to standard output. */
+  print(text: string): void;
   /** Writes a line at once, whatever the log level: the command is ready, and where. */
   announce(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
@@ -40,15 +58,24 @@ export type CommandTask = (context: CommandContext) => Promise<ExitCode>;
 export type RunTask = (settings: LogSettings, task: CommandTask) => Promise<void>;
 
 /** Runs a command's work; errors become one line on standard error and {@linkcode EXIT.failed}. */
-export async function runCommand(settings: LogSettings, task: CommandTask): Promise<ExitCode> {
-  const terminal = new Terminal();
+export async function runCommand(
+  settings: LogSettings,
+  task: CommandTask,
+  { stdout = Deno.stdout, stderr = Deno.stderr, signal, pacing }: Surroundings,
+): Promise<ExitCode> {
+  const terminal = new Terminal(stderr);
   await configureLogging(settings, terminal);
   const abort = new AbortController();
-  using _guard = new InterruptGuard(() => abort.abort());
+  const interrupt = (): void => abort.abort();
+  using _guard = new InterruptGuard(interrupt);
+  signal?.addEventListener("abort", interrupt, { once: true });
+  if (signal?.aborted) interrupt();
   try {
     return await task({
       signal: abort.signal,
       terminal,
+      pacing,
+      print: (text) => writeText(text, stdout),
       announce: (message, fields = {}) =>
         terminal.line(announcement(settings, "info", message, fields)),
     });
@@ -57,6 +84,8 @@ export async function runCommand(settings: LogSettings, task: CommandTask): Prom
     if (abort.signal.aborted && error === abort.signal.reason) return EXIT.interrupted;
     for (const line of describeFailure(error, settings)) terminal.line(line);
     return EXIT.failed;
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type MediaEvent,
   openMediaFile,
   paced,
+  type PacingClock,
   type SegmentTotals,
   writeSegments,
 } from "../source/mod.ts";
@@ -28,6 +29,8 @@ export interface LiveMediaOptions extends TestFlags {
   readonly loop: boolean;
   /** Ends the media early. */
   readonly signal: AbortSignal;
+  /** What tells the time. @default the real time */
+  readonly pacing?: PacingClock | undefined;
 }
 
 /**
@@ -39,7 +42,9 @@ export async function sendLive(
   options: LiveMediaOptions,
   sink: SegmentSink,
 ): Promise<SegmentTotals> {
-  const media = paced(openMedia(options), { signal: options.signal });
+  const { signal, pacing } = options;
+  const clock = pacing === undefined ? {} : { clock: pacing };
+  const media = paced(openMedia(options), { signal, ...clock });
   return await writeSegments(media, () => sink.next());
 }
 

@@ -5,4 +5,5 @@
  * @module
  */
 
+export type { Surroundings } from "./command_run.ts";
 export { main } from "./program.ts";

@@ -5,7 +5,7 @@
  */
 
 import { Command, CommanderError } from "commander";
-import { EXIT, type ExitCode, runCommand, type RunTask } from "./command_run.ts";
+import { EXIT, type ExitCode, runCommand, type RunTask, type Surroundings } from "./command_run.ts";
 import { addBench } from "./commands/bench.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
@@ -16,6 +16,7 @@ import { addServe } from "./commands/serve.ts";
 import { addSubscribe } from "./commands/subscribe.ts";
 import { addTrickleServer } from "./commands/trickle_server.ts";
 import { addLogOptions } from "./options.ts";
+import { writeText } from "./stdout.ts";
 import { VERSION } from "./version.ts";
 
 /** What runs when no command is named. */
@@ -31,12 +32,15 @@ Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted before the w
  * Runs one command line and resolves with the exit code. Nothing here ends the process, but for a
  * second SIGINT or SIGTERM.
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(
+  args: readonly string[],
+  surroundings: Surroundings = {},
+): Promise<number> {
   quietMesa();
   let exitCode: ExitCode = EXIT.ok;
   const program = createProgram(async (settings, task) => {
-    exitCode = await runCommand(settings, task);
-  });
+    exitCode = await runCommand(settings, task, surroundings);
+  }, surroundings);
   try {
     await program.parseAsync(withDefaultCommand(args), { from: "user" });
     return exitCode;
@@ -53,8 +57,12 @@ function quietMesa(): void {
   Deno.env.set("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
 }
 
-function createProgram(run: RunTask): Command {
+function createProgram(run: RunTask, { stdout, stderr }: Surroundings): Command {
   const program = new Command("runnel")
+    .configureOutput({
+      ...(stdout === undefined ? {} : { writeOut: (text) => writeText(text, stdout) }),
+      ...(stderr === undefined ? {} : { writeErr: (text) => writeText(text, stderr) }),
+    })
     .description("A runtime for live video and audio over trickle.")
     .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help")

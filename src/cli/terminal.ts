@@ -5,9 +5,10 @@
  * @module
  */
 
+import { type TextOutput, writeText } from "./stdout.ts";
+
 /** Where a {@linkcode Terminal} writes: `Deno.stderr` is one. */
-export interface TerminalOutput {
-  writeSync(bytes: Uint8Array): number;
+export interface TerminalOutput extends TextOutput {
   isTerminal(): boolean;
 }
 
@@ -21,11 +22,10 @@ export class Terminal {
   /** Whether somebody is watching: a status line is shown only then. */
   readonly interactive: boolean;
   readonly #output: TerminalOutput;
-  readonly #encoder = new TextEncoder();
   #status = "";
 
   /** Wraps an output. */
-  constructor(output: TerminalOutput = Deno.stderr) {
+  constructor(output: TerminalOutput) {
     this.#output = output;
     this.interactive = output.isTerminal();
   }
@@ -52,10 +52,7 @@ export class Terminal {
   }
 
   #write(text: string): void {
-    const bytes = this.#encoder.encode(text);
-    for (let offset = 0; offset < bytes.length;) {
-      offset += this.#output.writeSync(bytes.subarray(offset));
-    }
+    writeText(text, this.#output);
   }
 }
 

@@ -5,11 +5,9 @@
  */
 
 import assert from "node:assert/strict";
+import { DEADLINE_MS } from "../waiting.ts";
 
 const MOD = new URL("../../mod.ts", import.meta.url).pathname;
-
-/** How long a test that fails waits before it says so. */
-const DEADLINE_MS = 45_000;
 
 /** What a command that ended left. */
 export interface CommandResult {
@@ -72,12 +70,12 @@ export class CommandProcess implements AsyncDisposable {
 
   /** Waits until a look at the output gives something; fails when the command ends before. */
   async until<T>(look: () => T | undefined): Promise<T> {
-    const deadline = Date.now() + DEADLINE_MS;
+    const deadline = performance.now() + DEADLINE_MS;
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
       assert.ok(!this.#ended, `the command ended too early:\n${this.#stderr}`);
-      assert.ok(Date.now() < deadline, `the command went on without it:\n${this.#stderr}`);
+      assert.ok(performance.now() < deadline, `the command went on without it:\n${this.#stderr}`);
       await this.#nextOutput();
     }
   }
@@ -148,13 +146,4 @@ export async function runToEnd(
   const result = await command.result();
   clearTimeout(timer);
   return result;
-}
-
-/** Starts a trickle server on a free port. */
-export async function startTrickleServer(
-  args: readonly string[] = [],
-): Promise<{ readonly command: CommandProcess; readonly url: string } & AsyncDisposable> {
-  const command = new CommandProcess(["trickle-server", "--port", "0", ...args]);
-  const [, url] = await command.waitFor(/ready on (http:\S+)/);
-  return { command, url: url!, [Symbol.asyncDispose]: () => command[Symbol.asyncDispose]() };
 }

@@ -11,7 +11,9 @@ import {
   unknownOperatorModel,
   vectorInputModel,
 } from "../../scripts/build_models.ts";
-import { runToEnd } from "./command_process.ts";
+import { testWith } from "../facilities.ts";
+import { runHere } from "./command_here.ts";
+import { type CommandResult, runToEnd } from "./command_process.ts";
 
 let clip: Uint8Array | undefined;
 
@@ -33,15 +35,16 @@ async function makeClip(): Promise<Uint8Array> {
 async function processWith(
   model: Uint8Array | undefined,
   args: readonly string[] = [],
+  run: (args: readonly string[]) => Promise<CommandResult> = runHere,
 ): Promise<{ readonly code: number; readonly stderr: string }> {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${folder}/in.ts`, clip ??= await makeClip());
     if (model !== undefined) await Deno.writeFile(`${folder}/model.onnx`, model);
-    return await runToEnd([
+    return await run([
       ...["process", `${folder}/in.ts`, `${folder}/out.mp4`, "--model", `${folder}/model.onnx`],
       ...["--log-level", "error", ...args],
-    ], { env: { XDG_RUNTIME_DIR: folder } });
+    ]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -73,6 +76,12 @@ for (const [what, model, pattern] of BROKEN) {
     assertOneLine(stderr, pattern);
   });
 }
+
+Deno.test("so it is where the command is a process", async () => {
+  const { code, stderr } = await processWith(notOnnx(), [], runToEnd);
+  assert.equal(code, 1, stderr);
+  assertOneLine(stderr, /ONNX/);
+});
 
 Deno.test("options of a model that cannot be are exit code 2, and named", async () => {
   const cases: readonly (readonly [string[], RegExp])[] = [
@@ -108,9 +117,10 @@ Deno.test("a model from the web is downloaded once and kept", async () => {
   try {
     const { port } = server.addr;
     await Deno.writeFile(`${folder}/in.ts`, clip ??= await makeClip());
-    for (let run = 0; run < 2; run++) {
-      const { code, stderr } = await runToEnd([
-        ...["process", `${folder}/in.ts`, `${folder}/out${run}.mp4`],
+    // The second is a process of its own, which can only have it from the disk.
+    for (const [name, run] of [["one", runHere], ["two", runToEnd]] as const) {
+      const { code, stderr } = await run([
+        ...["process", `${folder}/in.ts`, `${folder}/${name}.mp4`],
         ...["--model", `http://127.0.0.1:${port}/models/blur.onnx`],
       ], { env: { RUNNEL_CACHE_DIR: `${folder}/cache`, XDG_RUNTIME_DIR: folder } });
       assert.equal(code, 0, stderr);
@@ -122,15 +132,10 @@ Deno.test("a model from the web is downloaded once and kept", async () => {
   }
 });
 
-const adapter = await navigator.gpu?.requestAdapter();
-const isSoftware = adapter?.info.isFallbackAdapter === true;
+const testOnSoftware = await testWith("software-gpu");
 
-Deno.test({
-  name: `--require-gpu refuses a software adapter${isSoftware ? "" : " (skipped: there is none)"}`,
-  ignore: !isSoftware,
-  fn: async () => {
-    const { code, stderr } = await processWith(convolutionModel(), ["--require-gpu"]);
-    assert.equal(code, 1, stderr);
-    assertOneLine(stderr, /software|hardware/);
-  },
+testOnSoftware("--require-gpu refuses a software adapter", async () => {
+  const { code, stderr } = await processWith(convolutionModel(), ["--require-gpu"], runToEnd);
+  assert.equal(code, 1, stderr);
+  assertOneLine(stderr, /software|hardware/);
 });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { CommandProcess, runToEnd, startTrickleServer } from "./command_process.ts";
-import { delay } from "../waiting.ts";
+import { TrickleServer } from "../../src/trickle/mod.ts";
+import { unusedPort } from "../unused_port.ts";
+import { until } from "../waiting.ts";
+import { CommandHere, PassingTime, runHere, startTrickle } from "./command_here.ts";
+import { CommandProcess } from "./command_process.ts";
 
 /** Runs ffmpeg or ffprobe and gives its output; fails with its words when it fails. */
 async function run(program: string, args: readonly string[]): Promise<string> {
@@ -32,43 +35,59 @@ async function countFrames(path: string): Promise<number> {
   return Number(/\d+/.exec(text)?.[0]);
 }
 
+/**
+ * Publishes, and writes what the channel carries to a file. The media goes on when all of it so far is in
+ * the file. Resolves to how long the publisher waited, in milliseconds.
+ */
+async function publishInto(
+  path: string,
+  [input, ...more]: readonly [input: string, ...options: string[]],
+): Promise<number> {
+  await using server = startTrickle();
+  const url = server.channelUrl("a");
+  await using subscriber = new CommandHere(
+    ["subscribe", url, path, "--start", "0", "--wait", "600"],
+  );
+  await subscriber.waitFor(/Subscribed to/);
+  const pacing = new PassingTime(() =>
+    until(
+      async () => (await Deno.stat(path)).size === server.stats.receivedBytes,
+      () => `the subscriber: ${subscriber.stderr}`,
+    )
+  );
+  const { code, stderr } = await runHere(["publish", input, url, ...more], { pacing });
+  assert.equal(code, 0, stderr);
+  assert.equal((await subscriber.result()).code, 0, subscriber.stderr);
+  return pacing.now();
+}
+
+/** Has ffmpeg write a test clip with a tone. */
+async function makeClip(path: string, video: string, coding: string): Promise<void> {
+  await run("ffmpeg", [
+    ...`-v error -f lavfi -i testsrc=${video} -f lavfi -i sine=d=2`.split(" "),
+    ...`-c:v libx264 -pix_fmt yuv420p ${coding} -c:a aac -shortest`.split(" "),
+    path,
+  ]);
+}
+
 Deno.test("what publish sends, subscribe receives whole and playable", async () => {
-  await using server = await startTrickleServer();
   await withFolder(async (folder) => {
-    const url = `${server.url}camera`;
     const path = `${folder}/out.ts`;
-    await using subscriber = new CommandProcess([
-      "subscribe",
-      url,
-      path,
-      "--start",
-      "0",
-      "--wait",
-      "60",
-    ]);
-    await subscriber.waitFor(/Subscribed to/);
-    const published = await runToEnd([
-      "publish",
-      "test",
-      url,
-      ..."--size 320x180 --fps 25 --seconds 3".split(" "),
-    ]);
-    assert.equal(published.code, 0, published.stderr);
-    assert.equal((await subscriber.result()).code, 0);
+    await publishInto(path, ["test", ..."--size 160x90 --fps 25 --seconds 3".split(" ")]);
     assert.equal(await countFrames(path), 75);
     const streams = await run("ffprobe", [
       ..."-v error -show_entries stream=codec_name,width,height -of csv=p=0".split(" "),
       path,
     ]);
-    assert.match(streams, /h264,320,180/);
+    assert.match(streams, /h264,160,90/);
     assert.match(streams, /aac/);
   });
 });
 
 Deno.test("publish --no-audio sends no audio, and SIGINT ends the channel cleanly", async () => {
-  await using server = await startTrickleServer();
+  await using server = startTrickle();
   await withFolder(async (folder) => {
-    const url = `${server.url}silent`;
+    const url = server.channelUrl("silent");
     await using publisher = new CommandProcess([
       "publish",
       "test",
@@ -77,12 +96,11 @@ Deno.test("publish --no-audio sends no audio, and SIGINT ends the channel cleanl
     ]);
     await publisher.waitFor(/Publishing test/);
     const path = `${folder}/out.ts`;
-    await using subscriber = new CommandProcess(["subscribe", url, path, "--wait", "60"]);
-    const deadline = Date.now() + 60_000;
-    while (((await Deno.stat(path).catch(() => undefined))?.size ?? 0) < 20_000) {
-      assert.ok(Date.now() < deadline, subscriber.stderr);
-      await delay(50);
-    }
+    await using subscriber = new CommandHere(["subscribe", url, path, "--wait", "600"]);
+    await until(
+      async () => ((await Deno.stat(path).catch(() => undefined))?.size ?? 0) >= 20_000,
+      () => subscriber.stderr,
+    );
     publisher.kill("SIGINT");
     assert.equal((await publisher.result()).code, 0, publisher.stderr);
     assert.equal((await subscriber.result()).code, 0, subscriber.stderr);
@@ -94,50 +112,23 @@ Deno.test("publish --no-audio sends no audio, and SIGINT ends the channel cleanl
   });
 });
 
-Deno.test("publish takes real time, and keeps a file's own streams", async () => {
-  await using server = await startTrickleServer();
+Deno.test("publish takes the time of its media, and keeps a file's own streams", async () => {
   await withFolder(async (folder) => {
     const input = `${folder}/in.mp4`;
-    await run("ffmpeg", [
-      ..."-v error -f lavfi -i testsrc=s=320x240:r=24:d=2 -f lavfi -i sine=d=2".split(" "),
-      ..."-c:v libx264 -pix_fmt yuv420p -g 24 -c:a aac".split(" "),
-      input,
-    ]);
-    const url = `${server.url}file`;
+    await makeClip(input, "s=160x120:r=24:d=2", "-g 24");
     const path = `${folder}/out.ts`;
-    await using subscriber = new CommandProcess(
-      ["subscribe", url, path, "--start", "0", "--wait", "60"],
-    );
-    await subscriber.waitFor(/Subscribed to/);
-    const startedMs = performance.now();
-    const { code, stderr } = await runToEnd(["publish", input, url]);
-    assert.equal(code, 0, stderr);
-    assert.ok(performance.now() - startedMs > 1_800, "two seconds of media were sent at once");
-    assert.equal((await subscriber.result()).code, 0);
+    const waitedMs = await publishInto(path, [input]);
+    assert.ok(waitedMs > 1_800, "two seconds of media were sent at once");
     assert.equal(await countFrames(path), 48);
   });
 });
 
 Deno.test("publish --loop begins a file anew without a gap or a repeated time", async () => {
-  await using server = await startTrickleServer();
   await withFolder(async (folder) => {
     const input = `${folder}/in.mp4`;
-    await run("ffmpeg", [
-      ..."-v error -f lavfi -i testsrc=s=160x120:r=20:d=1 -f lavfi -i sine=d=1".split(" "),
-      ..."-c:v libx264 -pix_fmt yuv420p -bf 0 -c:a aac".split(" "),
-      input,
-    ]);
-    const url = `${server.url}loop`;
+    await makeClip(input, "s=160x120:r=20:d=1", "-bf 0");
     const path = `${folder}/out.ts`;
-    await using subscriber = new CommandProcess(
-      ["subscribe", url, path, "--start", "0", "--wait", "60"],
-    );
-    await subscriber.waitFor(/Subscribed to/);
-    const { code, stderr } = await runToEnd(
-      ["publish", input, url, "--loop", "--seconds", "3"],
-    );
-    assert.equal(code, 0, stderr);
-    assert.equal((await subscriber.result()).code, 0);
+    await publishInto(path, [input, "--loop", "--seconds", "3"]);
     const times = (await run("ffprobe", [
       ..."-v error -select_streams v -show_entries packet=pts -of csv=p=0".split(" "),
       path,
@@ -148,23 +139,20 @@ Deno.test("publish --loop begins a file anew without a gap or a repeated time", 
 });
 
 Deno.test("publish names what is wrong with its input or its channel", async () => {
-  await using server = await startTrickleServer();
+  await using server = startTrickle();
   await withFolder(async (folder) => {
     const garbage = `${folder}/garbage.ts`;
     await Deno.writeTextFile(garbage, "this is no media");
     for (const input of [`${folder}/missing.mp4`, garbage]) {
-      const { code, stderr } = await runToEnd(["publish", input, `${server.url}a`]);
+      const { code, stderr } = await runHere(["publish", input, server.channelUrl("a")]);
       assert.equal(code, 1, input);
       assert.match(stderr, /^error: Cannot .*(missing\.mp4|garbage\.ts)/m);
     }
   });
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const { code, stderr } = await runToEnd([
+  const { code, stderr } = await runHere([
     "publish",
     "test",
-    `http://127.0.0.1:${port}/a`,
+    `http://127.0.0.1:${unusedPort()}/a`,
     ..."--size 160x90 --seconds 1".split(" "),
   ]);
   assert.equal(code, 1);
@@ -173,18 +161,20 @@ Deno.test("publish names what is wrong with its input or its channel", async () 
 });
 
 Deno.test("publish --wait waits for a server that comes later, and SIGINT ends that", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  const args = ["publish", "test", `http://127.0.0.1:${port}/a`, "--wait", "60"];
+  const port = unusedPort();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port });
+  const args = ["publish", "test", `http://127.0.0.1:${port}/a`, "--wait", "600"];
   await using waiting = new CommandProcess(args);
-  await using publisher = new CommandProcess([...args, "--size", "160x90", "--seconds", "1"]);
-  // Both have asked, and get no answer.
-  for (let i = 0; i < 4; i++) (await listener.accept()).close();
+  // It has asked, and got no answer.
+  for (let i = 0; i < 2; i++) (await listener.accept()).close();
   waiting.kill("SIGINT");
   assert.equal((await waiting.result()).code, 130, waiting.stderr);
   assert.equal(waiting.stderr.includes("error"), false, waiting.stderr);
+  await using publisher = new CommandHere([...args, "--size", "160x90", "--seconds", "1"]);
+  for (let i = 0; i < 2; i++) (await listener.accept()).close();
   listener.close();
-  await using _server = await startTrickleServer(["--port", String(port)]);
+  await using server = new TrickleServer();
+  server.listen({ port });
   assert.equal((await publisher.result()).code, 0, publisher.stderr);
 });
 
@@ -197,7 +187,7 @@ Deno.test("publish refuses wrong options with exit code 2", async () => {
     [["--seconds", "0"], /Use a number above 0/],
   ];
   for (const [args, message] of cases) {
-    const { code, stderr } = await runToEnd(["publish", "test", "http://127.0.0.1:1/a", ...args]);
+    const { code, stderr } = await runHere(["publish", "test", "http://127.0.0.1:1/a", ...args]);
     assert.equal(code, 2, args.join(" "));
     assert.match(stderr, message);
   }

@@ -1,21 +1,18 @@
 import assert from "node:assert/strict";
-import { CommandProcess, runToEnd } from "./command_process.ts";
-import { delay } from "../waiting.ts";
+import { until } from "../waiting.ts";
+import { CommandHere, runHere } from "./command_here.ts";
+import { CommandProcess } from "./command_process.ts";
 
-/** A worker on a free port. */
-async function startWorker(
+const SERVE = ["serve", "--host", "127.0.0.1", "--port", "0"];
+const SERVING = /Serving .* on (http:\S+)/;
+
+/** A worker on a free port, in this process. */
+async function startHere(
   args: readonly string[],
-): Promise<{ readonly command: CommandProcess; readonly url: string } & AsyncDisposable> {
-  const command = new CommandProcess([
-    "serve",
-    "--host",
-    "127.0.0.1",
-    "--port",
-    "0",
-    ...args,
-  ]);
-  const [, url] = await command.waitFor(/Serving .* on (http:\S+)/);
-  return { command, url: url!, [Symbol.asyncDispose]: () => command[Symbol.asyncDispose]() };
+): Promise<{ readonly url: string } & AsyncDisposable> {
+  const command = new CommandHere([...SERVE, ...args]);
+  const [, url] = await command.waitFor(SERVING);
+  return { url: url!, [Symbol.asyncDispose]: () => command[Symbol.asyncDispose]() };
 }
 
 async function json(url: string): Promise<Record<string, unknown>> {
@@ -25,11 +22,10 @@ async function json(url: string): Promise<Record<string, unknown>> {
 }
 
 async function waitForHealth(url: string, status: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while ((await json(`${url}/health`)).status !== status) {
-    assert.ok(Date.now() < deadline, `the worker did not become ${status}`);
-    await delay(20);
-  }
+  await until(
+    async () => (await json(`${url}/health`)).status === status,
+    `the worker to be ${status}`,
+  );
 }
 
 async function withFile(source: string, use: (path: string) => Promise<void>): Promise<void> {
@@ -44,16 +40,17 @@ async function withFile(source: string, use: (path: string) => Promise<void>): P
 }
 
 Deno.test("serve says where it listens, is idle once ready, and ends cleanly on SIGTERM", async () => {
-  await using worker = await startWorker(["--prefix", "/v1"]);
-  assert.match(worker.url, /^http:\/\/127\.0\.0\.1:\d+\/v1$/);
-  await waitForHealth(worker.url, "IDLE");
-  assert.equal((await json(`${worker.url}/api/stream/status`)).active_streams, 0);
-  worker.command.kill("SIGTERM");
-  assert.equal((await worker.command.result()).code, 0);
+  await using command = new CommandProcess([...SERVE, "--prefix", "/v1"]);
+  const [, url] = await command.waitFor(SERVING);
+  assert.match(url!, /^http:\/\/127\.0\.0\.1:\d+\/v1$/);
+  await waitForHealth(url!, "IDLE");
+  assert.equal((await json(`${url}/api/stream/status`)).active_streams, 0);
+  command.kill("SIGTERM");
+  assert.equal((await command.result()).code, 0);
 });
 
 Deno.test("serve takes its settings from the environment", async () => {
-  await using command = new CommandProcess([], {
+  await using command = new CommandHere([], {
     env: { HOST: "127.0.0.1", PORT: "0", RUNNEL_PREFIX: "/env", RUNNEL_PROCESSOR: "passthrough" },
   });
   const [, url] = await command.waitFor(/Serving passthrough on (http:\S+)/);
@@ -66,7 +63,7 @@ Deno.test("serve loads a processor from a file", async () => {
   const source = `import { FrameProcessor } from ${JSON.stringify(mod)};
 export default class Quiet extends FrameProcessor {}`;
   await withFile(source, async (path) => {
-    await using worker = await startWorker(["--processor", path]);
+    await using worker = await startHere(["--processor", path]);
     await waitForHealth(worker.url, "IDLE");
   });
 });
@@ -78,7 +75,7 @@ export default class Broken extends FrameProcessor {
   override initialize(): void { throw new Error("no weights"); }
 }`;
   await withFile(source, async (path) => {
-    await using worker = await startWorker(["--processor", path]);
+    await using worker = await startHere(["--processor", path]);
     await waitForHealth(worker.url, "ERROR");
     const response = await fetch(`${worker.url}/stream/start`, {
       method: "POST",
@@ -92,7 +89,7 @@ export default class Broken extends FrameProcessor {
 Deno.test("a processor that cannot be loaded is one readable line and exit code 1", async () => {
   const args = ["serve", "--port", "0", "--processor"];
   for (const name of ["no-such-processor", "./no/such/file.ts"]) {
-    const { code, stderr } = await runToEnd([...args, name]);
+    const { code, stderr } = await runHere([...args, name]);
     assert.equal(code, 1, name);
     assert.match(stderr, /^error: Cannot .*no.such/m);
   }
@@ -100,7 +97,7 @@ Deno.test("a processor that cannot be loaded is one readable line and exit code 
     const source of ["export const x = 1;", "this is not TypeScript {", "throw new Error('x');"]
   ) {
     await withFile(source, async (path) => {
-      const { code, stderr } = await runToEnd([...args, path]);
+      const { code, stderr } = await runHere([...args, path]);
       assert.equal(code, 1, source);
       assert.match(stderr, /^error: .*processor\.ts/m);
     });
@@ -110,7 +107,7 @@ Deno.test("a processor that cannot be loaded is one readable line and exit code 
 Deno.test("a port in use is one readable line and exit code 1", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = String(listener.addr.port);
-  const { code, stderr } = await runToEnd(["serve", "--host", "127.0.0.1", "--port", port]);
+  const { code, stderr } = await runHere(["serve", "--host", "127.0.0.1", "--port", port]);
   assert.equal(code, 1);
   assert.match(
     stderr,
@@ -119,7 +116,7 @@ Deno.test("a port in use is one readable line and exit code 1", async () => {
 });
 
 Deno.test("serve takes its identity and its token, and shows the token nowhere", async () => {
-  await using command = new CommandProcess(["serve", "--processor", "passthrough"], {
+  await using command = new CommandHere(["serve", "--processor", "passthrough"], {
     env: {
       HOST: "127.0.0.1",
       PORT: "0",

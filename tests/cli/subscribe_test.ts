@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { CommandProcess, runToEnd, startTrickleServer } from "./command_process.ts";
-import { delay } from "../waiting.ts";
+import { unusedPort } from "../unused_port.ts";
+import { until } from "../waiting.ts";
+import { CommandHere, runHere, startTrickle } from "./command_here.ts";
+import { CommandProcess } from "./command_process.ts";
 
 async function post(url: string, body: string): Promise<void> {
   const response = await fetch(url, { method: "POST", body });
@@ -14,8 +16,8 @@ async function closeChannel(url: string): Promise<void> {
 }
 
 Deno.test("subscribe writes every segment to standard output and ends with the channel", async () => {
-  await using server = await startTrickleServer();
-  const url = `${server.url}a`;
+  await using server = startTrickle();
+  const url = server.channelUrl("a");
   await post(`${url}/0`, "zero ");
   await post(`${url}/1`, "one ");
   await using command = new CommandProcess(["subscribe", url, "-", "--start", "0"]);
@@ -29,19 +31,15 @@ Deno.test("subscribe writes every segment to standard output and ends with the c
 });
 
 Deno.test("subscribe writes to a file, which it replaces", async () => {
-  await using server = await startTrickleServer();
+  await using server = startTrickle();
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/out.bin`;
     await Deno.writeTextFile(path, "something older and longer");
-    const url = `${server.url}a`;
+    const url = server.channelUrl("a");
     await post(`${url}/0`, "fresh");
-    await using command = new CommandProcess(["subscribe", url, path]);
-    const deadline = Date.now() + 20_000;
-    while (await Deno.readTextFile(path) !== "fresh") {
-      assert.ok(Date.now() < deadline, "the file was not written");
-      await delay(20);
-    }
+    await using command = new CommandHere(["subscribe", url, path]);
+    await until(async () => await Deno.readTextFile(path) === "fresh", () => command.stderr);
     await closeChannel(url);
     assert.equal((await command.result()).code, 0);
   } finally {
@@ -50,15 +48,15 @@ Deno.test("subscribe writes to a file, which it replaces", async () => {
 });
 
 Deno.test("subscribe to a channel that does not exist is exit code 1 and says so", async () => {
-  await using server = await startTrickleServer();
-  const { code, stderr } = await runToEnd(["subscribe", `${server.url}nobody`, "-"]);
+  await using server = startTrickle();
+  const { code, stderr } = await runHere(["subscribe", server.channelUrl("nobody"), "-"]);
   assert.equal(code, 1);
   assert.match(stderr, /error: Cannot subscribe to .*nobody: there is no such channel/);
 });
 
 Deno.test("subscribe --wait waits for a channel that comes later", async () => {
-  await using server = await startTrickleServer();
-  const url = `${server.url}late`;
+  await using server = startTrickle();
+  const url = server.channelUrl("late");
   await using command = new CommandProcess(["subscribe", url, "-", "--wait", "60"]);
   await command.waitFor(/Subscribed to/);
   await post(`${url}/0`, "here");
@@ -67,17 +65,19 @@ Deno.test("subscribe --wait waits for a channel that comes later", async () => {
 });
 
 Deno.test("subscribe to a server that is not there is exit code 1 and says so", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const { code, stderr } = await runToEnd(["subscribe", `http://127.0.0.1:${port}/a`, "-"]);
+  const url = `http://127.0.0.1:${unusedPort()}/a`;
+  const { code, stderr } = await runHere(["subscribe", url, "-"]);
   assert.equal(code, 1);
   assert.match(stderr, /^error: Cannot .*127\.0\.0\.1/m);
 });
 
 Deno.test("subscribe refuses a file that cannot be written", async () => {
-  await using server = await startTrickleServer();
-  const { code, stderr } = await runToEnd(["subscribe", `${server.url}a`, "/no/such/folder/x.ts"]);
+  await using server = startTrickle();
+  const { code, stderr } = await runHere([
+    "subscribe",
+    server.channelUrl("a"),
+    "/no/such/folder/x.ts",
+  ]);
   assert.equal(code, 1);
   assert.match(stderr, /error: Cannot write \/no\/such\/folder\/x\.ts/);
 });
@@ -91,7 +91,7 @@ Deno.test("subscribe refuses wrong arguments with exit code 2", async () => {
     [["http://127.0.0.1:1/a", "-", "--tls", "maybe"], /Allowed choices are system, insecure/],
   ];
   for (const [args, message] of cases) {
-    const { code, stderr } = await runToEnd(["subscribe", ...args]);
+    const { code, stderr } = await runHere(["subscribe", ...args]);
     assert.equal(code, 2, args.join(" "));
     assert.match(stderr, message);
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runHere } from "./command_here.ts";
 import { runToEnd } from "./command_process.ts";
 import manifest from "../../deno.json" with { type: "json" };
 
@@ -14,7 +15,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 Deno.test("--help names every command, on standard output with exit code 0", async () => {
-  const { code, stdout, stderr } = await runToEnd(["--help"]);
+  const { code, stdout, stderr } = await runHere(["--help"]);
   assert.equal(code, 0);
   assert.equal(stderr, "");
   for (const name of Object.keys(COMMANDS)) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
@@ -22,7 +23,7 @@ Deno.test("--help names every command, on standard output with exit code 0", asy
 
 Deno.test("the --help of each command names its options' environment variables", async () => {
   for (const [name, variables] of Object.entries(COMMANDS)) {
-    const { code, stdout } = await runToEnd([name, "--help"]);
+    const { code, stdout } = await runHere([name, "--help"]);
     assert.equal(code, 0);
     for (const variable of [...variables, "RUNNEL_LOG_LEVEL", "RUNNEL_LOG_FORMAT"]) {
       assert.ok(stdout.includes(variable), `${name}: ${variable}`);
@@ -48,15 +49,18 @@ Deno.test("a wrong command line is exit code 2, with the reason on standard erro
     [["trickle-server", "--log-level", "loud"], /Allowed choices are debug, info/],
   ];
   for (const [args, message] of cases) {
-    const { code, stdout, stderr } = await runToEnd(args);
+    const { code, stdout, stderr } = await runHere(args);
     assert.equal(code, 2, args.join(" "));
     assert.equal(stdout, "");
     assert.match(stderr, message);
   }
+  const { code, stdout, stderr } = await runToEnd(cases[0]![0]);
+  assert.deepEqual([code, stdout], [2, ""], "so it is as a process");
+  assert.match(stderr, cases[0]![1]);
 });
 
 Deno.test("a value from the environment is checked and named like one of the command line", async () => {
-  const { code, stderr } = await runToEnd(["trickle-server"], {
+  const { code, stderr } = await runHere(["trickle-server"], {
     env: { RUNNEL_TRICKLE_PORT: "many" },
   });
   assert.equal(code, 2);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
+import { runHere } from "../cli/command_here.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = `${ROOT}/examples/livepeer`;
@@ -39,11 +40,8 @@ async function compose(file: string): Promise<z.infer<typeof Compose>> {
 }
 
 async function serveHelp(): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${ROOT}/mod.ts`, "serve", "--help"],
-    stderr: "null",
-  }).output();
-  return new TextDecoder().decode(stdout).replace(/\s+/g, " ");
+  const { stdout } = await runHere(["serve", "--help"]);
+  return stdout.replace(/\s+/g, " ");
 }
 
 Deno.test("compose.yaml pins its images and names only services and files that are there", async () => {

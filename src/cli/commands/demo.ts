@@ -16,7 +16,6 @@ import { type DemoReport, describeReport, reportOf, statusLine } from "../demo_r
 import { sendLive, TEST_INPUT } from "../live_media.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port } from "../options.ts";
-import { writeStdout } from "../stdout.ts";
 import { StreamApi } from "../stream_api.ts";
 import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
 import { addOverloadOptions, type OverloadFlags } from "../stream_options.ts";
@@ -35,8 +34,8 @@ const MPEG_TS = "video/mp2t";
 
 /** How often the status is asked for. */
 const STATUS_INTERVAL_MS = 500;
-/** How long the worker may take to write out what it has after the end of the input. */
-const DRAIN_TIMEOUT_MS = 10_000;
+/** How often the worker is asked after the end of its input, with no new frame in between. */
+const DRAIN_POLLS = 500;
 const DRAIN_POLL_MS = 20;
 
 /** Adds the command. */
@@ -88,7 +87,7 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
       context.announce(`Input ${inputUrl}, output ${outputUrl}`, { inputUrl, outputUrl });
     },
   );
-  if (flags.json) writeStdout(`${JSON.stringify(report)}\n`);
+  if (flags.json) context.print(`${JSON.stringify(report)}\n`);
   else context.announce(describeReport(report), { report });
   return report.frames_out > 0 ? EXIT.ok : EXIT.failed;
 }
@@ -126,14 +125,22 @@ async function feed({ flags, context, trickle }: Stage): Promise<void> {
   await using publisher = new TricklePublisher(trickle.channelUrl(INPUT_CHANNEL), {
     contentType: MPEG_TS,
   });
-  await sendLive({ ...flags, loop: true, signal: context.signal }, publisher);
+  await sendLive(
+    { ...flags, loop: true, signal: context.signal, pacing: context.pacing },
+    publisher,
+  );
   await publisher.close();
 }
 
 /** The input has ended: what the worker still has is to come out by itself. */
 async function drain(api: StreamApi): Promise<void> {
-  const deadline = performance.now() + DRAIN_TIMEOUT_MS;
-  while (performance.now() < deadline && (await api.status()).active_streams > 0) {
+  let framesOut = 0;
+  for (let poll = 0; poll < DRAIN_POLLS; poll++) {
+    const { active_streams, metrics } = await api.status();
+    if (active_streams === 0) return;
+    const { frames_out = 0 } = metrics;
+    if (frames_out > framesOut) poll = 0;
+    framesOut = frames_out;
     await delay(DRAIN_POLL_MS);
   }
 }

@@ -14,9 +14,8 @@ import {
 import { type Check, formatCheck } from "../doctor/check.ts";
 import { gpuChecks } from "../doctor/gpu_checks.ts";
 import { reportGpu } from "../doctor/gpu_report.ts";
-import { EXIT, type ExitCode, type RunTask } from "../command_run.ts";
+import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { writeStdout } from "../stdout.ts";
 import { VERSION } from "../version.ts";
 
 interface DoctorFlags extends LogSettings {
@@ -28,15 +27,15 @@ export function addDoctor(program: Command, run: RunTask): Command {
   return program.command("doctor")
     .description("show what this machine has of what Runnel uses, and what to do about the rest")
     .option("--json", "print one JSON object", false)
-    .action((flags: DoctorFlags) => run(flags, () => doctor(flags)));
+    .action((flags: DoctorFlags) => run(flags, (context) => doctor(flags, context)));
 }
 
-async function doctor(flags: DoctorFlags): Promise<ExitCode> {
+async function doctor(flags: DoctorFlags, { print }: CommandContext): Promise<ExitCode> {
   const [ffmpeg, gpu] = [await ffmpegChecks(), await reportGpu()];
   const checks = [...versionChecks(), ...ffmpeg, ...gpuChecks(gpu)];
   const isWell = checks.every(({ status }) => status !== "missing");
-  if (flags.json) writeStdout(`${JSON.stringify({ ok: isWell, checks, gpu })}\n`);
-  else writeStdout(checks.map(formatCheck).join("") + summary(isWell));
+  if (flags.json) print(`${JSON.stringify({ ok: isWell, checks, gpu })}\n`);
+  else print(checks.map(formatCheck).join("") + summary(isWell));
   return isWell ? EXIT.ok : EXIT.failed;
 }
 

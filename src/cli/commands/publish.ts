@@ -57,7 +57,7 @@ async function publish(
   await createChannel(publisher, { waitMs: (flags.wait ?? 0) * 1000, signal });
   context.announce(`Publishing ${input} to ${url}`, { url });
   const { segments, bytes, failedSegments } = await sendLive(
-    { ...flags, input, signal },
+    { ...flags, input, signal, pacing: context.pacing },
     publisher,
   );
   await publisher.close();
