@@ -8,9 +8,11 @@
  */
 
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { TestResult } from "./tests/test_output.ts";
+import { interruption } from "./tests/interruption.ts";
 import { findTests } from "./tests/test_plan.ts";
 import { runBatches } from "./tests/test_run.ts";
 
@@ -29,25 +31,26 @@ export interface FlakyOptions {
   readonly times: number;
   /** Endless loops beside it. */
   readonly load: number;
+  /** Ends it after what runs then. */
+  readonly signal: AbortSignal;
   readonly print: (line: string) => void;
 }
 
 /** Repeats tests. Resolves to the results of each, by `FILE => NAME`. */
 export async function repeatTests(
-  { root, name, times, load, print }: FlakyOptions,
+  { root, name, times, load, signal, print }: FlakyOptions,
 ): Promise<Map<string, TestResult[]>> {
   const results = new Map<string, TestResult[]>();
   const args = ["-A", "--frozen", "--no-check"];
-  const isPath = existsSync(`${root}/${name}`);
+  const isPath = existsSync(resolve(root, name));
   const files = isPath ? [name] : await filesWith(root, name);
-  const stop = new AbortController();
   await using _loops = endlessLoops(load);
-  for (let round = 0; round < times; round++) {
+  for (let round = 0; round < times && !signal.aborted; round++) {
     await runBatches([{ files, args: isPath ? args : [...args, "--filter", name] }], {
       root,
       lanes: 1,
       silenceMs: SILENCE_MS,
-      signal: stop.signal,
+      signal,
       reporter: {
         loaded: () => {},
         result: (result) => {
@@ -117,7 +120,8 @@ if (import.meta.main) {
     console.error(USAGE);
     Deno.exit(2);
   }
-  const results = await repeatTests({ root: ROOT, name, times, load, print: console.log });
+  const signal = interruption();
+  const results = await repeatTests({ root: ROOT, name, times, load, signal, print: console.log });
   for (const row of tableOf(results)) console.log(row);
   const failed = [...results.values()].flat().some(({ status }) => status === "failed");
   if (results.size === 0) console.error(`No test has "${name}" in its name`);

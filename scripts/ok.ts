@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeStep, type GateOptions, gateSteps, type Step } from "./gate_steps.ts";
 import { type Count, describeCount, sumOf } from "./tests/count.ts";
+import { interruption } from "./tests/interruption.ts";
 
 /** Longer than any healthy run, and shorter than what CI allows: a gate that hangs says where. */
 const LIMIT_MS = 60 * 60_000;
@@ -74,18 +75,10 @@ export function selectSteps(
   return positionals.length === 0 ? steps : steps.filter(({ name }) => positionals.includes(name));
 }
 
-/** Aborts when the time is up, or when somebody ends the gate. */
-function endOfGate(): AbortSignal {
-  const interrupted = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => interrupted.abort());
-  }
-  return AbortSignal.any([interrupted.signal, AbortSignal.timeout(LIMIT_MS)]);
-}
-
 if (import.meta.main) {
   const root = fileURLToPath(new URL("..", import.meta.url));
-  const steps = selectSteps(Deno.args, { root, print: console.log, signal: endOfGate() });
+  const signal = AbortSignal.any([interruption(), AbortSignal.timeout(LIMIT_MS)]);
+  const steps = selectSteps(Deno.args, { root, print: console.log, signal });
   const ok = await runGate(steps, console.log);
   Deno.exit(ok ? 0 : 1);
 }

@@ -3,6 +3,7 @@ import type { TestResult } from "../../scripts/tests/test_output.ts";
 import { runBatches, type RunOptions } from "../../scripts/tests/test_run.ts";
 import { testWith } from "../facilities.ts";
 import { until } from "../waiting.ts";
+import { isRunning } from "./processes.ts";
 import { withProject } from "./temp_project.ts";
 
 const linuxTest = await testWith("linux");
@@ -143,13 +144,3 @@ linuxTest(
     await until(async () => !await isRunning(child), "the child's end");
   },
 );
-
-/** Whether a process runs; one that has ended and was not asked for yet does not. */
-async function isRunning(pid: number): Promise<boolean> {
-  try {
-    return !/\) Z/.test(await Deno.readTextFile(`/proc/${pid}/stat`));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
