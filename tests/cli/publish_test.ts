@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TrickleServer } from "../../src/trickle/mod.ts";
+import { type TrickleHandler, TrickleServer } from "../../src/trickle/mod.ts";
 import { unusedPort } from "../unused_port.ts";
 import { until } from "../waiting.ts";
 import { CommandHere, PassingTime, runHere, startTrickle } from "./command_here.ts";
@@ -35,26 +35,41 @@ async function countFrames(path: string): Promise<number> {
   return Number(/\d+/.exec(text)?.[0]);
 }
 
+/** A trickle server that ends channels only when a file holds all that they carried. */
+class HoldingServer extends TrickleServer {
+  declare readonly handler: TrickleHandler;
+
+  constructor(path: string) {
+    super();
+    const answer = this.handler;
+    this.handler = async (request) => {
+      if (request.method === "DELETE") {
+        await until(
+          async () => (await Deno.stat(path)).size === this.stats.receivedBytes,
+          `${this.stats.receivedBytes} bytes in ${path}`,
+        );
+      }
+      return await answer(request);
+    };
+  }
+}
+
 /**
- * Publishes, and writes what the channel carries to a file. The media goes on when all of it so far is in
- * the file. Resolves to how long the publisher waited, in milliseconds.
+ * Publishes, and writes what the channel carries to a file. Resolves to how long the publisher waited, in
+ * milliseconds.
  */
 async function publishInto(
   path: string,
   [input, ...more]: readonly [input: string, ...options: string[]],
 ): Promise<number> {
-  await using server = startTrickle();
+  await using server = new HoldingServer(path);
+  server.listen();
   const url = server.channelUrl("a");
   await using subscriber = new CommandHere(
     ["subscribe", url, path, "--start", "0", "--wait", "600"],
   );
   await subscriber.waitFor(/Subscribed to/);
-  const pacing = new PassingTime(() =>
-    until(
-      async () => (await Deno.stat(path)).size === server.stats.receivedBytes,
-      () => `the subscriber: ${subscriber.stderr}`,
-    )
-  );
+  const pacing = new PassingTime();
   const { code, stderr } = await runHere(["publish", input, url, ...more], { pacing });
   assert.equal(code, 0, stderr);
   assert.equal((await subscriber.result()).code, 0, subscriber.stderr);

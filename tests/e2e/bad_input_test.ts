@@ -6,6 +6,7 @@ import { FrameProcessor } from "../../src/processor/mod.ts";
 import { joined, movedClip, testClip } from "../session/clips.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
 import { InProcessWorker } from "./in_process.ts";
+import { unusedPort } from "../unused_port.ts";
 import { until } from "../waiting.ts";
 
 /** About the time between two attempts to reach a server. */
@@ -15,8 +16,7 @@ class Passthrough extends FrameProcessor {}
 
 /** A URL that nobody listens on. */
 function refusedUrl(): string {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return `http://127.0.0.1:${listener.addr.port}/nobody`;
+  return `http://127.0.0.1:${unusedPort()}/nobody`;
 }
 
 Deno.test("input that is no MPEG-TS is reported, and the stream goes on when it becomes one", async () => {
