@@ -1,7 +1,7 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `relay`, `gpu` and `overload`; all of
- * them without a name.
+ * [--seconds N]` with the names `latency`, `throughput`, `relay`, `gpu`, `overload` and `stop`;
+ * all of them without a name.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -22,6 +22,7 @@ import {
 import { benchOverload } from "./overload_bench.ts";
 import { benchRelay } from "./relay_bench.ts";
 import { median, round } from "./statistics.ts";
+import { benchStop } from "./stop_bench.ts";
 import { measureThroughput, THROUGHPUT_SIZES } from "./throughput_bench.ts";
 
 /** First output byte after the start request on a live channel, in milliseconds. */
@@ -57,6 +58,7 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   relay: ({ runs }) => benchRelay({ runs }),
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),
+  stop: ({ runs }) => benchStop({ runs }),
 };
 
 async function benchLatency(settings: BenchSettings): Promise<LatencyRow[]> {

@@ -60,8 +60,11 @@ Deno.test("subscribe --wait waits for a channel that comes later", async () => {
   await using command = new CommandProcess(["subscribe", url, "-", "--wait", "60"]);
   await command.waitFor(/Subscribed to/);
   await post(`${url}/0`, "here");
+  await command.until(() => command.stdoutBytes.length === "here".length || undefined);
   command.kill("SIGINT");
-  assert.equal((await command.result()).code, 0);
+  const { code, stdout } = await command.result();
+  assert.equal(code, 0);
+  assert.equal(stdout, "here");
 });
 
 Deno.test("subscribe to a server that is not there is exit code 1 and says so", async () => {
