@@ -120,15 +120,17 @@ export class AccessUnitParser {
 
   /**
    * The sender may have finished a unit here. Returns its picture when there is one that is whole as
-   * far as can be seen: {@linkcode handOn} gives it out, and `judged` says later whether it was.
+   * far as can be seen, and where it begins for sure: {@linkcode handOn} gives it out, and `judged`
+   * says later whether it was.
    */
-  mark(): { readonly randomAccess: boolean } | undefined {
+  mark(): { readonly at: number; readonly randomAccess: boolean } | undefined {
     this.#scan("mark");
     this.settle();
     const open = this.#picture;
     if (open === undefined || open.half || !this.#taken || this.#mark >= 0) return undefined;
     this.#mark = this.#next >= 0 ? this.#next : this.#window.end;
-    return { randomAccess: open.picture.randomAccess || open.recoveryPoint };
+    const randomAccess = open.picture.randomAccess || open.recoveryPoint;
+    return { at: open.markedAt ?? open.at, randomAccess };
   }
 
   /** Reports now if the NAL unit in which the last mark stands has gone on. */
@@ -241,7 +243,9 @@ export class AccessUnitParser {
     switch (kind) {
       case "delimiter":
       case "parameter-set":
-        this.#cut(start);
+        // The second field of a frame has its own.
+        if (this.#picture?.half !== true) this.#cut(start);
+        else if (this.#next < 0) this.#next = start;
         if (kind === "delimiter") this.#markedAt = start;
         else this.#markedAt ??= start;
         return;

@@ -80,6 +80,18 @@ export class PictureTimes {
     return frame > 0 ? Math.round(this.#latest + frame) : undefined;
   }
 
+  /**
+   * The order starts anew at `pts`, behind `pictures` that nothing told the times of: they fill the
+   * time up to there.
+   */
+  bridge(pictures: readonly PictureOrder[], pts: number): void {
+    const orders = pictures.flatMap(({ order }) => order ?? []);
+    for (const order of orders) this.#learnStep(order);
+    const [anchor] = this.#anchors;
+    if (this.#measured > 0 || anchor === undefined || orders.length === 0) return;
+    this.#measure({ order: Math.max(...orders) + this.#orderStep, pts });
+  }
+
   /** Takes the next picture with the time that was predicted for it. */
   assume(picture: PictureOrder, pts: number): void {
     if (picture.startsOrder && picture.order !== undefined) return this.note(picture, pts);
@@ -87,13 +99,16 @@ export class PictureTimes {
   }
 
   #pass(order: number | undefined, pts: number): void {
-    const step = Math.abs((order ?? 0) - (this.#lastOrder ?? 0));
-    if (order !== undefined && this.#lastOrder !== undefined && step > 0) {
-      this.#orderStep = Math.min(this.#orderStep, step);
-    }
-    this.#lastOrder = order;
+    this.#learnStep(order);
     this.#last = pts;
     this.#latest = pts < this.#latest - MAX_DEVIATION_TICKS ? pts : Math.max(this.#latest, pts);
+  }
+
+  #learnStep(order: number | undefined): void {
+    const before = this.#lastOrder;
+    this.#lastOrder = order;
+    if (order === undefined || before === undefined || order === before) return;
+    this.#orderStep = Math.min(this.#orderStep, Math.abs(order - before));
   }
 
   #between(order: number): number | undefined {

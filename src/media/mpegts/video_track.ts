@@ -128,7 +128,8 @@ export class VideoTrack implements PesReaderSink {
   /** The PES packet may end here, and with it an access unit. */
   end(kind: PesEnd): void {
     const marked = this.#parser.mark();
-    if (marked === undefined) return;
+    // Pictures that began in another PES packet are of a muxer that does not end them there.
+    if (marked === undefined || marked.at < this.#pesAt) return;
     const bytes = this.#parser.position - this.#pesAt;
     const keyframe = marked.randomAccess;
     if (this.#ends.note({ kind, bytes, keyframe, pes: this.#pes })) this.#parser.handOn();
@@ -171,8 +172,12 @@ export class VideoTrack implements PesReaderSink {
     const entry = { unit, stamp, noted: false };
     if (stamp !== undefined && this.#waiting.length > 0) {
       // Those that wait are of the order before, for which there will be no more times.
-      if (unit.picture.startsOrder) this.#release(true);
-      this.#note(entry, this.#host.near(stamp.pts!, this.#last?.dts ?? stamp.pts!));
+      const pts = this.#host.near(stamp.pts!, this.#last?.dts ?? stamp.pts!);
+      if (unit.picture.startsOrder) {
+        this.#times.bridge(this.#waiting.map((other) => other.unit.picture), pts);
+        this.#release(true);
+      }
+      this.#note(entry, pts);
     }
     this.#waiting.push(entry);
     this.#release(this.#waiting.length > MAX_WAITING);
