@@ -81,8 +81,11 @@ export class AccessUnitParser {
   #next = -1;
   #markedAt: number | undefined;
   #recoveryPoint = false;
-  /** A place that was marked and not judged yet, or -1; and whether the unit before was handed on. */
+  /** A place that was marked and not judged yet, or -1. */
   #mark = -1;
+  /** Whether a NAL unit was taken since. */
+  #passedMark = false;
+  /** Whether the unit before the mark was handed on; and whether it was, but went on. */
   #handedOn = false;
   #again = false;
 
@@ -129,6 +132,7 @@ export class AccessUnitParser {
     const open = this.#picture;
     if (open === undefined || open.half || !this.#taken || this.#mark >= 0) return undefined;
     this.#mark = this.#next >= 0 ? this.#next : this.#window.end;
+    this.#passedMark = this.#next >= 0;
     const randomAccess = open.picture.randomAccess || open.recoveryPoint;
     return { at: open.markedAt ?? open.at, randomAccess };
   }
@@ -197,7 +201,7 @@ export class AccessUnitParser {
         return;
       }
       const end = this.#nal < 0 ? -1 : this.#complete(this.#nal, found - 3);
-      if (end === "more" && until === "bytes") {
+      if (end === "more" && until !== "end") {
         this.#search = found - 3;
         return;
       }
@@ -302,7 +306,9 @@ export class AccessUnitParser {
       this.#mark = -1;
       return;
     }
-    if (relation === "same-picture" || !this.#zerosBetween(this.#mark, start)) {
+    const isFirst = !this.#passedMark;
+    this.#passedMark = true;
+    if (relation === "same-picture" || isFirst && !this.#zerosBetween(this.#mark, start)) {
       return this.#decide(true, start);
     }
     // What stands behind a picture may belong to it, or to the next.
@@ -322,7 +328,7 @@ export class AccessUnitParser {
 
   /** Whether the NAL unit that the mark stands in goes on behind it. */
   #goesOnAt(mark: number): boolean {
-    return this.#nal < mark && !this.#zerosBetween(mark, this.#window.end);
+    return !this.#passedMark && this.#nal < mark && !this.#zerosBetween(mark, this.#window.end);
   }
 
   #zerosBetween(from: number, to: number): boolean {

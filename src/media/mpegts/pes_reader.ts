@@ -116,11 +116,12 @@ export class PesReader {
     this.#forgiving = false;
     this.#continuity = counter;
     const follows = previous < 0 || counter === (previous + 1 & 15);
-    if (follows || forgiven || signalsDiscontinuity(data, at)) return true;
+    if (follows || signalsDiscontinuity(data, at)) return true;
     if (counter === previous && this.#isRepeated(data, at)) {
       this.#counters.duplicates++;
       return false;
     }
+    if (forgiven) return true;
     this.#counters.continuityErrors++;
     this.#state = "seeking";
     this.#sink.lost();

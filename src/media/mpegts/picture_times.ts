@@ -38,6 +38,8 @@ export class PictureTimes {
   #codedFrameTicks = 0;
   #last: number | undefined;
   #latest = -Infinity;
+  /** The highest count since the order started. */
+  #top = 0;
 
   /** `orderStep` is what the count rises by from frame to frame. */
   constructor(orderStep: number) {
@@ -57,7 +59,7 @@ export class PictureTimes {
   /** Takes the next picture that has a time. */
   note({ order, startsOrder }: PictureOrder, pts: number): void {
     if (startsOrder) this.#anchors = [];
-    this.#pass(order, pts);
+    this.#pass({ order, startsOrder }, pts);
     if (order === undefined) return;
     const expected = this.#between(order);
     if (expected !== undefined && Math.abs(pts - expected) > MAX_DEVIATION_TICKS) {
@@ -81,25 +83,36 @@ export class PictureTimes {
   }
 
   /**
-   * The order starts anew at `pts`, behind `pictures` that nothing told the times of: they fill the
-   * time up to there.
+   * The last of `pictures` is shown at `pts`, and nothing told the times of those before, among which
+   * the order started anew: they fill the time up to there.
    */
   bridge(pictures: readonly PictureOrder[], pts: number): void {
-    const orders = pictures.flatMap(({ order }) => order ?? []);
-    for (const order of orders) this.#learnStep(order);
+    for (const { order } of pictures) this.#learnStep(order);
     const [anchor] = this.#anchors;
-    if (this.#measured > 0 || anchor === undefined || orders.length === 0) return;
-    this.#measure({ order: Math.max(...orders) + this.#orderStep, pts });
+    if (this.#measured > 0 || anchor === undefined) return;
+    let base = 0;
+    let top = this.#top;
+    let place = 0;
+    for (const { order = 0, startsOrder } of pictures) {
+      if (startsOrder) {
+        base += top + this.#orderStep;
+        top = 0;
+      }
+      top = Math.max(top, order);
+      place = base + order;
+    }
+    this.#measure({ order: place, pts });
   }
 
   /** Takes the next picture with the time that was predicted for it. */
   assume(picture: PictureOrder, pts: number): void {
     if (picture.startsOrder && picture.order !== undefined) return this.note(picture, pts);
-    this.#pass(picture.order, pts);
+    this.#pass(picture, pts);
   }
 
-  #pass(order: number | undefined, pts: number): void {
+  #pass({ order, startsOrder }: PictureOrder, pts: number): void {
     this.#learnStep(order);
+    this.#top = startsOrder ? order ?? 0 : Math.max(this.#top, order ?? 0);
     this.#last = pts;
     this.#latest = pts < this.#latest - MAX_DEVIATION_TICKS ? pts : Math.max(this.#latest, pts);
   }

