@@ -16,6 +16,9 @@ import { SLICE_HEAD_BYTES } from "./slice_reader.ts";
 /** The most bytes of one access unit. */
 const MAX_UNIT_BYTES = 8 * 1024 * 1024;
 
+/** So many bytes are looked at together. */
+const SCAN_BYTES = 4096;
+
 /** One picture with all that belongs to it; positions count from the start of the stream. */
 export interface AccessUnit {
   /** From the start code of its first NAL unit to the next one's. Stays valid. */
@@ -88,6 +91,7 @@ export class AccessUnitParser {
   /** Whether the unit before the mark was handed on; and whether it was, but went on. */
   #handedOn = false;
   #again = false;
+  #expectsNext = false;
 
   /** Creates a parser; `slabBytes` is the size of the buffers that units share. */
   constructor(codec: VideoCodec, options: { sink: AccessUnitSink; slabBytes: number }) {
@@ -109,6 +113,9 @@ export class AccessUnitParser {
   /** Takes the bytes of `data` from `from` to `to`. They are copied. */
   append(data: Uint8Array, from: number, to: number): void {
     this.#window.append(data, from, to);
+    // In one go is faster; what a mark is waiting for must not wait itself.
+    const waits = this.#mark < 0 && !this.#expectsNext;
+    if (waits && this.#window.end - this.#search < SCAN_BYTES) return;
     this.#scan("bytes");
     const bytes = this.#window.end - this.#window.start;
     if (bytes <= MAX_UNIT_BYTES) return;
@@ -128,7 +135,7 @@ export class AccessUnitParser {
    */
   mark(): { readonly at: number; readonly randomAccess: boolean } | undefined {
     this.#scan("mark");
-    this.settle();
+    this.#settle();
     const open = this.#picture;
     if (open === undefined || open.half || !this.#taken || this.#mark >= 0) return undefined;
     this.#mark = this.#next >= 0 ? this.#next : this.#window.end;
@@ -137,8 +144,17 @@ export class AccessUnitParser {
     return { at: open.markedAt ?? open.at, randomAccess };
   }
 
+  /**
+   * The next unit may begin here, and end the one that is open. Reports now if the NAL unit in which
+   * the last mark stands has gone on.
+   */
+  expectNext(): void {
+    this.#settle();
+    this.#expectsNext = this.#picture !== undefined;
+  }
+
   /** Reports now if the NAL unit in which the last mark stands has gone on. */
-  settle(): void {
+  #settle(): void {
     if (this.#mark >= 0 && this.#goesOnAt(this.#mark)) this.#decide(true, this.#mark);
   }
 
@@ -160,6 +176,7 @@ export class AccessUnitParser {
    * marks are `trusted`. Returns whether a unit was dropped.
    */
   lost(options: { readonly trusted: boolean }): boolean {
+    this.#scan("bytes");
     const wasOpen = this.open;
     const ended = options.trusted && this.#mark >= 0 && !this.#goesOnAt(this.#mark);
     if (wasOpen && ended) this.#emit(this.#mark);
@@ -377,7 +394,7 @@ export class AccessUnitParser {
     this.#window.release(position);
     this.#picture = undefined;
     this.#next = this.#mark = -1;
-    this.#handedOn = this.#again = false;
+    this.#handedOn = this.#again = this.#expectsNext = false;
   }
 
   #emit(end: number): void {

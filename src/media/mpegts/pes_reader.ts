@@ -50,8 +50,8 @@ export class PesReader {
   /** The header, where it does not lie in one packet. */
   readonly #head = new Uint8Array(MAX_PES_HEADER_BYTES);
   #headBytes = 0;
-  /** Payload bytes to come; Infinity when the header does not say. */
-  #left = Infinity;
+  /** Payload bytes to come; -1 when the header does not say. */
+  #left = -1;
   #continuity = -1;
   #forgiving = false;
   #lastPayloadBytes = 0;
@@ -90,7 +90,7 @@ export class PesReader {
       return;
     }
     this.#take(data, from, end);
-    const hinted = this.#state === "open" && this.#left === Infinity && (control & 0x20) !== 0 &&
+    const hinted = this.#state === "open" && this.#left < 0 && (control & 0x20) !== 0 &&
       isStuffed(data, at);
     if (hinted) this.#sink.end(unitStart ? "stuffed-first" : "stuffing");
   }
@@ -150,7 +150,8 @@ export class PesReader {
       return from;
     }
     const length = this.#head[4]! << 8 | this.#head[5]!;
-    this.#left = length === 0 ? Infinity : PES_PREFIX_BYTES + length - this.#headBytes;
+    const left = PES_PREFIX_BYTES + length - this.#headBytes;
+    this.#left = length === 0 ? -1 : Math.max(0, left);
     this.#state = "open";
     const { pts, dts, aligned } = header;
     this.#sink.begin({ pts, dts, aligned });
@@ -162,7 +163,12 @@ export class PesReader {
   }
 
   #take(data: Uint8Array, from: number, end: number): void {
-    const to = Math.min(end, from + Math.max(0, this.#left));
+    if (this.#left < 0) {
+      this.#lastPayloadBytes = end - from;
+      if (end > from) this.#sink.payload(data, from, end);
+      return;
+    }
+    const to = Math.min(end, from + this.#left);
     this.#counters.strayBytes += end - to;
     this.#left -= to - from;
     this.#lastPayloadBytes = to === end ? to - from : 0;

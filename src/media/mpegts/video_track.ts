@@ -113,7 +113,7 @@ export class VideoTrack implements PesReaderSink {
 
   /** The next PES packet begins. */
   begin({ pts, dts, aligned }: PesStamp): void {
-    this.#parser.settle();
+    this.#parser.expectNext();
     if (this.#pes === 0 && this.#aligned && aligned) this.#ends.vouchFor();
     this.#pes++;
     this.#pesAt = this.#parser.position;
