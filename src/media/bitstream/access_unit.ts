@@ -19,6 +19,9 @@ const MAX_UNIT_BYTES = 8 * 1024 * 1024;
 /** So many bytes are looked at together. */
 const SCAN_BYTES = 4096;
 
+/** Parameter sets between two pictures that are read: more only keep a damaged stream busy. */
+const MAX_PARAMETER_SETS = 64;
+
 /** One picture with all that belongs to it; positions count from the start of the stream. */
 export interface AccessUnit {
   /** From the start code of its first NAL unit to the next one's. Stays valid. */
@@ -84,6 +87,7 @@ export class AccessUnitParser {
   #next = -1;
   #markedAt: number | undefined;
   #recoveryPoint = false;
+  #sets = 0;
   /** A place that was marked and not judged yet, or -1. */
   #mark = -1;
   /** Whether a NAL unit was taken since. */
@@ -314,6 +318,7 @@ export class AccessUnitParser {
     };
     this.#recoveryPoint = false;
     this.#markedAt = undefined;
+    this.#sets = 0;
   }
 
   /** Learns from the next NAL unit whether a picture ended at the mark. */
@@ -369,7 +374,8 @@ export class AccessUnitParser {
     while (end > at && data[end - 1] === 0) end--;
     const unit = data.subarray(at, end);
     if (kind === "parameter-set") {
-      if (!this.#reader.parameterSet(unit)) this.#sink.badParameterSet();
+      const reads = this.#sets++ < MAX_PARAMETER_SETS;
+      if (reads && !this.#reader.parameterSet(unit)) this.#sink.badParameterSet();
       return -1;
     }
     const behind = messageEndBehind(data, {
