@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console -- a script speaks to the terminal
 /**
  * Lays the same access units out as transport streams in random ways, and compares what the demuxer
  * makes of them: `deno run -A scripts/fuzz_ts.ts [SEEDS] [FIRST]`. The gate runs a few hundred seeds in
