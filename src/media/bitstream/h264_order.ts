@@ -6,7 +6,7 @@
  */
 
 import type { H264Sps } from "./h264.ts";
-import type { H264SliceHead } from "./h264_picture.ts";
+import type { H264SliceHead } from "./h264_slice.ts";
 
 /** Counts pictures in decoding order. */
 export class H264Order {
