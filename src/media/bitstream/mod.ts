@@ -19,4 +19,5 @@ export * from "./hevc.ts";
 export * from "./mpeg_audio.ts";
 export * from "./opus.ts";
 export * from "./opus_ts.ts";
+export type { CodedPicture } from "./picture_reader.ts";
 export * from "./vui.ts";

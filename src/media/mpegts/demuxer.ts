@@ -12,6 +12,7 @@ import { equalBytes } from "./bytes.ts";
 import { ProgramClock } from "./clock.ts";
 import { PacketAligner } from "./packet_aligner.ts";
 import { PesAssembler } from "./pes_assembler.ts";
+import { PesReader } from "./pes_reader.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { SectionAssembler } from "./section_assembler.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
@@ -21,11 +22,11 @@ import {
   type UnsupportedStream,
   type VideoEntry,
 } from "./streams.ts";
-import { PID } from "./tables.ts";
+import { putsOneUnitIntoEachPes } from "./sdt.ts";
+import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, PID } from "./tables.ts";
 import type { TrackHost } from "./track.ts";
 import { VideoTrack } from "./video_track.ts";
 
-const VIDEO_SLAB_BYTES = 512 * 1024;
 const AUDIO_SLAB_BYTES = 32 * 1024;
 
 /** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
@@ -49,10 +50,17 @@ export type TsEvent =
   /** The packets that follow do not go on where those before ended. */
   | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
 
-/** One stream of the program that is read. */
-interface Selected<Entry, T> {
-  readonly entry: Entry;
-  readonly track: T;
+/** The video of the program that is read. */
+interface SelectedVideo {
+  readonly entry: VideoEntry;
+  readonly track: VideoTrack;
+  readonly reader: PesReader;
+}
+
+/** Its audio. */
+interface SelectedAudio {
+  readonly entry: AudioEntry;
+  readonly track: AudioTrack;
   readonly assembler: PesAssembler;
 }
 
@@ -76,13 +84,15 @@ export class MpegTsDemuxer {
   readonly #host: TrackHost;
   readonly #patSections: SectionAssembler;
   readonly #pmtSections: SectionAssembler;
+  readonly #sdtSections: SectionAssembler;
   #events: TsEvent[] = [];
   #patContinuity = -1;
   #pmtPid = -1;
   #pmt: Uint8Array | undefined;
   #pcrPid = -1;
-  #video: Selected<VideoEntry, VideoTrack> | undefined;
-  #audio: Selected<AudioEntry, AudioTrack> | undefined;
+  #knownMuxer = false;
+  #video: SelectedVideo | undefined;
+  #audio: SelectedAudio | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
@@ -93,10 +103,14 @@ export class MpegTsDemuxer {
     this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
     this.#patSections = new SectionAssembler((section) => this.#readPat(section));
     this.#pmtSections = new SectionAssembler((section) => this.#readPmt(section));
+    this.#sdtSections = new SectionAssembler((section) => this.#readSdt(section));
     this.#host = {
       advance: (kind, raw) => this.#advance(kind, raw),
       near: (raw, ticks) => this.#clock.near(raw, ticks),
       packet: (packet) => this.#deliver(packet),
+      lost: () => {
+        if (this.#started) this.#discontinuity = "loss";
+      },
       changed: () => {
         this.#announce = true;
       },
@@ -118,21 +132,21 @@ export class MpegTsDemuxer {
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
     this.#aligner.flush();
-    this.#video?.assembler.finish();
     this.#video?.track.finish();
+    this.#video?.reader.reset();
     this.#audio?.assembler.finish();
     this.#audio?.track.finish();
     return this.#take();
   }
 
   /**
-   * The next segment begins, without a gap: returns the last unit of the one that ended, and does
-   * not take continuity counters that start anew for loss.
+   * The next segment begins, without a gap. What goes on there by its continuity counters is put
+   * together; counters that start anew with it are not taken for loss. Returns what came of the last.
    */
   nextSegment(): TsEvent[] {
     this.#aligner.flush();
-    this.#video?.assembler.finish();
-    this.#audio?.assembler.finish();
+    this.#video?.reader.forgiveContinuity();
+    this.#audio?.assembler.nextSegment();
     this.#forgetPackets();
     return this.#take();
   }
@@ -143,8 +157,8 @@ export class MpegTsDemuxer {
    */
   reset(): void {
     this.#aligner.reset();
-    this.#video?.assembler.reset();
-    this.#video?.track.lost();
+    this.#video?.reader.reset();
+    this.#video?.track.reset();
     this.#audio?.assembler.reset();
     this.#audio?.track.lost();
     this.#clock.expectGap();
@@ -154,6 +168,7 @@ export class MpegTsDemuxer {
   #forgetPackets(): void {
     this.#patSections.reset();
     this.#pmtSections.reset();
+    this.#sdtSections.reset();
     this.#patContinuity = -1;
   }
 
@@ -174,9 +189,10 @@ export class MpegTsDemuxer {
       this.#discontinuity = "signalled";
       this.#clock.expectGap();
     }
-    if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
+    if (pid === this.#video?.entry.pid) this.#video.reader.packet(data, at);
     else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
     else if (pid === PID.PAT) this.#patPacket(data, at);
+    else if (pid === PID.SDT && !this.#knownMuxer) pushSection(this.#sdtSections, data, at);
     else if (pid === this.#pmtPid) pushSection(this.#pmtSections, data, at);
   }
 
@@ -186,7 +202,7 @@ export class MpegTsDemuxer {
     this.#patContinuity = counter;
     if (!follows) {
       // Muxers start all counters anew with each file: most likely a segment was joined on here.
-      this.#video?.assembler.forgiveContinuity();
+      this.#video?.reader.forgiveContinuity();
       this.#audio?.assembler.forgiveContinuity();
     }
     pushSection(this.#patSections, data, at);
@@ -210,6 +226,12 @@ export class MpegTsDemuxer {
     this.#select(pmt);
   }
 
+  #readSdt(section: Uint8Array): void {
+    if (!putsOneUnitIntoEachPes(section)) return;
+    this.#knownMuxer = true;
+    this.#video?.track.vouchForEnds();
+  }
+
   #parse<T>(parse: () => T): T | undefined {
     try {
       return parse();
@@ -230,25 +252,25 @@ export class MpegTsDemuxer {
       const { streamType, pid, name } = entry;
       return [{ streamType, pid, name }];
     });
-    this.#selectVideo(video);
+    this.#selectVideo(video, isAligned(pmt, video?.pid));
     this.#selectAudio(audio);
     this.#announce = true;
     const pending = this.#video?.track.known === false || this.#audio?.track.known === false;
     if (!pending) this.#announceStreams();
   }
 
-  #selectVideo(entry: VideoEntry | undefined): void {
+  #selectVideo(entry: VideoEntry | undefined, aligned: boolean): void {
     const old = this.#video;
     if (old?.entry.pid === entry?.pid && old?.entry.codec === entry?.codec) return;
-    old?.assembler.finish();
     old?.track.finish();
     if (entry === undefined) {
       this.#video = undefined;
       return;
     }
-    const options = { host: this.#host, counters: this.#counters };
-    const track = new VideoTrack(entry.codec, options);
-    this.#video = { entry, track, assembler: this.#createAssembler(track, VIDEO_SLAB_BYTES) };
+    const counters = this.#counters;
+    const track = new VideoTrack(entry.codec, { host: this.#host, counters, aligned });
+    if (this.#knownMuxer) track.vouchForEnds();
+    this.#video = { entry, track, reader: new PesReader({ sink: track, counters }) };
   }
 
   #selectAudio(entry: AudioEntry | undefined): void {
@@ -263,18 +285,18 @@ export class MpegTsDemuxer {
       return;
     }
     const track = new AudioTrack(entry, { host: this.#host, counters: this.#counters });
-    this.#audio = { entry, track, assembler: this.#createAssembler(track, AUDIO_SLAB_BYTES) };
+    this.#audio = { entry, track, assembler: this.#createAssembler(track) };
   }
 
-  #createAssembler(track: VideoTrack | AudioTrack, slabBytes: number): PesAssembler {
+  #createAssembler(track: AudioTrack): PesAssembler {
     return new PesAssembler({
       counters: this.#counters,
-      slabBytes,
+      slabBytes: AUDIO_SLAB_BYTES,
       sink: {
         pes: (unit) => track.pes(unit),
         lost: () => {
           track.lost();
-          if (this.#started) this.#discontinuity = "loss";
+          this.#host.lost();
         },
       },
     });
@@ -305,6 +327,14 @@ export class MpegTsDemuxer {
       unsupported: this.#unsupported,
     });
   }
+}
+
+/** Whether the program map promises that PES packets of a stream begin with access units. */
+function isAligned(pmt: Pmt, pid: number | undefined): boolean {
+  const stream = pmt.streams.find((entry) => entry.pid === pid);
+  return stream?.descriptors.some(({ tag, data }) =>
+    tag === DESCRIPTOR.DATA_STREAM_ALIGNMENT && data[0] === ALIGNED_TO_ACCESS_UNITS
+  ) === true;
 }
 
 /** Hands the payload of a packet of tables on. */
