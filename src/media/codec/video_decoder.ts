@@ -16,7 +16,7 @@ import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
 import { pictureBytes, type PictureSize } from "./picture.ts";
 import { PtsMap } from "./pts_map.ts";
-import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
+import { rawTransport, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
 
@@ -251,7 +251,7 @@ export class VideoDecoder implements AsyncDisposable {
     return {
       stream,
       input: "pipe",
-      output: this.#options.transport ?? RAW_TRANSPORT,
+      output: this.#options.transport ?? rawTransport(),
       allocate: (bytes) => this.#pool.allocate(bytes),
       release: (memory) => this.#pool.release(memory),
       args: (urls) =>

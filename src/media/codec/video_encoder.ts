@@ -13,7 +13,7 @@ import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
 import { checkPicture, type PictureShape, type PictureSize } from "./picture.ts";
-import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
+import { rawTransport, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
 const CLOCK: Rational = { num: 1, den: ENCODER_CLOCK_RATE };
@@ -214,7 +214,7 @@ export class VideoEncoder implements AsyncDisposable {
     const settings = { frameRate, preset, crf, threads, hardware: this.#hardware };
     return {
       stream: { kind: "video", format: pixelFormat, timeBase: CLOCK, width, height },
-      input: this.#options.transport ?? RAW_TRANSPORT,
+      input: this.#options.transport ?? rawTransport(),
       output: "pipe",
       args: (urls) =>
         videoEncodeArguments({
