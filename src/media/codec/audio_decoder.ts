@@ -9,8 +9,17 @@ import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
 import { audioDecodeArguments } from "./arguments.ts";
 import { nutAudioStream } from "./audio_stream.ts";
+import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { RunEnd } from "./codec_run.ts";
+
+/** How the child of any audio decoder is started. */
+export const AUDIO_DECODER: ChildRecipe = {
+  name: "audio decoder",
+  input: "pipe",
+  output: "pipe",
+  args: audioDecodeArguments,
+};
 
 /** A piece of sound. */
 export interface DecodedAudio {
@@ -142,7 +151,7 @@ export class AudioDecoder implements AsyncDisposable {
       await this.#engine.queue.push(frame);
     };
     this.#engine.begin(
-      { stream, input: "pipe", output: "pipe", args: audioDecodeArguments, onEvent },
+      { stream, recipe: AUDIO_DECODER, onEvent },
       { onEnd: (end) => this.#onRunEnd(end, reader) },
     );
   }

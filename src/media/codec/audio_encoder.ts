@@ -7,8 +7,12 @@
 import { MediaError } from "../../base/errors.ts";
 import type { Rational } from "../../base/rational.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
-import { audioEncodeArguments } from "./arguments.ts";
-import { type AudioOutputOptions, AudioPacketReader, outputSettings } from "./audio_output.ts";
+import {
+  type AudioOutputOptions,
+  audioOutputRecipe,
+  AudioPacketReader,
+  outputSettings,
+} from "./audio_output.ts";
 import { checkAudioShape } from "./audio_stream.ts";
 import { AudioTimeline } from "./audio_timeline.ts";
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
@@ -172,9 +176,7 @@ export class AudioEncoder implements AsyncDisposable {
         sampleRate,
         channels,
       },
-      input: "pipe",
-      output: "pipe",
-      args: (urls) => audioEncodeArguments({ ...urls, ...settings }),
+      recipe: audioOutputRecipe("audio encoder", settings),
       onEvent: async (event) => {
         const packet = reader.read(event);
         this.#info = reader.info ?? this.#info;

@@ -7,9 +7,9 @@
 
 import { type Rational, ticksToSeconds } from "../../base/rational.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
-import { audioEncodeArguments } from "./arguments.ts";
 import {
   type AudioOutputOptions,
+  audioOutputRecipe,
   AudioPacketReader,
   HEAD_START_SECONDS,
   outputSettings,
@@ -137,9 +137,7 @@ export class AudioTranscoder implements AsyncDisposable {
     this.#startTicks = undefined;
     this.#engine.begin({
       stream,
-      input: "pipe",
-      output: "pipe",
-      args: (urls) => audioEncodeArguments({ ...urls, ...settings }),
+      recipe: audioOutputRecipe("audio transcoder", settings),
       onEvent: async (event) => {
         const packet = reader.read(event);
         this.#info = reader.info ?? this.#info;

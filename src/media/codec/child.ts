@@ -85,6 +85,11 @@ export class FfmpegChild implements AsyncDisposable {
     return this.process.pid;
   }
 
+  /** Whether the process has ended. */
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
   /** The last lines it wrote to stderr, at most 50. */
   get stderrTail(): readonly string[] {
     return this.#stderr;
@@ -110,6 +115,11 @@ export class FfmpegChild implements AsyncDisposable {
   async terminate(): Promise<ChildExit> {
     this.#signal("SIGTERM");
     return await this.end();
+  }
+
+  /** Sends SIGKILL: nothing of it is wanted any more. */
+  kill(): void {
+    this.#signal("SIGKILL");
   }
 
   /** The same as {@linkcode end}. */

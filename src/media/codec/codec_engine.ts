@@ -9,8 +9,10 @@ import { BoundedQueue } from "../../base/bounded_queue.ts";
 import { FfmpegError, MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { FfmpegOptions } from "./child.ts";
+import { CodecChild } from "./codec_child.ts";
 import { CodecRun, type CodecRunSpec, type RunEnd } from "./codec_run.ts";
 import { RestartBudget } from "./restart_budget.ts";
+import type { WarmSet } from "./warm_set.ts";
 
 const log = roomLogger("codec");
 
@@ -22,6 +24,8 @@ export interface CoderOptions extends FfmpegOptions {
   readonly queueCapacity?: number;
   /** How often a child that dies is replaced. @default three times, cleared after two minutes */
   readonly restartBudget?: RestartBudget;
+  /** Where children come from that wait already. @default each is started when it is needed */
+  readonly warm?: WarmSet | undefined;
 }
 
 /** Options of a {@linkcode CodecEngine}. */
@@ -101,7 +105,9 @@ export class CodecEngine<Out> implements AsyncDisposable {
   begin(spec: CodecRunSpec, hooks: RunHooks = {}): CodecRun {
     this.#check();
     this.finishCurrent();
-    const run = new CodecRun(spec, { ...this.#options, after: this.#tail });
+    const child = this.#options.warm?.take(spec.recipe) ??
+      new CodecChild(spec.recipe, this.#options);
+    const run = new CodecRun(spec, { child, after: this.#tail });
     this.#runs.add(run);
     this.#current = run;
     if (this.#isAfterDeath) this.#restarts++;

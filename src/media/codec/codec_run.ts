@@ -9,33 +9,22 @@ import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { schedulePatiently } from "../../base/patience.ts";
 import { NutDemuxer, type NutEvent, NutMuxer, type NutPacket, type NutStream } from "../nut/mod.ts";
-import { FfmpegChild, type FfmpegOptions } from "./child.ts";
-import {
-  type ByteSink,
-  type ByteSource,
-  type Endpoint,
-  openInput,
-  openOutput,
-  type TransportKind,
-} from "./transport.ts";
+import type { ChildRecipe, CodecChild } from "./codec_child.ts";
+import type { ByteSink, ByteSource } from "./transport.ts";
 
 const log = roomLogger("codec");
 
 // A child that was given its last input and then says nothing for this long is stuck.
 const DRAIN_STALL_MS = 10_000;
-// How long the connection of a child that is gone already may take to show.
-const CONNECT_GRACE_MS = 250;
 // Smaller payloads are joined with their header: one write costs less than two.
 const JOIN_BELOW_BYTES = 65_536;
 
 /** What one child is to do. */
 export interface CodecRunSpec {
-  /** Builds the argument list around what ffmpeg is to read and write. */
-  readonly args: (urls: { input: string; output: string }) => string[];
+  /** How the child is started. */
+  readonly recipe: ChildRecipe;
   /** What goes in. */
   readonly stream: NutStream;
-  readonly input: TransportKind;
-  readonly output: TransportKind;
   /** Memory for what comes out. @default a new array each time */
   readonly allocate?: (bytes: number) => Uint8Array;
   /** Takes back memory of a packet that never became whole. */
@@ -45,9 +34,9 @@ export interface CodecRunSpec {
 }
 
 /** Options of a {@linkcode CodecRun}. */
-export interface CodecRunOptions extends FfmpegOptions {
-  /** What the child is for, in messages. */
-  readonly name: string;
+export interface CodecRunOptions {
+  /** The child, of the recipe and with nothing in it yet; the run owns it. */
+  readonly child: CodecChild;
   /** Nothing is read from the child before this: the output of the run before it comes first. */
   readonly after: Promise<unknown>;
 }
@@ -67,48 +56,31 @@ export class CodecRun implements AsyncDisposable {
   readonly #options: CodecRunOptions;
   readonly #muxer: NutMuxer;
   readonly #demuxer: NutDemuxer;
-  readonly #child: FfmpegChild;
-  readonly #endpoints: readonly Endpoint<unknown>[];
+  readonly #child: CodecChild;
   readonly #sink: Promise<ByteSink | undefined>;
   #source: ByteSource | undefined;
   #cancelStall: (() => void) | undefined;
-  #cancelConnecting: (() => void) | undefined;
-  #ended = false;
   #finishing = false;
   #reading = false;
   #disposed = false;
   #packetsIn = 0;
   #packetsOut = 0;
 
-  /** Starts the child. Throws an `FfmpegError` when that is not possible. */
+  /** Takes the child over. */
   constructor(spec: CodecRunSpec, options: CodecRunOptions) {
     this.#spec = spec;
     this.#options = options;
     // ffmpeg's reader keeps every syncpoint in memory, some hundred bytes a frame, for ever.
     this.#muxer = new NutMuxer([spec.stream], { syncpoints: "first-packet" });
     this.#demuxer = new NutDemuxer(spec.allocate === undefined ? {} : { allocate: spec.allocate });
-    const input = openInput(spec.input);
-    const output = openOutput(spec.output);
-    this.#endpoints = [input, output];
-    try {
-      this.#child = new FfmpegChild({
-        ...options,
-        args: spec.args({ input: input.url, output: output.url }),
-        stdin: spec.input === "pipe" ? "piped" : "null",
-        stdout: spec.output === "pipe" ? "piped" : "null",
-      });
-    } catch (error) {
-      this.#closeEndpoints();
-      throw error;
-    }
-    log.debug(`${options.name}: started ffmpeg ${this.#child.pid}`);
-    this.#sink = this.#openSink(input);
-    this.done = this.#live(output);
+    this.#child = options.child;
+    this.#sink = this.#openSink();
+    this.done = this.#live();
   }
 
   /** The child's process id. */
   get pid(): number {
-    return this.#child.pid;
+    return this.#child.ffmpeg.pid;
   }
 
   /** How many packets came out so far. */
@@ -135,7 +107,7 @@ export class CodecRun implements AsyncDisposable {
       return true;
     } catch (error) {
       // The child is gone: `done` says why.
-      log.debug(`${this.#options.name}: cannot write to ffmpeg: ${describeError(error)}`);
+      log.debug(`${this.#spec.recipe.name}: cannot write to ffmpeg: ${describeError(error)}`);
       return false;
     }
   }
@@ -148,36 +120,35 @@ export class CodecRun implements AsyncDisposable {
     try {
       await (await this.#sink)?.end();
     } catch (error) {
-      log.debug(`${this.#options.name}: cannot end ffmpeg's input: ${describeError(error)}`);
+      log.debug(`${this.#spec.recipe.name}: cannot end ffmpeg's input: ${describeError(error)}`);
     }
   }
 
   /** Stops the child; output that was not taken is lost. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    this.#closeEndpoints();
+    this.#child.stopConnecting();
     // A child that is blocked on its output reads no input: its output is closed at the same time.
     const finished = this.finish();
     this.#source?.close();
-    await Promise.all([finished, this.#child.end(), this.done]);
+    await Promise.all([finished, this.#child.ffmpeg.end(), this.done]);
   }
 
-  async #openSink(input: Endpoint<ByteSink>): Promise<ByteSink | undefined> {
+  async #openSink(): Promise<ByteSink | undefined> {
     try {
-      const sink = await input.connect(this.#child.process);
+      const sink = await this.#child.sink;
       await sink.write(this.#muxer.header());
       return sink;
     } catch (error) {
-      log.debug(`${this.#options.name}: ffmpeg took no input: ${describeError(error)}`);
+      log.debug(`${this.#spec.recipe.name}: ffmpeg took no input: ${describeError(error)}`);
       return undefined;
     }
   }
 
-  async #live(output: Endpoint<ByteSource>): Promise<RunEnd> {
-    this.#child.exited.then(() => this.#giveUpConnecting());
+  async #live(): Promise<RunEnd> {
     let damage: unknown;
     try {
-      await this.#readAll(output);
+      await this.#readAll();
     } catch (error) {
       damage = error;
     }
@@ -185,23 +156,21 @@ export class CodecRun implements AsyncDisposable {
     if (partial !== undefined) this.#spec.release?.(partial);
     this.#source?.close();
     this.#cancelStall?.();
-    this.#cancelConnecting?.();
-    this.#ended = true;
-    this.#closeEndpoints();
-    const exit = await this.#child.end();
+    this.#child.stopConnecting();
+    const exit = await this.#child.ffmpeg.end();
     (await this.#sink)?.close();
     if (this.#disposed) return { kind: "finished" };
     if (this.#finishing && exit.code === 0 && damage === undefined) return { kind: "finished" };
     // A child that was started for pictures that never came cannot tell what they would have been.
     if (this.#finishing && this.#packetsIn === 0) return { kind: "finished" };
     const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
-    const stderr = [...this.#child.stderrTail];
+    const stderr = [...this.#child.ffmpeg.stderrTail];
     const last = stderr.at(-1);
     return {
       kind: "died",
       error: new FfmpegError(
         "FFMPEG_EXIT",
-        `Cannot go on with the ${this.#options.name}: ffmpeg ended with ${how}` +
+        `Cannot go on with the ${this.#spec.recipe.name}: ffmpeg ended with ${how}` +
           (last === undefined ? "" : `: ${last}`) + `; see context.stderr`,
         {
           ...(damage === undefined ? {} : { cause: damage }),
@@ -211,10 +180,10 @@ export class CodecRun implements AsyncDisposable {
     };
   }
 
-  async #readAll(output: Endpoint<ByteSource>): Promise<void> {
+  async #readAll(): Promise<void> {
     let source: ByteSource;
     try {
-      source = this.#source = await output.connect(this.#child.process);
+      source = this.#source = await this.#child.source;
     } catch {
       return; // closed because the child is gone: its exit code says more
     }
@@ -247,20 +216,8 @@ export class CodecRun implements AsyncDisposable {
   #watchForStall(): void {
     this.#cancelStall?.();
     this.#cancelStall = schedulePatiently(systemClock, DRAIN_STALL_MS, () => {
-      log.warn(`${this.#options.name}: ffmpeg ${this.pid} does not finish: stopping it`);
-      this.#child.terminate();
+      log.warn(`${this.#spec.recipe.name}: ffmpeg ${this.pid} does not finish: stopping it`);
+      this.#child.ffmpeg.terminate();
     });
-  }
-
-  /** A child that died before it connected would be waited for without end. */
-  #giveUpConnecting(): void {
-    if (this.#ended) return;
-    // One that did connect, wrote all and left is still in the listener's queue.
-    const close = (): void => this.#closeEndpoints();
-    this.#cancelConnecting = schedulePatiently(systemClock, CONNECT_GRACE_MS, close);
-  }
-
-  #closeEndpoints(): void {
-    for (const endpoint of this.#endpoints) endpoint.close();
   }
 }

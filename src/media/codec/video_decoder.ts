@@ -11,6 +11,7 @@ import { FramePool } from "../frame_pool.ts";
 import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
 import { type Hardware, videoDecodeArguments } from "./arguments.ts";
+import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
@@ -235,9 +236,8 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
-    const scale = this.#scale;
-    const { timeBase, pixelFormat = "i420", threads = 1 } = this.#options;
-    const { codec, color, reorderDepth, width, height } = this.#stream;
+    const { timeBase } = this.#options;
+    const { codec, reorderDepth, width, height } = this.#stream;
     const stream: NutStream = {
       kind: "video",
       format: codec,
@@ -247,20 +247,16 @@ export class VideoDecoder implements AsyncDisposable {
       height: height || 16,
       decodeDelay: reorderDepth,
     };
-    const settings = { timeBase, pixelFormat, color, threads, hardware: this.#hardware };
     return {
       stream,
-      input: "pipe",
-      output: this.#options.transport ?? rawTransport(),
+      recipe: videoDecoderRecipe({
+        ...this.#options,
+        stream: this.#stream,
+        scale: this.#scale,
+        hardware: this.#hardware,
+      }),
       allocate: (bytes) => this.#pool.allocate(bytes),
       release: (memory) => this.#pool.release(memory),
-      args: (urls) =>
-        videoDecodeArguments({
-          ...urls,
-          ...settings,
-          inOrder: reorderDepth === 0,
-          ...(scale === undefined ? {} : { scale }),
-        }),
     };
   }
 
@@ -276,6 +272,30 @@ export class VideoDecoder implements AsyncDisposable {
     log.warn("video decoder: hardware decoding gave nothing, going on in software");
     this.#hardware = "none";
   }
+}
+
+/** How the child of a decoder with these options is started: what the command line says of it. */
+export function videoDecoderRecipe(
+  options:
+    & Pick<VideoDecoderOptions, "timeBase" | "pixelFormat" | "threads" | "hardware" | "transport">
+    & { readonly stream: Pick<VideoStreamInfo, "color" | "reorderDepth"> }
+    & { readonly scale?: PictureSize | undefined },
+): ChildRecipe {
+  const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
+  const { color, reorderDepth } = stream;
+  const settings = { timeBase, pixelFormat, color, threads, hardware };
+  return {
+    name: "video decoder",
+    input: "pipe",
+    output: options.transport ?? rawTransport(),
+    args: (urls) =>
+      videoDecodeArguments({
+        ...urls,
+        ...settings,
+        inOrder: reorderDepth === 0,
+        ...(scale === undefined ? {} : { scale }),
+      }),
+  };
 }
 
 /** Turns what one child writes into pictures. */

@@ -9,6 +9,7 @@ import { type Rational, rescaleTicks } from "../../base/rational.ts";
 import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat } from "../types.ts";
 import { ENCODER_CLOCK_RATE, type Hardware, videoEncodeArguments } from "./arguments.ts";
+import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
@@ -207,23 +208,10 @@ export class VideoEncoder implements AsyncDisposable {
   }
 
   #runSpec(shape: TaggedShape): Omit<CodecRunSpec, "onEvent"> {
-    const { width, height, pixelFormat, color, outputSize } = shape;
-    const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = this.#options;
-    const { bitrate } = this.#options;
-    const picture = { width, height, pixelFormat, color };
-    const settings = { frameRate, preset, crf, threads, hardware: this.#hardware };
+    const { width, height, pixelFormat } = shape;
     return {
       stream: { kind: "video", format: pixelFormat, timeBase: CLOCK, width, height },
-      input: this.#options.transport ?? rawTransport(),
-      output: "pipe",
-      args: (urls) =>
-        videoEncodeArguments({
-          ...urls,
-          ...picture,
-          ...settings,
-          ...(bitrate === undefined ? {} : { bitrate }),
-          ...(outputSize === undefined ? {} : { outputSize }),
-        }),
+      recipe: videoEncoderRecipe({ ...this.#options, hardware: this.#hardware }, shape),
     };
   }
 
@@ -248,6 +236,35 @@ export class VideoEncoder implements AsyncDisposable {
     const { timeBase, gopSeconds = 2 } = this.#options;
     return new KeyframeClock({ timeBase, gopSeconds });
   }
+}
+
+/** How the child of an encoder for pictures of this shape is started. */
+export function videoEncoderRecipe(
+  options: Pick<
+    VideoEncoderOptions,
+    "frameRate" | "preset" | "crf" | "threads" | "bitrate" | "hardware" | "transport"
+  >,
+  shape: PictureShape & {
+    readonly color: ColorInfo;
+    readonly outputSize?: PictureSize | undefined;
+  },
+): ChildRecipe {
+  const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = options;
+  const { bitrate, hardware = "none" } = options;
+  const { width, height, pixelFormat, color, outputSize } = shape;
+  return {
+    name: "video encoder",
+    input: options.transport ?? rawTransport(),
+    output: "pipe",
+    args: (urls) =>
+      videoEncodeArguments({
+        ...urls,
+        ...{ width, height, pixelFormat, color },
+        ...{ frameRate, preset, crf, threads, hardware },
+        ...(bitrate === undefined ? {} : { bitrate }),
+        ...(outputSize === undefined ? {} : { outputSize }),
+      }),
+  };
 }
 
 function sameShape(a: TaggedShape, b: TaggedShape): boolean {

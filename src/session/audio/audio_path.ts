@@ -12,7 +12,12 @@ import {
   writeAacConfig,
   writeOpusHead,
 } from "../../media/bitstream/mod.ts";
-import { AudioDecoder, AudioEncoder, AudioTranscoder } from "../../media/codec/mod.ts";
+import {
+  AudioDecoder,
+  AudioEncoder,
+  AudioTranscoder,
+  type WarmSet,
+} from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { OutputAudioCodec } from "../types.ts";
 
@@ -32,6 +37,8 @@ export interface AudioPathOptions {
   readonly process: ProcessAudio | undefined;
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -139,7 +146,7 @@ class TranscodedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus") {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, signal } = options;
+    const { stream, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#transcoder = new AudioTranscoder({
       stream,
@@ -147,6 +154,7 @@ class TranscodedAudio extends CodedAudio {
       codec,
       sampleRate,
       channels,
+      warm,
       signal,
     });
     this.#transcoder.prewarm();
@@ -191,12 +199,20 @@ class ProcessedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus", process: ProcessAudio) {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, signal } = options;
+    const { stream, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#process = process;
-    this.#decoder = new AudioDecoder({ stream, timeBase, signal });
+    this.#decoder = new AudioDecoder({ stream, timeBase, warm, signal });
     const shape = { sampleRate: stream.sampleRate, channels: stream.channels };
-    this.#encoder = new AudioEncoder({ timeBase, codec, sampleRate, channels, shape, signal });
+    this.#encoder = new AudioEncoder({
+      timeBase,
+      codec,
+      sampleRate,
+      channels,
+      shape,
+      warm,
+      signal,
+    });
     this.#decoder.prewarm();
     this.#encoder.prewarm();
     this.#processing = this.#processAll();
@@ -263,11 +279,19 @@ export class FedAudio extends CodedAudio {
     const codec = options.outputCodec === "aac" ? "aac" : "opus";
     super({ ...options, stream: encodedStream(codec, shape) }, codec);
     const { sampleRate, channels } = this.output;
-    const { process, signal } = options;
+    const { process, warm, signal } = options;
     this.shape = shape;
     this.#process = process;
     const timeBase = MPEG_TIME_BASE;
-    this.#encoder = new AudioEncoder({ timeBase, codec, sampleRate, channels, shape, signal });
+    this.#encoder = new AudioEncoder({
+      timeBase,
+      codec,
+      sampleRate,
+      channels,
+      shape,
+      warm,
+      signal,
+    });
     this.#pumping = this.#pump();
     this.watch(this.#pumping);
   }

@@ -6,9 +6,16 @@
 
 import { type Clock, pauseOn } from "../../base/mod.ts";
 import type { AudioFrame } from "../../frames/mod.ts";
+import type { WarmSet } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { ProcessorGuard } from "../../processor/mod.ts";
-import { type AudioPath, createAudioPath, FedAudio, type ProcessAudio } from "./audio_path.ts";
+import {
+  type AudioPath,
+  type AudioPathOptions,
+  createAudioPath,
+  FedAudio,
+  type ProcessAudio,
+} from "./audio_path.ts";
 import { MAX_AUDIO_WAIT_MS } from "../av_sync.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import type { OutputAudioCodec, Stage } from "../types.ts";
@@ -27,6 +34,8 @@ export interface AudioStageOptions {
   readonly emit: (packet: Packet) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;
   readonly clock: Clock;
+  /** Children that wait, where there are some. */
+  readonly warm: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -100,17 +109,12 @@ export class AudioStage implements AsyncDisposable {
     await this.#path?.[Symbol.asyncDispose]();
   }
 
-  #pathOptions(): {
-    outputCodec: OutputAudioCodec;
-    process: ProcessAudio | undefined;
-    emit: (packet: Packet) => Promise<void>;
-    signal: AbortSignal;
-  } {
-    const { guard, outputCodec, emit, signal } = this.#options;
+  #pathOptions(): Omit<AudioPathOptions, "stream"> {
+    const { guard, outputCodec, emit, warm, signal } = this.#options;
     const process: ProcessAudio | undefined = guard.handlesAudio
       ? (frame) => this.#process(frame)
       : undefined;
-    return { outputCodec, process, emit, signal };
+    return { outputCodec, process, emit, warm, signal };
   }
 
   #watched<T extends AudioPath>(path: T): T {

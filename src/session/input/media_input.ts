@@ -6,7 +6,12 @@
 
 import { MediaError, MPEG_TIME_BASE } from "../../base/mod.ts";
 import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
-import { type DecodedVideo, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
+import {
+  type DecodedVideo,
+  type PictureSize,
+  VideoDecoder,
+  type WarmSet,
+} from "../../media/codec/mod.ts";
 import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
@@ -48,6 +53,8 @@ export interface MediaInputOptions {
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
   readonly scale: PictureSize | undefined;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -187,12 +194,13 @@ export class MediaInput implements AsyncDisposable {
 
   async #configureDecoder(stream: VideoStreamInfo): Promise<void> {
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
-    const { pixelFormat, signal } = this.#options;
+    const { pixelFormat, warm, signal } = this.#options;
     const scale = this.#scale;
     const decoder = new VideoDecoder({
       stream,
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
+      warm,
       signal,
       ...(scale === undefined ? {} : { scale }),
     });

@@ -25,6 +25,7 @@ export function makeFigures(changes: Partial<ServerFigures> = {}): ServerFigures
     },
     gpu: null,
     registration: null,
+    ffmpeg: { running: 0, warm: null },
     messages_dropped: 0,
     ...changes,
   };
