@@ -207,6 +207,8 @@ export class Pipeline implements AsyncDisposable {
     meters.setDropped("encoder", this.#video?.framesLost ?? 0);
     meters.codecRestarts = this.#input.codecRestarts + (this.#video?.codecRestarts ?? 0) +
       this.#audio.codecRestarts;
+    meters.codecHangs = this.#input.codecHangs + (this.#video?.codecHangs ?? 0) +
+      this.#audio.codecHangs;
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);
   }
@@ -247,6 +249,7 @@ export class Pipeline implements AsyncDisposable {
       shape: { width, height, pixelFormat: guard.processor.pixelFormat },
       color,
       emit: (packet) => this.#writeVideo(packet),
+      onHang: (error) => this.#options.onError(error, "encode"),
       signal: this.#abort.signal,
     });
   }

@@ -219,6 +219,8 @@ export interface SessionMetrics extends ChannelFigures {
   readonly output_bytes: number;
   /** Children that died and were started again. */
   readonly codec_restarts: number;
+  /** Children that were ended because they hung: they died, too. */
+  readonly codec_hangs: number;
   /** Frames of this process that were never closed and that the garbage collector found. */
   readonly frames_leaked: number;
   /** Null while this process has no GPU open. */

@@ -51,6 +51,8 @@ export interface AudioDecoderStats {
   readonly undecodedPackets: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
 }
 
 /**
@@ -80,7 +82,7 @@ export class AudioDecoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioDecoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child before there is a packet. Throws an `FfmpegError` or `MediaError`. */

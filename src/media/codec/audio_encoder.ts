@@ -49,6 +49,8 @@ export interface AudioEncoderStats {
   readonly overlapSamples: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
 }
 
 /**
@@ -89,7 +91,7 @@ export class AudioEncoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioEncoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child for the expected shape before there are samples. Throws an `FfmpegError`. */

@@ -34,6 +34,8 @@ export interface AudioTranscoderStats {
   readonly droppedPackets: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
 }
 
 // Jumps beyond this begin anew in another child.
@@ -72,7 +74,7 @@ export class AudioTranscoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioTranscoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child before there is a packet. Throws an `FfmpegError` or `MediaError`. */

@@ -10,7 +10,7 @@ import { FfmpegError, MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { FfmpegOptions } from "./child.ts";
 import { CodecChild } from "./codec_child.ts";
-import { CodecRun, type CodecRunSpec, type RunEnd } from "./codec_run.ts";
+import { CodecRun, type CodecRunSpec, type RunEnd, type WatchOptions } from "./codec_run.ts";
 import { RestartBudget } from "./restart_budget.ts";
 import type { WarmSet } from "./warm_set.ts";
 
@@ -26,6 +26,10 @@ export interface CoderOptions extends FfmpegOptions {
   readonly restartBudget?: RestartBudget;
   /** Where children come from that wait already. @default each is started when it is needed */
   readonly warm?: WarmSet | undefined;
+  /** When a child is taken for one that hangs, and replaced. @default 2.5 s without doing anything */
+  readonly watch?: WatchOptions | undefined;
+  /** Takes the error of a child that hung. @default it is only logged */
+  readonly onHang?: ((error: FfmpegError) => void) | undefined;
 }
 
 /** Options of a {@linkcode CodecEngine}. */
@@ -57,6 +61,7 @@ export class CodecEngine<Out> implements AsyncDisposable {
   #failure: unknown;
   #deaths = 0;
   #restarts = 0;
+  #hangs = 0;
   #isAfterDeath = false;
 
   /** Creates an engine without a child. */
@@ -80,6 +85,11 @@ export class CodecEngine<Out> implements AsyncDisposable {
   /** How many children died on their own. */
   get deaths(): number {
     return this.#deaths;
+  }
+
+  /** How many children were ended because they hung. */
+  get hangs(): number {
+    return this.#hangs;
   }
 
   /** How many children were started in place of one that died. */
@@ -107,7 +117,7 @@ export class CodecEngine<Out> implements AsyncDisposable {
     this.finishCurrent();
     const child = this.#options.warm?.take(spec.recipe) ??
       new CodecChild(spec.recipe, this.#options);
-    const run = new CodecRun(spec, { child, after: this.#tail });
+    const run = new CodecRun(spec, { child, after: this.#tail, watch: this.#options.watch });
     this.#runs.add(run);
     this.#current = run;
     if (this.#isAfterDeath) this.#restarts++;
@@ -182,6 +192,10 @@ export class CodecEngine<Out> implements AsyncDisposable {
     this.#deaths++;
     this.#isAfterDeath = true;
     log.warn(end.error.message);
+    if (end.error.code === "FFMPEG_HANG") {
+      this.#hangs++;
+      this.#options.onHang?.(end.error);
+    }
     const unsupported = unsupportedCodec(this.#options.name, end.error);
     if (unsupported !== undefined) this.fail(unsupported);
     else if (!this.#budget.spend()) this.fail(restartLimit(this.#options.name, end.error));

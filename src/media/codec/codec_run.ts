@@ -4,11 +4,12 @@
  * @module
  */
 
-import { systemClock } from "../../base/clock.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { schedulePatiently } from "../../base/patience.ts";
 import { NutDemuxer, type NutEvent, NutMuxer, type NutPacket, type NutStream } from "../nut/mod.ts";
+import { ChildWatch } from "./child_watch.ts";
 import type { ChildRecipe, CodecChild } from "./codec_child.ts";
 import type { ByteSink, ByteSource } from "./transport.ts";
 
@@ -16,6 +17,8 @@ const log = roomLogger("codec");
 
 // A child that was given its last input and then says nothing for this long is stuck.
 const DRAIN_STALL_MS = 10_000;
+// With the time between two looks, and what a replacement takes, within three seconds.
+const HANG_AFTER_MS = 2_500;
 // Smaller payloads are joined with their header: one write costs less than two.
 const JOIN_BELOW_BYTES = 65_536;
 
@@ -33,12 +36,21 @@ export interface CodecRunSpec {
   readonly onEvent: (event: NutEvent) => Promise<void> | void;
 }
 
+/** When a child is taken for one that hangs. */
+export interface WatchOptions {
+  /** How long it may do nothing although it has work, in milliseconds. @default 2500 */
+  readonly hangAfterMs?: number;
+  /** The time of the watch. @default {systemClock}, which the child has too */
+  readonly clock?: Clock;
+}
+
 /** Options of a {@linkcode CodecRun}. */
 export interface CodecRunOptions {
   /** The child, of the recipe and with nothing in it yet; the run owns it. */
   readonly child: CodecChild;
   /** Nothing is read from the child before this: the output of the run before it comes first. */
   readonly after: Promise<unknown>;
+  readonly watch?: WatchOptions | undefined;
 }
 
 /** How a run ended. */
@@ -59,7 +71,13 @@ export class CodecRun implements AsyncDisposable {
   readonly #child: CodecChild;
   readonly #sink: Promise<ByteSink | undefined>;
   #source: ByteSource | undefined;
+  readonly #watch: ChildWatch;
   #cancelStall: (() => void) | undefined;
+  /** What the watch found. */
+  #hang: string | undefined;
+  #outputs = 0;
+  #isWriting = false;
+  #isDue = false;
   #finishing = false;
   #reading = false;
   #disposed = false;
@@ -75,6 +93,7 @@ export class CodecRun implements AsyncDisposable {
     this.#demuxer = new NutDemuxer(spec.allocate === undefined ? {} : { allocate: spec.allocate });
     this.#child = options.child;
     this.#sink = this.#openSink();
+    this.#watch = this.#createWatch(options.watch ?? {});
     this.done = this.#live();
   }
 
@@ -94,6 +113,7 @@ export class CodecRun implements AsyncDisposable {
     if (sink === undefined || this.#finishing) return false;
     const [header, payload] = this.#muxer.packet(packet);
     this.#packetsIn++;
+    this.#isDue = this.#isWriting = true;
     try {
       if (payload.length < JOIN_BELOW_BYTES) {
         const joined = new Uint8Array(header.length + payload.length);
@@ -109,6 +129,8 @@ export class CodecRun implements AsyncDisposable {
       // The child is gone: `done` says why.
       log.debug(`${this.#spec.recipe.name}: cannot write to ffmpeg: ${describeError(error)}`);
       return false;
+    } finally {
+      this.#isWriting = false;
     }
   }
 
@@ -156,6 +178,7 @@ export class CodecRun implements AsyncDisposable {
     if (partial !== undefined) this.#spec.release?.(partial);
     this.#source?.close();
     this.#cancelStall?.();
+    this.#watch[Symbol.dispose]();
     this.#child.stopConnecting();
     const exit = await this.#child.ffmpeg.end();
     (await this.#sink)?.close();
@@ -163,14 +186,16 @@ export class CodecRun implements AsyncDisposable {
     if (this.#finishing && exit.code === 0 && damage === undefined) return { kind: "finished" };
     // A child that was started for pictures that never came cannot tell what they would have been.
     if (this.#finishing && this.#packetsIn === 0) return { kind: "finished" };
-    const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
+    const how = this.#hang !== undefined
+      ? `it was ended, because ${this.#hang}`
+      : `ffmpeg ended with ${exit.signal ?? `exit code ${exit.code}`}`;
     const stderr = [...this.#child.ffmpeg.stderrTail];
     const last = stderr.at(-1);
     return {
       kind: "died",
       error: new FfmpegError(
-        "FFMPEG_EXIT",
-        `Cannot go on with the ${this.#spec.recipe.name}: ffmpeg ended with ${how}` +
+        this.#hang === undefined ? "FFMPEG_EXIT" : "FFMPEG_HANG",
+        `Cannot go on with the ${this.#spec.recipe.name}: ${how}` +
           (last === undefined ? "" : `: ${last}`) + `; see context.stderr`,
         {
           ...(damage === undefined ? {} : { cause: damage }),
@@ -198,6 +223,8 @@ export class CodecRun implements AsyncDisposable {
       this.#reading = false;
       this.#cancelStall?.();
       if (bytes === undefined || this.#disposed) break;
+      this.#outputs++;
+      this.#isDue = false;
       if (wanted !== undefined && bytes.buffer === wanted.buffer) {
         const packet = this.#demuxer.advance(bytes.length);
         if (packet !== undefined) await this.#deliver(packet);
@@ -211,6 +238,30 @@ export class CodecRun implements AsyncDisposable {
   async #deliver(event: NutEvent): Promise<void> {
     if (event.kind === "packet") this.#packetsOut++;
     await this.#spec.onEvent(event);
+  }
+
+  #createWatch({ hangAfterMs = HANG_AFTER_MS, clock = systemClock }: WatchOptions): ChildWatch {
+    return new ChildWatch({
+      pid: this.pid,
+      clock,
+      hangAfterMs,
+      work: () => ({
+        given: this.#packetsIn,
+        isWriting: this.#isWriting,
+        isDue: this.#isDue || this.#finishing,
+        outputs: this.#outputs,
+        // Until it knows its input it does not connect: then nothing holds it up.
+        isRead: this.#reading || this.#source === undefined,
+      }),
+      onHang: (found) => {
+        this.#hang = found;
+        const seconds = hangAfterMs / 1_000;
+        log.warn(
+          `${this.#spec.recipe.name}: ffmpeg ${this.pid} hangs: ${found} for ${seconds} s; it is ended`,
+        );
+        this.#child.ffmpeg.kill();
+      },
+    });
   }
 
   #watchForStall(): void {

@@ -25,6 +25,7 @@ export {
 } from "./child.ts";
 export type { ChildRecipe } from "./codec_child.ts";
 export type { CoderOptions } from "./codec_engine.ts";
+export type { WatchOptions } from "./codec_run.ts";
 export type { PictureShape, PictureSize } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
 export type { TransportKind } from "./transport.ts";

@@ -71,6 +71,8 @@ export interface VideoDecoderStats {
   readonly undecodedPackets: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
   /** Children started because the stream, or the size to scale to, changed. */
   readonly reconfigurations: number;
 }
@@ -120,7 +122,7 @@ export class VideoDecoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): VideoDecoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /**

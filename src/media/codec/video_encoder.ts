@@ -82,6 +82,8 @@ export interface VideoEncoderStats {
   readonly lostFrames: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
   /** Children started because the pictures changed their shape. */
   readonly reconfigurations: number;
 }
@@ -116,7 +118,7 @@ export class VideoEncoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): VideoEncoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child for the expected shape before there is a picture. Throws an `FfmpegError`. */

@@ -37,6 +37,8 @@ export interface AudioPathOptions {
   readonly process: ProcessAudio | undefined;
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
+  /** Takes the error of a child that hung. */
+  readonly onHang?: (error: Error) => void;
   /** Children that wait, where there are some. */
   readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
@@ -48,6 +50,8 @@ export interface AudioPath extends AsyncDisposable {
   readonly output: AudioStreamInfo;
   /** Children that died and were started again. */
   readonly codecRestarts: number;
+  /** Children that were ended because they hung. */
+  readonly codecHangs: number;
   /** Packets that never came out because a child died. */
   readonly packetsLost: number;
   /** Rejects as soon as the path cannot go on; `write` may then wait until it is disposed of. */
@@ -80,6 +84,7 @@ function encodedCodec(wanted: OutputAudioCodec, stream: AudioStreamInfo): "aac" 
 class CopiedAudio implements AudioPath {
   readonly output: AudioStreamInfo;
   readonly codecRestarts = 0;
+  readonly codecHangs = 0;
   readonly packetsLost = 0;
   readonly failure: Promise<never> = new Promise(() => {});
   readonly #emit: AudioPathOptions["emit"];
@@ -123,6 +128,7 @@ abstract class CodedAudio implements AudioPath {
   }
 
   abstract readonly codecRestarts: number;
+  abstract readonly codecHangs: number;
   abstract readonly packetsLost: number;
   abstract write(packet: Packet): Promise<void>;
   abstract finish(): Promise<void>;
@@ -146,7 +152,7 @@ class TranscodedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus") {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, warm, signal } = options;
+    const { stream, onHang, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#transcoder = new AudioTranscoder({
       stream,
@@ -154,6 +160,7 @@ class TranscodedAudio extends CodedAudio {
       codec,
       sampleRate,
       channels,
+      onHang,
       warm,
       signal,
     });
@@ -164,6 +171,10 @@ class TranscodedAudio extends CodedAudio {
 
   get codecRestarts(): number {
     return this.#transcoder.stats.restarts;
+  }
+
+  get codecHangs(): number {
+    return this.#transcoder.stats.hangs;
   }
 
   get packetsLost(): number {
@@ -199,10 +210,10 @@ class ProcessedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus", process: ProcessAudio) {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, warm, signal } = options;
+    const { stream, onHang, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#process = process;
-    this.#decoder = new AudioDecoder({ stream, timeBase, warm, signal });
+    this.#decoder = new AudioDecoder({ stream, timeBase, onHang, warm, signal });
     const shape = { sampleRate: stream.sampleRate, channels: stream.channels };
     this.#encoder = new AudioEncoder({
       timeBase,
@@ -210,6 +221,7 @@ class ProcessedAudio extends CodedAudio {
       sampleRate,
       channels,
       shape,
+      onHang,
       warm,
       signal,
     });
@@ -223,6 +235,10 @@ class ProcessedAudio extends CodedAudio {
 
   get codecRestarts(): number {
     return this.#decoder.stats.restarts + this.#encoder.stats.restarts;
+  }
+
+  get codecHangs(): number {
+    return this.#decoder.stats.hangs + this.#encoder.stats.hangs;
   }
 
   get packetsLost(): number {
@@ -279,7 +295,7 @@ export class FedAudio extends CodedAudio {
     const codec = options.outputCodec === "aac" ? "aac" : "opus";
     super({ ...options, stream: encodedStream(codec, shape) }, codec);
     const { sampleRate, channels } = this.output;
-    const { process, warm, signal } = options;
+    const { process, onHang, warm, signal } = options;
     this.shape = shape;
     this.#process = process;
     const timeBase = MPEG_TIME_BASE;
@@ -289,6 +305,7 @@ export class FedAudio extends CodedAudio {
       sampleRate,
       channels,
       shape,
+      onHang,
       warm,
       signal,
     });
@@ -298,6 +315,10 @@ export class FedAudio extends CodedAudio {
 
   get codecRestarts(): number {
     return this.#encoder.stats.restarts;
+  }
+
+  get codecHangs(): number {
+    return this.#encoder.stats.hangs;
   }
 
   get packetsLost(): number {

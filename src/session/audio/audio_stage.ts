@@ -46,7 +46,7 @@ export class AudioStage implements AsyncDisposable {
   readonly #options: AudioStageOptions;
   readonly #failed = Promise.withResolvers<never>();
   #path: AudioPath | undefined;
-  #ended = { codecRestarts: 0, packetsLost: 0 };
+  #ended = { codecRestarts: 0, codecHangs: 0, packetsLost: 0 };
   #isReady = false;
   #patience: Promise<boolean> | undefined;
 
@@ -65,6 +65,11 @@ export class AudioStage implements AsyncDisposable {
   /** Children that died and were started again. */
   get codecRestarts(): number {
     return this.#ended.codecRestarts + (this.#path?.codecRestarts ?? 0);
+  }
+
+  /** Children that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#ended.codecHangs + (this.#path?.codecHangs ?? 0);
   }
 
   /** Packets that never came out because a child died. */
@@ -110,11 +115,12 @@ export class AudioStage implements AsyncDisposable {
   }
 
   #pathOptions(): Omit<AudioPathOptions, "stream"> {
-    const { guard, outputCodec, emit, warm, signal } = this.#options;
+    const { guard, outputCodec, emit, warm, onError, signal } = this.#options;
+    const onHang = (error: Error): void => onError(error, "encode");
     const process: ProcessAudio | undefined = guard.handlesAudio
       ? (frame) => this.#process(frame)
       : undefined;
-    return { outputCodec, process, emit, warm, signal };
+    return { outputCodec, process, emit, warm, onHang, signal };
   }
 
   #watched<T extends AudioPath>(path: T): T {
@@ -126,6 +132,7 @@ export class AudioStage implements AsyncDisposable {
     this.#path = undefined;
     await path.finish();
     this.#ended.codecRestarts += path.codecRestarts;
+    this.#ended.codecHangs += path.codecHangs;
     this.#ended.packetsLost += path.packetsLost;
     await path[Symbol.asyncDispose]();
   }

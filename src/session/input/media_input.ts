@@ -87,6 +87,11 @@ export class MediaInput implements AsyncDisposable {
     return this.#decoder?.stats.restarts ?? 0;
   }
 
+  /** Decoders that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#decoder?.stats.hangs ?? 0;
+  }
+
   /** Access units of video that never became a frame. */
   get framesLost(): number {
     const stats = this.#decoder?.stats;
@@ -194,13 +199,14 @@ export class MediaInput implements AsyncDisposable {
 
   async #configureDecoder(stream: VideoStreamInfo): Promise<void> {
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
-    const { pixelFormat, warm, signal } = this.#options;
+    const { pixelFormat, warm, handlers, signal } = this.#options;
     const scale = this.#scale;
     const decoder = new VideoDecoder({
       stream,
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
       warm,
+      onHang: (error) => handlers.onError(error, "decode"),
       signal,
       ...(scale === undefined ? {} : { scale }),
     });

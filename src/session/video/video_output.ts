@@ -26,6 +26,8 @@ export interface VideoOutputOptions {
   readonly color: ColorInfo;
   /** Takes the packets in order, in 90 kHz ticks. */
   readonly emit: (packet: Packet) => Promise<void>;
+  /** Takes the error of an encoder that hung. */
+  readonly onHang?: (error: Error) => void;
   /** Children that wait, where there are some. */
   readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
@@ -38,7 +40,7 @@ export class VideoOutput implements AsyncDisposable {
 
   /** Starts the encoder's child. Throws an `FfmpegError` when that is not possible. */
   constructor(options: VideoOutputOptions) {
-    const { gopSeconds, frameRate, shape, color, emit, warm, signal } = options;
+    const { gopSeconds, frameRate, shape, color, emit, onHang, warm, signal } = options;
     this.#encoder = new VideoEncoder({
       timeBase: MPEG_TIME_BASE,
       gopSeconds,
@@ -46,6 +48,7 @@ export class VideoOutput implements AsyncDisposable {
       shape,
       color,
       warm,
+      onHang,
       signal,
     });
     this.#encoder.prewarm();
@@ -56,6 +59,11 @@ export class VideoOutput implements AsyncDisposable {
   /** Encoders that died and were started again. */
   get codecRestarts(): number {
     return this.#encoder.stats.restarts;
+  }
+
+  /** Encoders that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#encoder.stats.hangs;
   }
 
   /** Frames that were inside an encoder when it died. */

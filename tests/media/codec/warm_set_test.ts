@@ -137,7 +137,7 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
       const stat = Deno.readTextFileSync(`/proc/${bad}/stat`);
       return stat.slice(stat.lastIndexOf(")") + 2)[0];
     };
-    for (let at = performance.now(); !"ZT".includes(state()!);) {
+    for (const at = performance.now(); !"ZT".includes(state()!);) {
       assert.ok(performance.now() - at < 60_000);
     }
     const { pid, restarts } = await decode(warm);
