@@ -6,7 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
-import type { PictureSize, WarmSet } from "../media/codec/mod.ts";
+import { ChangeBudget, type PictureSize, type WarmSet } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
@@ -106,6 +106,7 @@ export class Pipeline implements AsyncDisposable {
       emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
       onError: options.onError,
       clock,
+      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,
       signal: this.#abort.signal,
     });
@@ -132,6 +133,7 @@ export class Pipeline implements AsyncDisposable {
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
       scale: this.#size,
+      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,
       signal: this.#abort.signal,
       handlers: {

@@ -128,7 +128,10 @@ export class AudioDecoder implements AsyncDisposable {
 
   async #decode(packet: Packet): Promise<void> {
     for (;;) {
-      if (this.#engine.current === undefined) this.#begin();
+      if (this.#engine.current === undefined) {
+        await this.#engine.room();
+        this.#begin();
+      }
       const run = this.#engine.current!;
       const index = this.#nextIndex++;
       const pending = this.#pending;

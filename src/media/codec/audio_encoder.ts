@@ -39,7 +39,7 @@ export interface RawAudio {
 export interface AudioEncoderStats {
   /** Packets that came out. */
   readonly packets: number;
-  /** Pieces of sound that were inside a child when it died. */
+  /** Pieces of sound that were inside a child when it died, or left out because time jumps too often. */
   readonly lostFrames: number;
   /** Packets left out because their pts would be below 0: the encoder's run-in. */
   readonly droppedPackets: number;
@@ -130,7 +130,10 @@ export class AudioEncoder implements AsyncDisposable {
     checkAudioShape({ sampleRate, channels }, "encode audio");
     const count = checkedLength(audio.samples);
     for (;;) {
-      this.#ensureRun({ sampleRate, channels }, ptsTicks);
+      if (!await this.#ensureRun({ sampleRate, channels }, ptsTicks)) {
+        this.#counts.lostFrames++;
+        return;
+      }
       const run = this.#engine.current!;
       const timeline = this.#timeline!;
       const before = timeline.samples;
@@ -152,16 +155,26 @@ export class AudioEncoder implements AsyncDisposable {
     }
   }
 
-  #ensureRun(shape: { sampleRate: number; channels: number }, ptsTicks: number): void {
+  /** Resolves to whether there is a child that goes on with this. */
+  async #ensureRun(
+    shape: { sampleRate: number; channels: number },
+    ptsTicks: number,
+  ): Promise<boolean> {
     const { timeBase } = this.#options;
     const same = this.#shape?.sampleRate === shape.sampleRate &&
       this.#shape.channels === shape.channels;
     const jumps = this.#timeline !== undefined && !this.#timeline.continues(ptsTicks);
-    if (this.#engine.current === undefined || !same || jumps) this.#begin(shape);
-    if (this.#timeline !== undefined) return;
+    if (this.#engine.current === undefined || !same || jumps) {
+      if ((jumps || !same) && !this.#engine.mayChange()) return false;
+      this.#engine.finishCurrent();
+      await this.#engine.room();
+      this.#begin(shape);
+    }
+    if (this.#timeline !== undefined) return true;
     const { sampleRate } = shape;
     this.#timeline = new AudioTimeline(ptsTicks, { sampleRate, timeBase });
     this.#reader!.startTicks = ptsTicks;
+    return true;
   }
 
   #begin(shape: { sampleRate: number; channels: number }): void {

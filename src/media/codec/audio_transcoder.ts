@@ -28,7 +28,7 @@ export interface AudioTranscoderOptions extends CoderOptions, AudioOutputOptions
 export interface AudioTranscoderStats {
   /** Packets that came out. */
   readonly packets: number;
-  /** Packets that were inside a child when it died. */
+  /** Packets that were inside a child when it died, or left out because their time jumps too often. */
   readonly lostPackets: number;
   /** Packets left out because their pts would be below 0: the encoder's run-in. */
   readonly droppedPackets: number;
@@ -116,7 +116,15 @@ export class AudioTranscoder implements AsyncDisposable {
     for (;;) {
       const step = ticksToSeconds(packet.ptsTicks - this.#lastTicks, timeBase);
       const jumps = this.#startTicks !== undefined && (step < 0 || step > MAX_STEP_SECONDS);
-      if (this.#engine.current === undefined || jumps) this.#begin();
+      if (jumps && !this.#engine.mayChange()) {
+        this.#counts.lostPackets++;
+        return;
+      }
+      if (this.#engine.current === undefined || jumps) {
+        this.#engine.finishCurrent();
+        await this.#engine.room();
+        this.#begin();
+      }
       const run = this.#engine.current!;
       this.#startTicks ??= packet.ptsTicks;
       this.#reader!.startTicks = this.#startTicks;

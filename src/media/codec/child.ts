@@ -8,6 +8,7 @@
 import { withoutCredentials } from "../../base/credentials.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
+import { limitChild } from "./child_limits.ts";
 
 const log = roomLogger("codec");
 
@@ -68,6 +69,7 @@ export class FfmpegChild implements AsyncDisposable {
   /** Resolves when the process is gone and its stderr was read; never rejects. */
   readonly exited: Promise<ChildExit>;
   readonly #options: FfmpegChildOptions;
+  readonly #limited: Promise<void>;
   readonly #stderr: string[] = [];
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #gone = false;
@@ -77,6 +79,7 @@ export class FfmpegChild implements AsyncDisposable {
     this.#options = options;
     this.process = startProcess(options);
     running.add(this.process.pid);
+    this.#limited = limitChild(this.process.pid, options.args);
     this.exited = this.#watch();
   }
 
@@ -144,7 +147,7 @@ export class FfmpegChild implements AsyncDisposable {
     this.#gone = true;
     running.delete(this.pid);
     for (const timer of this.#timers) clearTimeout(timer);
-    await drained;
+    await Promise.all([drained, this.#limited]);
     return { code, signal };
   }
 

@@ -9,12 +9,16 @@ import { BoundedQueue } from "../../base/bounded_queue.ts";
 import { FfmpegError, MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { FfmpegOptions } from "./child.ts";
+import type { ChangeBudget } from "./change_budget.ts";
 import { CodecChild } from "./codec_child.ts";
 import { CodecRun, type CodecRunSpec, type RunEnd, type WatchOptions } from "./codec_run.ts";
 import { RestartBudget } from "./restart_budget.ts";
 import type { WarmSet } from "./warm_set.ts";
 
 const log = roomLogger("codec");
+
+/** Children of one coder: one that takes input, and one before it. */
+const MAX_CHILDREN = 2;
 
 /** Options that all coders share. */
 export interface CoderOptions extends FfmpegOptions {
@@ -24,6 +28,11 @@ export interface CoderOptions extends FfmpegOptions {
   readonly queueCapacity?: number;
   /** How often a child that dies is replaced. @default three times, cleared after two minutes */
   readonly restartBudget?: RestartBudget;
+  /**
+   * How often the stream may change its shape or jump in time, which takes another child: what comes
+   * beyond that is left out. @default as often as it does, one child after the other
+   */
+  readonly changeBudget?: ChangeBudget | undefined;
   /** Where children come from that wait already. @default each is started when it is needed */
   readonly warm?: WarmSet | undefined;
   /** When a child is taken for one that hangs, and replaced. @default 2.5 s without doing anything */
@@ -62,6 +71,8 @@ export class CodecEngine<Out> implements AsyncDisposable {
   #deaths = 0;
   #restarts = 0;
   #hangs = 0;
+  /** Whether the last change was refused. */
+  #isRefusing = false;
   #isAfterDeath = false;
 
   /** Creates an engine without a child. */
@@ -109,6 +120,29 @@ export class CodecEngine<Out> implements AsyncDisposable {
     // A failed step is its caller's; the next one has its turn all the same.
     this.#turns = turn.catch(() => {});
     return turn;
+  }
+
+  /**
+   * Resolves when another child may be started: beside the one that takes input, only one works off what
+   * it has. Throws the failure.
+   */
+  async room(): Promise<void> {
+    for (const run of this.#runs) {
+      if (this.#runs.size < MAX_CHILDREN) break;
+      await run.done;
+    }
+    this.#check();
+  }
+
+  /** Whether the stream may change now: there is no child to be replaced, or the budget allows it. */
+  mayChange(): boolean {
+    if (this.#current === undefined) return true;
+    const isAllowed = this.#options.changeBudget?.spend() ?? true;
+    if (!isAllowed && !this.#isRefusing) {
+      log.warn(`${this.#options.name}: the stream changes too often, some of it is left out`);
+    }
+    this.#isRefusing = !isAllowed;
+    return isAllowed;
   }
 
   /** Ends the input of the run before and starts the next, whose output comes after. */

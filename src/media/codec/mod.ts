@@ -13,7 +13,8 @@ export * from "./audio_encoder.ts";
 export { type AudioOutputOptions, audioOutputRecipe, outputSettings } from "./audio_output.ts";
 export * from "./audio_transcoder.ts";
 export * from "./capabilities.ts";
-export type { Hardware } from "./arguments.ts";
+export * from "./change_budget.ts";
+export { type Hardware, MAX_VIDEO_PIXELS } from "./arguments.ts";
 export {
   type ChildExit,
   FfmpegChild,

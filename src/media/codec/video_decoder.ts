@@ -89,9 +89,11 @@ export class VideoDecoder implements AsyncDisposable {
   #stream: VideoStreamInfo;
   #scale: PictureSize | undefined;
   #hardware: Hardware;
-  #parameterSets: Uint8Array | undefined;
   #pts: PtsMap;
-  #changed = false;
+  /** What the child that takes input was begun with. */
+  #begun: Begun | undefined;
+  /** Whether packets up to the next keyframe are of a stream that may not take over yet. */
+  #isLeftOut = false;
   #counts = {
     frames: 0,
     droppedPackets: 0,
@@ -147,7 +149,6 @@ export class VideoDecoder implements AsyncDisposable {
    */
   reconfigure(stream: VideoStreamInfo): Promise<void> {
     return this.#engine.inTurn(() => {
-      this.#changed ||= !sameStream(stream, this.#stream);
       this.#stream = stream;
       return Promise.resolve();
     });
@@ -159,8 +160,6 @@ export class VideoDecoder implements AsyncDisposable {
    */
   rescale(scale: PictureSize): Promise<void> {
     return this.#engine.inTurn(() => {
-      const { width, height } = this.#scale ?? {};
-      this.#changed ||= scale.width !== width || scale.height !== height;
       this.#scale = scale;
       return Promise.resolve();
     });
@@ -188,12 +187,14 @@ export class VideoDecoder implements AsyncDisposable {
   async #decode(packet: Packet): Promise<void> {
     if (packet.keyframe) this.#noticeChange(packet);
     for (;;) {
-      if (this.#engine.current === undefined) {
-        if (!packet.keyframe) {
-          this.#counts.droppedPackets++;
-          return;
-        }
-        this.#begin();
+      const isWithoutChild = this.#engine.current === undefined;
+      if (this.#isLeftOut || isWithoutChild && !packet.keyframe) {
+        this.#counts.droppedPackets++;
+        return;
+      }
+      if (isWithoutChild) {
+        await this.#engine.room();
+        this.#begin(sequenceParameterSets(packet.data, this.#stream.codec)?.slice());
       }
       const run = this.#engine.current!;
       const pts = this.#pts;
@@ -207,19 +208,24 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #noticeChange(packet: Packet): void {
+    this.#isLeftOut = false;
+    const begun = this.#begun;
+    if (this.#engine.current === undefined || begun === undefined) return;
     const sets = sequenceParameterSets(packet.data, this.#stream.codec);
-    const before = this.#parameterSets;
-    const differ = sets !== undefined && before !== undefined && !sameBytes(sets, before);
-    if (sets !== undefined) this.#parameterSets = sets.slice();
-    if (!this.#changed && !differ) return;
-    this.#changed = false;
-    if (this.#engine.current === undefined) return;
+    begun.parameterSets ??= sets?.slice();
+    const differ = sets !== undefined && !sameBytes(sets, begun.parameterSets!);
+    if (!differ && sameStream(this.#stream, begun.stream) && sameScale(this.#scale, begun.scale)) {
+      return;
+    }
+    this.#isLeftOut = !this.#engine.mayChange();
+    if (this.#isLeftOut) return;
     this.#counts.reconfigurations++;
     log.debug("video decoder: the stream or its size changes, a new child takes over");
     this.#engine.finishCurrent();
   }
 
-  #begin(): void {
+  #begin(parameterSets?: Uint8Array): void {
+    this.#begun = { stream: this.#stream, scale: this.#scale, parameterSets };
     const pts = this.#pts = new PtsMap(this.#options.timeBase);
     const picture = new PictureReader(this.#options, {
       color: this.#stream.color,
@@ -274,6 +280,14 @@ export class VideoDecoder implements AsyncDisposable {
     log.warn("video decoder: hardware decoding gave nothing, going on in software");
     this.#hardware = "none";
   }
+}
+
+/** What a child decodes. */
+interface Begun {
+  readonly stream: VideoStreamInfo;
+  readonly scale: PictureSize | undefined;
+  /** Undefined as long as its stream has none. */
+  parameterSets: Uint8Array | undefined;
 }
 
 /** How the child of a decoder with these options is started: what the command line says of it. */
@@ -342,4 +356,8 @@ function sameStream(a: VideoStreamInfo, b: VideoStreamInfo): boolean {
   return a.codec === b.codec && a.width === b.width && a.height === b.height &&
     a.reorderDepth === b.reorderDepth && a.color.matrix === b.color.matrix &&
     a.color.fullRange === b.color.fullRange;
+}
+
+function sameScale(a: PictureSize | undefined, b: PictureSize | undefined): boolean {
+  return a?.width === b?.width && a?.height === b?.height;
 }

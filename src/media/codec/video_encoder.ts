@@ -158,7 +158,7 @@ export class VideoEncoder implements AsyncDisposable {
     const outputSize = this.#outputSize(picture);
     const shape = { width, height, pixelFormat, color: this.#color(picture), outputSize };
     for (;;) {
-      this.#ensureRun(shape);
+      await this.#ensureRun(shape);
       const run = this.#engine.current!;
       const inFlight = this.#inFlight;
       const { tick } = this.#clock.tick(ptsTicks, forceKeyframe);
@@ -170,13 +170,15 @@ export class VideoEncoder implements AsyncDisposable {
     }
   }
 
-  #ensureRun(shape: TaggedShape): void {
-    if (this.#engine.current === undefined) return this.#begin(shape);
-    if (this.#shape !== undefined && sameShape(shape, this.#shape)) return;
-    this.#counts.reconfigurations++;
-    log.debug(
-      `video encoder: pictures are ${shape.width}x${shape.height} ${shape.pixelFormat} now`,
-    );
+  async #ensureRun(shape: TaggedShape): Promise<void> {
+    if (this.#engine.current !== undefined) {
+      if (this.#shape !== undefined && sameShape(shape, this.#shape)) return;
+      this.#counts.reconfigurations++;
+      const { width, height, pixelFormat } = shape;
+      log.debug(`video encoder: pictures are ${width}x${height} ${pixelFormat} now`);
+      this.#engine.finishCurrent();
+    }
+    await this.#engine.room();
     this.#begin(shape);
   }
 

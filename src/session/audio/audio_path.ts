@@ -16,6 +16,7 @@ import {
   AudioDecoder,
   AudioEncoder,
   AudioTranscoder,
+  type ChangeBudget,
   type WarmSet,
 } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
@@ -37,6 +38,8 @@ export interface AudioPathOptions {
   readonly process: ProcessAudio | undefined;
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
+  /** How often the sound may jump in time. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
   /** Takes the error of a child that hung. */
   readonly onHang?: (error: Error) => void;
   /** Children that wait, where there are some. */
@@ -152,7 +155,7 @@ class TranscodedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus") {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, onHang, warm, signal } = options;
+    const { stream, changeBudget, onHang, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#transcoder = new AudioTranscoder({
       stream,
@@ -160,6 +163,7 @@ class TranscodedAudio extends CodedAudio {
       codec,
       sampleRate,
       channels,
+      changeBudget,
       onHang,
       warm,
       signal,
@@ -210,7 +214,7 @@ class ProcessedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus", process: ProcessAudio) {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, onHang, warm, signal } = options;
+    const { stream, changeBudget, onHang, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#process = process;
     this.#decoder = new AudioDecoder({ stream, timeBase, onHang, warm, signal });
@@ -221,6 +225,7 @@ class ProcessedAudio extends CodedAudio {
       sampleRate,
       channels,
       shape,
+      changeBudget,
       onHang,
       warm,
       signal,
@@ -295,7 +300,7 @@ export class FedAudio extends CodedAudio {
     const codec = options.outputCodec === "aac" ? "aac" : "opus";
     super({ ...options, stream: encodedStream(codec, shape) }, codec);
     const { sampleRate, channels } = this.output;
-    const { process, onHang, warm, signal } = options;
+    const { process, changeBudget, onHang, warm, signal } = options;
     this.shape = shape;
     this.#process = process;
     const timeBase = MPEG_TIME_BASE;
@@ -305,6 +310,7 @@ export class FedAudio extends CodedAudio {
       sampleRate,
       channels,
       shape,
+      changeBudget,
       onHang,
       warm,
       signal,

@@ -6,7 +6,7 @@
 
 import { type Clock, pauseOn } from "../../base/mod.ts";
 import type { AudioFrame } from "../../frames/mod.ts";
-import type { WarmSet } from "../../media/codec/mod.ts";
+import type { ChangeBudget, WarmSet } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { ProcessorGuard } from "../../processor/mod.ts";
 import {
@@ -34,6 +34,8 @@ export interface AudioStageOptions {
   readonly emit: (packet: Packet) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;
   readonly clock: Clock;
+  /** How often the sound may jump in time. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
   /** Children that wait, where there are some. */
   readonly warm: WarmSet | undefined;
   readonly signal: AbortSignal;
@@ -115,12 +117,12 @@ export class AudioStage implements AsyncDisposable {
   }
 
   #pathOptions(): Omit<AudioPathOptions, "stream"> {
-    const { guard, outputCodec, emit, warm, onError, signal } = this.#options;
+    const { guard, outputCodec, emit, changeBudget, warm, onError, signal } = this.#options;
     const onHang = (error: Error): void => onError(error, "encode");
     const process: ProcessAudio | undefined = guard.handlesAudio
       ? (frame) => this.#process(frame)
       : undefined;
-    return { outputCodec, process, emit, warm, onHang, signal };
+    return { outputCodec, process, emit, changeBudget, warm, onHang, signal };
   }
 
   #watched<T extends AudioPath>(path: T): T {
