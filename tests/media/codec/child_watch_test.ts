@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ChildWatch, type ChildWork } from "../../../src/media/codec/child_watch.ts";
-import { activityOf } from "../../../src/media/codec/proc.ts";
+import { activityOf, processTree } from "../../../src/media/codec/proc.ts";
 import { AudioTranscoder, VideoDecoder, VideoEncoder } from "../../../src/media/codec/mod.ts";
 import { ManualClock } from "../../trickle/manual_clock.ts";
 import { collect, makeAudio, makeVideo, TIME_BASE } from "./helper.ts";
@@ -53,7 +53,8 @@ class Watched implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#watch[Symbol.dispose]();
-    this.child.kill("SIGKILL");
+    // A shell that is killed would leave what it runs.
+    for (const pid of processTree(this.child.pid)) Deno.kill(pid, "SIGKILL");
     await this.child.stdin.abort().catch(() => {});
     await this.child.status;
   }
