@@ -41,7 +41,7 @@ export function addWarmOptions(command: Command): Command {
     .addOption(
       option("--warm-ffmpeg <children>", "most ffmpeg that wait for the next stream; 0: none", {
         env: "RUNNEL_WARM_FFMPEG",
-        default: 5,
+        default: 6,
         parse: wholeNumber(0, MAX_WARM),
       }),
     )

@@ -68,7 +68,7 @@ export interface StreamServerOptions extends HttpOptions {
    * ffmpeg children that wait for the next stream, which begins several times as fast with them: at most so
    * many, about 10 MiB each. 0 for none. Streams in threads or processes have as many each, up to a
    * capacity of 4.
-   * @default {5}
+   * @default {6}
    */
   readonly warmFfmpeg?: number;
   /** Without a stream for so long they are ended, until there was another. @default {Infinity} */

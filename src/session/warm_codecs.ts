@@ -29,7 +29,7 @@ export interface UsualStream {
 
 /** Options of {@linkcode WarmCodecs}. Structured-cloneable, apart from the clock. */
 export interface WarmCodecsOptions extends UsualStream {
-  /** See `WarmSetOptions.maxChildren`; 0 for none. @default 5 */
+  /** See `WarmSetOptions.maxChildren`; 0 for none. @default 6 */
   readonly maxChildren?: number | undefined;
   /** See `WarmSetOptions.idleMs`. @default {Infinity} */
   readonly idleMs?: number | undefined;
@@ -63,10 +63,11 @@ const COLORS: readonly ColorInfo[] = [
   { matrix: "bt709", fullRange: false },
   { matrix: "bt601", fullRange: false },
 ];
-const SOUND = { sampleRate: 48_000, channels: 2 };
+const STEREO = { sampleRate: 48_000, channels: 2 };
+const MONO = { sampleRate: 48_000, channels: 1 };
 
 /**
- * The children of streams with H.264 or HEVC video of any size in limited range and stereo AAC, the most
+ * The children of streams with H.264 or HEVC video of any size in limited range and AAC, the most
  * usual first: without B-frames and in HD colours.
  */
 export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {}): ChildRecipe[] {
@@ -85,18 +86,23 @@ export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {})
     videoEncoderRecipe({ frameRate }, { width: 2, height: 2, pixelFormat, color }),
   ]);
   const reordered = decoder(COLORS[0]!, 1);
-  return [...hd!, ...soundRecipes(processor, audioCodec), ...sd!, reordered];
+  const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
+  return [...hd!, ...stereo!, ...sd!, ...mono!, reordered];
 }
 
-function soundRecipes(processor: FrameProcessor, audioCodec: OutputAudioCodec): ChildRecipe[] {
+function soundRecipes(
+  processor: FrameProcessor,
+  audioCodec: OutputAudioCodec,
+  shape: typeof STEREO,
+): ChildRecipe[] {
   if (handlesAudio(processor)) {
     const codec = audioCodec === "source" ? "aac" : audioCodec;
-    const settings = outputSettings({ codec, ...SOUND }, SOUND);
+    const settings = outputSettings({ codec, ...shape }, shape);
     return [AUDIO_DECODER, audioOutputRecipe("audio encoder", settings)];
   }
   if (audioCodec !== "opus") return []; // copied
   return [
-    audioOutputRecipe("audio transcoder", outputSettings({ codec: "opus", ...SOUND }, SOUND)),
+    audioOutputRecipe("audio transcoder", outputSettings({ codec: "opus", ...shape }, shape)),
   ];
 }
 

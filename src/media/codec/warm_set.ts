@@ -22,7 +22,7 @@ const MAX_DEATHS = 3;
 
 /** Options of a {@linkcode WarmSet}. */
 export interface WarmSetOptions extends FfmpegOptions {
-  /** Children that wait, at most: about 10 MiB each, and ffmpeg's code once for all. @default 5 */
+  /** Children that wait, at most: about 10 MiB each, and ffmpeg's code once for all. @default 6 */
   readonly maxChildren?: number;
   /** Without a use for this long all are ended, until the next use. @default {Infinity} */
   readonly idleMs?: number;
@@ -132,7 +132,7 @@ export class WarmSet implements AsyncDisposable {
   }
 
   get #capacity(): number {
-    return this.#options.maxChildren ?? 5;
+    return this.#options.maxChildren ?? 6;
   }
 
   /** The place of a kind, which is the last to go from now on. */
@@ -141,10 +141,10 @@ export class WarmSet implements AsyncDisposable {
     const place = this.#places.get(key) ?? { recipe, child: undefined, deaths: 0 };
     this.#places.delete(key);
     this.#places.set(key, place);
-    for (const [oldest, { child }] of this.#places) {
+    for (const [oldest, place] of this.#places) {
       if (this.#places.size <= this.#capacity) break;
       this.#places.delete(oldest);
-      if (child !== undefined) this.#end(child);
+      this.#empty(place);
     }
     return place;
   }
@@ -193,11 +193,13 @@ export class WarmSet implements AsyncDisposable {
 
   #endAll(): void {
     this.#cancelStart?.();
-    for (const place of this.#places.values()) {
-      const { child } = place;
-      place.child = undefined;
-      if (child !== undefined) this.#end(child);
-    }
+    for (const place of this.#places.values()) this.#empty(place);
+  }
+
+  #empty(place: Place): void {
+    const { child } = place;
+    place.child = undefined;
+    if (child !== undefined) this.#end(child);
   }
 
   #end(child: CodecChild): void {

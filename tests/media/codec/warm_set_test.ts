@@ -177,6 +177,7 @@ Deno.test("WarmSet keeps the kinds that were wanted last, and no more than it ma
   assert.equal(warm.take(ENCODER), undefined, "it was the last of the three, and made room");
   await using child = warm.take(TRANSCODER);
   assert.ok(child?.isWaiting);
+  assert.equal(warm.figures.died, 0);
 });
 
 Deno.test("WarmSet ends children that nobody used for a while, until the next use", async () => {
