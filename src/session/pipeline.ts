@@ -22,6 +22,7 @@ import {
 } from "./video/loading_overlay.ts";
 import { type InputStreams, MediaInput } from "./input/media_input.ts";
 import { readBack } from "./video/read_back.ts";
+import { Interleaver } from "./output/interleaver.ts";
 import { SegmentOutput } from "./output/segment_output.ts";
 import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
@@ -66,6 +67,8 @@ export class Pipeline implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #limiter: FrameRateLimiter;
   readonly #sync: AvSync;
+  /** Of files. */
+  readonly #interleaver: Interleaver | undefined;
   readonly #input: MediaInput;
   readonly #loading: LoadingOverlay;
   readonly #emitter: FrameEmitter;
@@ -92,7 +95,9 @@ export class Pipeline implements AsyncDisposable {
     });
     this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
-    this.#sync = new AvSync({ waitForVideo: true, live, now: () => clock.now() });
+    this.#interleaver = live || options.isFed ? undefined : new Interleaver();
+    const waitForVideo = this.#interleaver === undefined;
+    this.#sync = new AvSync({ waitForVideo, live, now: () => clock.now() });
     this.#audio = new AudioStage({
       guard,
       meters,
@@ -100,7 +105,7 @@ export class Pipeline implements AsyncDisposable {
       ready: options.ready,
       live,
       hasOutput: options.sink !== undefined,
-      emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
+      emit: (packet) => this.#writeAudio(packet),
       onError: options.onError,
       clock,
       signal: this.#abort.signal,
@@ -180,7 +185,7 @@ export class Pipeline implements AsyncDisposable {
       await Promise.race([this.#input.run(), this.#videoPath.done, this.#audio.failure]);
       await this.#videoPath.finish();
       await Promise.all([this.#audio.finish(), this.#video?.finish()]);
-      await this.#writeAudio(this.#sync.release());
+      await this.#writeHeld();
       await this.#output?.finish();
     } finally {
       await this[Symbol.asyncDispose]();
@@ -221,10 +226,12 @@ export class Pipeline implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video } = streams;
-    if (video === undefined) await this.#writeAudio(this.#sync.release());
+    if (video === undefined) await this.#write(this.#sync.release());
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     await this.#audio.setStream(streams.audio);
     this.#output?.configure({ video: video !== undefined, audio: this.#audio.output });
+    await this.#write(this.#interleaver?.expect("video", video !== undefined));
+    await this.#write(this.#interleaver?.expect("audio", streams.audio !== undefined));
   }
 
   #startVideo(video: VideoStreamInfo): void {
@@ -264,11 +271,26 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #writeVideo(packet: Packet): Promise<void> {
+    if (this.#interleaver !== undefined) return await this.#write(this.#interleaver.offer(packet));
     await this.#output?.write(packet);
-    await this.#writeAudio(this.#sync.videoWritten());
+    await this.#write(this.#sync.videoWritten());
   }
 
-  async #writeAudio(packets: readonly Packet[]): Promise<void> {
+  async #writeAudio(packet: Packet): Promise<void> {
+    const ready = this.#sync.offerAudio(packet);
+    await this.#write(this.#interleaver?.offer(packet) ?? ready);
+  }
+
+  /** The stream ends: nothing is waited for any more. */
+  async #writeHeld(): Promise<void> {
+    // A container without pictures must not announce them.
+    if (this.#interleaver?.hasVideo === false) {
+      this.#output?.configure({ video: false, audio: this.#audio.output });
+    }
+    await this.#write(this.#interleaver?.release() ?? this.#sync.release());
+  }
+
+  async #write(packets: readonly Packet[] = []): Promise<void> {
     await this.#output?.writeAll(packets);
   }
 

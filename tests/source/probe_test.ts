@@ -95,6 +95,7 @@ Deno.test("inputAddress() tells files, devices and streams apart", () => {
   ]);
   assert.deepEqual(inputAddress("https://a/b.m3u8").args, ["-i", "https://a/b.m3u8"]);
   assert.equal(inputAddress("https://a/b.m3u8").path, undefined);
+  assert.deepEqual(inputAddress("udp:127.0.0.1:1234").args, ["-i", "udp:127.0.0.1:1234"]);
 });
 
 Deno.test("passwords are in no label, message or context", () => {

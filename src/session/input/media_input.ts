@@ -16,6 +16,7 @@ import type { Stage } from "../types.ts";
 
 /** The streams of the input that can be used. */
 export interface InputStreams {
+  /** Of 0x0 pixels while it is listed and has not come. */
   readonly video: VideoStreamInfo | undefined;
   readonly audio: AudioStreamInfo | undefined;
 }
@@ -168,8 +169,7 @@ export class MediaInput implements AsyncDisposable {
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video, audio } = streams;
     // What a listed stream is may take a moment to arrive; the size of the picture must be known.
-    if (video !== undefined && video.width === 0) return;
-    if (video !== undefined) {
+    if (video !== undefined && video.width > 0) {
       this.#options.handlers.onVideoStream(video);
       await this.#configureDecoder(video);
     }
