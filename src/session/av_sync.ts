@@ -42,7 +42,8 @@ export class AvSync {
   readonly #now: () => number;
   #waiting: boolean;
   #held: Packet[] = [];
-  #heldSinceMs: number | undefined;
+  /** When the audio began. */
+  #waitingSinceMs: number | undefined;
   #droppedAudio = 0;
   #audioInTicks: number | undefined;
   #videoInTicks: number | undefined;
@@ -69,6 +70,7 @@ export class AvSync {
   noteInput(kind: "audio" | "video", ptsTicks: number): void {
     if (kind === "audio") {
       this.#audioInTicks = ptsTicks;
+      this.#waitingSinceMs ??= this.#now();
       return;
     }
     this.#videoInTicks = ptsTicks;
@@ -90,14 +92,14 @@ export class AvSync {
       this.#noteAudio(packet);
       return [packet];
     }
-    this.#heldSinceMs ??= this.#now();
+    this.#waitingSinceMs ??= this.#now();
     this.#held.push(packet);
     if (!this.#live) return [];
     if (this.#held.length > MAX_HELD_AUDIO_PACKETS) {
       this.#held.shift();
       this.#droppedAudio++;
     }
-    return this.#now() - this.#heldSinceMs >= MAX_AUDIO_WAIT_MS ? this.#release() : [];
+    return this.#now() - this.#waitingSinceMs >= MAX_AUDIO_WAIT_MS ? this.#release() : [];
   }
 
   /** Notes that a video frame was written; returns the audio that waited for it. */

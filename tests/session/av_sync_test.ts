@@ -111,7 +111,7 @@ for (
       for (const kind of ["audio", "video"] as const) sync.noteInput(kind, before);
       for (const kind of ["audio", "video"] as const) give(kind, before);
       sync.reset();
-      const second = first === "audio" ? "video" : "audio";
+      const second = first === "audio" ? "video" as const : "audio" as const;
       for (const kind of [first, second]) sync.noteInput(kind, after);
       // What was in the coders of the second stream comes out after the first has jumped.
       give(first, after);

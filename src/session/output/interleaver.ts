@@ -83,14 +83,17 @@ export class Interleaver {
     }
     const [lane, other] = a === undefined ? [audio, video] : [video, audio];
     if (lane.waiting.length === 0) return undefined;
-    return other.isOver || this.#isFull(lane) ? lane : undefined;
+    return other.isOver || this.#isFull(lane, other) ? lane : undefined;
   }
 
-  #isFull({ waiting }: Lane): boolean {
+  #isFull({ waiting }: Lane, other: Lane): boolean {
+    if (this.#bytes > MAX_WAITING_BYTES) return true;
     const [first, last] = [waiting[0], waiting.at(-1)];
-    if (first === undefined || last === undefined) return false;
-    const ahead = last.packet.dtsTicks - first.packet.dtsTicks;
-    return Math.abs(ahead) > MAX_AHEAD_TICKS || this.#bytes > MAX_WAITING_BYTES;
+    // A container's header tells what is in it: the first packet of each stream is worth a long wait.
+    if (other.clock.lastTicks === undefined || first === undefined || last === undefined) {
+      return false;
+    }
+    return Math.abs(last.packet.dtsTicks - first.packet.dtsTicks) > MAX_AHEAD_TICKS;
   }
 }
 

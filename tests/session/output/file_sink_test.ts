@@ -48,7 +48,7 @@ Deno.test("a name that looks like a URL or an option is the name of a file", () 
         stdout: "null",
         stderr: "inherit",
       }).spawn();
-      await new Blob(segments as BlobPart[]).stream().pipeTo(child.stdin);
+      await new Blob([joined(segments) as BlobPart]).stream().pipeTo(child.stdin);
       assert.ok((await child.status).success, name);
       const streams = await probeStreams(await Deno.readFile(`${folder}/${name}`));
       assert.deepEqual(streams.map(({ codec_name }) => codec_name), ["h264", "aac"], name);

@@ -53,9 +53,12 @@ Deno.test("Interleaver does not wait for a stream that does not come", () => {
 });
 
 Deno.test("Interleaver waits in bounds of time and bytes", () => {
-  const inTime = new Interleaver();
   const seconds = Array.from({ length: 40 }, (_, at) => packet("audio", at));
-  assert.equal(offerAll(inTime, seconds).length, 39 - MAX_AHEAD_TICKS / SECOND);
+  const inTime = new Interleaver();
+  assert.deepEqual(offerAll(inTime, [packet("video", 0), ...seconds.slice(0, 1)]), ["v0"]);
+  assert.equal(offerAll(inTime, seconds.slice(1)).length, 39 - MAX_AHEAD_TICKS / SECOND);
+  // Pictures may begin an hour later.
+  assert.deepEqual(offerAll(new Interleaver(), seconds), []);
   const inBytes = new Interleaver();
   const large = [0, 1, 2, 3].map((at) => packet("video", at, MAX_WAITING_BYTES / 2));
   assert.deepEqual(offerAll(inBytes, large), ["v0", "v1"]);
