@@ -133,6 +133,7 @@ export class Pipeline implements AsyncDisposable {
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
       scale: this.#size,
+      toneMap: params.tone_map ?? true,
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,
@@ -166,6 +167,7 @@ export class Pipeline implements AsyncDisposable {
     if (detect_out_resolution !== undefined) this.#emitter.keepInputSize = !detect_out_resolution;
     if (show_loading !== undefined) this.#loading.show(show_loading);
     const size = requestedSize(params);
+    if (params.tone_map !== undefined) this.#input.setToneMap(params.tone_map);
     if (size === undefined) return;
     this.#size = size;
     this.#input.setScale(size);
@@ -240,12 +242,13 @@ export class Pipeline implements AsyncDisposable {
     const { maxFps } = this.#limiter;
     const { width, height } = this.#size ?? video;
     const { color } = video;
+    const sampleAspect = this.#size === undefined ? video.sampleAspect : undefined;
     // Frames of the application come without a description of the streams.
     if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio.output });
     this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
       frameRate: Number.isFinite(maxFps) ? maxFps : 30,
-      shape: { width, height, pixelFormat: guard.processor.pixelFormat },
+      shape: { width, height, pixelFormat: guard.processor.pixelFormat, sampleAspect },
       color,
       emit: (packet) => this.#writeVideo(packet),
       signal: this.#abort.signal,

@@ -26,6 +26,8 @@ export interface StreamParams {
   readonly detect_out_resolution?: boolean | undefined;
   /** Whether the loading overlay is shown in place of frames, which do not reach the processor then. */
   readonly show_loading?: boolean | undefined;
+  /** Whether pictures of a high dynamic range (PQ, HLG) are mapped to BT.709. @default true */
+  readonly tone_map?: boolean | undefined;
   /** Parameters of the application. */
   readonly [name: string]: unknown;
 }

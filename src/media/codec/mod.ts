@@ -26,6 +26,7 @@ export {
 export type { CoderOptions } from "./codec_engine.ts";
 export type { PictureShape, PictureSize } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
+export { canToneMap } from "./tone_map.ts";
 export type { TransportKind } from "./transport.ts";
 export * from "./video_decoder.ts";
 export * from "./video_encoder.ts";

@@ -7,6 +7,7 @@
 import { MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { Rational } from "../../base/rational.ts";
+import { decodedColor, sameColor } from "../color.ts";
 import { FramePool } from "../frame_pool.ts";
 import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
@@ -14,7 +15,7 @@ import { type Hardware, videoDecodeArguments } from "./arguments.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
-import { pictureBytes, type PictureSize } from "./picture.ts";
+import { pictureBytes, type PictureSize, sameAspect } from "./picture.ts";
 import { PtsMap } from "./pts_map.ts";
 import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
 
@@ -32,13 +33,21 @@ export interface DecodedVideo {
   /** The pts of the packet it came from. */
   readonly ptsTicks: number;
   readonly color: ColorInfo;
+  /** Of its pixels. @default 1:1 */
+  readonly sampleAspect: Rational | undefined;
   /** Gives the memory back; `data` must not be used afterwards. Idempotent. */
   release(): void;
 }
 
+/** A stream, and what a decoder is to make of it. */
+export interface DecodedStream extends VideoStreamInfo {
+  /** Whether PQ and HLG become BT.709; see {@linkcode canToneMap}. @default false */
+  readonly toneMap?: boolean;
+}
+
 /** Options of a {@linkcode VideoDecoder}. */
 export interface VideoDecoderOptions extends CoderOptions {
-  readonly stream: VideoStreamInfo;
+  readonly stream: DecodedStream;
   /** Of the packets' ticks, and so of the pictures'. */
   readonly timeBase: Rational;
   /** @default "i420" */
@@ -83,7 +92,7 @@ export class VideoDecoder implements AsyncDisposable {
   readonly #options: VideoDecoderOptions;
   readonly #engine: CodecEngine<DecodedVideo>;
   readonly #pool: FramePool;
-  #stream: VideoStreamInfo;
+  #stream: DecodedStream;
   #scale: PictureSize | undefined;
   #hardware: Hardware;
   #parameterSets: Uint8Array | undefined;
@@ -142,7 +151,7 @@ export class VideoDecoder implements AsyncDisposable {
   /**
    * Says that the stream is another from the next keyframe on. Packets before it are still decoded.
    */
-  reconfigure(stream: VideoStreamInfo): Promise<void> {
+  reconfigure(stream: DecodedStream): Promise<void> {
     return this.#engine.inTurn(() => {
       this.#changed ||= !sameStream(stream, this.#stream);
       this.#stream = stream;
@@ -219,7 +228,9 @@ export class VideoDecoder implements AsyncDisposable {
   #begin(): void {
     const pts = this.#pts = new PtsMap(this.#options.timeBase);
     const picture = new PictureReader(this.#options, {
-      color: this.#stream.color,
+      color: decodedColor(this.#stream.color, this.#stream.toneMap ?? false),
+      // Scaled pictures have square pixels.
+      sampleAspect: this.#scale === undefined ? this.#stream.sampleAspect : undefined,
       pool: this.#pool,
       pts,
     });
@@ -237,7 +248,7 @@ export class VideoDecoder implements AsyncDisposable {
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
     const scale = this.#scale;
     const { timeBase, pixelFormat = "i420", threads = 1 } = this.#options;
-    const { codec, color, reorderDepth, width, height } = this.#stream;
+    const { codec, color, toneMap, sampleAspect, reorderDepth, width, height } = this.#stream;
     const stream: NutStream = {
       kind: "video",
       format: codec,
@@ -247,7 +258,8 @@ export class VideoDecoder implements AsyncDisposable {
       height: height || 16,
       decodeDelay: reorderDepth,
     };
-    const settings = { timeBase, pixelFormat, color, threads, hardware: this.#hardware };
+    const coded = { color, toneMap: toneMap ?? false, sampleAspect };
+    const settings = { timeBase, pixelFormat, ...coded, threads, hardware: this.#hardware };
     return {
       stream,
       input: "pipe",
@@ -278,15 +290,21 @@ export class VideoDecoder implements AsyncDisposable {
   }
 }
 
+/** What is known of the pictures of one child. */
+interface PictureContext extends Pick<DecodedVideo, "color" | "sampleAspect"> {
+  readonly pool: FramePool;
+  readonly pts: PtsMap;
+}
+
 /** Turns what one child writes into pictures. */
 class PictureReader {
   readonly #options: VideoDecoderOptions;
-  readonly #context: { color: ColorInfo; pool: FramePool; pts: PtsMap };
+  readonly #context: PictureContext;
   #size: { width: number; height: number } | undefined;
 
   constructor(
     options: VideoDecoderOptions,
-    context: { color: ColorInfo; pool: FramePool; pts: PtsMap },
+    context: PictureContext,
   ) {
     this.#options = options;
     this.#context = context;
@@ -300,7 +318,7 @@ class PictureReader {
   }
 
   #picture({ ptsTicks: tick, data }: NutPacketEvent): DecodedVideo {
-    const { color, pool, pts } = this.#context;
+    const { color, sampleAspect, pool, pts } = this.#context;
     const pixelFormat = this.#options.pixelFormat ?? "i420";
     const size = this.#size;
     if (size === undefined || pictureBytes({ ...size, pixelFormat }) !== data.length) {
@@ -312,12 +330,13 @@ class PictureReader {
       );
     }
     const ptsTicks = pts.leave(tick) ?? pts.guess(tick);
-    return { ...size, pixelFormat, data, ptsTicks, color, release: () => pool.release(data) };
+    const release = (): void => pool.release(data);
+    return { ...size, pixelFormat, data, ptsTicks, color, sampleAspect, release };
   }
 }
 
-function sameStream(a: VideoStreamInfo, b: VideoStreamInfo): boolean {
+function sameStream(a: DecodedStream, b: DecodedStream): boolean {
   return a.codec === b.codec && a.width === b.width && a.height === b.height &&
-    a.reorderDepth === b.reorderDepth && a.color.matrix === b.color.matrix &&
-    a.color.fullRange === b.color.fullRange;
+    a.reorderDepth === b.reorderDepth && sameColor(a.color, b.color) &&
+    a.toneMap === b.toneMap && sameAspect(a.sampleAspect, b.sampleAspect);
 }

@@ -6,13 +6,14 @@
 
 import { roomLogger } from "../../base/log.ts";
 import { type Rational, rescaleTicks } from "../../base/rational.ts";
+import { sameColor } from "../color.ts";
 import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat } from "../types.ts";
 import { ENCODER_CLOCK_RATE, type Hardware, videoEncodeArguments } from "./arguments.ts";
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
-import { checkPicture, type PictureShape, type PictureSize } from "./picture.ts";
+import { checkPicture, type PictureShape, type PictureSize, sameAspect } from "./picture.ts";
 import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
@@ -61,6 +62,8 @@ export interface RawVideo {
   readonly ptsTicks: number;
   /** How its YUV values are meant. @default the encoder's */
   readonly color?: ColorInfo;
+  /** Of the pixels that come out. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
   /** Size that it is scaled to; another than before begins with a keyframe. @default the encoder's */
   readonly outputSize?: PictureSize;
   /** Whether it must become a keyframe. @default false */
@@ -151,9 +154,11 @@ export class VideoEncoder implements AsyncDisposable {
 
   async #encode(picture: RawVideo): Promise<void> {
     checkPicture(picture);
-    const { width, height, pixelFormat, data, ptsTicks, forceKeyframe } = picture;
+    const { width, height, pixelFormat, sampleAspect } = picture;
+    const { data, ptsTicks, forceKeyframe } = picture;
     const outputSize = this.#outputSize(picture);
-    const shape = { width, height, pixelFormat, color: this.#color(picture), outputSize };
+    const color = this.#color(picture);
+    const shape = { width, height, pixelFormat, color, sampleAspect, outputSize };
     for (;;) {
       this.#ensureRun(shape);
       const run = this.#engine.current!;
@@ -207,10 +212,10 @@ export class VideoEncoder implements AsyncDisposable {
   }
 
   #runSpec(shape: TaggedShape): Omit<CodecRunSpec, "onEvent"> {
-    const { width, height, pixelFormat, color, outputSize } = shape;
+    const { width, height, pixelFormat, color, sampleAspect, outputSize } = shape;
     const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = this.#options;
     const { bitrate } = this.#options;
-    const picture = { width, height, pixelFormat, color };
+    const picture = { width, height, pixelFormat, color, sampleAspect };
     const settings = { frameRate, preset, crf, threads, hardware: this.#hardware };
     return {
       stream: { kind: "video", format: pixelFormat, timeBase: CLOCK, width, height },
@@ -253,7 +258,7 @@ export class VideoEncoder implements AsyncDisposable {
 function sameShape(a: TaggedShape, b: TaggedShape): boolean {
   return sameSize(a, b) && a.pixelFormat === b.pixelFormat &&
     sameSize(a.outputSize ?? a, b.outputSize ?? b) &&
-    a.color.matrix === b.color.matrix && a.color.fullRange === b.color.fullRange;
+    sameColor(a.color, b.color) && sameAspect(a.sampleAspect, b.sampleAspect);
 }
 
 function sameSize(a: PictureSize, b: PictureSize): boolean {

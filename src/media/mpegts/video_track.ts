@@ -6,6 +6,7 @@ import {
 } from "../bitstream/mod.ts";
 import { MediaError } from "../../base/errors.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
+import { sameColor } from "../color.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";
 import { equalBytes } from "./bytes.ts";
 import type { PesUnit } from "./pes_assembler.ts";
@@ -154,13 +155,21 @@ export class VideoTrack implements Track {
   }
 
   #update(sequence: SequenceInfo): void {
-    const { width, height, reorderDepth, color } = sequence;
+    const { width, height, reorderDepth, color, sampleAspect } = sequence;
     const old = this.#info;
     const same = old.width === width && old.height === height &&
-      old.reorderDepth === reorderDepth && old.color.matrix === color.matrix &&
-      old.color.fullRange === color.fullRange;
+      old.reorderDepth === reorderDepth && sameColor(old.color, color) &&
+      old.sampleAspect?.num === sampleAspect?.num && old.sampleAspect?.den === sampleAspect?.den;
     if (same) return;
-    this.#info = { kind: "video", codec: this.#codec, width, height, reorderDepth, color };
+    this.#info = {
+      kind: "video",
+      codec: this.#codec,
+      width,
+      height,
+      reorderDepth,
+      color,
+      ...(sampleAspect === undefined ? {} : { sampleAspect }),
+    };
     this.#host.changed();
   }
 

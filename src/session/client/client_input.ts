@@ -60,6 +60,7 @@ export class ClientInput {
       sync,
       pixelFormat,
       scale: size,
+      toneMap: true,
       signal,
       handlers: {
         onFirstSegment: () => {},

@@ -4,9 +4,15 @@
  * @module
  */
 
-import { MediaError, MPEG_TIME_BASE } from "../../base/mod.ts";
+import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
-import { type DecodedVideo, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
+import {
+  canToneMap,
+  type DecodedVideo,
+  type PictureSize,
+  VideoDecoder,
+} from "../../media/codec/mod.ts";
+import { decodedColor, isHdr } from "../../media/color.ts";
 import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
@@ -49,8 +55,12 @@ export interface MediaInputOptions {
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
   readonly scale: PictureSize | undefined;
+  /** Whether PQ and HLG become BT.709. */
+  readonly toneMap: boolean;
   readonly signal: AbortSignal;
 }
+
+const log = roomLogger("session");
 
 /** How long the output waits to learn what a listed audio stream is: one second of video. */
 const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
@@ -60,6 +70,9 @@ export class MediaInput implements AsyncDisposable {
   readonly #options: MediaInputOptions;
   #decoder: VideoDecoder | undefined;
   #scale: PictureSize | undefined;
+  #toneMap: boolean;
+  /** As it came. */
+  #videoStream: VideoStreamInfo | undefined;
   #pumping: Promise<void> | undefined;
   #withoutAudio: InputStreams | undefined;
   #firstVideoTicks: number | undefined;
@@ -68,12 +81,14 @@ export class MediaInput implements AsyncDisposable {
   #sawSegment = false;
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
+  #saidUnmapped = false;
   #reportedUnsupported = new Set<string>();
 
   /** Creates the input; {@linkcode run} reads it. */
   constructor(options: MediaInputOptions) {
     this.#options = options;
     this.#scale = options.scale;
+    this.#toneMap = options.toneMap;
   }
 
   /** Decoders that died and were started again. */
@@ -98,6 +113,14 @@ export class MediaInput implements AsyncDisposable {
   setScale(scale: PictureSize): void {
     this.#scale = scale;
     this.#decoder?.rescale(scale).catch(() => {}); // whoever decodes learns why it cannot go on
+  }
+
+  /** Maps high dynamic range to BT.709, or no more, from the next keyframe on. */
+  setToneMap(toneMap: boolean): void {
+    this.#toneMap = toneMap;
+    const stream = this.#videoStream;
+    if (stream === undefined) return;
+    this.#configureDecoder(stream).catch(() => {}); // as above
   }
 
   /** Reads to the end of the input; resolves when the last frame was handed on. */
@@ -170,7 +193,8 @@ export class MediaInput implements AsyncDisposable {
     const { video, audio } = streams;
     // What a listed stream is may take a moment to arrive; the size of the picture must be known.
     if (video !== undefined && video.width > 0) {
-      this.#options.handlers.onVideoStream(video);
+      const color = decodedColor(video.color, await this.#mapsTones(video));
+      this.#options.handlers.onVideoStream({ ...video, color });
       await this.#configureDecoder(video);
     }
     if (audio !== undefined && audio.sampleRate === 0) {
@@ -185,7 +209,22 @@ export class MediaInput implements AsyncDisposable {
     await this.#options.handlers.onStreams(streams);
   }
 
-  async #configureDecoder(stream: VideoStreamInfo): Promise<void> {
+  async #mapsTones({ color }: VideoStreamInfo): Promise<boolean> {
+    if (!this.#toneMap || !isHdr(color)) return false;
+    if (await canToneMap()) return true;
+    if (!this.#saidUnmapped) {
+      log.warn(
+        "The pictures are of a high dynamic range, which this ffmpeg cannot map: " +
+          "they stay as they are; install a build with zscale and tonemap",
+      );
+    }
+    this.#saidUnmapped = true;
+    return false;
+  }
+
+  async #configureDecoder(coded: VideoStreamInfo): Promise<void> {
+    this.#videoStream = coded;
+    const stream = { ...coded, toneMap: await this.#mapsTones(coded) };
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
     const { pixelFormat, signal } = this.#options;
     const scale = this.#scale;
@@ -204,7 +243,7 @@ export class MediaInput implements AsyncDisposable {
   /** A frame of the application: it was never encoded. */
   async #takeFrame(frame: VideoFrame): Promise<void> {
     const { meters, sync, handlers, pixelFormat } = this.#options;
-    const { timestamp, width, height, color } = frame;
+    const { timestamp, width, height, color, sampleAspect } = frame;
     sync.noteInput("video", timestamp);
     meters.frameArrived(timestamp);
     if (timestamp <= (this.#lastFrameTicks ?? -Infinity)) {
@@ -220,6 +259,7 @@ export class MediaInput implements AsyncDisposable {
         height,
         reorderDepth: 0,
         color,
+        ...(sampleAspect === undefined ? {} : { sampleAspect }),
       });
     }
     this.#lastFrameTicks = timestamp;
@@ -278,7 +318,7 @@ async function inFormat(
 }
 
 function toFrame(decoded: DecodedVideo): VideoFrame {
-  const { pixelFormat, data, width, height, ptsTicks, color, release } = decoded;
+  const { pixelFormat, data, width, height, ptsTicks, color, sampleAspect, release } = decoded;
   return new VideoFrame({
     pixelFormat,
     data,
@@ -286,6 +326,7 @@ function toFrame(decoded: DecodedVideo): VideoFrame {
     height,
     ptsTicks,
     color,
+    sampleAspect,
     timeBase: MPEG_TIME_BASE,
     release,
   });

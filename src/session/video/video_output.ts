@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MPEG_TIME_BASE, rescaleTicks } from "../../base/mod.ts";
+import { MPEG_TIME_BASE, type Rational, rescaleTicks } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
 import { type PictureShape, type PictureSize, VideoEncoder } from "../../media/codec/mod.ts";
 import type { ColorInfo, Packet } from "../../media/types.ts";
@@ -22,6 +22,14 @@ export interface VideoOutputOptions {
   /** Takes the packets in order, in 90 kHz ticks. */
   readonly emit: (packet: Packet) => Promise<void>;
   readonly signal: AbortSignal;
+}
+
+/** How one frame is encoded. */
+export interface WriteOptions {
+  /** Size that it is scaled to. @default its own */
+  readonly outputSize?: PictureSize | undefined;
+  /** Of the pixels that come out. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
 }
 
 /** Encodes frames of any size and format, in order, and emits packets in 90 kHz ticks. */
@@ -60,14 +68,12 @@ export class VideoOutput implements AsyncDisposable {
     return this.#encoder.pid;
   }
 
-  /**
-   * Encodes a frame, scaled to `outputSize` where there is one; its memory is free again when the
-   * promise resolves.
-   */
-  async write(frame: VideoFrame, outputSize?: PictureSize): Promise<void> {
+  /** Encodes a frame; its memory is free again when the promise resolves. */
+  async write(frame: VideoFrame, options: WriteOptions = {}): Promise<void> {
+    const { outputSize, sampleAspect } = options;
     const { width, height, pixelFormat, data, color } = frame;
     const ptsTicks = rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE);
-    const picture = { width, height, pixelFormat, data, color, ptsTicks };
+    const picture = { width, height, pixelFormat, data, color, sampleAspect, ptsTicks };
     await this.#encoder.encode(outputSize === undefined ? picture : { ...picture, outputSize });
   }
 
