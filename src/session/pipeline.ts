@@ -134,6 +134,7 @@ export class Pipeline implements AsyncDisposable {
       pixelFormat: guard.processor.pixelFormat,
       scale: this.#size,
       toneMap: params.tone_map ?? true,
+      now: () => clock.now(),
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,

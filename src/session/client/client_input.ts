@@ -61,6 +61,7 @@ export class ClientInput {
       pixelFormat,
       scale: size,
       toneMap: true,
+      now: () => performance.now(),
       signal,
       handlers: {
         onFirstSegment: () => {},

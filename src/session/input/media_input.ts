@@ -5,18 +5,16 @@
  */
 
 import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
-import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
-import {
-  canToneMap,
-  type DecodedVideo,
-  type PictureSize,
-  VideoDecoder,
-} from "../../media/codec/mod.ts";
+import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
+import { canToneMap, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
 import { decodedColor, isHdr } from "../../media/color.ts";
 import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
+import { inFormat, toFrame } from "./frame_format.ts";
 import type { InputEvent } from "./input_events.ts";
+import { ReorderDepth } from "./reorder_depth.ts";
+import { StartWatch } from "./start_watch.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import type { Stage } from "../types.ts";
 
@@ -57,6 +55,8 @@ export interface MediaInputOptions {
   readonly scale: PictureSize | undefined;
   /** Whether PQ and HLG become BT.709. */
   readonly toneMap: boolean;
+  /** The time in milliseconds. */
+  readonly now: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -78,6 +78,12 @@ export class MediaInput implements AsyncDisposable {
   #firstVideoTicks: number | undefined;
   #needsKeyframe = true;
   #beforeKeyframe = 0;
+  readonly #start: StartWatch;
+  /** Whether pictures are listed, and none has come yet. */
+  #lacksPictures = false;
+  readonly #reorders = new ReorderDepth();
+  /** A keyframe that waits for the next picture. */
+  #held: Packet | undefined;
   #sawSegment = false;
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
@@ -89,6 +95,7 @@ export class MediaInput implements AsyncDisposable {
     this.#options = options;
     this.#scale = options.scale;
     this.#toneMap = options.toneMap;
+    this.#start = new StartWatch(options.now);
   }
 
   /** Decoders that died and were started again. */
@@ -162,6 +169,9 @@ export class MediaInput implements AsyncDisposable {
         sync.noteInput(event.stream, event.packet.ptsTicks);
         if (event.stream === "video") return await this.#takeVideo(event.packet);
         meters.audioArrived(event.packet.ptsTicks);
+        if (this.#lacksPictures) {
+          this.#report(this.#start.missing("pictures", event.packet.dtsTicks));
+        }
         return await handlers.onAudio(event.packet);
       case "video-frame":
         return await this.#takeFrame(event.frame);
@@ -191,6 +201,7 @@ export class MediaInput implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video, audio } = streams;
+    this.#lacksPictures = video?.width === 0;
     // What a listed stream is may take a moment to arrive; the size of the picture must be known.
     if (video !== undefined && video.width > 0) {
       const color = decodedColor(video.color, await this.#mapsTones(video));
@@ -224,7 +235,8 @@ export class MediaInput implements AsyncDisposable {
 
   async #configureDecoder(coded: VideoStreamInfo): Promise<void> {
     this.#videoStream = coded;
-    const stream = { ...coded, toneMap: await this.#mapsTones(coded) };
+    const toneMap = await this.#mapsTones(coded);
+    const stream = { ...coded, toneMap, reorderDepth: this.#reorders.depthOf(coded) };
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
     const { pixelFormat, signal } = this.#options;
     const scale = this.#scale;
@@ -271,11 +283,30 @@ export class MediaInput implements AsyncDisposable {
     meters.frameArrived(packet.ptsTicks);
     await this.#stopWaitingForAudio(packet);
     if (packet.keyframe) this.#needsKeyframe = false;
+    this.#lacksPictures = false;
     if (this.#decoder === undefined || this.#needsKeyframe) {
       this.#beforeKeyframe++;
-      return;
+      const missing = this.#decoder === undefined ? "parameter-sets" : "keyframe";
+      return this.#report(this.#start.missing(missing, packet.dtsTicks));
     }
-    await this.#decoder.decode(packet);
+    this.#report(this.#start.decoding());
+    await this.#decodeHeld(packet.dtsTicks);
+    if (this.#reorders.isUnknown(packet)) this.#held = packet;
+    else await this.#decoder.decode(packet);
+  }
+
+  #report(error: Error | undefined): void {
+    if (error !== undefined) this.#options.handlers.onError(error, "input");
+  }
+
+  /** Decodes the keyframe that waited to see when the next picture is decoded. */
+  async #decodeHeld(nextDtsTicks?: number): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined || this.#videoStream === undefined) return;
+    this.#reorders.learn(held, nextDtsTicks);
+    await this.#configureDecoder(this.#videoStream);
+    await this.#decoder?.decode(held);
   }
 
   /** A listed audio stream that stays silent must not hold the output up for ever. */
@@ -290,44 +321,17 @@ export class MediaInput implements AsyncDisposable {
 
   async #pumpFrames(decoder: VideoDecoder): Promise<void> {
     const { handlers } = this.#options;
-    for await (const decoded of decoder.frames()) await handlers.onVideo(toFrame(decoded));
+    for await (const decoded of decoder.frames()) {
+      this.#start.decoded();
+      await handlers.onVideo(toFrame(decoded));
+    }
   }
 
   async #drainDecoder(): Promise<void> {
     if (this.#withoutAudio !== undefined) await this.#announce(this.#withoutAudio);
+    await this.#decodeHeld();
     if (this.#decoder === undefined) return;
     await this.#decoder.flush();
     await this.#pumping;
   }
-}
-
-/** The frame in the size and layout that the processor takes, in CPU memory. */
-async function inFormat(
-  frame: VideoFrame,
-  wanted: { readonly pixelFormat: PixelFormat; readonly size: PictureSize | undefined },
-): Promise<VideoFrame> {
-  const { pixelFormat, size = frame } = wanted;
-  if (frame.location === "gpu") await frame.to("cpu");
-  const isItsSize = frame.width === size.width && frame.height === size.height;
-  if (isItsSize && frame.pixelFormat === pixelFormat) return frame;
-  using other = frame;
-  if (isItsSize) return other.convert(pixelFormat);
-  const { width, height } = size;
-  using scaled = other.replaceData(scalePicture(other, { width, height, fit: "cover" }));
-  return scaled.convert(pixelFormat);
-}
-
-function toFrame(decoded: DecodedVideo): VideoFrame {
-  const { pixelFormat, data, width, height, ptsTicks, color, sampleAspect, release } = decoded;
-  return new VideoFrame({
-    pixelFormat,
-    data,
-    width,
-    height,
-    ptsTicks,
-    color,
-    sampleAspect,
-    timeBase: MPEG_TIME_BASE,
-    release,
-  });
 }
