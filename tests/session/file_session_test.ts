@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { openFileSession, type SessionMetrics } from "../../src/session/mod.ts";
+import { decodeVideo, type OutputFrame } from "../e2e/decoding.ts";
 import { runProgram } from "../e2e/ffmpeg.ts";
 import { FfmpegBatch } from "../media/ffmpeg_batch.ts";
 import { within } from "../waiting.ts";
@@ -95,6 +96,47 @@ for (const [name, clip] of Object.entries(CLIPS)) {
       }));
   }
 }
+
+Deno.test("what an edit list cuts off is not shown, and the rest keeps its time", () =>
+  withFolder(async (folder) => {
+    const [whole, input, output] = ["whole", "in", "out"].map((name) => `${folder}/${name}.mp4`);
+    await runProgram(
+      "ffmpeg",
+      "-v error -nostdin -f lavfi -i testsrc2=s=160x120:r=25:d=4 -f lavfi -i sine=d=4 " +
+        `${H264} -bf 2 -g 250 -c:a aac ${whole}`,
+    );
+    await runProgram("ffmpeg", `-v error -nostdin -ss 1.3 -i ${whole} -c copy ${input}`);
+    await processed(input!, output!);
+    const [ours, theirs] = await Promise.all([shownFrames(output!), shownFrames(input!)]);
+    assertSameTimes(ours.map(({ seconds }) => seconds), theirs.map(({ seconds }) => seconds));
+    ours.forEach(({ frame }, index) => {
+      const { data } = theirs[index]!.frame.picture;
+      const sum = frame.picture.data.reduce((all, at, i) => all + Math.abs(at - data[i]!), 0);
+      assert.ok(sum / data.length < 6, `picture ${index} is ${sum / data.length} levels off`);
+    });
+    const { audio } = await packetTimes(output!);
+    assert.ok(Math.abs(audio.at(-1)! - ours.at(-1)!.seconds) < 0.1, "sound ends with the pictures");
+  }));
+
+/** What ffmpeg shows of a file: times from the first picture on, and pixels. */
+async function shownFrames(path: string): Promise<{ seconds: number; frame: OutputFrame }[]> {
+  const words = `-v error -nostdin -i ${path} -map 0:v -c:v ffv1 -f nut pipe:1`;
+  const frames = await decodeVideo((await runProgram("ffmpeg", words)).stdout);
+  const start = frames[0]!.ptsTicks;
+  return frames.map((frame) => ({ frame, seconds: (frame.ptsTicks - start) / 90_000 }));
+}
+
+Deno.test("the shape of pixels that only the container tells comes out", () =>
+  withFolder(async (folder) => {
+    const [square, input, output] = ["square", "in", "out"].map((name) => `${folder}/${name}.mp4`);
+    const picture = "-f lavfi -i testsrc2=s=352x288:r=25:d=0.2";
+    await runProgram("ffmpeg", `-v error -nostdin ${picture} ${H264} ${square}`);
+    await runProgram("ffmpeg", `-v error -nostdin -i ${square} -c copy -aspect 16:9 ${input}`);
+    await processed(input!, output!);
+    const words = "-v error -show_entries stream=sample_aspect_ratio -of csv=p=0";
+    const { stdout } = await runProgram("ffprobe", `${words} ${output}`);
+    assert.equal(new TextDecoder().decode(stdout).trim(), "16:11");
+  }));
 
 Deno.test("sound that is coded more slowly than pictures arrives with them", () =>
   withFolder(async (folder) => {
