@@ -91,7 +91,8 @@ function computeCoefficients(color: ColorInfo): ColorCoefficients {
     vToG: fixed(-2 * red * (1 - red) / green * chromaGain),
     uToB: fixed(2 * (1 - blue) * chromaGain),
     rToY: fixed(red * yScale),
-    gToY: fixed(green * yScale),
+    // Rounded so that white is exactly white.
+    gToY: fixed(yScale) - fixed(red * yScale) - fixed(blue * yScale),
     bToY: fixed(blue * yScale),
     rToU: fixed(-red * uGain),
     gToU: fixed(-green * uGain),

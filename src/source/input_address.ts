@@ -43,6 +43,11 @@ export function inputAddress(input: string): InputAddress {
   return { args: ["-i", `file:${path}`], label: path, path };
 }
 
+/** The path of an input that is a file; undefined for a stream. */
+export function inputPath(input: string): string | undefined {
+  return inputAddress(input).path;
+}
+
 function isFile(input: string): boolean {
   if (URL_WITH_HOST.test(input)) return false;
   try {
