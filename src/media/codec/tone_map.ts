@@ -23,9 +23,8 @@ export function toneMapFilters(color: ColorInfo, { rgb }: { readonly rgb: boolea
   return [
     // The stream's VUI decides, as everywhere: what it leaves out, zscale would not guess.
     `setparams=range=${color.fullRange ? "pc" : "tv"}:${tags}`,
-    `zscale=t=linear:npl=${WHITE_NITS}`,
+    `zscale=t=linear:npl=${WHITE_NITS}:p=bt709`,
     "format=gbrpf32le",
-    "zscale=p=bt709",
     `tonemap=mobius:param=${LINEAR_PART}:peak=${peak}:desat=0`,
     ...(rgb
       ? ["zscale=t=bt709:r=pc", "format=gbrp"]

@@ -28,7 +28,7 @@ export interface VideoOutputOptions {
 export interface WriteOptions {
   /** Size that it is scaled to. @default its own */
   readonly outputSize?: PictureSize | undefined;
-  /** Of the pixels that come out. @default 1:1 */
+  /** Of the pixels that come out. @default the frame's */
   readonly sampleAspect?: Rational | undefined;
 }
 
@@ -70,7 +70,7 @@ export class VideoOutput implements AsyncDisposable {
 
   /** Encodes a frame; its memory is free again when the promise resolves. */
   async write(frame: VideoFrame, options: WriteOptions = {}): Promise<void> {
-    const { outputSize, sampleAspect } = options;
+    const { outputSize, sampleAspect = frame.sampleAspect } = options;
     const { width, height, pixelFormat, data, color } = frame;
     const ptsTicks = rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE);
     const picture = { width, height, pixelFormat, data, color, sampleAspect, ptsTicks };
