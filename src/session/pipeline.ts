@@ -43,6 +43,8 @@ export interface PipelineOptions {
   readonly params: StreamParams;
   /** Frame-rate cap where the parameters have none. */
   readonly targetFps: number;
+  /** Of the input, where that is known. */
+  readonly frameRate: number | undefined;
   readonly maxQueueSize: number;
   readonly maxQueueLatencyMs: number;
   readonly live: boolean;
@@ -60,6 +62,11 @@ export interface PipelineOptions {
   /** The output channel was closed by somebody else, or is gone. */
   readonly onOutputClosed: (error: Error) => void;
 }
+
+/** What is expected where nothing is known. */
+const USUAL_FPS = 30;
+/** What is more is a container's mistake. */
+const MAX_FPS = 240;
 
 /** Runs one stream from its first input event to its last output byte. */
 export class Pipeline implements AsyncDisposable {
@@ -240,7 +247,6 @@ export class Pipeline implements AsyncDisposable {
   #startVideo(video: VideoStreamInfo): void {
     if (this.#output === undefined || this.#video !== undefined) return;
     const { gopSeconds, guard } = this.#options;
-    const { maxFps } = this.#limiter;
     const { width, height } = this.#size ?? video;
     const { color } = video;
     const sampleAspect = this.#size === undefined ? video.sampleAspect : undefined;
@@ -248,12 +254,19 @@ export class Pipeline implements AsyncDisposable {
     if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio.output });
     this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
-      frameRate: Number.isFinite(maxFps) ? maxFps : 30,
+      frameRate: this.#frameRate(),
       shape: { width, height, pixelFormat: guard.processor.pixelFormat, sampleAspect },
       color,
       emit: (packet) => this.#writeVideo(packet),
       signal: this.#abort.signal,
     });
+  }
+
+  /** About how many frames a second the encoder gets. */
+  #frameRate(): number {
+    const { maxFps } = this.#limiter;
+    const { frameRate = Number.isFinite(maxFps) ? maxFps : USUAL_FPS } = this.#options;
+    return Math.min(frameRate, maxFps, MAX_FPS);
   }
 
   async #takeAudioFrame(frame: AudioFrame): Promise<void> {

@@ -58,6 +58,8 @@ export interface SessionOptions extends SideChannels {
   readonly params?: StreamParams;
   /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default 24 */
   readonly targetFps?: number;
+  /** About how many frames a second the input has. @default `targetFps`, or 30 */
+  readonly frameRate?: number | undefined;
   /** Frames that may wait for the processor; past that the oldest are dropped. @default 30 */
   readonly maxQueueSize?: number;
   /**

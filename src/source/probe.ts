@@ -23,6 +23,8 @@ export interface MediaFileInfo {
   readonly durationSeconds: number | undefined;
   /** About how many pictures it has; undefined where neither the container nor the length says. */
   readonly frameCount: number | undefined;
+  /** Pictures a second on the average; undefined where the container does not say. */
+  readonly frameRate: number | undefined;
   /** How its pictures are read; undefined where it has none. */
   readonly video: StreamPlan | undefined;
   /** How its sound is read; undefined where it has none. */
@@ -163,6 +165,7 @@ const UNKNOWN: InputPlan = {
   info: {
     durationSeconds: undefined,
     frameCount: undefined,
+    frameRate: undefined,
     video: "transcode",
     audio: "transcode",
   },
@@ -195,7 +198,12 @@ export function planInput(
     : aspectFilter(video, format);
   const durationSeconds = positive(Number(format.duration));
   return {
-    info: { ...plans, durationSeconds, frameCount: countFrames(video, durationSeconds) },
+    info: {
+      ...plans,
+      durationSeconds,
+      frameCount: countFrames(video, durationSeconds),
+      frameRate: averageRate(video),
+    },
     video: video && {
       map: `0:${video.index}`,
       plan: plans.video!,
@@ -239,8 +247,12 @@ function countFrames(
   if (video === undefined) return undefined;
   const counted = positive(Number(video.nb_frames));
   if (counted !== undefined || durationSeconds === undefined) return counted;
-  const [num = 0, den = 0] = (video.avg_frame_rate ?? "").split("/").map(Number);
-  return positive(Math.round(durationSeconds * num / den));
+  return positive(Math.round(durationSeconds * (averageRate(video) ?? 0)));
+}
+
+function averageRate(video: ProbedStream | undefined): number | undefined {
+  const [num = 0, den = 0] = (video?.avg_frame_rate ?? "").split("/").map(Number);
+  return positive(num / den);
 }
 
 function positive(value: number): number | undefined {

@@ -126,6 +126,16 @@ async function shownFrames(path: string): Promise<{ seconds: number; frame: Outp
   return frames.map((frame) => ({ frame, seconds: (frame.ptsTicks - start) / 90_000 }));
 }
 
+Deno.test("a container that says the rate of its pictures says that of the input", () =>
+  withFolder(async (folder) => {
+    const [input, output] = [`${folder}/in.mkv`, `${folder}/out.mkv`];
+    await Deno.writeFile(input, await CLIPS["black pictures"]());
+    await processed(input, output);
+    const words = "-v error -select_streams v -show_entries stream=r_frame_rate -of csv=p=0";
+    const { stdout } = await runProgram("ffprobe", `${words} ${output}`);
+    assert.equal(new TextDecoder().decode(stdout).trim(), "25/1");
+  }));
+
 Deno.test("the shape of pixels that only the container tells comes out", () =>
   withFolder(async (folder) => {
     const [square, input, output] = ["square", "in", "out"].map((name) => `${folder}/${name}.mp4`);

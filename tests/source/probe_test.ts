@@ -86,6 +86,8 @@ Deno.test("planInput() counts frames as the container does, else by rate and len
   assert.equal(info([{ ...H264, nb_frames: "299" }], MP4).frameCount, 299);
   assert.equal(info([H264], MP4).frameCount, 300);
   assert.equal(info([H264], MP4).durationSeconds, 10.01);
+  assert.equal(info([H264]).frameRate, 30_000 / 1001);
+  assert.equal(info([AAC], MP4).frameRate, undefined);
   assert.equal(info([H264]).frameCount, undefined);
   assert.equal(info([H264], { duration: "N/A" }).durationSeconds, undefined);
   assert.equal(info([{ ...H264, avg_frame_rate: "0/0" }], MP4).frameCount, undefined);
