@@ -22,6 +22,7 @@ import {
 } from "./video/loading_overlay.ts";
 import { type InputStreams, MediaInput } from "./input/media_input.ts";
 import { readBack } from "./video/read_back.ts";
+import { Interleaver } from "./output/interleaver.ts";
 import { SegmentOutput } from "./output/segment_output.ts";
 import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
@@ -43,6 +44,8 @@ export interface PipelineOptions {
   readonly params: StreamParams;
   /** Frame-rate cap where the parameters have none. */
   readonly targetFps: number;
+  /** Of the input, where that is known. */
+  readonly frameRate: number | undefined;
   readonly maxQueueSize: number;
   readonly maxQueueLatencyMs: number;
   readonly live: boolean;
@@ -63,12 +66,17 @@ export interface PipelineOptions {
   readonly onOutputClosed: (error: Error) => void;
 }
 
+/** What is more is a container's mistake. */
+const MAX_FPS = 240;
+
 /** Runs one stream from its first input event to its last output byte. */
 export class Pipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #abort = new AbortController();
   readonly #limiter: FrameRateLimiter;
   readonly #sync: AvSync;
+  /** Of files. */
+  readonly #interleaver: Interleaver | undefined;
   readonly #input: MediaInput;
   readonly #loading: LoadingOverlay;
   readonly #emitter: FrameEmitter;
@@ -95,7 +103,9 @@ export class Pipeline implements AsyncDisposable {
     });
     this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
-    this.#sync = new AvSync({ waitForVideo: true, live, now: () => clock.now() });
+    this.#interleaver = live || options.isFed ? undefined : new Interleaver();
+    const waitForVideo = this.#interleaver === undefined;
+    this.#sync = new AvSync({ waitForVideo, live, now: () => clock.now() });
     this.#audio = new AudioStage({
       guard,
       meters,
@@ -103,7 +113,7 @@ export class Pipeline implements AsyncDisposable {
       ready: options.ready,
       live,
       hasOutput: options.sink !== undefined,
-      emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
+      emit: (packet) => this.#writeAudio(packet),
       onError: options.onError,
       clock,
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
@@ -135,6 +145,8 @@ export class Pipeline implements AsyncDisposable {
       scale: this.#size,
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,
+      toneMap: params.tone_map ?? true,
+      now: () => clock.now(),
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,
@@ -168,6 +180,7 @@ export class Pipeline implements AsyncDisposable {
     if (detect_out_resolution !== undefined) this.#emitter.keepInputSize = !detect_out_resolution;
     if (show_loading !== undefined) this.#loading.show(show_loading);
     const size = requestedSize(params);
+    if (params.tone_map !== undefined) this.#input.setToneMap(params.tone_map);
     if (size === undefined) return;
     this.#size = size;
     this.#input.setScale(size);
@@ -187,7 +200,7 @@ export class Pipeline implements AsyncDisposable {
       await Promise.race([this.#input.run(), this.#videoPath.done, this.#audio.failure]);
       await this.#videoPath.finish();
       await Promise.all([this.#audio.finish(), this.#video?.finish()]);
-      await this.#writeAudio(this.#sync.release());
+      await this.#writeHeld();
       await this.#output?.finish();
     } finally {
       await this[Symbol.asyncDispose]();
@@ -230,30 +243,39 @@ export class Pipeline implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video } = streams;
-    if (video === undefined) await this.#writeAudio(this.#sync.release());
+    if (video === undefined) await this.#write(this.#sync.release());
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     await this.#audio.setStream(streams.audio);
     this.#output?.configure({ video: video !== undefined, audio: this.#audio.output });
+    await this.#write(this.#interleaver?.expect("video", video !== undefined));
+    await this.#write(this.#interleaver?.expect("audio", streams.audio !== undefined));
   }
 
   #startVideo(video: VideoStreamInfo): void {
     if (this.#output === undefined || this.#video !== undefined) return;
     const { gopSeconds, guard } = this.#options;
-    const { maxFps } = this.#limiter;
     const { width, height } = this.#size ?? video;
     const { color } = video;
+    const sampleAspect = this.#size === undefined ? video.sampleAspect : undefined;
     // Frames of the application come without a description of the streams.
     if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio.output });
     this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
-      frameRate: encoderFrameRate(maxFps),
+      frameRate: this.#frameRate(),
       warm: this.#options.warm,
-      shape: { width, height, pixelFormat: guard.processor.pixelFormat },
+      shape: { width, height, pixelFormat: guard.processor.pixelFormat, sampleAspect },
       color,
       emit: (packet) => this.#writeVideo(packet),
       onHang: (error) => this.#options.onError(error, "encode"),
       signal: this.#abort.signal,
     });
+  }
+
+  /** About how many frames a second the encoder gets. */
+  #frameRate(): number {
+    const { maxFps } = this.#limiter;
+    const { frameRate = encoderFrameRate(maxFps) } = this.#options;
+    return Math.min(frameRate, maxFps, MAX_FPS);
   }
 
   async #takeAudioFrame(frame: AudioFrame): Promise<void> {
@@ -275,11 +297,26 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #writeVideo(packet: Packet): Promise<void> {
+    if (this.#interleaver !== undefined) return await this.#write(this.#interleaver.offer(packet));
     await this.#output?.write(packet);
-    await this.#writeAudio(this.#sync.videoWritten());
+    await this.#write(this.#sync.videoWritten());
   }
 
-  async #writeAudio(packets: readonly Packet[]): Promise<void> {
+  async #writeAudio(packet: Packet): Promise<void> {
+    const ready = this.#sync.offerAudio(packet);
+    await this.#write(this.#interleaver?.offer(packet) ?? ready);
+  }
+
+  /** The stream ends: nothing is waited for any more. */
+  async #writeHeld(): Promise<void> {
+    // A container without pictures must not announce them.
+    if (this.#interleaver?.hasVideo === false) {
+      this.#output?.configure({ video: false, audio: this.#audio.output });
+    }
+    await this.#write(this.#interleaver?.release() ?? this.#sync.release());
+  }
+
+  async #write(packets: readonly Packet[] = []): Promise<void> {
     await this.#output?.writeAll(packets);
   }
 

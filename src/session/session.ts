@@ -254,6 +254,7 @@ export class Session implements AsyncDisposable {
       meters: this.#meters,
       params: this.params,
       targetFps,
+      frameRate: this.#options.frameRate,
       maxQueueSize,
       maxQueueLatencyMs,
       live: pace === "live",

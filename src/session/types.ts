@@ -30,6 +30,8 @@ export interface StreamParams {
   readonly detect_out_resolution?: boolean | undefined;
   /** Whether the loading overlay is shown in place of frames, which do not reach the processor then. */
   readonly show_loading?: boolean | undefined;
+  /** Whether pictures of a high dynamic range (PQ, HLG) are mapped to BT.709. @default true */
+  readonly tone_map?: boolean | undefined;
   /** Parameters of the application. */
   readonly [name: string]: unknown;
 }
@@ -60,6 +62,8 @@ export interface SessionOptions extends SideChannels {
   readonly params?: StreamParams;
   /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default {DEFAULT_TARGET_FPS} */
   readonly targetFps?: number;
+  /** About how many frames a second the input has. @default `targetFps`, or 30 */
+  readonly frameRate?: number | undefined;
   /** Frames that may wait for the processor; past that the oldest are dropped. @default 30 */
   readonly maxQueueSize?: number;
   /**

@@ -29,6 +29,7 @@ export type { CoderOptions } from "./codec_engine.ts";
 export type { WatchOptions } from "./codec_run.ts";
 export type { PictureShape, PictureSize } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
+export { canToneMap } from "./tone_map.ts";
 export type { TransportKind } from "./transport.ts";
 export * from "./video_decoder.ts";
 export * from "./video_encoder.ts";

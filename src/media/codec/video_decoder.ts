@@ -7,6 +7,7 @@
 import { MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { Rational } from "../../base/rational.ts";
+import { decodedColor, sameColor } from "../color.ts";
 import { FramePool } from "../frame_pool.ts";
 import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
@@ -15,7 +16,7 @@ import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
-import { pictureBytes, type PictureSize } from "./picture.ts";
+import { pictureBytes, type PictureSize, sameAspect } from "./picture.ts";
 import { PtsMap } from "./pts_map.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";
 
@@ -33,13 +34,21 @@ export interface DecodedVideo {
   /** The pts of the packet it came from. */
   readonly ptsTicks: number;
   readonly color: ColorInfo;
+  /** Of its pixels. @default 1:1 */
+  readonly sampleAspect: Rational | undefined;
   /** Gives the memory back; `data` must not be used afterwards. Idempotent. */
   release(): void;
 }
 
+/** A stream, and what a decoder is to make of it. */
+export interface DecodedStream extends VideoStreamInfo {
+  /** Whether PQ and HLG become BT.709; see {@linkcode canToneMap}. @default false */
+  readonly toneMap?: boolean;
+}
+
 /** Options of a {@linkcode VideoDecoder}. */
 export interface VideoDecoderOptions extends CoderOptions {
-  readonly stream: VideoStreamInfo;
+  readonly stream: DecodedStream;
   /** Of the packets' ticks, and so of the pictures'. */
   readonly timeBase: Rational;
   /** @default "i420" */
@@ -86,7 +95,7 @@ export class VideoDecoder implements AsyncDisposable {
   readonly #options: VideoDecoderOptions;
   readonly #engine: CodecEngine<DecodedVideo>;
   readonly #pool: FramePool;
-  #stream: VideoStreamInfo;
+  #stream: DecodedStream;
   #scale: PictureSize | undefined;
   #hardware: Hardware;
   #pts: PtsMap;
@@ -147,7 +156,7 @@ export class VideoDecoder implements AsyncDisposable {
   /**
    * Says that the stream is another from the next keyframe on. Packets before it are still decoded.
    */
-  reconfigure(stream: VideoStreamInfo): Promise<void> {
+  reconfigure(stream: DecodedStream): Promise<void> {
     return this.#engine.inTurn(() => {
       this.#stream = stream;
       return Promise.resolve();
@@ -228,7 +237,9 @@ export class VideoDecoder implements AsyncDisposable {
     this.#begun = { stream: this.#stream, scale: this.#scale, parameterSets };
     const pts = this.#pts = new PtsMap(this.#options.timeBase);
     const picture = new PictureReader(this.#options, {
-      color: this.#stream.color,
+      color: decodedColor(this.#stream.color, this.#stream.toneMap ?? false),
+      // Scaled pictures have square pixels.
+      sampleAspect: this.#scale === undefined ? this.#stream.sampleAspect : undefined,
       pool: this.#pool,
       pts,
     });
@@ -284,7 +295,7 @@ export class VideoDecoder implements AsyncDisposable {
 
 /** What a child decodes. */
 interface Begun {
-  readonly stream: VideoStreamInfo;
+  readonly stream: DecodedStream;
   readonly scale: PictureSize | undefined;
   /** Undefined as long as its stream has none. */
   parameterSets: Uint8Array | undefined;
@@ -294,12 +305,17 @@ interface Begun {
 export function videoDecoderRecipe(
   options:
     & Pick<VideoDecoderOptions, "timeBase" | "pixelFormat" | "threads" | "hardware" | "transport">
-    & { readonly stream: Pick<VideoStreamInfo, "color" | "reorderDepth"> }
+    & {
+      readonly stream: Pick<
+        DecodedStream,
+        "color" | "reorderDepth" | "sampleAspect" | "toneMap"
+      >;
+    }
     & { readonly scale?: PictureSize | undefined },
 ): ChildRecipe {
   const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
-  const { color, reorderDepth } = stream;
-  const settings = { timeBase, pixelFormat, color, threads, hardware };
+  const { color, toneMap = false, sampleAspect, reorderDepth } = stream;
+  const settings = { timeBase, pixelFormat, color, toneMap, sampleAspect, threads, hardware };
   return {
     name: "video decoder",
     input: "pipe",
@@ -314,15 +330,21 @@ export function videoDecoderRecipe(
   };
 }
 
+/** What is known of the pictures of one child. */
+interface PictureContext extends Pick<DecodedVideo, "color" | "sampleAspect"> {
+  readonly pool: FramePool;
+  readonly pts: PtsMap;
+}
+
 /** Turns what one child writes into pictures. */
 class PictureReader {
   readonly #options: VideoDecoderOptions;
-  readonly #context: { color: ColorInfo; pool: FramePool; pts: PtsMap };
+  readonly #context: PictureContext;
   #size: { width: number; height: number } | undefined;
 
   constructor(
     options: VideoDecoderOptions,
-    context: { color: ColorInfo; pool: FramePool; pts: PtsMap },
+    context: PictureContext,
   ) {
     this.#options = options;
     this.#context = context;
@@ -336,7 +358,7 @@ class PictureReader {
   }
 
   #picture({ ptsTicks: tick, data }: NutPacketEvent): DecodedVideo {
-    const { color, pool, pts } = this.#context;
+    const { color, sampleAspect, pool, pts } = this.#context;
     const pixelFormat = this.#options.pixelFormat ?? "i420";
     const size = this.#size;
     if (size === undefined || pictureBytes({ ...size, pixelFormat }) !== data.length) {
@@ -348,14 +370,15 @@ class PictureReader {
       );
     }
     const ptsTicks = pts.leave(tick) ?? pts.guess(tick);
-    return { ...size, pixelFormat, data, ptsTicks, color, release: () => pool.release(data) };
+    const release = (): void => pool.release(data);
+    return { ...size, pixelFormat, data, ptsTicks, color, sampleAspect, release };
   }
 }
 
-function sameStream(a: VideoStreamInfo, b: VideoStreamInfo): boolean {
+function sameStream(a: DecodedStream, b: DecodedStream): boolean {
   return a.codec === b.codec && a.width === b.width && a.height === b.height &&
-    a.reorderDepth === b.reorderDepth && a.color.matrix === b.color.matrix &&
-    a.color.fullRange === b.color.fullRange;
+    a.reorderDepth === b.reorderDepth && sameColor(a.color, b.color) &&
+    a.toneMap === b.toneMap && sameAspect(a.sampleAspect, b.sampleAspect);
 }
 
 function sameScale(a: PictureSize | undefined, b: PictureSize | undefined): boolean {

@@ -6,6 +6,7 @@
 
 import { roomLogger } from "../../base/log.ts";
 import { type Rational, rescaleTicks } from "../../base/rational.ts";
+import { sameColor } from "../color.ts";
 import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat } from "../types.ts";
 import { ENCODER_CLOCK_RATE, type Hardware, videoEncodeArguments } from "./arguments.ts";
@@ -13,7 +14,7 @@ import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
-import { checkPicture, type PictureShape, type PictureSize } from "./picture.ts";
+import { checkPicture, type PictureShape, type PictureSize, sameAspect } from "./picture.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
@@ -62,6 +63,8 @@ export interface RawVideo {
   readonly ptsTicks: number;
   /** How its YUV values are meant. @default the encoder's */
   readonly color?: ColorInfo;
+  /** Of the pixels that come out. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
   /** Size that it is scaled to; another than before begins with a keyframe. @default the encoder's */
   readonly outputSize?: PictureSize;
   /** Whether it must become a keyframe. @default false */
@@ -154,9 +157,11 @@ export class VideoEncoder implements AsyncDisposable {
 
   async #encode(picture: RawVideo): Promise<void> {
     checkPicture(picture);
-    const { width, height, pixelFormat, data, ptsTicks, forceKeyframe } = picture;
+    const { width, height, pixelFormat, sampleAspect } = picture;
+    const { data, ptsTicks, forceKeyframe } = picture;
     const outputSize = this.#outputSize(picture);
-    const shape = { width, height, pixelFormat, color: this.#color(picture), outputSize };
+    const color = this.#color(picture);
+    const shape = { width, height, pixelFormat, color, sampleAspect, outputSize };
     for (;;) {
       await this.#ensureRun(shape);
       const run = this.#engine.current!;
@@ -255,7 +260,7 @@ export function videoEncoderRecipe(
 ): ChildRecipe {
   const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = options;
   const { bitrate, hardware = "none" } = options;
-  const { width, height, pixelFormat, color, outputSize } = shape;
+  const { width, height, pixelFormat, color, sampleAspect, outputSize } = shape;
   return {
     name: "video encoder",
     input: options.transport ?? rawTransport(),
@@ -263,7 +268,7 @@ export function videoEncoderRecipe(
     args: (urls) =>
       videoEncodeArguments({
         ...urls,
-        ...{ width, height, pixelFormat, color },
+        ...{ width, height, pixelFormat, color, sampleAspect },
         ...{ frameRate, preset, crf, threads, hardware },
         ...(bitrate === undefined ? {} : { bitrate }),
         ...(outputSize === undefined ? {} : { outputSize }),
@@ -274,7 +279,7 @@ export function videoEncoderRecipe(
 function sameShape(a: TaggedShape, b: TaggedShape): boolean {
   return sameSize(a, b) && a.pixelFormat === b.pixelFormat &&
     sameSize(a.outputSize ?? a, b.outputSize ?? b) &&
-    a.color.matrix === b.color.matrix && a.color.fullRange === b.color.fullRange;
+    sameColor(a.color, b.color) && sameAspect(a.sampleAspect, b.sampleAspect);
 }
 
 function sameSize(a: PictureSize, b: PictureSize): boolean {

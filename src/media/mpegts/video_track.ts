@@ -1,5 +1,6 @@
 import { type AccessUnit, AccessUnitParser, type SequenceInfo } from "../bitstream/mod.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
+import { sameColor } from "../color.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";
 import type { PesEnd, PesReaderSink, PesStamp } from "./pes_reader.ts";
 import { PictureTimes } from "./picture_times.ts";
@@ -285,13 +286,21 @@ export class VideoTrack implements PesReaderSink {
     if (sequence === undefined || sequence === this.#sequence) return;
     this.#sequence = sequence;
     this.#times.codedFrameTicks = secondsToTicks(sequence.frameSeconds, MPEG_TIME_BASE);
-    const { width, height, reorderDepth, color } = sequence;
+    const { width, height, reorderDepth, color, sampleAspect } = sequence;
     const old = this.#info;
     const same = old.width === width && old.height === height &&
-      old.reorderDepth === reorderDepth && old.color.matrix === color.matrix &&
-      old.color.fullRange === color.fullRange;
+      old.reorderDepth === reorderDepth && sameColor(old.color, color) &&
+      old.sampleAspect?.num === sampleAspect?.num && old.sampleAspect?.den === sampleAspect?.den;
     if (same) return;
-    this.#info = { kind: "video", codec: this.#codec, width, height, reorderDepth, color };
+    this.#info = {
+      kind: "video",
+      codec: this.#codec,
+      width,
+      height,
+      reorderDepth,
+      color,
+      ...(sampleAspect === undefined ? {} : { sampleAspect }),
+    };
     this.#host.changed();
   }
 }

@@ -179,7 +179,11 @@ export class StreamMeters {
     this.audio.in++;
     this.#rates.audioIn.mark();
     const waiting = this.#audioWaiting;
-    if (ptsTicks < (waiting.at(-1) ?? -Infinity)) waiting.length = 0; // times begin anew
+    if (ptsTicks < (waiting.at(-1) ?? -Infinity)) {
+      // Times begin anew: what was on its way comes out before this, and cannot be told apart from it.
+      this.audio.done += waiting.length;
+      waiting.length = 0;
+    }
     if (waiting.length >= MAX_TRACKED_PACKETS) waiting.shift();
     waiting.push(ptsTicks);
   }

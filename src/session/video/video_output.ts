@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MPEG_TIME_BASE, rescaleTicks } from "../../base/mod.ts";
+import { MPEG_TIME_BASE, type Rational, rescaleTicks } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
 import {
   type PictureShape,
@@ -31,6 +31,14 @@ export interface VideoOutputOptions {
   /** Children that wait, where there are some. */
   readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
+}
+
+/** How one frame is encoded. */
+export interface WriteOptions {
+  /** Size that it is scaled to. @default its own */
+  readonly outputSize?: PictureSize | undefined;
+  /** Of the pixels that come out. @default the frame's */
+  readonly sampleAspect?: Rational | undefined;
 }
 
 /** Encodes frames of any size and format, in order, and emits packets in 90 kHz ticks. */
@@ -76,14 +84,12 @@ export class VideoOutput implements AsyncDisposable {
     return this.#encoder.pid;
   }
 
-  /**
-   * Encodes a frame, scaled to `outputSize` where there is one; its memory is free again when the
-   * promise resolves.
-   */
-  async write(frame: VideoFrame, outputSize?: PictureSize): Promise<void> {
+  /** Encodes a frame; its memory is free again when the promise resolves. */
+  async write(frame: VideoFrame, options: WriteOptions = {}): Promise<void> {
+    const { outputSize, sampleAspect = frame.sampleAspect } = options;
     const { width, height, pixelFormat, data, color } = frame;
     const ptsTicks = rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE);
-    const picture = { width, height, pixelFormat, data, color, ptsTicks };
+    const picture = { width, height, pixelFormat, data, color, sampleAspect, ptsTicks };
     await this.#encoder.encode(outputSize === undefined ? picture : { ...picture, outputSize });
   }
 
