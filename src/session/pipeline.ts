@@ -29,6 +29,7 @@ import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video/video_output.ts";
 import { encoderFrameRate } from "./warm_codecs.ts";
+
 import type { VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
 
@@ -143,10 +144,10 @@ export class Pipeline implements AsyncDisposable {
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
       scale: this.#size,
-      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
-      warm: options.warm,
       toneMap: params.tone_map ?? true,
       now: () => clock.now(),
+      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
+      warm: options.warm,
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,

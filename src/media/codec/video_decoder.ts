@@ -293,6 +293,12 @@ export class VideoDecoder implements AsyncDisposable {
   }
 }
 
+/** What is known of the pictures of one child. */
+interface PictureContext extends Pick<DecodedVideo, "color" | "sampleAspect"> {
+  readonly pool: FramePool;
+  readonly pts: PtsMap;
+}
+
 /** What a child decodes. */
 interface Begun {
   readonly stream: DecodedStream;
@@ -314,8 +320,8 @@ export function videoDecoderRecipe(
     & { readonly scale?: PictureSize | undefined },
 ): ChildRecipe {
   const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
-  const { color, toneMap = false, sampleAspect, reorderDepth } = stream;
-  const settings = { timeBase, pixelFormat, color, toneMap, sampleAspect, threads, hardware };
+  const { color, reorderDepth, sampleAspect, toneMap = false } = stream;
+  const settings = { timeBase, pixelFormat, color, sampleAspect, toneMap, threads, hardware };
   return {
     name: "video decoder",
     input: "pipe",
@@ -328,12 +334,6 @@ export function videoDecoderRecipe(
         ...(scale === undefined ? {} : { scale }),
       }),
   };
-}
-
-/** What is known of the pictures of one child. */
-interface PictureContext extends Pick<DecodedVideo, "color" | "sampleAspect"> {
-  readonly pool: FramePool;
-  readonly pts: PtsMap;
 }
 
 /** Turns what one child writes into pictures. */

@@ -60,14 +60,14 @@ export interface MediaInputOptions {
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
   readonly scale: PictureSize | undefined;
-  /** How often the video may change its shape. @default as often as it does */
-  readonly changeBudget?: ChangeBudget | undefined;
-  /** Children that wait, where there are some. */
-  readonly warm?: WarmSet | undefined;
   /** Whether PQ and HLG become BT.709. */
   readonly toneMap: boolean;
   /** The time in milliseconds. */
   readonly now: () => number;
+  /** How often the video may change its shape. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -22,25 +22,19 @@ export type MissingStart =
   /** Pictures came, and decoding can start at none of them. */
   | "keyframe";
 
-const REASONS: Readonly<Record<MissingStart, readonly [found: string, advice: string]>> = {
-  pictures: [
-    "the tables list them, and none came in two seconds",
-    "check the encoder and its multiplexer",
-  ],
-  "parameter-sets": [
-    "two seconds of them came without a sequence parameter set that can be read",
-    "let the encoder repeat its parameter sets before each keyframe",
-  ],
-  keyframe: [
-    "two seconds of them came, and decoding can start at none",
-    "let the encoder make a keyframe every two seconds",
-  ],
-};
+/** What is said of pictures that came and cannot be decoded. */
+const LACKS = {
+  "parameter-sets":
+    "no sequence parameter set that can be read; repeat parameter sets with each keyframe",
+  keyframe:
+    "neither an IDR picture nor a recovery point nor an I picture; send keyframes more often",
+} as const;
 
 /** Watches for the start of the pictures, and after a gap for their new start. Reports each stop once. */
 export class StartWatch {
   readonly #now: () => number;
   #sinceTicks: number | undefined;
+  #passed = 0;
   #isReported = false;
   #decodingSinceMs: number | undefined;
   #decoding = 0;
@@ -53,16 +47,28 @@ export class StartWatch {
 
   /** A packet of this time came, and something is missing. Returns what to report now. */
   missing(what: MissingStart, ticks: number): MediaError | undefined {
+    this.#passed++;
     const passed = ticks - (this.#sinceTicks ??= ticks);
     if (passed < 0) this.#sinceTicks = ticks;
     if (this.#isReported || passed < MAX_WAIT_TICKS) return undefined;
     this.#isReported = true;
-    return noPictures(REASONS[what].join("; "), { missing: what });
+    if (what === "pictures") {
+      return noPictures(
+        "Cannot show pictures: the tables list them, and none came in 2 s of input; " +
+          "check the encoder and its multiplexer",
+        { missing: what },
+      );
+    }
+    return noPictures(
+      `Cannot start decoding: ${this.#passed} pictures in 2 s of input had ${LACKS[what]}`,
+      { missing: what, pictures: this.#passed },
+    );
   }
 
   /** Decoding starts, or goes on. Returns what to report now. */
   decoding(): MediaError | undefined {
     this.#sinceTicks = undefined;
+    this.#passed = 0;
     this.#isReported = false;
     if (this.#hasDecoded) return undefined;
     this.#decodingSinceMs ??= this.#now();
@@ -70,7 +76,7 @@ export class StartWatch {
     if (++this.#decoding < MIN_DECODING || tookMs < MAX_DECODER_MS) return undefined;
     this.#hasDecoded = true;
     return noPictures(
-      `the decoder made nothing of the first ${this.#decoding} in two seconds; ` +
+      `Cannot show pictures: the decoder made nothing of the first ${this.#decoding} in 2 s; ` +
         "the stream may be damaged, or the machine too slow",
       { decoding: this.#decoding },
     );
@@ -82,6 +88,6 @@ export class StartWatch {
   }
 }
 
-function noPictures(why: string, context: Readonly<Record<string, unknown>>): MediaError {
-  return new MediaError("MEDIA_NO_STREAM", `Cannot show pictures: ${why}`, { context });
+function noPictures(message: string, context: Readonly<Record<string, unknown>>): MediaError {
+  return new MediaError("MEDIA_NO_STREAM", message, { context });
 }

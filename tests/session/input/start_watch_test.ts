@@ -12,7 +12,7 @@ Deno.test("StartWatch reports what is missing after two seconds of input, and on
   assert.equal(watch.missing("keyframe", 100), undefined);
   assert.equal(watch.missing("keyframe", 99 + 2 * SECOND), undefined);
   const error = watch.missing("keyframe", 100 + 2 * SECOND);
-  assert.match(error!.message, /^Cannot show pictures: .*decoding can start at none; /);
+  assert.match(error!.message, /^Cannot start decoding: 3 pictures in 2 s of input had neither /);
   assert.equal(watch.missing("keyframe", 9 * SECOND), undefined);
   // The next stop is another.
   assert.equal(watch.decoding(), undefined);
@@ -76,6 +76,9 @@ Deno.test("an error says why no picture can be shown", async () => {
     ),
   ];
   assert.match(noPictures.join("\n"), /^input: Cannot show pictures: the tables list them, .*$/);
-  assert.match(noSets.join("\n"), /^input: Cannot show pictures: .* parameter set .*$/);
-  assert.match(noKeyframe.join("\n"), /^input: Cannot show pictures: .* can start at none.*$/);
+  assert.match(
+    noSets.join("\n"),
+    /^input: Cannot start decoding: .* no sequence parameter set .*$/,
+  );
+  assert.match(noKeyframe.join("\n"), /^input: Cannot start decoding: .* neither an IDR .*$/);
 });
