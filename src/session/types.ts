@@ -26,6 +26,8 @@ export interface StreamParams {
   readonly detect_out_resolution?: boolean | undefined;
   /** Whether the loading overlay is shown in place of frames, which do not reach the processor then. */
   readonly show_loading?: boolean | undefined;
+  /** Number of the program that is read of an MPEG-TS with several. */
+  readonly program?: number | undefined;
   /** Parameters of the application. */
   readonly [name: string]: unknown;
 }

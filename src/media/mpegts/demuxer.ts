@@ -12,6 +12,7 @@ import { equalBytes } from "./bytes.ts";
 import { ProgramClock } from "./clock.ts";
 import { PacketAligner } from "./packet_aligner.ts";
 import { PesAssembler } from "./pes_assembler.ts";
+import { ProgramTable, type SelectedProgram } from "./program_table.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { SectionAssembler } from "./section_assembler.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
@@ -40,6 +41,8 @@ export type TsEvent =
     readonly video?: VideoStreamInfo;
     readonly audio?: AudioStreamInfo;
     readonly unsupported: readonly UnsupportedStream[];
+    /** Which program of an MPEG-TS this is. */
+    readonly program?: ProgramChoice;
   }
   /**
    * One access unit, in 90 kHz ticks. Its data stays valid, as a view of a buffer that it shares
@@ -49,6 +52,14 @@ export type TsEvent =
   /** The packets that follow do not go on where those before ended. */
   | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
 
+/** Which program is read, and what there is. */
+export interface ProgramChoice {
+  /** Its number; undefined where the one that was asked for is not in the stream. */
+  readonly number: number | undefined;
+  /** The numbers of all programs, in the order of the program association table. */
+  readonly all: readonly number[];
+}
+
 /** One stream of the program that is read. */
 interface Selected<Entry, T> {
   readonly entry: Entry;
@@ -57,8 +68,8 @@ interface Selected<Entry, T> {
 }
 
 /**
- * Reads the first program of an MPEG transport stream: its first video and its first audio stream.
- * Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold:
+ * Reads one program of an MPEG transport stream: its first video and its first audio stream. It is the
+ * first program that has video (else audio), unless {@linkcode readProgram} says which. Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold:
  * damage is counted in {@linkcode stats} and passed over. An access unit comes out with its last
  * byte.
  *
@@ -75,11 +86,15 @@ export class MpegTsDemuxer {
   readonly #clock = new ProgramClock();
   readonly #host: TrackHost;
   readonly #patSections: SectionAssembler;
-  readonly #pmtSections: SectionAssembler;
+  readonly #programs = new ProgramTable();
+  /** By PID. */
+  readonly #pmtSections = new Map<number, SectionAssembler>();
   #events: TsEvent[] = [];
   #patContinuity = -1;
-  #pmtPid = -1;
-  #pmt: Uint8Array | undefined;
+  #pat: Uint8Array | undefined;
+  #wanted: number | undefined;
+  #isMissing = false;
+  #programNumber: number | undefined;
   #pcrPid = -1;
   #video: Selected<VideoEntry, VideoTrack> | undefined;
   #audio: Selected<AudioEntry, AudioTrack> | undefined;
@@ -92,7 +107,6 @@ export class MpegTsDemuxer {
   constructor() {
     this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
     this.#patSections = new SectionAssembler((section) => this.#readPat(section));
-    this.#pmtSections = new SectionAssembler((section) => this.#readPmt(section));
     this.#host = {
       advance: (kind, raw) => this.#advance(kind, raw),
       near: (raw, ticks) => this.#clock.near(raw, ticks),
@@ -107,6 +121,22 @@ export class MpegTsDemuxer {
   get stats(): DemuxStats {
     const { resyncs, skippedBytes } = this.#aligner;
     return { ...this.#counters, resyncs, skippedBytes };
+  }
+
+  /**
+   * Reads the program with this number from now on, or from when its map comes; undefined: the first
+   * one that has video, else the first that has audio.
+   */
+  readProgram(programNumber: number | undefined): void {
+    if (programNumber === this.#wanted) return;
+    this.#wanted = programNumber;
+    this.#isMissing = false;
+    this.#programs.want(programNumber);
+    this.#noticeMissing();
+    const program = this.#programs.choose({ started: false });
+    if (program !== undefined) return this.#follow(program);
+    this.#selectVideo(undefined);
+    this.#selectAudio(undefined);
   }
 
   /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
@@ -153,7 +183,7 @@ export class MpegTsDemuxer {
 
   #forgetPackets(): void {
     this.#patSections.reset();
-    this.#pmtSections.reset();
+    for (const sections of this.#pmtSections.values()) sections.reset();
     this.#patContinuity = -1;
   }
 
@@ -177,7 +207,10 @@ export class MpegTsDemuxer {
     if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
     else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
     else if (pid === PID.PAT) this.#patPacket(data, at);
-    else if (pid === this.#pmtPid) pushSection(this.#pmtSections, data, at);
+    else {
+      const sections = this.#pmtSections.get(pid);
+      if (sections !== undefined) pushSection(sections, data, at);
+    }
   }
 
   #patPacket(data: Uint8Array, at: number): void {
@@ -193,21 +226,44 @@ export class MpegTsDemuxer {
   }
 
   #readPat(section: Uint8Array): void {
+    if (this.#pat !== undefined && equalBytes(this.#pat, section)) return;
     const pat = this.#parse(() => parsePat(section));
-    const program = pat?.programs[0];
-    if (program === undefined || program.pmtPid === this.#pmtPid) return;
-    this.#pmtPid = program.pmtPid;
-    this.#pmt = undefined;
-    this.#pmtSections.reset();
+    if (pat === undefined) return;
+    this.#pat = section.slice();
+    if (!this.#programs.takePat(pat)) return;
+    const pids = this.#programs.pmtPids;
+    for (const pid of this.#pmtSections.keys()) {
+      if (!pids.has(pid)) this.#pmtSections.delete(pid);
+    }
+    for (const pid of pids) {
+      if (this.#pmtSections.has(pid)) continue;
+      const sections = new SectionAssembler((section) => this.#readPmt(section, pid));
+      this.#pmtSections.set(pid, sections);
+    }
+    this.#noticeMissing();
   }
 
-  #readPmt(section: Uint8Array): void {
-    if (this.#pmt !== undefined && equalBytes(this.#pmt, section)) return;
-    const pmt = this.#parse(() => parsePmt(section));
-    if (pmt === undefined) return;
-    this.#pmt = section.slice();
-    this.#pcrPid = pmt.pcrPid;
-    this.#select(pmt);
+  /** A program that is asked for and not there is told once. */
+  #noticeMissing(): void {
+    const all = this.#programs.programNumbers;
+    if (this.#wanted === undefined || all.length === 0 || all.includes(this.#wanted)) return;
+    if (this.#isMissing) return;
+    this.#isMissing = true;
+    this.#events.push({ kind: "streams", unsupported: [], program: { number: undefined, all } });
+  }
+
+  #readPmt(section: Uint8Array, pid: number): void {
+    const parse = (): Pmt | undefined => this.#parse(() => parsePmt(section));
+    this.#follow(this.#programs.takePmt(section, pid, { started: this.#started, parse }));
+  }
+
+  /** Reads what a program map lists from now on. */
+  #follow(program: SelectedProgram | undefined): void {
+    if (program === undefined) return;
+    if (this.#programNumber !== program.programNumber) this.#clock.expectGap();
+    this.#programNumber = program.programNumber;
+    this.#pcrPid = program.pmt.pcrPid;
+    this.#select(program.pmt);
   }
 
   #parse<T>(parse: () => T): T | undefined {
@@ -227,8 +283,8 @@ export class MpegTsDemuxer {
     const audio = entries.find((entry) => entry.kind === "audio");
     this.#unsupported = entries.flatMap((entry) => {
       if (entry.kind !== "unsupported") return [];
-      const { streamType, pid, name } = entry;
-      return [{ streamType, pid, name }];
+      const { medium, streamType, pid, name } = entry;
+      return [{ medium, streamType, pid, name }];
     });
     this.#selectVideo(video);
     this.#selectAudio(audio);
@@ -303,6 +359,7 @@ export class MpegTsDemuxer {
       ...(this.#video === undefined ? {} : { video: this.#video.track.info }),
       ...(this.#audio === undefined ? {} : { audio: this.#audio.track.info }),
       unsupported: this.#unsupported,
+      program: { number: this.#programNumber, all: this.#programs.programNumbers },
     });
   }
 }

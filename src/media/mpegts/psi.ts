@@ -20,6 +20,10 @@ export interface PatProgram {
 
 /** A parsed PAT. */
 export interface Pat {
+  readonly version: number;
+  readonly sectionNumber: number;
+  /** Of the sections that together list all programs. */
+  readonly lastSectionNumber: number;
   /** In order of the table, the network PID left out. */
   readonly programs: readonly PatProgram[];
 }
@@ -57,7 +61,8 @@ export function parsePat(section: Uint8Array): Pat | undefined {
     const pmtPid = body.cursor.readU16() & 0x1FFF;
     if (programNumber !== PROGRAM_NUMBER_NETWORK) programs.push({ programNumber, pmtPid });
   }
-  return { programs };
+  const { version, sectionNumber, lastSectionNumber } = body;
+  return { version, sectionNumber, lastSectionNumber, programs };
 }
 
 /**
@@ -100,6 +105,9 @@ export function writePmt(pmt: Pmt, version = 0): Uint8Array {
 
 interface Section {
   readonly tableIdExtension: number;
+  readonly version: number;
+  readonly sectionNumber: number;
+  readonly lastSectionNumber: number;
   readonly cursor: ByteCursor;
 }
 
@@ -107,8 +115,9 @@ function openSection(section: Uint8Array, tableId: number): Section | undefined 
   if (section[0] !== tableId) return undefined;
   const cursor = new ByteCursor(section, 3);
   const tableIdExtension = cursor.readU16();
-  const inForce = (cursor.readU8() & 1) === 1; // current_next_indicator
-  cursor.skip(2); // section_number, last_section_number
+  const flags = cursor.readU8(); // version_number, current_next_indicator
+  const sectionNumber = cursor.readU8();
+  const lastSectionNumber = cursor.readU8();
   if (crc32(section, MPEG_CRC_START) !== 0) {
     throw new MediaError(
       "MEDIA_BAD_CONTAINER",
@@ -116,7 +125,9 @@ function openSection(section: Uint8Array, tableId: number): Section | undefined 
       { context: { tableId } },
     );
   }
-  return inForce ? { tableIdExtension, cursor } : undefined;
+  if ((flags & 1) === 0) return undefined;
+  const version = flags >> 1 & 31;
+  return { tableIdExtension, version, sectionNumber, lastSectionNumber, cursor };
 }
 
 function readDescriptors(cursor: ByteCursor): Descriptor[] {

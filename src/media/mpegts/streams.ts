@@ -11,13 +11,15 @@ import type { Descriptor, PmtStream } from "./psi.ts";
 import {
   DESCRIPTOR,
   FORMAT,
+  type Medium,
   OPUS_EXTENSION_TAG,
+  OTHER_STREAM_TYPES,
   STREAM_TYPE,
-  STREAM_TYPE_NAMES,
 } from "./tables.ts";
 
 /** An elementary stream that this demuxer does not read. */
 export interface UnsupportedStream {
+  readonly medium: Medium;
   readonly streamType: number;
   readonly pid: number;
   /** What it is, for people: `"AAC in LATM"`. */
@@ -68,7 +70,7 @@ export function identifyStream(stream: PmtStream): StreamEntry {
     case STREAM_TYPE.PRIVATE_PES:
       return identifyPrivate(stream);
     default:
-      return unsupported(stream, undefined);
+      return unsupported(stream);
   }
 }
 
@@ -85,23 +87,23 @@ function identifyPrivate(stream: PmtStream): StreamEntry {
     case FORMAT.HEVC:
       return { kind: "video", pid, codec: "hevc" };
     case FORMAT.EAC3:
-      return unsupported(stream, "E-AC-3 audio");
+      return unsupported(stream, "audio", "E-AC-3 audio");
     case FORMAT.DTS1:
     case FORMAT.DTS2:
     case FORMAT.DTS3:
-      return unsupported(stream, "DTS audio");
+      return unsupported(stream, "audio", "DTS audio");
     case FORMAT.ID3:
-      return unsupported(stream, "ID3 metadata");
+      return unsupported(stream, "data", "ID3 metadata");
     case FORMAT.KLVA:
-      return unsupported(stream, "KLV metadata");
+      return unsupported(stream, "data", "KLV metadata");
     case FORMAT.AV1:
-      return unsupported(stream, "AV1 video");
+      return unsupported(stream, "video", "AV1 video");
   }
   if (find(stream, DESCRIPTOR.DVB_AC3)) return inBandAudio(pid, "ac3");
-  if (find(stream, DESCRIPTOR.DVB_EAC3)) return unsupported(stream, "E-AC-3 audio");
-  if (find(stream, DESCRIPTOR.DVB_TELETEXT)) return unsupported(stream, "teletext");
-  if (find(stream, DESCRIPTOR.DVB_SUBTITLES)) return unsupported(stream, "DVB subtitles");
-  return unsupported(stream, undefined);
+  if (find(stream, DESCRIPTOR.DVB_EAC3)) return unsupported(stream, "audio", "E-AC-3 audio");
+  if (find(stream, DESCRIPTOR.DVB_TELETEXT)) return unsupported(stream, "data", "teletext");
+  if (find(stream, DESCRIPTOR.DVB_SUBTITLES)) return unsupported(stream, "data", "DVB subtitles");
+  return unsupported(stream);
 }
 
 function opusStream(stream: PmtStream): StreamEntry {
@@ -111,7 +113,9 @@ function opusStream(stream: PmtStream): StreamEntry {
   // Without the descriptor nothing is known; stereo is what nearly all streams are.
   const code = config?.data[1] ?? 2;
   const head = opusHeadFromChannelConfig(code);
-  if (head === undefined) return unsupported(stream, `Opus with channel configuration ${code}`);
+  if (head === undefined) {
+    return unsupported(stream, "audio", `Opus with channel configuration ${code}`);
+  }
   const { channels } = head;
   return {
     kind: "audio",
@@ -126,11 +130,17 @@ function inBandAudio(pid: number, codec: AudioCodec): AudioEntry {
   return { kind: "audio", pid, codec, extradata: new Uint8Array(0), channels: 0 };
 }
 
-function unsupported(stream: PmtStream, name: string | undefined): StreamEntry {
+function unsupported(stream: PmtStream, medium?: Medium, name?: string): StreamEntry {
   const { streamType, pid } = stream;
+  const known = OTHER_STREAM_TYPES.get(streamType);
   const hex = `0x${streamType.toString(16).padStart(2, "0")}`;
-  const known = name ?? STREAM_TYPE_NAMES.get(streamType) ?? `stream type ${hex}`;
-  return { kind: "unsupported", streamType, pid, name: known };
+  return {
+    kind: "unsupported",
+    medium: medium ?? known?.[0] ?? "data",
+    streamType,
+    pid,
+    name: name ?? known?.[1] ?? `stream type ${hex}`,
+  };
 }
 
 function find(stream: PmtStream, tag: number): Descriptor | undefined {

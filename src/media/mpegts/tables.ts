@@ -78,28 +78,35 @@ export const STREAM_ID = {
 /** Values of 33-bit clocks: they wrap after 26.5 hours at 90 kHz. */
 export const CLOCK_WRAP = 2 ** 33;
 
-/** What a stream type that is not read is called, for people. */
-export const STREAM_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
-  [0x01, "MPEG-1 video"],
-  [0x02, "MPEG-2 video"],
-  [0x05, "private sections"],
-  [0x06, "private data"],
-  [0x10, "MPEG-4 video"],
-  [0x11, "AAC in LATM"],
-  [0x15, "timed metadata"],
-  [0x1C, "raw MPEG-4 audio"],
-  [0x21, "JPEG 2000 video"],
-  [0x33, "VVC video"],
-  [0x42, "AVS video"],
-  [0x82, "DTS audio or SCTE-27 subtitles"],
-  [0x83, "TrueHD audio"],
-  [0x84, "E-AC-3 audio"],
-  [0x85, "DTS-HD audio"],
-  [0x86, "SCTE-35 splice information"],
-  [0x87, "E-AC-3 audio"],
-  [0xC1, "encrypted AC-3 audio"],
-  [0xCF, "encrypted AAC audio"],
-  [0xD1, "Dirac video"],
-  [0xDB, "encrypted H.264 video"],
-  [0xEA, "VC-1 video"],
-]);
+/** What streams that are not read hold: `data` is neither pictures nor sound, or nobody knows. */
+export type Medium = "video" | "audio" | "data";
+
+/** What a stream type that is not read holds, and what it is called, for people. */
+export const OTHER_STREAM_TYPES: ReadonlyMap<number, readonly [medium: Medium, name: string]> =
+  new Map<number, readonly [Medium, string]>([
+    [0x01, ["video", "MPEG-1 video"]],
+    [0x02, ["video", "MPEG-2 video"]],
+    [0x05, ["data", "private sections"]],
+    [0x06, ["data", "private data"]],
+    [0x0B, ["data", "DSM-CC sections"]],
+    [0x10, ["video", "MPEG-4 video"]],
+    [0x11, ["audio", "AAC in LATM"]],
+    [0x15, ["data", "timed metadata"]],
+    [0x1C, ["audio", "raw MPEG-4 audio"]],
+    [0x20, ["video", "MVC video"]],
+    [0x21, ["video", "JPEG 2000 video"]],
+    [0x33, ["video", "VVC video"]],
+    [0x42, ["video", "AVS video"]],
+    [0x82, ["audio", "DTS audio or SCTE-27 subtitles"]],
+    [0x83, ["audio", "TrueHD audio"]],
+    [0x84, ["audio", "E-AC-3 audio"]],
+    [0x85, ["audio", "DTS-HD audio"]],
+    [0x86, ["data", "SCTE-35 splice information"]],
+    [0x87, ["audio", "E-AC-3 audio"]],
+    [0x90, ["data", "PGS subtitles"]],
+    [0xC1, ["audio", "encrypted AC-3 audio"]],
+    [0xCF, ["audio", "encrypted AAC audio"]],
+    [0xD1, ["video", "Dirac video"]],
+    [0xDB, ["video", "encrypted H.264 video"]],
+    [0xEA, ["video", "VC-1 video"]],
+  ]);

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { MediaError, MPEG_TIME_BASE } from "../../base/mod.ts";
+import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
 import { type DecodedVideo, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
-import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
+import type { ProgramChoice, UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
 import type { InputEvent } from "./input_events.ts";
@@ -51,6 +51,8 @@ export interface MediaInputOptions {
   readonly signal: AbortSignal;
 }
 
+const log = roomLogger("session");
+
 /** How long the output waits to learn what a listed audio stream is: one second of video. */
 const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
 
@@ -67,6 +69,7 @@ export class MediaInput implements AsyncDisposable {
   #sawSegment = false;
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
+  #reportedProgram = "";
   #reportedUnsupported = new Set<string>();
 
   /** Creates the input; {@linkcode run} reads it. */
@@ -132,7 +135,8 @@ export class MediaInput implements AsyncDisposable {
       case "error":
         return handlers.onError(event.error, "input");
       case "streams":
-        this.#reportUnsupported(event.unsupported);
+        if (!this.#reportProgram(event.program)) return;
+        this.#reportUnsupported(event);
         return await this.#setStreams({ video: event.video, audio: event.audio });
       case "packet":
         sync.noteInput(event.stream, event.packet.ptsTicks);
@@ -148,11 +152,47 @@ export class MediaInput implements AsyncDisposable {
     }
   }
 
-  #reportUnsupported(streams: readonly UnsupportedStream[]): void {
-    for (const { name, pid } of streams) {
+  /** Says once which program is read. Returns whether there is one to read. */
+  #reportProgram(program: ProgramChoice | undefined): boolean {
+    if (program === undefined) return true;
+    const { number, all } = program;
+    const key = `${number} ${all}`;
+    const isKnown = key === this.#reportedProgram;
+    this.#reportedProgram = key;
+    if (number === undefined) {
+      if (!isKnown) this.#options.handlers.onError(noProgram(all), "input");
+      return false;
+    }
+    if (!isKnown && all.length > 1) {
+      log.info("Reads program {number} of the input, which has {all}", {
+        number,
+        all: all.join(", "),
+      });
+    }
+    return true;
+  }
+
+  /**
+   * What cannot be used is an error where it leaves the stream without pictures or sound; beside
+   * streams that can be used it is only logged.
+   */
+  #reportUnsupported(event: Extract<InputEvent, { kind: "streams" }>): void {
+    const isNew = ({ name, pid }: UnsupportedStream): boolean => {
       const key = `${pid} ${name}`;
-      if (this.#reportedUnsupported.has(key)) continue;
+      const isKnown = this.#reportedUnsupported.has(key);
       this.#reportedUnsupported.add(key);
+      return !isKnown;
+    };
+    const found = event.unsupported.filter(isNew);
+    const isMissed = ({ medium }: UnsupportedStream): boolean =>
+      medium !== "data" && event[medium] === undefined;
+    const others = found.filter((stream) => !isMissed(stream));
+    if (others.length > 0) {
+      log.info("Leaves out of the input: {streams}", {
+        streams: others.map(({ name, pid }) => `${name} (PID ${pid})`).join(", "),
+      });
+    }
+    for (const { name, pid } of found.filter(isMissed)) {
       this.#options.handlers.onError(
         new MediaError(
           "MEDIA_UNSUPPORTED_CODEC",
@@ -259,6 +299,17 @@ export class MediaInput implements AsyncDisposable {
     await this.#decoder.flush();
     await this.#pumping;
   }
+}
+
+function noProgram(all: readonly number[]): MediaError {
+  return new MediaError(
+    "MEDIA_NO_STREAM",
+    "Cannot find the program that was asked for: the input has " +
+      `${all.length === 1 ? "program" : "programs"} ${
+        all.join(", ")
+      }; change the parameter program`,
+    { context: { programs: all } },
+  );
 }
 
 /** The frame in the size and layout that the processor takes, in CPU memory. */

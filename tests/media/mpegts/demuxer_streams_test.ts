@@ -50,8 +50,8 @@ Deno.test("MpegTsDemuxer lists streams that it does not read", async () => {
   const events = demuxAll(ts);
   assert.deepEqual(events.map((event) => event.kind), ["streams"]);
   assert.deepEqual(streamsOf(events).unsupported, [
-    { streamType: 0x02, pid: 0x100, name: "MPEG-2 video" },
-    { streamType: 0x11, pid: 0x101, name: "AAC in LATM" },
+    { medium: "video", streamType: 0x02, pid: 0x100, name: "MPEG-2 video" },
+    { medium: "audio", streamType: 0x11, pid: 0x101, name: "AAC in LATM" },
   ]);
 });
 
