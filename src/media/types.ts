@@ -9,8 +9,11 @@ import type { Rational } from "../base/rational.ts";
 /** Compressed video formats that Runnel reads; it writes `h264`. */
 export type VideoCodec = "h264" | "hevc";
 
-/** Compressed audio formats that Runnel reads; it writes `opus` and `aac`. */
-export type AudioCodec = "aac" | "opus" | "mp3" | "ac3";
+/**
+ * Compressed audio formats that Runnel reads, by their names in ffmpeg; it writes `opus` and `aac`.
+ * `aac_latm` is AAC in LOAS frames, `mp2` also layer I.
+ */
+export type AudioCodec = "aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm";
 
 /** Layouts of raw pictures that pass between ffmpeg and Runnel. `i420` is planar YUV 4:2:0, 8 bits. */
 export type PixelFormat = "i420" | "rgb24" | "rgba";

@@ -2,6 +2,8 @@ import type { AudioCodec } from "../types.ts";
 import { parseAc3Header } from "./ac3.ts";
 import { parseAdtsHeader } from "./adts.ts";
 import type { AudioFrameParser } from "./audio_frame.ts";
+import { parseDtsHeader } from "./dts.ts";
+import { parseLatmFrame } from "./latm.ts";
 import { parseMpegAudioHeader } from "./mpeg_audio.ts";
 import { parseOpusTsFrame } from "./opus_ts.ts";
 
@@ -11,4 +13,8 @@ export const AUDIO_FRAME_PARSERS: Readonly<Record<AudioCodec, AudioFrameParser>>
   opus: parseOpusTsFrame,
   mp3: parseMpegAudioHeader,
   ac3: parseAc3Header,
+  mp2: parseMpegAudioHeader,
+  eac3: parseAc3Header,
+  dts: parseDtsHeader,
+  aac_latm: parseLatmFrame,
 };

@@ -131,6 +131,7 @@ export class AudioDecoder implements AsyncDisposable {
   }
 
   #begin(): void {
+    const { codec } = this.#stream;
     const stream = nutAudioStream(this.#stream, { num: 1, den: this.#stream.sampleRate });
     const pending = this.#pending = new Map<number, number>();
     this.#nextIndex = 0;
@@ -142,7 +143,13 @@ export class AudioDecoder implements AsyncDisposable {
       await this.#engine.queue.push(frame);
     };
     this.#engine.begin(
-      { stream, input: "pipe", output: "pipe", args: audioDecodeArguments, onEvent },
+      {
+        stream,
+        input: "pipe",
+        output: "pipe",
+        args: (urls) => audioDecodeArguments({ ...urls, source: codec }),
+        onEvent,
+      },
       { onEnd: (end) => this.#onRunEnd(end, reader) },
     );
   }

@@ -3,10 +3,11 @@ import {
   AUDIO_FRAME_PARSERS,
   type AudioFrameHeader,
   type AudioFrameParser,
-  writeAacConfig,
+  type ProgramConfig,
 } from "../bitstream/mod.ts";
-import type { AudioStreamInfo } from "../types.ts";
-import { concatBytes } from "./bytes.ts";
+import type { AudioCodec, AudioStreamInfo } from "../types.ts";
+import { aacFrameConfig } from "./aac_frame_config.ts";
+import { concatBytes, equalBytes } from "./bytes.ts";
 import type { PesUnit } from "./pes_assembler.ts";
 import type { DemuxCounters } from "./stats.ts";
 import type { AudioEntry } from "./streams.ts";
@@ -16,6 +17,9 @@ const TICKS_PER_SECOND = 90_000;
 
 /** The most bytes kept for a frame that goes on in the next PES: above the largest frame. */
 const MAX_KEPT_BYTES = 131_072;
+
+/** Codecs whose frames are told by their headers, in the order in which they are tried. */
+const SELF_DESCRIBING: readonly AudioCodec[] = ["aac", "mp3", "ac3", "dts", "aac_latm"];
 
 /** The head of a frame that goes on in the next PES. */
 interface KeptBytes {
@@ -28,17 +32,21 @@ const NOTHING_KEPT: KeptBytes = { data: new Uint8Array(0), dts: undefined };
 
 /**
  * Frames of coded audio. A PES may hold several: the first that begins in it has its time, the
- * others follow by their durations. A frame that is split over two PES packets is put together.
+ * others follow by their durations. A frame that is split over two PES packets is put together. Where
+ * the program map names a codec that the frames are not of, theirs counts.
  */
 export class AudioTrack implements Track {
   readonly #entry: AudioEntry;
   readonly #host: TrackHost;
   readonly #counters: DemuxCounters;
-  readonly #parse: AudioFrameParser;
+  #codec: AudioCodec;
+  #parse: AudioFrameParser;
   #info: AudioStreamInfo;
   #header: AudioFrameHeader | undefined;
   #kept: KeptBytes = NOTHING_KEPT;
+  #programConfig: ProgramConfig | undefined;
   #synced = false;
+  #everSynced = false;
   /** The time that the next frame's is counted from, and seconds since. */
   #anchorTicks: number | undefined;
   #sinceSeconds = 0;
@@ -48,6 +56,7 @@ export class AudioTrack implements Track {
     this.#entry = entry;
     this.#host = options.host;
     this.#counters = options.counters;
+    this.#codec = entry.codec;
     this.#parse = AUDIO_FRAME_PARSERS[entry.codec];
     const { codec, channels, extradata } = entry;
     const sampleRate = codec === "opus" ? 48_000 : 0;
@@ -74,6 +83,7 @@ export class AudioTrack implements Track {
     let at = 0;
     while (at < data.length) {
       const source = at < kept.data.length ? "kept" : "unit";
+      if (!this.#everSynced) this.#recognize(data, at);
       const frame = this.#parse(data, at);
       if (frame === "more" || frame !== "invalid" && at + frame.frameBytes > data.length) {
         this.#keep({ data: data.subarray(at), dts: times[source] });
@@ -83,7 +93,7 @@ export class AudioTrack implements Track {
         at = this.#skip(at);
         continue;
       }
-      this.#synced = true;
+      this.#synced = this.#everSynced = true;
       this.#anchor(times[source]);
       times[source] = undefined;
       this.#deliver(data.subarray(at + frame.payloadOffset, at + frame.frameBytes), frame);
@@ -101,6 +111,23 @@ export class AudioTrack implements Track {
   /** A frame that is not whole at the end is dropped. */
   finish(): void {
     this.lost();
+  }
+
+  /** Finds out the codec where it is not the listed one: by two frames in a row. */
+  #recognize(data: Uint8Array, at: number): void {
+    if (this.#entry.codec === "opus" || this.#parse(data, at) !== "invalid") return;
+    for (const codec of SELF_DESCRIBING) {
+      const parse = AUDIO_FRAME_PARSERS[codec];
+      const frame = parse(data, at);
+      if (frame === "more" || frame === "invalid") continue;
+      const next = at + frame.frameBytes;
+      if (next > data.length) continue;
+      const following = next === data.length ? frame : parse(data, next);
+      if (following === "more" || following === "invalid" || !alike(frame, following)) continue;
+      this.#codec = codec;
+      this.#parse = parse;
+      return;
+    }
   }
 
   #keep(rest: KeptBytes): void {
@@ -133,28 +160,51 @@ export class AudioTrack implements Track {
     return following === "more" || following !== "invalid" && alike(following, frame);
   }
 
-  #deliver(data: Uint8Array, frame: AudioFrameHeader): void {
-    if (this.#anchorTicks === undefined) {
+  #deliver(data: Uint8Array, parsed: AudioFrameHeader): void {
+    const before = this.#header;
+    // Frames of LATM may leave their configuration to the one before.
+    const frame = parsed.sampleRate === 0 ? before : parsed;
+    if (this.#anchorTicks === undefined || frame === undefined) {
       this.#counters.untimed++;
       return;
     }
-    if (this.#header === undefined || !alike(this.#header, frame)) this.#update(frame);
+    if (before === undefined || !alike(before, frame) || isAacWithoutChannels(frame)) {
+      this.#update(frame, data);
+    }
     const ticks = this.#anchorTicks + Math.round(this.#sinceSeconds * TICKS_PER_SECOND);
     this.#sinceSeconds += frame.samples / frame.sampleRate;
     this.#host.packet({ kind: "audio", ptsTicks: ticks, dtsTicks: ticks, keyframe: true, data });
   }
 
-  #update(frame: AudioFrameHeader): void {
+  #update(frame: AudioFrameHeader, data: Uint8Array): void {
+    const isSame = this.#header !== undefined && alike(this.#header, frame);
     this.#header = frame;
-    const { codec } = this.#entry;
+    const codec = frame.codec ?? this.#codec;
     if (codec === "opus") return;
-    const { sampleRate, channels } = frame;
-    const extradata = codec === "aac" ? writeAacConfig(frame as AdtsHeader) : this.#entry.extradata;
+    const { sampleRate } = frame;
+    let { channels } = frame;
+    let extradata = this.#entry.extradata;
+    if (codec === "aac") {
+      const config = aacFrameConfig(frame as AdtsHeader, data, this.#programConfig);
+      // The element comes with each frame, or only now and then: it holds until there is another.
+      if (isSame && config.programConfig === this.#programConfig) return;
+      this.#programConfig = config.programConfig;
+      channels = config.channels;
+      extradata = config.extradata;
+      if (isSame && equalBytes(extradata, this.#info.extradata)) return;
+    }
     this.#info = { kind: "audio", codec, sampleRate, channels, extradata };
     this.#host.changed();
   }
 }
 
+/** Whether only a program config element can say what the channels are. */
+function isAacWithoutChannels(frame: AudioFrameHeader): boolean {
+  return "channelConfiguration" in frame && frame.channelConfiguration === 0;
+}
+
 function alike(a: AudioFrameHeader, b: AudioFrameHeader): boolean {
+  if (a.codec !== b.codec) return false;
+  if (a.sampleRate === 0 || b.sampleRate === 0) return true;
   return a.sampleRate === b.sampleRate && a.channels === b.channels;
 }

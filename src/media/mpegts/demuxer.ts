@@ -18,7 +18,7 @@ import { SectionAssembler } from "./section_assembler.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
 import {
   type AudioEntry,
-  identifyStream,
+  identifyStreams,
   type UnsupportedStream,
   type VideoEntry,
 } from "./streams.ts";
@@ -278,7 +278,7 @@ export class MpegTsDemuxer {
   }
 
   #select(pmt: Pmt): void {
-    const entries = pmt.streams.map(identifyStream);
+    const entries = identifyStreams(pmt);
     const video = entries.find((entry) => entry.kind === "video");
     const audio = entries.find((entry) => entry.kind === "audio");
     this.#unsupported = entries.flatMap((entry) => {

@@ -1,6 +1,6 @@
 import { equalBytes } from "./bytes.ts";
 import type { Pat, PatProgram, Pmt } from "./psi.ts";
-import { identifyStream } from "./streams.ts";
+import { identifyStreams } from "./streams.ts";
 
 /** A program and what its map says. */
 export interface SelectedProgram {
@@ -156,7 +156,7 @@ export class ProgramTable {
 }
 
 function rankOf(pmt: Pmt): number {
-  const kinds = pmt.streams.map((stream) => identifyStream(stream).kind);
+  const kinds = identifyStreams(pmt).map(({ kind }) => kind);
   if (kinds.includes("video")) return RANK.VIDEO;
   return kinds.includes("audio") ? RANK.AUDIO : RANK.NOTHING;
 }

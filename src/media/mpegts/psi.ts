@@ -45,6 +45,8 @@ export interface PmtStream {
 export interface Pmt {
   readonly programNumber: number;
   readonly pcrPid: number;
+  /** Of the program as a whole; only read. @default none */
+  readonly descriptors?: readonly Descriptor[];
   readonly streams: readonly PmtStream[];
 }
 
@@ -74,7 +76,8 @@ export function parsePmt(section: Uint8Array): Pmt | undefined {
   if (body === undefined) return undefined;
   const { cursor } = body;
   const pcrPid = cursor.readU16() & 0x1FFF;
-  cursor.skip(cursor.readU16() & 0x0FFF); // program_info
+  const programInfo = new ByteCursor(cursor.readBytes(cursor.readU16() & 0x0FFF));
+  const descriptors = readDescriptors(programInfo);
   const streams: PmtStream[] = [];
   while (cursor.remaining > CRC_BYTES) {
     const streamType = cursor.readU8();
@@ -82,7 +85,7 @@ export function parsePmt(section: Uint8Array): Pmt | undefined {
     const info = new ByteCursor(cursor.readBytes(cursor.readU16() & 0x0FFF));
     streams.push({ streamType, pid, descriptors: readDescriptors(info) });
   }
-  return { programNumber: body.tableIdExtension, pcrPid, streams };
+  return { programNumber: body.tableIdExtension, pcrPid, descriptors, streams };
 }
 
 /** Writes a PAT section of one program. */

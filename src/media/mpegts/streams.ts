@@ -7,7 +7,7 @@
 
 import type { AudioCodec, VideoCodec } from "../types.ts";
 import { opusHeadFromChannelConfig, writeOpusHead } from "../bitstream/mod.ts";
-import type { Descriptor, PmtStream } from "./psi.ts";
+import type { Descriptor, Pmt, PmtStream } from "./psi.ts";
 import {
   DESCRIPTOR,
   FORMAT,
@@ -51,9 +51,15 @@ export type StreamEntry =
   | ({ readonly kind: "unsupported" } & UnsupportedStream);
 
 /**
- * Tells what an entry of a program map is, by its stream type and, for private ones, descriptors.
+ * Tells what the entries of a program map are, by their stream types and, for private ones,
+ * descriptors. `HDMV` programs (Blu-ray) give some stream types a meaning of their own.
  */
-export function identifyStream(stream: PmtStream): StreamEntry {
+export function identifyStreams(pmt: Pmt): StreamEntry[] {
+  const isHdmv = registration(pmt.descriptors ?? []) === FORMAT.HDMV;
+  return pmt.streams.map((stream) => identifyStream(stream, isHdmv));
+}
+
+function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
   const { streamType, pid } = stream;
   switch (streamType) {
     case STREAM_TYPE.H264:
@@ -62,11 +68,27 @@ export function identifyStream(stream: PmtStream): StreamEntry {
       return { kind: "video", pid, codec: "hevc" };
     case STREAM_TYPE.AAC_ADTS:
       return inBandAudio(pid, "aac");
+    case STREAM_TYPE.AAC_LATM:
+      return inBandAudio(pid, "aac_latm");
     case STREAM_TYPE.MPEG1_AUDIO:
     case STREAM_TYPE.MPEG2_AUDIO:
       return inBandAudio(pid, "mp3");
     case STREAM_TYPE.AC3:
       return inBandAudio(pid, "ac3");
+    case STREAM_TYPE.EAC3:
+    case STREAM_TYPE.EAC3_HDMV:
+    case STREAM_TYPE.EAC3_SECONDARY:
+      return inBandAudio(pid, "eac3");
+    case STREAM_TYPE.DTS_HD:
+    case STREAM_TYPE.DTS_ATSC:
+    case STREAM_TYPE.DTS_UHD:
+    case STREAM_TYPE.DTS_SECONDARY:
+      return inBandAudio(pid, "dts");
+    case STREAM_TYPE.DTS:
+      if (registration(stream.descriptors) === FORMAT.SCTE_27) return unsupported(stream);
+      return inBandAudio(pid, "dts");
+    case STREAM_TYPE.DTS_HD_MASTER:
+      return isHdmv ? inBandAudio(pid, "dts") : unsupported(stream);
     case STREAM_TYPE.PRIVATE_PES:
       return identifyPrivate(stream);
     default:
@@ -76,22 +98,22 @@ export function identifyStream(stream: PmtStream): StreamEntry {
 
 function identifyPrivate(stream: PmtStream): StreamEntry {
   const { pid } = stream;
-  const format = registration(stream);
+  const format = registration(stream.descriptors);
   switch (format) {
     case FORMAT.OPUS:
       return opusStream(stream);
     case FORMAT.AC3:
       return inBandAudio(pid, "ac3");
+    case FORMAT.EAC3:
+      return inBandAudio(pid, "eac3");
+    case FORMAT.DTS1:
+    case FORMAT.DTS2:
+    case FORMAT.DTS3:
+      return inBandAudio(pid, "dts");
     case FORMAT.H264:
       return { kind: "video", pid, codec: "h264" };
     case FORMAT.HEVC:
       return { kind: "video", pid, codec: "hevc" };
-    case FORMAT.EAC3:
-      return unsupported(stream, "audio", "E-AC-3 audio");
-    case FORMAT.DTS1:
-    case FORMAT.DTS2:
-    case FORMAT.DTS3:
-      return unsupported(stream, "audio", "DTS audio");
     case FORMAT.ID3:
       return unsupported(stream, "data", "ID3 metadata");
     case FORMAT.KLVA:
@@ -99,12 +121,25 @@ function identifyPrivate(stream: PmtStream): StreamEntry {
     case FORMAT.AV1:
       return unsupported(stream, "video", "AV1 video");
   }
-  if (find(stream, DESCRIPTOR.DVB_AC3)) return inBandAudio(pid, "ac3");
-  if (find(stream, DESCRIPTOR.DVB_EAC3)) return unsupported(stream, "audio", "E-AC-3 audio");
-  if (find(stream, DESCRIPTOR.DVB_TELETEXT)) return unsupported(stream, "data", "teletext");
-  if (find(stream, DESCRIPTOR.DVB_SUBTITLES)) return unsupported(stream, "data", "DVB subtitles");
+  for (const [tag, codec] of DVB_AUDIO) {
+    if (find(stream.descriptors, tag)) return inBandAudio(pid, codec);
+  }
+  if (find(stream.descriptors, DESCRIPTOR.DVB_TELETEXT)) {
+    return unsupported(stream, "data", "teletext");
+  }
+  if (find(stream.descriptors, DESCRIPTOR.DVB_SUBTITLES)) {
+    return unsupported(stream, "data", "DVB subtitles");
+  }
   return unsupported(stream);
 }
+
+/** ETSI EN 300 468 annexes D (AC-3), G (DTS) and H (AAC). */
+const DVB_AUDIO: readonly (readonly [tag: number, codec: AudioCodec])[] = [
+  [DESCRIPTOR.DVB_AC3, "ac3"],
+  [DESCRIPTOR.DVB_EAC3, "eac3"],
+  [DESCRIPTOR.DVB_DTS, "dts"],
+  [DESCRIPTOR.DVB_AAC, "aac"],
+];
 
 function opusStream(stream: PmtStream): StreamEntry {
   const config = stream.descriptors.find((descriptor) =>
@@ -143,11 +178,11 @@ function unsupported(stream: PmtStream, medium?: Medium, name?: string): StreamE
   };
 }
 
-function find(stream: PmtStream, tag: number): Descriptor | undefined {
-  return stream.descriptors.find((descriptor) => descriptor.tag === tag);
+function find(descriptors: readonly Descriptor[], tag: number): Descriptor | undefined {
+  return descriptors.find((descriptor) => descriptor.tag === tag);
 }
 
-function registration(stream: PmtStream): string | undefined {
-  const data = find(stream, DESCRIPTOR.REGISTRATION)?.data;
+function registration(descriptors: readonly Descriptor[]): string | undefined {
+  const data = find(descriptors, DESCRIPTOR.REGISTRATION)?.data;
   return data === undefined ? undefined : String.fromCharCode(...data.subarray(0, 4));
 }

@@ -35,9 +35,19 @@ export const STREAM_TYPE = {
   MPEG2_AUDIO: 0x04,
   PRIVATE_PES: 0x06,
   AAC_ADTS: 0x0F,
+  AAC_LATM: 0x11,
   H264: 0x1B,
   HEVC: 0x24,
   AC3: 0x81,
+  DTS: 0x82,
+  EAC3_HDMV: 0x84,
+  DTS_HD: 0x85,
+  DTS_HD_MASTER: 0x86,
+  EAC3: 0x87,
+  DTS_ATSC: 0x88,
+  DTS_UHD: 0x8A,
+  EAC3_SECONDARY: 0xA1,
+  DTS_SECONDARY: 0xA2,
 } as const;
 
 /** Descriptor tags. */
@@ -47,6 +57,8 @@ export const DESCRIPTOR = {
   DVB_SUBTITLES: 0x59,
   DVB_AC3: 0x6A,
   DVB_EAC3: 0x7A,
+  DVB_DTS: 0x7B,
+  DVB_AAC: 0x7C,
   DVB_EXTENSION: 0x7F,
 } as const;
 
@@ -66,6 +78,8 @@ export const FORMAT = {
   ID3: "ID3 ",
   KLVA: "KLVA",
   AV1: "AV01",
+  HDMV: "HDMV",
+  SCTE_27: "SCTE",
 } as const;
 
 /** `stream_id`s of PES packets. */
@@ -90,19 +104,15 @@ export const OTHER_STREAM_TYPES: ReadonlyMap<number, readonly [medium: Medium, n
     [0x06, ["data", "private data"]],
     [0x0B, ["data", "DSM-CC sections"]],
     [0x10, ["video", "MPEG-4 video"]],
-    [0x11, ["audio", "AAC in LATM"]],
     [0x15, ["data", "timed metadata"]],
     [0x1C, ["audio", "raw MPEG-4 audio"]],
     [0x20, ["video", "MVC video"]],
     [0x21, ["video", "JPEG 2000 video"]],
     [0x33, ["video", "VVC video"]],
     [0x42, ["video", "AVS video"]],
-    [0x82, ["audio", "DTS audio or SCTE-27 subtitles"]],
+    [0x82, ["data", "SCTE-27 subtitles"]],
     [0x83, ["audio", "TrueHD audio"]],
-    [0x84, ["audio", "E-AC-3 audio"]],
-    [0x85, ["audio", "DTS-HD audio"]],
     [0x86, ["data", "SCTE-35 splice information"]],
-    [0x87, ["audio", "E-AC-3 audio"]],
     [0x90, ["data", "PGS subtitles"]],
     [0xC1, ["audio", "encrypted AC-3 audio"]],
     [0xCF, ["audio", "encrypted AAC audio"]],
