@@ -74,6 +74,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #audio: AudioStage;
   #size: PictureSize | undefined;
   #video: VideoOutput | undefined;
+  #hasVideo = false;
 
   /**
    * Wires the stages; {@linkcode run} starts them. Throws a `ConfigError` for parameters that cannot be,
@@ -102,6 +103,8 @@ export class Pipeline implements AsyncDisposable {
       hasOutput: options.sink !== undefined,
       emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
       onError: options.onError,
+      isDispensable: () => this.#hasVideo,
+      onGivenUp: () => this.#output?.configure({ video: true, audio: undefined }),
       clock,
       signal: this.#abort.signal,
     });
@@ -221,6 +224,7 @@ export class Pipeline implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video } = streams;
+    this.#hasVideo = video !== undefined;
     if (video === undefined) await this.#writeAudio(this.#sync.release());
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     await this.#audio.setStream(streams.audio);

@@ -18,6 +18,9 @@ const TICKS_PER_SECOND = 90_000;
 /** The most bytes kept for a frame that goes on in the next PES: above the largest frame. */
 const MAX_KEPT_BYTES = 131_072;
 
+/** So much of a stream without a single frame is something else than it is listed as. */
+const MAX_UNRECOGNIZED_BYTES = 16_384;
+
 /** Codecs whose frames are told by their headers, in the order in which they are tried. */
 const SELF_DESCRIBING: readonly AudioCodec[] = ["aac", "mp3", "ac3", "dts", "aac_latm"];
 
@@ -47,6 +50,7 @@ export class AudioTrack implements Track {
   #programConfig: ProgramConfig | undefined;
   #synced = false;
   #everSynced = false;
+  #unrecognizedBytes = 0;
   /** The time that the next frame's is counted from, and seconds since. */
   #anchorTicks: number | undefined;
   #sinceSeconds = 0;
@@ -73,8 +77,14 @@ export class AudioTrack implements Track {
     return this.#info.sampleRate > 0;
   }
 
+  /** Whether there is data, and nothing in it is a frame. */
+  get unrecognized(): boolean {
+    return this.#unrecognizedBytes > MAX_UNRECOGNIZED_BYTES;
+  }
+
   /** Takes the next PES packet. */
   pes(unit: PesUnit): void {
+    if (!this.#everSynced) this.#noteUnrecognized(unit.payload.length);
     const kept = this.#kept;
     const data = kept.data.length === 0 ? unit.payload : concatBytes(kept.data, unit.payload);
     // A time belongs to the first frame that begins in its own PES, whole or not.
@@ -94,6 +104,7 @@ export class AudioTrack implements Track {
         continue;
       }
       this.#synced = this.#everSynced = true;
+      this.#unrecognizedBytes = 0;
       this.#anchor(times[source]);
       times[source] = undefined;
       this.#deliver(data.subarray(at + frame.payloadOffset, at + frame.frameBytes), frame);
@@ -111,6 +122,12 @@ export class AudioTrack implements Track {
   /** A frame that is not whole at the end is dropped. */
   finish(): void {
     this.lost();
+  }
+
+  #noteUnrecognized(bytes: number): void {
+    const before = this.unrecognized;
+    this.#unrecognizedBytes += bytes;
+    if (this.unrecognized && !before) this.#host.changed();
   }
 
   /** Finds out the codec where it is not the listed one: by two frames in a row. */

@@ -19,12 +19,13 @@ import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts"
 import {
   type AudioEntry,
   identifyStreams,
+  unrecognizedAudio,
   type UnsupportedStream,
   type VideoEntry,
 } from "./streams.ts";
 import { PID } from "./tables.ts";
 import type { TrackHost } from "./track.ts";
-import { VideoTrack } from "./video_track.ts";
+import { createVideoTrack, type PictureTrack } from "./create_video_track.ts";
 
 const VIDEO_SLAB_BYTES = 512 * 1024;
 const AUDIO_SLAB_BYTES = 32 * 1024;
@@ -96,7 +97,7 @@ export class MpegTsDemuxer {
   #isMissing = false;
   #programNumber: number | undefined;
   #pcrPid = -1;
-  #video: Selected<VideoEntry, VideoTrack> | undefined;
+  #video: Selected<VideoEntry, PictureTrack> | undefined;
   #audio: Selected<AudioEntry, AudioTrack> | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
   #announce = false;
@@ -303,7 +304,7 @@ export class MpegTsDemuxer {
       return;
     }
     const options = { host: this.#host, counters: this.#counters };
-    const track = new VideoTrack(entry.codec, options);
+    const track = createVideoTrack(entry.codec, options);
     this.#video = { entry, track, assembler: this.#createAssembler(track, VIDEO_SLAB_BYTES) };
   }
 
@@ -322,7 +323,7 @@ export class MpegTsDemuxer {
     this.#audio = { entry, track, assembler: this.#createAssembler(track, AUDIO_SLAB_BYTES) };
   }
 
-  #createAssembler(track: VideoTrack | AudioTrack, slabBytes: number): PesAssembler {
+  #createAssembler(track: PictureTrack | AudioTrack, slabBytes: number): PesAssembler {
     return new PesAssembler({
       counters: this.#counters,
       slabBytes,
@@ -354,11 +355,15 @@ export class MpegTsDemuxer {
 
   #announceStreams(): void {
     this.#announce = false;
+    const unknown = this.#audio?.track.unrecognized === true ? this.#audio.entry : undefined;
+    const audio = unknown === undefined ? this.#audio?.track.info : undefined;
     this.#events.push({
       kind: "streams",
       ...(this.#video === undefined ? {} : { video: this.#video.track.info }),
-      ...(this.#audio === undefined ? {} : { audio: this.#audio.track.info }),
-      unsupported: this.#unsupported,
+      ...(audio === undefined ? {} : { audio }),
+      unsupported: unknown === undefined
+        ? this.#unsupported
+        : [...this.#unsupported, unrecognizedAudio(unknown)],
       program: { number: this.#programNumber, all: this.#programs.programNumbers },
     });
   }

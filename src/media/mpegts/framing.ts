@@ -46,8 +46,14 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 const H264_DELIMITER = Uint8Array.of(0, 0, 0, 1, H264_NAL.AUD, 0xF0);
 const HEVC_DELIMITER = Uint8Array.of(0, 0, 0, 1, HEVC_NAL.AUD << 1, 1, 0x50);
 
-/** How video is carried: as an Annex B stream with an access unit delimiter before each picture. */
+/**
+ * How video is carried: as an Annex B stream with an access unit delimiter before each picture. Throws
+ * a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC` for other codecs than H.264 and HEVC.
+ */
 export function videoFraming(codec: VideoCodec): Framing {
+  if (codec !== "h264" && codec !== "hevc") {
+    throw new MediaError("MEDIA_UNSUPPORTED_CODEC", `Cannot write ${codec}: encode it as h264`);
+  }
   const delimiter = codec === "h264" ? H264_DELIMITER : HEVC_DELIMITER;
   const header = delimiter[4]!;
   return {
@@ -83,6 +89,17 @@ export function audioFraming(audio: MuxAudio): Framing {
       return bareFraming(STREAM_TYPE.DTS, STREAM_ID.PRIVATE_1, [registration(FORMAT.DTS1)]);
     case "aac_latm":
       return bareFraming(STREAM_TYPE.AAC_LATM, STREAM_ID.AUDIO, []);
+  }
+}
+
+/** Whether MPEG-TS can carry an audio stream as it is. */
+export function canMuxAudio(audio: MuxAudio): boolean {
+  try {
+    audioFraming(audio);
+    return true;
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    return false;
   }
 }
 

@@ -42,6 +42,7 @@ export interface AudioEntry {
   readonly extradata: Uint8Array;
   /** Channels where the program map says them, else 0. */
   readonly channels: number;
+  readonly streamType: number;
 }
 
 /** What one entry of a program map is. */
@@ -66,29 +67,40 @@ function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
       return { kind: "video", pid, codec: "h264" };
     case STREAM_TYPE.HEVC:
       return { kind: "video", pid, codec: "hevc" };
+    case STREAM_TYPE.MPEG1_VIDEO:
+    case STREAM_TYPE.MPEG2_VIDEO:
+      return { kind: "video", pid, codec: "mpeg2video" };
+    case STREAM_TYPE.MPEG4_VIDEO:
+      return { kind: "video", pid, codec: "mpeg4" };
+    case STREAM_TYPE.VC1:
+      return { kind: "video", pid, codec: "vc1" };
+    case STREAM_TYPE.AVS:
+      return { kind: "video", pid, codec: "cavs" };
+    case STREAM_TYPE.DIRAC:
+      return { kind: "video", pid, codec: "dirac" };
     case STREAM_TYPE.AAC_ADTS:
-      return inBandAudio(pid, "aac");
+      return inBandAudio(stream, "aac");
     case STREAM_TYPE.AAC_LATM:
-      return inBandAudio(pid, "aac_latm");
+      return inBandAudio(stream, "aac_latm");
     case STREAM_TYPE.MPEG1_AUDIO:
     case STREAM_TYPE.MPEG2_AUDIO:
-      return inBandAudio(pid, "mp3");
+      return inBandAudio(stream, "mp3");
     case STREAM_TYPE.AC3:
-      return inBandAudio(pid, "ac3");
+      return inBandAudio(stream, "ac3");
     case STREAM_TYPE.EAC3:
     case STREAM_TYPE.EAC3_HDMV:
     case STREAM_TYPE.EAC3_SECONDARY:
-      return inBandAudio(pid, "eac3");
+      return inBandAudio(stream, "eac3");
     case STREAM_TYPE.DTS_HD:
     case STREAM_TYPE.DTS_ATSC:
     case STREAM_TYPE.DTS_UHD:
     case STREAM_TYPE.DTS_SECONDARY:
-      return inBandAudio(pid, "dts");
+      return inBandAudio(stream, "dts");
     case STREAM_TYPE.DTS:
       if (registration(stream.descriptors) === FORMAT.SCTE_27) return unsupported(stream);
-      return inBandAudio(pid, "dts");
+      return inBandAudio(stream, "dts");
     case STREAM_TYPE.DTS_HD_MASTER:
-      return isHdmv ? inBandAudio(pid, "dts") : unsupported(stream);
+      return isHdmv ? inBandAudio(stream, "dts") : unsupported(stream);
     case STREAM_TYPE.PRIVATE_PES:
       return identifyPrivate(stream);
     default:
@@ -103,13 +115,13 @@ function identifyPrivate(stream: PmtStream): StreamEntry {
     case FORMAT.OPUS:
       return opusStream(stream);
     case FORMAT.AC3:
-      return inBandAudio(pid, "ac3");
+      return inBandAudio(stream, "ac3");
     case FORMAT.EAC3:
-      return inBandAudio(pid, "eac3");
+      return inBandAudio(stream, "eac3");
     case FORMAT.DTS1:
     case FORMAT.DTS2:
     case FORMAT.DTS3:
-      return inBandAudio(pid, "dts");
+      return inBandAudio(stream, "dts");
     case FORMAT.H264:
       return { kind: "video", pid, codec: "h264" };
     case FORMAT.HEVC:
@@ -119,10 +131,14 @@ function identifyPrivate(stream: PmtStream): StreamEntry {
     case FORMAT.KLVA:
       return unsupported(stream, "data", "KLV metadata");
     case FORMAT.AV1:
-      return unsupported(stream, "video", "AV1 video");
+      return { kind: "video", pid, codec: "av1" };
+    case FORMAT.VC1:
+      return { kind: "video", pid, codec: "vc1" };
+    case FORMAT.DIRAC:
+      return { kind: "video", pid, codec: "dirac" };
   }
   for (const [tag, codec] of DVB_AUDIO) {
-    if (find(stream.descriptors, tag)) return inBandAudio(pid, codec);
+    if (find(stream.descriptors, tag)) return inBandAudio(stream, codec);
   }
   if (find(stream.descriptors, DESCRIPTOR.DVB_TELETEXT)) {
     return unsupported(stream, "data", "teletext");
@@ -155,14 +171,15 @@ function opusStream(stream: PmtStream): StreamEntry {
   return {
     kind: "audio",
     pid: stream.pid,
+    streamType: stream.streamType,
     codec: "opus",
     extradata: writeOpusHead(head),
     channels,
   };
 }
 
-function inBandAudio(pid: number, codec: AudioCodec): AudioEntry {
-  return { kind: "audio", pid, codec, extradata: new Uint8Array(0), channels: 0 };
+function inBandAudio({ pid, streamType }: PmtStream, codec: AudioCodec): AudioEntry {
+  return { kind: "audio", pid, streamType, codec, extradata: new Uint8Array(0), channels: 0 };
 }
 
 function unsupported(stream: PmtStream, medium?: Medium, name?: string): StreamEntry {
@@ -176,6 +193,11 @@ function unsupported(stream: PmtStream, medium?: Medium, name?: string): StreamE
     pid,
     name: name ?? known?.[1] ?? `stream type ${hex}`,
   };
+}
+
+/** The stream of an audio entry in whose data nothing is a frame. */
+export function unrecognizedAudio({ streamType, pid, codec }: AudioEntry): UnsupportedStream {
+  return { medium: "audio", streamType, pid, name: `unrecognizable ${codec} audio` };
 }
 
 function find(descriptors: readonly Descriptor[], tag: number): Descriptor | undefined {

@@ -31,13 +31,17 @@ export const TABLE_ID = { PAT: 0x00, PMT: 0x02 } as const;
 
 /** `stream_type`s that are read or written. */
 export const STREAM_TYPE = {
+  MPEG1_VIDEO: 0x01,
+  MPEG2_VIDEO: 0x02,
   MPEG1_AUDIO: 0x03,
   MPEG2_AUDIO: 0x04,
   PRIVATE_PES: 0x06,
   AAC_ADTS: 0x0F,
+  MPEG4_VIDEO: 0x10,
   AAC_LATM: 0x11,
   H264: 0x1B,
   HEVC: 0x24,
+  AVS: 0x42,
   AC3: 0x81,
   DTS: 0x82,
   EAC3_HDMV: 0x84,
@@ -48,6 +52,8 @@ export const STREAM_TYPE = {
   DTS_UHD: 0x8A,
   EAC3_SECONDARY: 0xA1,
   DTS_SECONDARY: 0xA2,
+  DIRAC: 0xD1,
+  VC1: 0xEA,
 } as const;
 
 /** Descriptor tags. */
@@ -78,6 +84,8 @@ export const FORMAT = {
   ID3: "ID3 ",
   KLVA: "KLVA",
   AV1: "AV01",
+  VC1: "VC-1",
+  DIRAC: "drac",
   HDMV: "HDMV",
   SCTE_27: "SCTE",
 } as const;
@@ -98,25 +106,19 @@ export type Medium = "video" | "audio" | "data";
 /** What a stream type that is not read holds, and what it is called, for people. */
 export const OTHER_STREAM_TYPES: ReadonlyMap<number, readonly [medium: Medium, name: string]> =
   new Map<number, readonly [Medium, string]>([
-    [0x01, ["video", "MPEG-1 video"]],
-    [0x02, ["video", "MPEG-2 video"]],
     [0x05, ["data", "private sections"]],
     [0x06, ["data", "private data"]],
     [0x0B, ["data", "DSM-CC sections"]],
-    [0x10, ["video", "MPEG-4 video"]],
     [0x15, ["data", "timed metadata"]],
     [0x1C, ["audio", "raw MPEG-4 audio"]],
     [0x20, ["video", "MVC video"]],
     [0x21, ["video", "JPEG 2000 video"]],
     [0x33, ["video", "VVC video"]],
-    [0x42, ["video", "AVS video"]],
     [0x82, ["data", "SCTE-27 subtitles"]],
     [0x83, ["audio", "TrueHD audio"]],
     [0x86, ["data", "SCTE-35 splice information"]],
     [0x90, ["data", "PGS subtitles"]],
     [0xC1, ["audio", "encrypted AC-3 audio"]],
     [0xCF, ["audio", "encrypted AAC audio"]],
-    [0xD1, ["video", "Dirac video"]],
     [0xDB, ["video", "encrypted H.264 video"]],
-    [0xEA, ["video", "VC-1 video"]],
   ]);

@@ -76,7 +76,9 @@ export const MainFlag: { readonly BROADCAST: 1; readonly PIPE: 2 } = Object.free
 });
 
 /** Video formats that have a four-character code here. */
-export type NutVideoFormat = "h264" | "hevc" | "i420" | "nv12" | "rgb24" | "rgba";
+export type NutVideoFormat =
+  | ("h264" | "hevc" | "mpeg2video" | "mpeg4" | "vc1" | "cavs" | "dirac" | "av1")
+  | ("i420" | "nv12" | "rgb24" | "rgba");
 
 /** Audio formats that have a code here; the PCM ones are interleaved, little-endian. */
 export type NutAudioFormat =
@@ -86,6 +88,12 @@ export type NutAudioFormat =
 const VIDEO_CODES: Readonly<Record<NutVideoFormat, string>> = {
   h264: "H264",
   hevc: "HEVC",
+  mpeg2video: "mpg2",
+  mpeg4: "mp4v",
+  vc1: "WVC1",
+  cavs: "CAVS",
+  dirac: "drac",
+  av1: "AV01",
   i420: "I420",
   nv12: "NV12",
   rgb24: "RGB\x18",

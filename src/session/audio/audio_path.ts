@@ -13,6 +13,7 @@ import {
   writeOpusHead,
 } from "../../media/bitstream/mod.ts";
 import { AudioDecoder, AudioEncoder, AudioTranscoder } from "../../media/codec/mod.ts";
+import { canMuxAudio } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { OutputAudioCodec } from "../types.ts";
 
@@ -59,8 +60,9 @@ export function createAudioPath(options: AudioPathOptions): AudioPath {
   if (process !== undefined) {
     return new ProcessedAudio(options, encodedCodec(outputCodec, stream), process);
   }
-  if (outputCodec === "source" || outputCodec === stream.codec) return new CopiedAudio(options);
-  return new TranscodedAudio(options, outputCodec);
+  const isCopy = outputCodec === "source" || outputCodec === stream.codec;
+  if (isCopy && canMuxAudio(stream)) return new CopiedAudio(options);
+  return new TranscodedAudio(options, encodedCodec(outputCodec, stream));
 }
 
 /** Two formats can be encoded; others are only ever copied. */

@@ -6,7 +6,12 @@
 
 import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
-import { type DecodedVideo, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
+import {
+  canDecode,
+  type DecodedVideo,
+  type PictureSize,
+  VideoDecoder,
+} from "../../media/codec/mod.ts";
 import type { ProgramChoice, UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
@@ -38,6 +43,9 @@ export interface InputHandlers {
   onError(error: Error, stage: Stage): void;
 }
 
+/** A stream that is not read. */
+type LeftOut = Pick<UnsupportedStream, "medium" | "name"> & { readonly pid: number | undefined };
+
 /** Options of a {@linkcode MediaInput}. */
 export interface MediaInputOptions {
   readonly events: AsyncIterable<InputEvent>;
@@ -62,6 +70,8 @@ export class MediaInput implements AsyncDisposable {
   #decoder: VideoDecoder | undefined;
   #scale: PictureSize | undefined;
   #pumping: Promise<void> | undefined;
+  /** Video whose size its first picture says. */
+  #unsized: VideoStreamInfo | undefined;
   #withoutAudio: InputStreams | undefined;
   #firstVideoTicks: number | undefined;
   #needsKeyframe = true;
@@ -136,8 +146,7 @@ export class MediaInput implements AsyncDisposable {
         return handlers.onError(event.error, "input");
       case "streams":
         if (!this.#reportProgram(event.program)) return;
-        this.#reportUnsupported(event);
-        return await this.#setStreams({ video: event.video, audio: event.audio });
+        return await this.#takeStreams(event);
       case "packet":
         sync.noteInput(event.stream, event.packet.ptsTicks);
         if (event.stream === "video") return await this.#takeVideo(event.packet);
@@ -176,15 +185,15 @@ export class MediaInput implements AsyncDisposable {
    * What cannot be used is an error where it leaves the stream without pictures or sound; beside
    * streams that can be used it is only logged.
    */
-  #reportUnsupported(event: Extract<InputEvent, { kind: "streams" }>): void {
-    const isNew = ({ name, pid }: UnsupportedStream): boolean => {
+  #reportUnsupported(event: InputStreams, streams: readonly LeftOut[]): void {
+    const isNew = ({ name, pid }: LeftOut): boolean => {
       const key = `${pid} ${name}`;
       const isKnown = this.#reportedUnsupported.has(key);
       this.#reportedUnsupported.add(key);
       return !isKnown;
     };
-    const found = event.unsupported.filter(isNew);
-    const isMissed = ({ medium }: UnsupportedStream): boolean =>
+    const found = streams.filter(isNew);
+    const isMissed = ({ medium }: LeftOut): boolean =>
       medium !== "data" && event[medium] === undefined;
     const others = found.filter((stream) => !isMissed(stream));
     if (others.length > 0) {
@@ -196,8 +205,10 @@ export class MediaInput implements AsyncDisposable {
       this.#options.handlers.onError(
         new MediaError(
           "MEDIA_UNSUPPORTED_CODEC",
-          `Cannot use the ${name} stream (PID ${pid}) of the input: publish H.264 or HEVC video ` +
-            "and AAC, Opus, MP3 or AC-3 audio",
+          `Cannot use the ${name} stream${
+            pid === undefined ? "" : ` (PID ${pid})`
+          } of the input: ` +
+            "publish H.264 or HEVC video and AAC, Opus, MP3 or AC-3 audio",
           { context: { name, pid } },
         ),
         "input",
@@ -205,12 +216,26 @@ export class MediaInput implements AsyncDisposable {
     }
   }
 
+  async #takeStreams(event: Extract<InputEvent, { kind: "streams" }>): Promise<void> {
+    const { video, audio, unsupported } = event;
+    if (video === undefined || await canDecode(video.codec)) {
+      this.#reportUnsupported({ video, audio }, unsupported);
+      return await this.#setStreams({ video, audio });
+    }
+    const name = `${video.codec} video (this ffmpeg has no decoder for it)`;
+    const missed: LeftOut = { medium: "video", pid: undefined, name };
+    this.#reportUnsupported({ video: undefined, audio }, [...unsupported, missed]);
+    await this.#setStreams({ video: undefined, audio });
+  }
+
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video, audio } = streams;
-    // What a listed stream is may take a moment to arrive; the size of the picture must be known.
-    if (video !== undefined && video.width === 0) return;
     if (video !== undefined) {
-      this.#options.handlers.onVideoStream(video);
+      const isSized = video.width > 0;
+      // What a listed stream is may take a moment to arrive; the size of the picture must be known.
+      if (!isSized && !isSizedByDecoder(video)) return;
+      if (isSized) this.#options.handlers.onVideoStream(video);
+      else if (this.#decoder === undefined) this.#unsized = video;
       await this.#configureDecoder(video);
     }
     if (audio !== undefined && audio.sampleRate === 0) {
@@ -290,7 +315,14 @@ export class MediaInput implements AsyncDisposable {
 
   async #pumpFrames(decoder: VideoDecoder): Promise<void> {
     const { handlers } = this.#options;
-    for await (const decoded of decoder.frames()) await handlers.onVideo(toFrame(decoded));
+    for await (const decoded of decoder.frames()) {
+      const { width, height } = decoded;
+      if (this.#unsized !== undefined) {
+        handlers.onVideoStream({ ...this.#unsized, width, height });
+        this.#unsized = undefined;
+      }
+      await handlers.onVideo(toFrame(decoded));
+    }
   }
 
   async #drainDecoder(): Promise<void> {
@@ -299,6 +331,11 @@ export class MediaInput implements AsyncDisposable {
     await this.#decoder.flush();
     await this.#pumping;
   }
+}
+
+/** Whether the container does not say how large pictures are. */
+function isSizedByDecoder({ codec }: VideoStreamInfo): boolean {
+  return codec !== "h264" && codec !== "hevc" && codec !== "mpeg2video";
 }
 
 function noProgram(all: readonly number[]): MediaError {

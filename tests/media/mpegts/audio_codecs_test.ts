@@ -103,7 +103,9 @@ async function decoded(stream: AudioStreamInfo, packets: readonly Packet[]): Pro
 function interleaved(samples: readonly Float32Array[]): Uint8Array {
   const channels = samples.length;
   const all = new Float32Array(samples[0]!.length * channels);
-  samples.forEach((channel, index) => channel.forEach((value, i) => all[i * channels + index] = value));
+  samples.forEach((channel, index) =>
+    channel.forEach((value, i) => all[i * channels + index] = value)
+  );
   return new Uint8Array(all.buffer);
 }
 

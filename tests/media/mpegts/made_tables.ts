@@ -1,6 +1,6 @@
 /** Tables of transport streams, written without the code under test. */
 
-import { concatBytes } from "./fixtures.ts";
+import { concatBytes, packPes, tsPackets } from "./fixtures.ts";
 
 /** One stream of a program map. */
 export interface MadeStream {
@@ -117,4 +117,85 @@ function crc32(bytes: readonly number[]): number {
 
 function u16(value: number): [number, number] {
   return [value >> 8 & 0xFF, value & 0xFF];
+}
+
+/** Payloads with the times of their pictures, as PES packets of one PID without lengths. */
+export function packPictures(
+  pid: number,
+  pictures: readonly {
+    readonly payload: Uint8Array;
+    readonly pts?: number;
+    readonly dts?: number;
+  }[],
+): Uint8Array {
+  let packets = 0;
+  const made = pictures.map((picture) => {
+    const bytes = packPes({ pid, ...picture, sized: false, continuity: packets & 15 });
+    packets += bytes.length / 188;
+    return bytes;
+  });
+  return concatBytes(made);
+}
+
+/** How {@linkcode relaid} lays an elementary stream out. */
+export interface Layout {
+  readonly pid: number;
+  /** Payload of each PES, wherever pictures begin. @default a PES for each of the original */
+  readonly pesBytes?: number;
+  /** Whether the PES with this index keeps its times. @default all do */
+  readonly timed?: (index: number) => boolean;
+}
+
+interface PesPiece {
+  readonly offset: number;
+  readonly pts: number | undefined;
+  readonly dts: number | undefined;
+}
+
+/**
+ * The tables and one elementary stream of an ffmpeg-made stream, with other PES packets: the times of
+ * each are those of the first original PES that begins in it.
+ */
+export function relaid(ts: Uint8Array, layout: Layout): Uint8Array {
+  const { pid, pesBytes, timed = () => true } = layout;
+  const tables: Uint8Array[] = [];
+  const payloads: Uint8Array[] = [];
+  const pieces: PesPiece[] = [];
+  let length = 0;
+  for (const [index, { pid: at, unitStart, payload }] of tsPackets(ts).entries()) {
+    if (at !== pid) {
+      if (at === 0 || at === 0x1000) tables.push(ts.subarray(index * 188, index * 188 + 188));
+      continue;
+    }
+    if (!unitStart) payloads.push(payload);
+    else {
+      pieces.push({ offset: length, ...pesTimes(payload) });
+      payloads.push(payload.subarray(9 + payload[8]!));
+    }
+    length += payloads.at(-1)!.length;
+  }
+  const stream = concatBytes(payloads);
+  const starts = pesBytes === undefined
+    ? pieces.map(({ offset }) => offset)
+    : Array.from({ length: Math.ceil(length / pesBytes) }, (_, index) => index * pesBytes);
+  const made = starts.map((start, index) => {
+    const end = starts[index + 1] ?? length;
+    const piece = pieces.find(({ offset }) => offset >= start && offset < end);
+    const payload = stream.subarray(start, end);
+    if (piece?.pts === undefined || !timed(index)) return { payload };
+    const { pts, dts } = piece;
+    return { payload, pts, ...(dts === undefined ? {} : { dts }) };
+  });
+  return concatBytes([...tables.slice(0, 2), packPictures(pid, made)]);
+}
+
+function pesTimes(pes: Uint8Array): { pts: number | undefined; dts: number | undefined } {
+  const flags = pes[7]! >> 6;
+  const pts = flags >= 2 ? stamp(pes, 9) : undefined;
+  return { pts, dts: flags === 3 ? stamp(pes, 14) : undefined };
+}
+
+function stamp(pes: Uint8Array, at: number): number {
+  return (pes[at]! >> 1 & 7) * 2 ** 30 + (pes[at + 1]! << 22) + (pes[at + 2]! >> 1 << 15) +
+    (pes[at + 3]! << 7) + (pes[at + 4]! >> 1);
 }
