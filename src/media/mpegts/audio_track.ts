@@ -19,7 +19,7 @@ const TICKS_PER_SECOND = 90_000;
 const MAX_KEPT_BYTES = 131_072;
 
 /** So much of a stream without a single frame is something else than it is listed as. */
-const MAX_UNRECOGNIZED_BYTES = 16_384;
+const MAX_UNRECOGNIZED = { bytes: 4_096, pesPackets: 8 } as const;
 
 /** Codecs whose frames are told by their headers, in the order in which they are tried. */
 const SELF_DESCRIBING: readonly AudioCodec[] = ["aac", "mp3", "ac3", "dts", "aac_latm"];
@@ -50,7 +50,7 @@ export class AudioTrack implements Track {
   #programConfig: ProgramConfig | undefined;
   #synced = false;
   #everSynced = false;
-  #unrecognizedBytes = 0;
+  #unrecognized = { bytes: 0, pesPackets: 0 };
   /** The time that the next frame's is counted from, and seconds since. */
   #anchorTicks: number | undefined;
   #sinceSeconds = 0;
@@ -79,7 +79,8 @@ export class AudioTrack implements Track {
 
   /** Whether there is data, and nothing in it is a frame. */
   get unrecognized(): boolean {
-    return this.#unrecognizedBytes > MAX_UNRECOGNIZED_BYTES;
+    const { bytes, pesPackets } = this.#unrecognized;
+    return bytes >= MAX_UNRECOGNIZED.bytes && pesPackets >= MAX_UNRECOGNIZED.pesPackets;
   }
 
   /** Takes the next PES packet. */
@@ -103,8 +104,8 @@ export class AudioTrack implements Track {
         at = this.#skip(at);
         continue;
       }
+      if (!this.#everSynced) this.#unrecognized = { bytes: 0, pesPackets: 0 };
       this.#synced = this.#everSynced = true;
-      this.#unrecognizedBytes = 0;
       this.#anchor(times[source]);
       times[source] = undefined;
       this.#deliver(data.subarray(at + frame.payloadOffset, at + frame.frameBytes), frame);
@@ -126,7 +127,8 @@ export class AudioTrack implements Track {
 
   #noteUnrecognized(bytes: number): void {
     const before = this.unrecognized;
-    this.#unrecognizedBytes += bytes;
+    this.#unrecognized.bytes += bytes;
+    this.#unrecognized.pesPackets++;
     if (this.unrecognized && !before) this.#host.changed();
   }
 

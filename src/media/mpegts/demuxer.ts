@@ -18,6 +18,7 @@ import { SectionAssembler } from "./section_assembler.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
 import {
   type AudioEntry,
+  guessAudio,
   identifyStreams,
   unrecognizedAudio,
   type UnsupportedStream,
@@ -281,7 +282,7 @@ export class MpegTsDemuxer {
   #select(pmt: Pmt): void {
     const entries = identifyStreams(pmt);
     const video = entries.find((entry) => entry.kind === "video");
-    const audio = entries.find((entry) => entry.kind === "audio");
+    const audio = entries.find((entry) => entry.kind === "audio") ?? guessAudio(pmt);
     this.#unsupported = entries.flatMap((entry) => {
       if (entry.kind !== "unsupported") return [];
       const { medium, streamType, pid, name } = entry;
@@ -290,7 +291,8 @@ export class MpegTsDemuxer {
     this.#selectVideo(video);
     this.#selectAudio(audio);
     this.#announce = true;
-    const pending = this.#video?.track.known === false || this.#audio?.track.known === false;
+    const pending = this.#video?.track.known === false ||
+      this.#audio?.track.known === false && this.#audio.entry.isGuess !== true;
     if (!pending) this.#announceStreams();
   }
 
@@ -355,15 +357,18 @@ export class MpegTsDemuxer {
 
   #announceStreams(): void {
     this.#announce = false;
-    const unknown = this.#audio?.track.unrecognized === true ? this.#audio.entry : undefined;
-    const audio = unknown === undefined ? this.#audio?.track.info : undefined;
+    const { entry, track } = this.#audio ?? {};
+    const isGuess = entry?.isGuess === true;
+    const unknown = track?.unrecognized === true && !isGuess ? entry : undefined;
+    const audio = unknown === undefined && !(isGuess && !track?.known) ? track?.info : undefined;
+    const unsupported = this.#unsupported.filter(({ pid }) => pid !== entry?.pid || !track?.known);
     this.#events.push({
       kind: "streams",
       ...(this.#video === undefined ? {} : { video: this.#video.track.info }),
       ...(audio === undefined ? {} : { audio }),
       unsupported: unknown === undefined
-        ? this.#unsupported
-        : [...this.#unsupported, unrecognizedAudio(unknown)],
+        ? unsupported
+        : [...unsupported, unrecognizedAudio(unknown)],
       program: { number: this.#programNumber, all: this.#programs.programNumbers },
     });
   }

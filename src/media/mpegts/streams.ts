@@ -43,6 +43,8 @@ export interface AudioEntry {
   /** Channels where the program map says them, else 0. */
   readonly channels: number;
   readonly streamType: number;
+  /** Nothing says that it is audio: it is once there are frames in it. @default false */
+  readonly isGuess?: boolean;
 }
 
 /** What one entry of a program map is. */
@@ -58,6 +60,17 @@ export type StreamEntry =
 export function identifyStreams(pmt: Pmt): StreamEntry[] {
   const isHdmv = registration(pmt.descriptors ?? []) === FORMAT.HDMV;
   return pmt.streams.map((stream) => identifyStream(stream, isHdmv));
+}
+
+/**
+ * A private stream of which nothing is said, where no other is audio: some muxers say nothing of AAC
+ * in `HDMV` programs.
+ */
+export function guessAudio(pmt: Pmt): AudioEntry | undefined {
+  const silent = pmt.streams.find(({ streamType, descriptors }) =>
+    streamType === STREAM_TYPE.PRIVATE_PES && descriptors.length === 0
+  );
+  return silent === undefined ? undefined : { ...inBandAudio(silent, "aac"), isGuess: true };
 }
 
 function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
