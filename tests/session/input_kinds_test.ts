@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
-import { decodeAudio, decodeVideo, loudness } from "../e2e/decoding.ts";
+import type { AudioFrame } from "../../src/frames/mod.ts";
+import {
+  decodeAudio,
+  decodeVideo,
+  loudness,
+  type OutputSound,
+  soundSeconds,
+} from "../e2e/decoding.ts";
 import { assertDecodesCleanly, probeStreams } from "../e2e/ffmpeg.ts";
 import { split } from "../media/codec/helper.ts";
 import { FfmpegBatch, type Made } from "../media/ffmpeg_batch.ts";
@@ -13,8 +20,9 @@ import {
   registration,
   withTables,
 } from "../media/mpegts/made_tables.ts";
+import { asHeAac } from "../media/mpegts/he_aac.ts";
 import { joined, testClip } from "./clips.ts";
-import { Rig, type RigOptions } from "./rig.ts";
+import { Passthrough, Rig, type RigOptions } from "./rig.ts";
 
 const PICTURES = "-f lavfi -i testsrc2=s=176x144:r=25:d=1.2";
 const TONE = "-f lavfi -i aevalsrc=0.4*sin(440*2*PI*t)|0.4*sin(440*2*PI*t):s=48000:d=1.2";
@@ -31,6 +39,9 @@ const MPEG2_MP2 = made(`${PICTURES} ${TONE} -c:v mpeg2video -b:v 2M -g 10 -bf 2 
 const MPEG4_LATM = made(`${PICTURES} ${TONE} -c:v mpeg4 -b:v 2M -g 10 -c:a aac -mpegts_flags latm`);
 const EAC3 = made(`${PICTURES} ${TONE} -c:v mpeg1video -b:v 2M -g 10 -c:a eac3`);
 const SIDE_AC3 = made(`${PICTURES} ${SIDE} -c:v mpeg2video -g 10 -c:a ac3`);
+const PCE_AAC = made(`${SIDE} -c:a aac`);
+const MONO_AAC = made(`${TONE} -ar 24000 -ac 1 -c:a aac`);
+const LOW_AAC = made(`${TONE} -ar 24000 -c:a aac`);
 const M2TS = made(`${PICTURES} ${TONE} -c:v libx264 -g 10 -c:a aac -mpegts_m2ts_mode 1`);
 
 /** Runs a stream through a session, and returns what it wrote. */
@@ -73,6 +84,62 @@ for (
     assert.ok(Math.abs(loudness(heard) / loudness(sent) - 1) < 0.1, "as loud as before");
   });
 }
+
+/** Hears the sound as it is. */
+class Listener extends Passthrough {
+  override processAudio(frame: AudioFrame): AudioFrame {
+    return frame;
+  }
+}
+
+for (
+  const [name, options] of Object.entries(
+    {
+      transcoded: { audioCodec: "opus" },
+      processed: { audioCodec: "opus", processor: new Listener() },
+      "processed to AAC": { audioCodec: "aac", processor: new Listener() },
+    } satisfies Record<string, RigOptions>,
+  )
+) {
+  Deno.test(`HE-AAC keeps its speed and loudness when it is ${name}`, async () => {
+    const input = asHeAac(await LOW_AAC());
+    const { rig, output } = await run(input, options);
+    assert.deepEqual(rig.errors, []);
+    const [sent, heard] = [await decodeAudio(input), await decodeAudio(output)];
+    assert.ok(Math.abs(loudness(heard) / loudness(sent) - 1) < 0.1, "as loud as before");
+    assert.ok(Math.abs(soundSeconds(heard) - soundSeconds(sent)) < 0.1, "as long as before");
+    assert.ok(
+      Math.abs(crossings(heard) / crossings(sent) - 1) < 0.1,
+      `as high as before: ${crossings(heard)} not ${crossings(sent)}`,
+    );
+  });
+}
+
+Deno.test("sound that may be HE-AAC goes out with the rate and channels of its extensions", async () => {
+  const input = asHeAac(await MONO_AAC());
+  const { output } = await run(input, { audioCodec: "aac", processor: new Listener() });
+  const [audio] = await probeStreams(output);
+  assert.deepEqual([audio?.sample_rate, audio?.channels], ["48000", 2]);
+});
+
+/** How often a tone rises from well below zero to well above. */
+function crossings(sound: readonly OutputSound[]): number {
+  let count = 0;
+  let isLow = false;
+  for (const sample of sound.flatMap(({ samples }) => [...samples])) {
+    if (isLow && sample > 0.1) count++;
+    if (Math.abs(sample) > 0.1) isLow = sample < 0;
+  }
+  return count;
+}
+
+Deno.test("AAC with a program config element is copied as it is", async () => {
+  const input = await PCE_AAC();
+  const { rig, output } = await run(input, { audioCodec: "source" });
+  assert.deepEqual(rig.errors, []);
+  const [sent, heard] = [await decodeAudio(input), await decodeAudio(output)];
+  assert.deepEqual(heard.map(({ samples }) => samples), sent.map(({ samples }) => samples));
+});
 
 Deno.test("5.1 with side channels becomes AAC that every decoder takes", async () => {
   const { rig, output } = await run(await SIDE_AC3(), { audioCodec: "aac" });
