@@ -238,6 +238,29 @@ Deno.test("a program may be chosen while the stream runs", async () => {
   assert.deepEqual(rig.videoTicks.slice(-30), videoTicks.slice(10));
 });
 
+Deno.test("video that this ffmpeg has no decoder for is named, and its sound goes on", async () => {
+  const folder = await Deno.makeTempDir();
+  const before = Deno.env.get("FFMPEG_PATH");
+  const input = await MPEG2_MP2();
+  try {
+    const program = `${folder}/ffmpeg`;
+    const script = `#!/bin/sh\ncase "$*" in *-decoders*) exit 0;; esac\nexec ffmpeg "$@"\n`;
+    await Deno.writeTextFile(program, script);
+    await Deno.chmod(program, 0o755);
+    Deno.env.set("FFMPEG_PATH", program);
+    const { rig } = await run(input);
+    assert.deepEqual(rig.errors, [
+      "input: Cannot decode the mpeg2video video of the input: this ffmpeg has no decoder for it; " +
+      "install one that has, or publish H.264 or HEVC",
+    ]);
+    assert.ok(rig.audioPackets > 40, `${rig.audioPackets} audio packets`);
+  } finally {
+    if (before === undefined) Deno.env.delete("FFMPEG_PATH");
+    else Deno.env.set("FFMPEG_PATH", before);
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 for (
   const [name, unusable] of Object.entries({
     "is not what it is listed as": (payload: Uint8Array): void => void payload.fill(0x11),

@@ -43,9 +43,6 @@ export interface InputHandlers {
   onError(error: Error, stage: Stage): void;
 }
 
-/** A stream that is not read. */
-type LeftOut = Pick<UnsupportedStream, "medium" | "name"> & { readonly pid: number | undefined };
-
 /** Options of a {@linkcode MediaInput}. */
 export interface MediaInputOptions {
   readonly events: AsyncIterable<InputEvent>;
@@ -185,15 +182,15 @@ export class MediaInput implements AsyncDisposable {
    * What cannot be used is an error where it leaves the stream without pictures or sound; beside
    * streams that can be used it is only logged.
    */
-  #reportUnsupported(event: InputStreams, streams: readonly LeftOut[]): void {
-    const isNew = ({ name, pid }: LeftOut): boolean => {
+  #reportUnsupported(event: InputStreams, streams: readonly UnsupportedStream[]): void {
+    const isNew = ({ name, pid }: UnsupportedStream): boolean => {
       const key = `${pid} ${name}`;
       const isKnown = this.#reportedUnsupported.has(key);
       this.#reportedUnsupported.add(key);
       return !isKnown;
     };
     const found = streams.filter(isNew);
-    const isMissed = ({ medium }: LeftOut): boolean =>
+    const isMissed = ({ medium }: UnsupportedStream): boolean =>
       medium !== "data" && event[medium] === undefined;
     const others = found.filter((stream) => !isMissed(stream));
     if (others.length > 0) {
@@ -205,10 +202,8 @@ export class MediaInput implements AsyncDisposable {
       this.#options.handlers.onError(
         new MediaError(
           "MEDIA_UNSUPPORTED_CODEC",
-          `Cannot use the ${name} stream${
-            pid === undefined ? "" : ` (PID ${pid})`
-          } of the input: ` +
-            "publish H.264 or HEVC video and AAC, Opus, MP3 or AC-3 audio",
+          `Cannot use the ${name} stream (PID ${pid}) of the input: publish H.264 or HEVC video ` +
+            "and AAC, Opus, MP3 or AC-3 audio",
           { context: { name, pid } },
         ),
         "input",
@@ -218,13 +213,15 @@ export class MediaInput implements AsyncDisposable {
 
   async #takeStreams(event: Extract<InputEvent, { kind: "streams" }>): Promise<void> {
     const { video, audio, unsupported } = event;
+    this.#reportUnsupported({ video, audio }, unsupported);
     if (video === undefined || await canDecode(video.codec)) {
-      this.#reportUnsupported({ video, audio }, unsupported);
       return await this.#setStreams({ video, audio });
     }
-    const name = `${video.codec} video (this ffmpeg has no decoder for it)`;
-    const missed: LeftOut = { medium: "video", pid: undefined, name };
-    this.#reportUnsupported({ video: undefined, audio }, [...unsupported, missed]);
+    const key = `decoder ${video.codec}`;
+    if (!this.#reportedUnsupported.has(key)) {
+      this.#reportedUnsupported.add(key);
+      this.#options.handlers.onError(noDecoder(video.codec), "input");
+    }
     await this.#setStreams({ video: undefined, audio });
   }
 
@@ -336,6 +333,15 @@ export class MediaInput implements AsyncDisposable {
 /** Whether the container does not say how large pictures are. */
 function isSizedByDecoder({ codec }: VideoStreamInfo): boolean {
   return codec !== "h264" && codec !== "hevc" && codec !== "mpeg2video";
+}
+
+function noDecoder(codec: string): MediaError {
+  return new MediaError(
+    "MEDIA_UNSUPPORTED_CODEC",
+    `Cannot decode the ${codec} video of the input: this ffmpeg has no decoder for it; install one ` +
+      "that has, or publish H.264 or HEVC",
+    { context: { codec } },
+  );
 }
 
 function noProgram(all: readonly number[]): MediaError {
