@@ -21,8 +21,14 @@ const MAX_KEPT_BYTES = 131_072;
 /** So much of a stream without a single frame is something else than it is listed as. */
 const MAX_UNRECOGNIZED = { bytes: 4_096, pesPackets: 8 } as const;
 
+/** Looking for frames of any codec costs more than looking for those of one: it has an end. */
+const MAX_RECOGNITION_BYTES = 262_144;
+
 /** Codecs whose frames are told by their headers, in the order in which they are tried. */
 const SELF_DESCRIBING: readonly AudioCodec[] = ["aac", "mp3", "ac3", "dts", "aac_latm"];
+
+/** What frames begin with: of all codecs, so that many bytes are passed over quickly. */
+const FIRST_BYTES: ReadonlySet<number> = new Set([0xFF, 0x0B, 0x7F, 0x56]);
 
 /** The head of a frame that goes on in the next PES. */
 interface KeptBytes {
@@ -77,6 +83,11 @@ export class AudioTrack implements Track {
     return this.#info.sampleRate > 0;
   }
 
+  /** Whether frames of other codecs than the listed one are looked for. */
+  get #mayBeOther(): boolean {
+    return !this.#everSynced && this.#unrecognized.bytes <= MAX_RECOGNITION_BYTES;
+  }
+
   /** Whether there is data, and nothing in it is a frame. */
   get unrecognized(): boolean {
     const { bytes, pesPackets } = this.#unrecognized;
@@ -94,14 +105,14 @@ export class AudioTrack implements Track {
     let at = 0;
     while (at < data.length) {
       const source = at < kept.data.length ? "kept" : "unit";
-      if (!this.#everSynced) this.#recognize(data, at);
+      if (this.#mayBeOther) this.#recognize(data, at);
       const frame = this.#parse(data, at);
       if (frame === "more" || frame !== "invalid" && at + frame.frameBytes > data.length) {
         this.#keep({ data: data.subarray(at), dts: times[source] });
         return;
       }
       if (frame === "invalid" || !this.#confirm(data, at, frame)) {
-        at = this.#skip(at);
+        at = this.#skip(data, at);
         continue;
       }
       if (!this.#everSynced) this.#unrecognized = { bytes: 0, pesPackets: 0 };
@@ -160,11 +171,14 @@ export class AudioTrack implements Track {
     this.#sinceSeconds = 0;
   }
 
-  #skip(at: number): number {
+  /** Returns where the next frame may begin. */
+  #skip(data: Uint8Array, at: number): number {
     if (this.#synced) this.#counters.audioResyncs++;
     this.#synced = false;
-    this.#counters.audioSkippedBytes++;
-    return at + 1;
+    let next = at + 1;
+    while (next < data.length && !FIRST_BYTES.has(data[next]!)) next++;
+    this.#counters.audioSkippedBytes += next - at;
+    return next;
   }
 
   /**

@@ -31,6 +31,7 @@ export interface UntimedPicture {
  */
 export class PictureTimer {
   readonly #host: TrackHost;
+  /** Not rounded: what is counted from it would drift. */
   #last: PictureTimes | undefined;
   #stepTicks = 0;
   /** When the picture of order 0 is shown, and the highest order since. */
@@ -55,7 +56,7 @@ export class PictureTimer {
       this.#orderStart = times.pts - picture.order * frameTicks;
       this.#highest = Math.max(this.#highest, picture.order);
     }
-    return times;
+    return { pts: Math.round(times.pts), dts: Math.round(times.dts) };
   }
 
   #startOrder(frameTicks: number): void {
@@ -74,7 +75,7 @@ export class PictureTimer {
     const shown = picture.order === undefined || this.#orderStart === undefined
       ? last.pts + frameTicks
       : this.#orderStart + picture.order * frameTicks;
-    return { dts, pts: Math.round(shown) };
+    return { dts, pts: shown };
   }
 
   #frameTicks(coded: number): number {
