@@ -16,10 +16,12 @@ export type VideoCodec = "h264" | "hevc" | "mpeg2video" | PlainVideoCodec;
 export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1";
 
 /**
- * Compressed audio formats that Runnel reads, by their names in ffmpeg; it writes `opus` and `aac`.
- * `aac_latm` is AAC in LOAS frames, `mp2` also layer I.
+ * Audio formats that Runnel reads, by their names in ffmpeg; it writes `opus` and `aac`. `aac_latm` is
+ * AAC in LOAS frames, `mp2` also layer I; `s302m` and `pcm_bluray` are not compressed.
  */
-export type AudioCodec = "aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm";
+export type AudioCodec =
+  | ("aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm")
+  | ("s302m" | "pcm_bluray");
 
 /** Layouts of raw pictures that pass between ffmpeg and Runnel. `i420` is planar YUV 4:2:0, 8 bits. */
 export type PixelFormat = "i420" | "rgb24" | "rgba";

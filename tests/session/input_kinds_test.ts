@@ -38,6 +38,7 @@ function made(args: string): Made {
 const MPEG2_MP2 = made(`${PICTURES} ${TONE} -c:v mpeg2video -b:v 2M -g 10 -bf 2 -c:a mp2`);
 const MPEG4_LATM = made(`${PICTURES} ${TONE} -c:v mpeg4 -b:v 2M -g 10 -c:a aac -mpegts_flags latm`);
 const EAC3 = made(`${PICTURES} ${TONE} -c:v mpeg1video -b:v 2M -g 10 -c:a eac3`);
+const S302M = made(`${PICTURES} ${TONE} -c:v mpeg2video -b:v 2M -g 10 -c:a s302m -strict -2`);
 const SIDE_AC3 = made(`${PICTURES} ${SIDE} -c:v mpeg2video -g 10 -c:a ac3`);
 const PCE_AAC = made(`${SIDE} -c:a aac`);
 const MONO_AAC = made(`${TONE} -ar 24000 -ac 1 -c:a aac`);
@@ -66,6 +67,11 @@ for (
       "MPEG-4 with LATM, copied": { ts: MPEG4_LATM, audioCodec: "source", codec: "aac_latm" },
       "MPEG-1 with E-AC-3, transcoded": { ts: EAC3, audioCodec: "aac", codec: "aac" },
       "MPEG-1 with E-AC-3, copied": { ts: EAC3, audioCodec: "source", codec: "eac3" },
+      "MPEG-2 with SMPTE 302M, which is not copied": {
+        ts: S302M,
+        audioCodec: "source",
+        codec: "aac",
+      },
       "H.264 with AAC in packets of 192 bytes": { ts: M2TS, audioCodec: "source", codec: "aac" },
     } as const,
   )

@@ -6,6 +6,7 @@ import { parseDtsHeader } from "./dts.ts";
 import { parseLatmFrame } from "./latm.ts";
 import { parseMpegAudioHeader } from "./mpeg_audio.ts";
 import { parseOpusTsFrame } from "./opus_ts.ts";
+import { parseBlurayPcmFrame, parseS302mFrame } from "./pcm_frames.ts";
 
 /** The frame parser of each codec as MPEG-TS carries it. */
 export const AUDIO_FRAME_PARSERS: Readonly<Record<AudioCodec, AudioFrameParser>> = {
@@ -17,4 +18,6 @@ export const AUDIO_FRAME_PARSERS: Readonly<Record<AudioCodec, AudioFrameParser>>
   eac3: parseAc3Header,
   dts: parseDtsHeader,
   aac_latm: parseLatmFrame,
+  s302m: parseS302mFrame,
+  pcm_bluray: parseBlurayPcmFrame,
 };

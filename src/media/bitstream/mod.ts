@@ -24,5 +24,6 @@ export * from "./mpeg2_video.ts";
 export * from "./mpeg_audio.ts";
 export * from "./opus.ts";
 export * from "./opus_ts.ts";
+export * from "./pcm_frames.ts";
 export * from "./program_config.ts";
 export * from "./vui.ts";

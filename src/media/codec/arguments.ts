@@ -205,6 +205,8 @@ const NAMED_AUDIO_DECODERS: Readonly<Partial<Record<AudioCodec, string>>> = {
   eac3: "eac3",
   dts: "dca",
   aac_latm: "aac_latm",
+  s302m: "s302m",
+  pcm_bluray: "pcm_bluray",
 };
 
 function audioInput(codec: AudioCodec | undefined): string[] {

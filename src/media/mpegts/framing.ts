@@ -89,6 +89,12 @@ export function audioFraming(audio: MuxAudio): Framing {
       return bareFraming(STREAM_TYPE.DTS, STREAM_ID.PRIVATE_1, [registration(FORMAT.DTS1)]);
     case "aac_latm":
       return bareFraming(STREAM_TYPE.AAC_LATM, STREAM_ID.AUDIO, []);
+    case "s302m":
+    case "pcm_bluray":
+      throw new MediaError(
+        "MEDIA_UNSUPPORTED_CODEC",
+        `Cannot write ${audio.codec}: encode it as aac or opus`,
+      );
   }
 }
 

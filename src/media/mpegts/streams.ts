@@ -114,6 +114,8 @@ function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
       return inBandAudio(stream, "dts");
     case STREAM_TYPE.DTS_HD_MASTER:
       return isHdmv ? inBandAudio(stream, "dts") : unsupported(stream);
+    case STREAM_TYPE.LPCM_HDMV:
+      return isHdmv ? inBandAudio(stream, "pcm_bluray") : unsupported(stream);
     case STREAM_TYPE.PRIVATE_PES:
       return identifyPrivate(stream);
     default:
@@ -135,6 +137,8 @@ function identifyPrivate(stream: PmtStream): StreamEntry {
     case FORMAT.DTS2:
     case FORMAT.DTS3:
       return inBandAudio(stream, "dts");
+    case FORMAT.S302M:
+      return inBandAudio(stream, "s302m");
     case FORMAT.H264:
       return { kind: "video", pid, codec: "h264" };
     case FORMAT.HEVC:

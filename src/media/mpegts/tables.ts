@@ -42,6 +42,7 @@ export const STREAM_TYPE = {
   H264: 0x1B,
   HEVC: 0x24,
   AVS: 0x42,
+  LPCM_HDMV: 0x80,
   AC3: 0x81,
   DTS: 0x82,
   EAC3_HDMV: 0x84,
@@ -87,6 +88,7 @@ export const FORMAT = {
   VC1: "VC-1",
   DIRAC: "drac",
   HDMV: "HDMV",
+  S302M: "BSSD",
   SCTE_27: "SCTE",
 } as const;
 

@@ -65,6 +65,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     `${FIVE_ONE} -c:a aac`,
     { codec: "aac", channels: 6 },
   ),
+  "SMPTE 302M": kind(`${SOURCE} -c:a s302m -strict -2`, { codec: "s302m", channels: 2 }),
+  "LPCM of Blu-ray": kind(
+    `${FIVE_ONE} -c:a pcm_bluray -mpegts_m2ts_mode 1`,
+    { codec: "pcm_bluray", channels: 6 },
+  ),
   "HE-AAC": judged(async () => asHeAac(await LOW_AAC()), STEREO_AAC),
   "AAC that is listed as MPEG-1 audio": listedAs(AAC, 0x03),
   "AAC that is listed as MPEG-2 audio": listedAs(AAC, 0x04),
