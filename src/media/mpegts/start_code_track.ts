@@ -7,7 +7,7 @@ import {
 } from "../bitstream/mod.ts";
 import type { PlainVideoCodec, VideoStreamInfo } from "../types.ts";
 import type { PesUnit } from "./pes_assembler.ts";
-import { PictureTimer } from "./picture_times.ts";
+import { PictureTimer } from "./picture_timer.ts";
 import type { DemuxCounters } from "./stats.ts";
 import type { Track, TrackHost } from "./track.ts";
 import {
