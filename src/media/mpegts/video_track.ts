@@ -128,11 +128,11 @@ export class VideoTrack implements PesReaderSink {
   /** The PES packet may end here, and with it an access unit. */
   end(kind: PesEnd): void {
     const marked = this.#parser.mark();
-    // Pictures that began in another PES packet are of a muxer that does not end them there.
-    if (marked === undefined || marked.at < this.#pesAt) return;
+    if (marked === undefined) return;
+    const { from, to, randomAccess: keyframe } = marked;
     const bytes = this.#parser.position - this.#pesAt;
-    const keyframe = marked.randomAccess;
-    if (this.#ends.note({ kind, bytes, keyframe, pes: this.#pes })) this.#parser.handOn();
+    const alone = from <= this.#pesAt && to >= this.#pesAt;
+    if (this.#ends.note({ kind, bytes, keyframe, alone, pes: this.#pes })) this.#parser.handOn();
   }
 
   /** Whether the payload that came last is these bytes. */
