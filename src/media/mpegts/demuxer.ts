@@ -50,18 +50,11 @@ export type TsEvent =
   /** The packets that follow do not go on where those before ended. */
   | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
 
-/** The video of the program that is read. */
-interface SelectedVideo {
-  readonly entry: VideoEntry;
-  readonly track: VideoTrack;
-  readonly reader: PesReader;
-}
-
-/** Its audio. */
-interface SelectedAudio {
-  readonly entry: AudioEntry;
-  readonly track: AudioTrack;
-  readonly assembler: PesAssembler;
+/** One stream of the program that is read. */
+interface Selected<Entry, T> {
+  readonly entry: Entry;
+  readonly track: T;
+  readonly assembler: PesAssembler | PesReader;
 }
 
 /**
@@ -91,8 +84,8 @@ export class MpegTsDemuxer {
   #pmt: Uint8Array | undefined;
   #pcrPid = -1;
   #knownMuxer = false;
-  #video: SelectedVideo | undefined;
-  #audio: SelectedAudio | undefined;
+  #video: Selected<VideoEntry, VideoTrack> | undefined;
+  #audio: Selected<AudioEntry, AudioTrack> | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
@@ -108,9 +101,6 @@ export class MpegTsDemuxer {
       advance: (kind, raw) => this.#advance(kind, raw),
       near: (raw, ticks) => this.#clock.near(raw, ticks),
       packet: (packet) => this.#deliver(packet),
-      lost: () => {
-        if (this.#started) this.#discontinuity = "loss";
-      },
       changed: () => {
         this.#announce = true;
       },
@@ -132,8 +122,8 @@ export class MpegTsDemuxer {
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
     this.#aligner.flush();
+    this.#video?.assembler.finish();
     this.#video?.track.finish();
-    this.#video?.reader.reset();
     this.#audio?.assembler.finish();
     this.#audio?.track.finish();
     return this.#take();
@@ -145,7 +135,7 @@ export class MpegTsDemuxer {
    */
   nextSegment(): TsEvent[] {
     this.#aligner.flush();
-    this.#video?.reader.forgiveContinuity();
+    this.#video?.assembler.nextSegment();
     this.#audio?.assembler.nextSegment();
     this.#forgetPackets();
     return this.#take();
@@ -157,8 +147,8 @@ export class MpegTsDemuxer {
    */
   reset(): void {
     this.#aligner.reset();
-    this.#video?.reader.reset();
-    this.#video?.track.reset();
+    this.#video?.assembler.reset();
+    this.#video?.track.lost();
     this.#audio?.assembler.reset();
     this.#audio?.track.lost();
     this.#clock.expectGap();
@@ -189,7 +179,7 @@ export class MpegTsDemuxer {
       this.#discontinuity = "signalled";
       this.#clock.expectGap();
     }
-    if (pid === this.#video?.entry.pid) this.#video.reader.packet(data, at);
+    if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
     else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
     else if (pid === PID.PAT) this.#patPacket(data, at);
     else if (pid === PID.SDT && !this.#knownMuxer) pushSection(this.#sdtSections, data, at);
@@ -202,7 +192,7 @@ export class MpegTsDemuxer {
     this.#patContinuity = counter;
     if (!follows) {
       // Muxers start all counters anew with each file: most likely a segment was joined on here.
-      this.#video?.reader.forgiveContinuity();
+      this.#video?.assembler.forgiveContinuity();
       this.#audio?.assembler.forgiveContinuity();
     }
     pushSection(this.#patSections, data, at);
@@ -262,6 +252,7 @@ export class MpegTsDemuxer {
   #selectVideo(entry: VideoEntry | undefined, aligned: boolean): void {
     const old = this.#video;
     if (old?.entry.pid === entry?.pid && old?.entry.codec === entry?.codec) return;
+    old?.assembler.finish();
     old?.track.finish();
     if (entry === undefined) {
       this.#video = undefined;
@@ -270,7 +261,7 @@ export class MpegTsDemuxer {
     const counters = this.#counters;
     const track = new VideoTrack(entry.codec, { host: this.#host, counters, aligned });
     if (this.#knownMuxer) track.vouchForEnds();
-    this.#video = { entry, track, reader: new PesReader({ sink: track, counters }) };
+    this.#video = { entry, track, assembler: this.#createReader(track) };
   }
 
   #selectAudio(entry: AudioEntry | undefined): void {
@@ -288,6 +279,22 @@ export class MpegTsDemuxer {
     this.#audio = { entry, track, assembler: this.#createAssembler(track) };
   }
 
+  #createReader(track: VideoTrack): PesReader {
+    return new PesReader({
+      counters: this.#counters,
+      sink: {
+        begin: (stamp) => track.begin(stamp),
+        payload: (data, from, to) => track.payload(data, from, to),
+        end: (kind) => track.end(kind),
+        endsWith: (data, from, to) => track.endsWith(data, from, to),
+        lost: () => {
+          track.lost();
+          this.#lose();
+        },
+      },
+    });
+  }
+
   #createAssembler(track: AudioTrack): PesAssembler {
     return new PesAssembler({
       counters: this.#counters,
@@ -296,10 +303,14 @@ export class MpegTsDemuxer {
         pes: (unit) => track.pes(unit),
         lost: () => {
           track.lost();
-          this.#host.lost();
+          this.#lose();
         },
       },
     });
+  }
+
+  #lose(): void {
+    if (this.#started) this.#discontinuity = "loss";
   }
 
   #advance(kind: "video" | "audio", raw: number): number {

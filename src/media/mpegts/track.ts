@@ -9,8 +9,6 @@ export interface TrackHost {
   near(raw: number, ticks: number): number;
   /** A packet is ready. */
   packet(packet: Packet): void;
-  /** Packets are missing in front of the next one. */
-  lost(): void;
   /** The stream's description has changed; packets after this call are of the new one. */
   changed(): void;
 }

@@ -1,8 +1,8 @@
 import { type AccessUnit, AccessUnitParser, type SequenceInfo } from "../bitstream/mod.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";
-import type { PesEnd, PesReaderSink, PesStamp } from "./pes_reader.ts";
-import { PictureTimes } from "./picture_times.ts";
+import type { PesEnd, PesStamp } from "./pes_reader.ts";
+import { PresentationTimes } from "./presentation_times.ts";
 import type { DemuxCounters } from "./stats.ts";
 import type { TrackHost } from "./track.ts";
 import { UnitEnds } from "./unit_ends.ts";
@@ -54,12 +54,12 @@ export interface VideoTrackOptions {
  * the first unit that begins in it. A unit comes out when the next one begins, or at the end of its
  * PES packet where those of this stream are known to end with a unit.
  */
-export class VideoTrack implements PesReaderSink {
+export class VideoTrack {
   readonly #codec: VideoCodec;
   readonly #host: TrackHost;
   readonly #counters: DemuxCounters;
   readonly #parser: AccessUnitParser;
-  readonly #times: PictureTimes;
+  readonly #times: PresentationTimes;
   readonly #ends = new UnitEnds();
   readonly #aligned: boolean;
   #info: VideoStreamInfo;
@@ -93,7 +93,7 @@ export class VideoTrack implements PesReaderSink {
         },
       },
     });
-    this.#times = new PictureTimes(this.#parser.orderStep);
+    this.#times = new PresentationTimes(this.#parser.orderStep);
   }
 
   /** The stream as the latest parameter set describes it. */
@@ -140,14 +140,8 @@ export class VideoTrack implements PesReaderSink {
     return this.#parser.endsWith(data, from, to);
   }
 
-  /** Payload is missing here: the access unit before has lost its end. */
+  /** What comes next does not go on with what came before: that has lost its end. */
   lost(): void {
-    this.reset();
-    this.#host.lost();
-  }
-
-  /** What comes next does not go on with what came before. */
-  reset(): void {
     if (this.#parser.lost({ trusted: !this.#ends.doubtful })) this.#counters.corruptPes++;
     this.#release(true);
     this.#stamps = [];
