@@ -8,7 +8,7 @@ import { MediaError } from "../../base/errors.ts";
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
 import { payloadStart, signalsDiscontinuity } from "./adaptation.ts";
 import { AudioTrack } from "./audio_track.ts";
-import { equalBytes } from "./bytes.ts";
+import { concatBytes, equalBytes } from "./bytes.ts";
 import { ProgramClock } from "./clock.ts";
 import { PacketAligner } from "./packet_aligner.ts";
 import { PesAssembler } from "./pes_assembler.ts";
@@ -23,11 +23,15 @@ import {
   type VideoEntry,
 } from "./streams.ts";
 import { putsOneUnitIntoEachPes } from "./sdt.ts";
-import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, PID } from "./tables.ts";
+import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, PID, SYNC_BYTE, TS_PACKET_BYTES } from "./tables.ts";
 import type { TrackHost } from "./track.ts";
 import { VideoTrack } from "./video_track.ts";
 
 const AUDIO_SLAB_BYTES = 32 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
+/** Sync bytes that tell whether a segment begins with a packet. */
+const SYNCS_COMPARED = 3;
 
 /** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
 export type TsEvent =
@@ -90,6 +94,8 @@ export class MpegTsDemuxer {
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
   #started = false;
+  /** Bytes of a segment of which it is not known yet whether it begins with a packet. */
+  #segmentHead: Uint8Array | undefined;
 
   /** Creates a demuxer in front of a stream or segment. */
   constructor() {
@@ -115,12 +121,14 @@ export class MpegTsDemuxer {
 
   /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
   push(chunk: Uint8Array): TsEvent[] {
-    this.#aligner.push(chunk);
+    if (this.#segmentHead === undefined) this.#aligner.push(chunk);
+    else this.#beginSegment(concatBytes(this.#segmentHead, chunk));
     return this.#take();
   }
 
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
+    this.#endSegmentHead();
     this.#aligner.flush();
     this.#video?.assembler.finish();
     this.#video?.track.finish();
@@ -131,10 +139,12 @@ export class MpegTsDemuxer {
 
   /**
    * The next segment begins, without a gap. What goes on there by its continuity counters is put
-   * together; counters that start anew with it are not taken for loss. Returns what came of the last.
+   * together, even in the middle of a packet; counters that start anew with it are not taken for loss.
+   * Returns what came of the last one.
    */
   nextSegment(): TsEvent[] {
-    this.#aligner.flush();
+    this.#endSegmentHead();
+    this.#segmentHead = NO_BYTES;
     this.#video?.assembler.nextSegment();
     this.#audio?.assembler.nextSegment();
     this.#forgetPackets();
@@ -147,6 +157,7 @@ export class MpegTsDemuxer {
    */
   reset(): void {
     this.#aligner.reset();
+    this.#segmentHead = undefined;
     this.#video?.assembler.reset();
     this.#video?.track.lost();
     this.#audio?.assembler.reset();
@@ -160,6 +171,25 @@ export class MpegTsDemuxer {
     this.#pmtSections.reset();
     this.#sdtSections.reset();
     this.#patContinuity = -1;
+  }
+
+  /** Takes the first bytes of a segment once they say how it begins. */
+  #beginSegment(head: Uint8Array): void {
+    const { missingBytes } = this.#aligner;
+    const joins = missingBytes === 0 ? false : goesOn(head, missingBytes);
+    this.#segmentHead = joins === undefined ? head : undefined;
+    if (joins === undefined) return;
+    if (!joins) this.#aligner.flush();
+    this.#aligner.push(head);
+  }
+
+  /** There are no more bytes to tell by. */
+  #endSegmentHead(): void {
+    const head = this.#segmentHead;
+    this.#segmentHead = undefined;
+    if (head === undefined) return;
+    if (head.length > 0 && head[0] === SYNC_BYTE) this.#aligner.flush();
+    this.#aligner.push(head);
   }
 
   #take(): TsEvent[] {
@@ -338,6 +368,20 @@ export class MpegTsDemuxer {
       unsupported: this.#unsupported,
     });
   }
+}
+
+/**
+ * Whether a segment goes on with the packet that the one before broke off in, `missing` bytes of which
+ * are to come, rather than with a packet of its own; undefined while there are too few bytes to tell.
+ */
+function goesOn(head: Uint8Array, missing: number): boolean | undefined {
+  for (let packet = 0; packet < SYNCS_COMPARED; packet++) {
+    const at = packet * TS_PACKET_BYTES;
+    if (at + missing >= head.length) return undefined;
+    const joins = head[at + missing] === SYNC_BYTE;
+    if (joins !== (head[at] === SYNC_BYTE)) return joins;
+  }
+  return false;
 }
 
 /** Whether the program map promises that PES packets of a stream begin with access units. */

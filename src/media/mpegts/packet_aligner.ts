@@ -40,6 +40,11 @@ export class PacketAligner {
     return this.#skippedBytes;
   }
 
+  /** Bytes until the packet begins that follows an incomplete one; 0 when none is incomplete. */
+  get missingBytes(): number {
+    return this.#synced && this.#carried > 0 ? TS_PACKET_BYTES - this.#carried : 0;
+  }
+
   /** Takes the next bytes. The chunk is not kept. */
   push(chunk: Uint8Array): void {
     let data = chunk;

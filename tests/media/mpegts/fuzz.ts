@@ -376,27 +376,26 @@ function feed(
 ): { events: TsEvent[]; demuxer: MpegTsDemuxer; words: string } {
   const demuxer = new MpegTsDemuxer();
   const events: TsEvent[] = [];
-  const segmentPackets = random(2) === 0 ? Infinity : 1 + random(40);
+  const stream = concatBytes(packets);
+  const mode = (["whole", "packets", "bytes"] as const)[random(3)]!;
+  const segmentPackets = 1 + random(40);
+  const segmentBytes = {
+    whole: stream.length,
+    packets: segmentPackets * 188,
+    bytes: (4 + segmentPackets) * 188 + random(188),
+  }[mode];
   const largest = [50, 188, 1000, 100_000][random(4)]!;
-  let segment: Uint8Array[] = [];
-  const push = (): void => {
-    const bytes = concatBytes(segment);
-    segment = [];
-    for (let at = 0; at < bytes.length;) {
-      const end = at + 1 + random(largest);
-      events.push(...demuxer.push(bytes.slice(at, end)));
+  for (let from = 0; from < stream.length; from += segmentBytes) {
+    const to = Math.min(stream.length, from + segmentBytes);
+    if (from > 0) events.push(...demuxer.nextSegment());
+    for (let at = from; at < to;) {
+      const end = Math.min(to, at + 1 + random(largest));
+      events.push(...demuxer.push(stream.slice(at, end)));
       at = end;
     }
-  };
-  for (const packet of packets) {
-    segment.push(packet);
-    if (segment.length < segmentPackets) continue;
-    push();
-    events.push(...demuxer.nextSegment());
   }
-  push();
   events.push(...demuxer.flush());
-  return { events, demuxer, words: `segments of ${segmentPackets}, chunks of ${largest}` };
+  return { events, demuxer, words: `segments of ${segmentBytes}, chunks of ${largest}` };
 }
 
 function check(
