@@ -18,6 +18,12 @@ const MAX_FRAME_TICKS = 90_000;
 /** The most pictures that wait for times to count theirs from. */
 const MAX_WAITING = 64;
 
+/** The most PES packets that one picture may come in. */
+const MAX_STAMPS = 65_536;
+
+/** Share of a frame that a picture's time may be off what its order says. */
+const SAME_TIME = 0.75;
+
 /** After so long without a random access point, decoding may start at intra pictures: 5 s. */
 const RANDOM_ACCESS_TICKS = 450_000;
 
@@ -117,6 +123,7 @@ export class VideoTrack {
     if (this.#pes === 0 && this.#aligned && aligned) this.#ends.vouchFor();
     this.#pes++;
     this.#pesAt = this.#parser.position;
+    if (this.#stamps.length >= MAX_STAMPS) this.#stamps.splice(0, MAX_STAMPS >> 1);
     this.#stamps.push({ at: this.#pesAt, pts, dts, claimed: false });
   }
 
@@ -193,24 +200,32 @@ export class VideoTrack {
     let first = 0;
     while (first + 1 < stamps.length && stamps[first + 1]!.at <= from) first++;
     if (first > 0) stamps.splice(0, first);
-    const reached = stamps.filter(({ at }, index) => index === 0 || at <= unit.pictureAt);
-    const stamp = reached.find(({ pts, claimed }) => pts !== undefined && !claimed);
-    if (stamp === undefined) return undefined;
-    if (stamp !== stamps[0] && !this.#fits(unit, stamp)) return undefined;
-    stamp.claimed = true;
-    return stamp;
+    for (let index = 0; index < stamps.length; index++) {
+      const stamp = stamps[index]!;
+      if (index > 0 && stamp.at > unit.pictureAt) return undefined;
+      if (stamp.pts === undefined || stamp.claimed) continue;
+      if (index > 0 && !this.#canClaim(unit, { pts: stamp.pts, end: stamps[index + 1]?.at })) {
+        return undefined;
+      }
+      stamp.claimed = true;
+      return stamp;
+    }
+    return undefined;
   }
 
   /**
-   * Whether the time of a later PES packet can be that of a unit which only its parameter sets or SEI
-   * let begin before: it must be about where its order says.
+   * Whether the time of a PES packet can be that of a unit which its parameter sets or SEI let begin
+   * before: no other unit begins there, or it is about what the order says.
    */
-  #fits(unit: AccessUnit, stamp: Stamp): boolean {
+  #canClaim(unit: AccessUnit, pes: { pts: number; end: number | undefined }): boolean {
     const predicted = this.#times.predict(unit.picture);
     const { frameTicks } = this.#times;
-    if (predicted === undefined || frameTicks === 0) return true;
-    const off = Math.abs(this.#host.near(stamp.pts!, predicted) - predicted);
-    return off < 0.75 * frameTicks || off > MAX_FRAME_TICKS;
+    if (predicted === undefined || frameTicks === 0) {
+      const fills = unit.at + unit.data.length >= (pes.end ?? this.#parser.position);
+      return fills || unit.markedAt === undefined;
+    }
+    const off = Math.abs(this.#host.near(pes.pts, predicted) - predicted);
+    return off < SAME_TIME * frameTicks || off > MAX_FRAME_TICKS;
   }
 
   /** Delivers the units whose times are known; all of them with `force`. */
