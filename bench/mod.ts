@@ -1,7 +1,7 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `relay`, `gpu`, `overload` and `stop`;
- * all of them without a name.
+ * [--seconds N]` with the names `latency`, `throughput`, `streams`, `relay`, `gpu`, `overload`
+ * and `stop`; all of them without a name.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -23,6 +23,7 @@ import { benchOverload } from "./overload_bench.ts";
 import { benchRelay } from "./relay_bench.ts";
 import { median, round } from "./statistics.ts";
 import { benchStop } from "./stop_bench.ts";
+import { benchStreams } from "./streams_bench.ts";
 import { measureThroughput, THROUGHPUT_SIZES } from "./throughput_bench.ts";
 
 /** First output byte after the start request on a live channel, in milliseconds. */
@@ -55,6 +56,7 @@ interface LatencyRow {
 const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unknown>>> = {
   latency: benchLatency,
   throughput: benchThroughput,
+  streams: ({ seconds }) => benchStreams({ seconds, progress: (what) => console.error(what) }),
   relay: ({ runs }) => benchRelay({ runs }),
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),

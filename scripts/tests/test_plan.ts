@@ -22,8 +22,8 @@ const QUICK_FOLDERS = [
 /** Files in these folders that do start processes. */
 const NOT_QUICK = [
   ...["frames/convert", "frames/image_tensor", "frames/stamp", "links/std_async", "livepeer/byoc"],
-  ...["media/bitstream/parameter_sets", "server/hosts/isolation", "session/video/video_path"],
-  "trickle/tls",
+  ...["media/bitstream/parameter_sets", "server/hardware", "server/hosts/isolation"],
+  ...["session/video/video_path", "trickle/tls"],
 ].map((name) => `tests/${name}_test.ts`);
 
 /** The types are checked by a step of their own. */

@@ -38,6 +38,8 @@ async function countFrames(path: string): Promise<number> {
 /** A trickle server that ends channels only when a file holds all that they carried. */
 class HoldingServer extends TrickleServer {
   declare readonly handler: TrickleHandler;
+  /** Whether it was asked to end the channel. */
+  isEnded = false;
 
   constructor(path: string) {
     super();
@@ -48,6 +50,7 @@ class HoldingServer extends TrickleServer {
           async () => (await Deno.stat(path)).size === this.stats.receivedBytes,
           `${this.stats.receivedBytes} bytes in ${path}`,
         );
+        this.isEnded = true;
       }
       return await answer(request);
     };
@@ -72,6 +75,7 @@ async function publishInto(
   const pacing = new PassingTime();
   const { code, stderr } = await runHere(["publish", input, url, ...more], { pacing });
   assert.equal(code, 0, stderr);
+  assert.ok(server.isEnded, "the channel goes on after its publisher");
   assert.equal((await subscriber.result()).code, 0, subscriber.stderr);
   return pacing.now();
 }
@@ -123,6 +127,7 @@ Deno.test("publish --no-audio sends no audio, and SIGINT ends the channel cleanl
       ..."-v error -show_entries stream=codec_name -of csv=p=0".split(" "),
       path,
     ]);
+    assert.match(streams, /h264/);
     assert.doesNotMatch(streams, /aac|opus/);
   });
 });

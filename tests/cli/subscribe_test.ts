@@ -57,8 +57,8 @@ Deno.test("subscribe to a channel that does not exist is exit code 1 and says so
 Deno.test("subscribe --wait waits for a channel that comes later", async () => {
   await using server = startTrickle();
   const url = server.channelUrl("late");
-  await using command = new CommandProcess(["subscribe", url, "-", "--wait", "60"]);
-  await command.waitFor(/Subscribed to/);
+  await using command = new CommandProcess(["subscribe", url, "-", "--wait", "600"]);
+  await until(() => server.stats.requests > 0, () => command.stderr);
   await post(`${url}/0`, "here");
   await command.until(() => command.stdoutBytes.length === "here".length || undefined);
   command.kill("SIGINT");

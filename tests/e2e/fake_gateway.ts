@@ -5,9 +5,10 @@ import {
   type Clock,
   systemClock,
   TricklePublisher,
-  TrickleServer,
   TrickleSubscriber,
 } from "../../src/trickle/mod.ts";
+import { within } from "../waiting.ts";
+import { WatchedServer } from "./watched_server.ts";
 
 /** A gateway ends a stream from which it heard nothing for so long. */
 const SILENCE_MS = 30_000;
@@ -31,18 +32,20 @@ export interface GatewayOptions {
   /** Sent as bearer token. @default none */
   readonly token?: string;
   readonly clock?: Clock;
+  /** Where its trickle server listens. @default a free port */
+  readonly port?: number;
 }
 
 /** Creates channels, calls a worker, and relays: over a trickle server of its own. */
 export class FakeGateway implements AsyncDisposable {
-  readonly trickle: TrickleServer = new TrickleServer();
+  readonly trickle = new WatchedServer();
   readonly options: GatewayOptions;
   #streams = 0;
   readonly #open: GatewayStream[] = [];
 
   constructor(options: GatewayOptions) {
     this.options = options;
-    this.trickle.listen();
+    this.trickle.listen({ port: options.port ?? 0 });
   }
 
   /** Calls the worker as the orchestrator does: with the stream's id in a header. */
@@ -112,6 +115,8 @@ export class GatewayStream implements AsyncDisposable {
   readonly #control: TricklePublisher | undefined;
   readonly #readers: TrickleSubscriber[] = [];
   readonly #reading: Promise<void>[] = [];
+  readonly #outputEnd: Promise<void>;
+  #fedSegments = 0;
   #lastEventMs: number;
 
   constructor(gateway: FakeGateway, id: string, channels: readonly ChannelName[]) {
@@ -126,9 +131,9 @@ export class GatewayStream implements AsyncDisposable {
     this.#control = channels.includes("control")
       ? new TricklePublisher(this.#url("control"), { ownsChannel: false })
       : undefined;
-    this.#read("events", (bytes) => this.#takeEvent(bytes));
-    this.#read("data", (bytes) => this.#takeData(bytes));
-    this.#read("output", (bytes) => void this.output.push(bytes));
+    void this.#read("events", (bytes) => this.#takeEvent(bytes));
+    void this.#read("data", (bytes) => this.#takeData(bytes));
+    this.#outputEnd = this.#read("output", (bytes) => void this.output.push(bytes));
   }
 
   /** The fields of the start request. */
@@ -154,7 +159,20 @@ export class GatewayStream implements AsyncDisposable {
       const segment = await this.input.next();
       await segment.write(bytes);
       await segment.close();
+      this.#fedSegments++;
     }
+  }
+
+  /** Ends the input once the worker reads the last segment: the others are gone with the channel. */
+  async endInput(): Promise<void> {
+    const last = this.#fedSegments - 1;
+    await within(this.#gateway.trickle.untilRead(this.id, last), `a reader of segment ${last}`);
+    await this.input.close();
+  }
+
+  /** Waits for the end of the output: then all of it is in {@linkcode output}. */
+  async untilOutputEnds(): Promise<void> {
+    await within(this.#outputEnd, "the end of the output");
   }
 
   /** Sends parameters the way of the control channel. */
@@ -194,13 +212,15 @@ export class GatewayStream implements AsyncDisposable {
     return this.#gateway.trickle.channelUrl(this.id + CHANNELS[name][0]);
   }
 
-  #read(name: ChannelName, take: (bytes: Uint8Array) => void): void {
-    if (!this.#channels.includes(name)) return;
+  #read(name: ChannelName, take: (bytes: Uint8Array) => void): Promise<void> {
+    if (!this.#channels.includes(name)) return Promise.resolve();
     const reader = new TrickleSubscriber(this.#url(name), { start: 0 });
     this.#readers.push(reader);
-    this.#reading.push((async () => {
+    const reading = (async () => {
       for await (const { body } of reader) take(await collect(body));
-    })());
+    })();
+    this.#reading.push(reading);
+    return reading;
   }
 
   #takeEvent(bytes: Uint8Array): void {

@@ -9,6 +9,7 @@ import { testClip } from "../session/clips.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { decodeVideo, meanLuma } from "./decoding.ts";
 import { FakeGateway, type GatewayOptions } from "./fake_gateway.ts";
+import { unusedPort } from "../unused_port.ts";
 import { until } from "../waiting.ts";
 
 /** Fills pictures with the brightness `luma`, and sends the time of each as data. */
@@ -68,6 +69,11 @@ async function setup(
   return { server, gateway, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
+async function framesOut({ server }: Setup): Promise<number> {
+  const status = await (await fetch(`${server.url}/stream/status`)).json();
+  return status.metrics.frames_out;
+}
+
 async function lumasOf(segments: readonly Uint8Array[]): Promise<number[]> {
   const bytes = await new Blob(segments.map((segment) => segment.slice())).bytes();
   return (await decodeVideo(bytes)).map(({ picture }) =>
@@ -88,11 +94,16 @@ Deno.test("a whole job: channels, start, input, output, events, data, updates, s
   await until(() => stream.of("params_updated").length === 2, "both updates");
   await stream.feed(clip.segments.slice(2));
   await until(() => stream.dataLines.length >= clip.videoTicks.length, "data of all frames");
+  await until(
+    async () => await framesOut(test) === clip.videoTicks.length,
+    "all frames at the output",
+  );
   const stopped = await stream.stop("the client has closed the page");
   assert.equal(stopped.status, 200);
   assert.equal(stopped.json["request_id"], stream.id);
   await until(() => stream.of("stream_stopped").length === 1, "the last event");
   assert.equal(test.server.health, "IDLE");
+  await stream.untilOutputEnds();
   const lumas = await lumasOf(stream.output);
   assert.equal(lumas.length, clip.videoTicks.length);
   assert.ok(Math.abs(lumas[0]! - 60) < 4, `first ${lumas[0]}`);
@@ -186,8 +197,9 @@ Deno.test("a job without events, control and data runs", async () => {
   const clip = await testClip({ seconds: 1 });
   const stream = await test.gateway.start({}, ["input", "output"]);
   await stream.feed(clip.segments);
-  await stream.input.close();
+  await stream.endInput();
   await until(() => test.server.health === "IDLE", "IDLE");
+  await stream.untilOutputEnds();
   assert.equal((await lumasOf(stream.output)).length, clip.videoTicks.length);
 });
 
@@ -196,7 +208,7 @@ Deno.test("a job from video to data runs without an output", async () => {
   const clip = await testClip({ seconds: 1 });
   const stream = await test.gateway.start({}, ["input", "events", "data"]);
   await stream.feed(clip.segments);
-  await stream.input.close();
+  await stream.endInput();
   await until(() => test.server.health === "IDLE", "IDLE");
   await until(() => stream.dataLines.length === clip.videoTicks.length, "all lines");
 });
@@ -213,7 +225,10 @@ Deno.test("a trickle server that restarts ends its streams, and the next one run
   await using test = await setup();
   const clip = await testClip({ seconds: 1 });
   {
-    await using away = new FakeGateway({ workerUrl: () => test.server.url });
+    await using away = new FakeGateway({
+      workerUrl: () => test.server.url,
+      port: unusedPort(), // the worker goes on asking there
+    });
     const stream = await away.start();
     await stream.feed(clip.segments);
     await until(() => stream.dataLines.length > 0, "data");

@@ -3,6 +3,7 @@ import { testWith } from "../facilities.ts";
 import { feedWithKill } from "./child_death.ts";
 import { makeTestClip } from "./clips.ts";
 import { Chain } from "./harness.ts";
+import { until } from "../waiting.ts";
 
 const linuxTest = await testWith("linux");
 const TALKATIVE = new URL("processors/talkative.ts", import.meta.url).pathname;
@@ -28,6 +29,7 @@ async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Pr
     await feedWithKill(stream, clip, { worker: chain.worker, word: "rawvideo" });
     await stream.end();
   }
+  await untilLogged(chain, /Stream stream0 ended/);
   const lines = chain.worker.log.map((line): LogLine => JSON.parse(line));
   for (const { time, level, logger, message } of lines) {
     assert.equal(new Date(time).toISOString(), time);
@@ -54,6 +56,11 @@ async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Pr
   );
 }
 
+/** Waits for a line of the worker's log: a pipe carries it. */
+async function untilLogged({ worker }: Chain, line: RegExp): Promise<void> {
+  await until(() => worker.log.some((text) => line.test(text)), () => worker.log.join("\n"));
+}
+
 for (const isolate of ["none", "thread", "process"] as const) {
   linuxTest(
     `in a JSON log, --isolate ${isolate}, every record about a stream carries its id`,
@@ -67,6 +74,7 @@ Deno.test("a text log names the stream of each record, and no credentials", asyn
   await using chain = await Chain.start("--log-level", "debug", "--processor", TALKATIVE);
   const clip = await makeTestClip();
   await chain.run(clip);
+  await untilLogged(chain, / Stream stream0 ended/);
   const log = chain.worker.log.join("\n");
   assert.match(log, / INFO {2}processor: \[stream0\] First of frames$/m);
   assert.match(log, / INFO {2}session: Stream stream0 ended: input-ended$/m);

@@ -14,7 +14,7 @@ import {
   spoken,
   tone,
 } from "./sound.ts";
-import { until } from "../waiting.ts";
+import { DEADLINE_MS, until } from "../waiting.ts";
 
 const SENTENCE = "The quick brown fox jumps over the lazy dog.";
 
@@ -141,7 +141,9 @@ speechTest("VoiceActivity takes changed parameters at once, and refuses wrong on
 
 speechTest("VoiceActivity tells a reader of the data channel of a stream", async () => {
   const video = await speechVideo(SENTENCE, { silenceSeconds: 1 });
-  await using worker = await InProcessWorker.start(new VoiceActivity());
+  await using worker = await InProcessWorker.start(new VoiceActivity(), {
+    overlay: { mode: "off" },
+  });
   const { trickle } = worker;
   for (const name of ["in", "out"]) trickle.createChannel(name, "video/mp2t");
   const { status, message } = await worker.call("/stream/start", {
@@ -157,7 +159,7 @@ speechTest("VoiceActivity tells a reader of the data channel of a stream", async
   const lines: Line[] = [];
   await using data = new TrickleSubscriber(trickle.channelUrl("data"), {
     start: 0,
-    waitForChannelMs: 30_000,
+    waitForChannelMs: DEADLINE_MS,
   });
   const reading = readLines(data, lines);
   await stream.feed([video]);

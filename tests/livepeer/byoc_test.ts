@@ -115,6 +115,7 @@ Deno.test("a 400 is not tried again, and says what to check", async () => {
   registration.start(test.worker);
   await until(() => registration.status.state === "refused", "the refusal");
   clock.advance(600_000);
+  await orchestrator.passRequests();
   assert.equal(orchestrator.to(REGISTER).length, 1);
   assert.match(registration.status.lastError!, /answered 400: invalid secret; check ORCH_SECRET/);
 });

@@ -69,6 +69,11 @@ export class FakeOrchestrator implements AsyncDisposable {
     this.runners.clear();
   }
 
+  /** Lets so much happen that a request sent before has come: a few whole ones one after the other. */
+  async passRequests(): Promise<void> {
+    for (let i = 0; i < 5; i++) await (await fetch(`${this.url}/meanwhile`)).text();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.shutdown();
   }

@@ -109,6 +109,7 @@ Deno.test("a wrong secret of the orchestrator is refused for good", async () => 
   test.runner.start(test.worker);
   await until(() => test.runner.status.state === "refused", "the refusal");
   test.clock.advance(600_000);
+  await test.orchestrator.passRequests();
   assert.equal(test.orchestrator.to(HEARTBEAT).length, 1);
 });
 
@@ -159,7 +160,7 @@ Deno.test("heartbeats go on while a stream takes its time to end, and the end wa
     return undefined;
   };
   const over = runner[Symbol.asyncDispose]();
-  await (await fetch(`${orchestrator.url}/meanwhile`)).text();
+  await orchestrator.passRequests();
   order.push("ended");
   ended.resolve();
   await over;
@@ -229,6 +230,7 @@ Deno.test("the orchestrator's channel tells of sessions; keep-alives and nonsens
   test.orchestrator.o2rUrl = trickle.channelUrl("o2r");
   test.runner.start(test.worker);
   await untilBeats(test, 1);
+  await until(() => trickle.stats.requests > 0, "the runner at the channel");
   await using publisher = new TricklePublisher(trickle.channelUrl("o2r"), { ownsChannel: false });
   for (
     const message of [

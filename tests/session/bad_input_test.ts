@@ -1,6 +1,7 @@
 /** Input that is damaged, missing, or not what it should be. */
 
 import assert from "node:assert/strict";
+import type { MediaEvent } from "../../src/source/mod.ts";
 import { type MadeStream, pat, pmt, withTables } from "../media/mpegts/made_tables.ts";
 import { type Clip, clipOf, joined, movedClip, silentClip, testClip } from "./clips.ts";
 import { Rig } from "./rig.ts";
@@ -184,6 +185,49 @@ Deno.test("video that cannot be decoded at all fails the session with what is wr
   assert.ok(rig.session.metrics().error_count >= 1);
 });
 
+for (
+  const [without, reason] of [["keyframes", /neither an IDR picture/], [
+    "parameter sets",
+    /no sequence/,
+  ]] as const
+) {
+  Deno.test(`a stream without ${without} is reported after 2 s, once, and a good one comes out`, async () => {
+    const { events } = await silentClip({ seconds: 3, gopSeconds: 3 });
+    let sets: Uint8Array<ArrayBufferLike> = new Uint8Array(0);
+    let pictures = 0;
+    const clip = clipOf(events.flatMap((event): MediaEvent[] => {
+      if (event.kind !== "packet") return [event];
+      const { data, keyframe } = event.packet;
+      if (keyframe) {
+        if (without === "keyframes") sets = data.subarray(0, sliceAt(data));
+        return [];
+      }
+      // Only to open a segment.
+      const isFirst = pictures++ === 0;
+      const packet = {
+        ...event.packet,
+        keyframe: isFirst,
+        data: isFirst ? joined([sets, data]) : data,
+      };
+      return [{ ...event, packet }];
+    }));
+    const rig = new Rig();
+    rig.session.start();
+    const good = movedClip(await silentClip(), 4 * 90_000);
+    await rig.source.feed([...clip.segments, ...good.segments]);
+    rig.source.end();
+    await rig.ended();
+    assert.equal(rig.errors.length, 1);
+    assert.match(
+      rig.errors[0]!,
+      /^input: Cannot start decoding: 4\d pictures in 2 s of input had /,
+    );
+    assert.match(rig.errors[0]!, reason);
+    assert.deepEqual(rig.videoTicks, good.videoTicks);
+    assert.equal(rig.session.metrics().frames_dropped_by_reason.decoder, pictures);
+  });
+}
+
 Deno.test("a channel of tables alone is no error and gives no segments", async () => {
   const { segments: [first] } = await silentClip();
   const rig = new Rig();
@@ -193,6 +237,15 @@ Deno.test("a channel of tables alone is no error and gives no segments", async (
   assert.deepEqual(await rig.ended(), { reason: "input-ended", found: true });
   assert.equal(rig.sink.segments.length, 0);
 });
+
+/** Where the first slice's start code is. */
+function sliceAt(data: Uint8Array): number {
+  for (let at = 0; at + 3 < data.length; at++) {
+    const isStartCode = data[at] === 0 && data[at + 1] === 0 && data[at + 2] === 1;
+    if (isStartCode && [NAL_SLICE, NAL_IDR].includes(data[at + 3]! & 0x1F)) return at;
+  }
+  return data.length;
+}
 
 /** The data of a packet of video with its parameter sets as they were, and slices of nothing. */
 function withoutSlices(data: Uint8Array): Uint8Array {

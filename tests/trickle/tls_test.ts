@@ -44,7 +44,7 @@ async function roundTrip(server: TrickleServer, tls: TlsOptions): Promise<void> 
   assert.equal(url.startsWith("https://"), true);
   const publisher = new TricklePublisher(url, { tls, clock: new ManualClock() });
   await publisher.create();
-  await using subscriber = new TrickleSubscriber(url, { tls });
+  await using subscriber = new TrickleSubscriber(url, { tls, clock: new ManualClock() });
   const segments = subscriber[Symbol.asyncIterator]();
   const first = await publisher.next();
   await first.write(new Uint8Array([7]));
@@ -92,7 +92,10 @@ Deno.test("insecure: early answers arrive while the body is open", () =>
   withHttps("self-signed", async (server) => {
     server.createChannel("c");
     const tls = { mode: "insecure" } as const;
-    await using publisher = new TricklePublisher(server.channelUrl("c"), { tls });
+    await using publisher = new TricklePublisher(server.channelUrl("c"), {
+      tls,
+      clock: new ManualClock(),
+    });
     const writer = await publisher.next();
     await writer.write(new Uint8Array(100));
     await until(() => server.stats.receivedBytes === 100, "the bytes to arrive");

@@ -1,120 +1,429 @@
 /**
- * Where access units begin in an Annex B byte stream, and which of them decoding can start at.
+ * Access units in an Annex B byte stream that comes in pieces.
  *
  * Spec: ISO/IEC 14496-10 section 7.4.1.2.3, ISO/IEC 23008-2 section 7.4.2.4.4.
  */
 
 import type { VideoCodec } from "../types.ts";
-import { findNalUnit, nalUnitEnd, startCodeOffset } from "./annexb.ts";
-import { H264_NAL, hasRecoveryPoint } from "./h264.ts";
-import { HEVC_NAL } from "./hevc.ts";
+import { startCodeOffset } from "./annexb.ts";
+import { ByteWindow } from "./byte_window.ts";
+import { H264PictureReader } from "./h264_picture.ts";
+import { HevcPictureReader } from "./hevc_picture.ts";
+import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
+import { messageEndBehind } from "./sei.ts";
+import { SLICE_HEAD_BYTES } from "./slice_reader.ts";
 
-/** One access unit inside scanned bytes. */
+/** The most bytes of one access unit. */
+const MAX_UNIT_BYTES = 8 * 1024 * 1024;
+
+/** So many bytes are looked at together. */
+const SCAN_BYTES = 4096;
+
+/** Parameter sets between two pictures that are read: more only keep a damaged stream busy. */
+const MAX_PARAMETER_SETS = 64;
+
+/** One picture with all that belongs to it; positions count from the start of the stream. */
 export interface AccessUnit {
-  /** Offset of its first byte (of the start code). */
-  readonly start: number;
-  /** Offset behind its last byte. */
-  readonly end: number;
-  /** Whether decoding can start here. */
-  readonly keyframe: boolean;
+  /** From the start code of its first NAL unit to the next one's. Stays valid. */
+  readonly data: Uint8Array;
+  /** Where it begins. */
+  readonly at: number;
+  /** Where a delimiter or parameter set says that it begins; undefined without one. */
+  readonly markedAt: number | undefined;
+  /** Where its first slice begins. */
+  readonly pictureAt: number;
+  readonly picture: CodedPicture;
+  /** Whether all its slices are intra coded. */
+  readonly intra: boolean;
+  /** Whether its SEI says that decoding may start here. */
+  readonly recoveryPoint: boolean;
+  /** Whether it was handed on before, by {@linkcode AccessUnitParser.handOn}, without its end. */
+  readonly again: boolean;
 }
 
-/** What {@linkcode scanAccessUnits} finds. */
-export interface AccessUnitScan {
-  /** At least one unit; together they cover the data without gaps. */
-  readonly units: readonly AccessUnit[];
-  /** The first sequence parameter set NAL unit, header included, as a view. */
-  readonly sps: Uint8Array | undefined;
-  /** Whether the data begins an access unit; false when it continues the one before. */
-  readonly beginsUnit: boolean;
+/** What an {@linkcode AccessUnitParser} reports to. */
+export interface AccessUnitSink {
+  /** An access unit is whole, or was handed on. */
+  unit(unit: AccessUnit): void;
+  /**
+   * Whether the place that was marked last turned out to be the end of a picture, and whether the
+   * unit before was handed on there.
+   */
+  judged(isEnd: boolean, handedOn: boolean): void;
+  /** A parameter set could not be read. */
+  badParameterSet(): void;
+  /** Bytes belong to no access unit that could be used. */
+  dropped(reason: "stray" | "too-large", bytes: number): void;
+}
+
+/** The unit in front of a mark. */
+export interface MarkedUnit {
+  /** It begins here, */
+  readonly from: number;
+  /** or up to here, if what lies between belongs to the unit before. */
+  readonly to: number;
+  /** Whether decoding can start at it. */
+  readonly randomAccess: boolean;
+}
+
+/** The picture of the unit that is being read. */
+interface OpenPicture {
+  readonly at: number;
+  readonly picture: CodedPicture;
+  readonly markedAt: number | undefined;
+  readonly recoveryPoint: boolean;
+  intra: boolean;
+  /** Whether its second field is missing. */
+  half: boolean;
 }
 
 /**
- * What one NAL unit means for the access unit around it: `"prefix"` starts a new unit when it
- * follows a picture (delimiters, parameter sets, SEI), `"first-slice"` begins a picture,
- * `"later-slice"` goes on with it, `"other"` belongs to whatever unit it stands in.
+ * Finds access units by what is in them. A unit ends where the next one is seen to begin; whoever
+ * knows that the sender has finished a unit can {@linkcode mark} the place and hand it on before.
  */
-type Role = "other" | "prefix" | "first-slice" | "later-slice";
+export class AccessUnitParser {
+  readonly #sink: AccessUnitSink;
+  readonly #reader: PictureReader;
+  readonly #window: ByteWindow;
+  /** Where to go on looking for start codes. */
+  #search = 0;
+  /** The header of the last NAL unit found, or -1; and whether it was taken. */
+  #nal = -1;
+  #taken = true;
+  /** Whether what the window begins with begins a unit. */
+  #synced = false;
+  #picture: OpenPicture | undefined;
+  /** Behind the open picture: where the next unit begins if the picture does not go on; or -1. */
+  #next = -1;
+  #markedAt: number | undefined;
+  #recoveryPoint = false;
+  #sets = 0;
+  /** A place that was marked and not judged yet, or -1. */
+  #mark = -1;
+  /** Whether a NAL unit was taken since. */
+  #passedMark = false;
+  /** Whether the unit before the mark was handed on; and whether it was, but went on. */
+  #handedOn = false;
+  #again = false;
+  #expectsNext = false;
 
-interface CodecRules {
-  typeOf(header: number): number;
-  role(data: Uint8Array, nal: number, type: number): Role;
-  isKey(data: Uint8Array, nal: number, type: number): boolean;
-  readonly spsType: number;
-}
+  /** Creates a parser; `slabBytes` is the size of the buffers that units share. */
+  constructor(codec: VideoCodec, options: { sink: AccessUnitSink; slabBytes: number }) {
+    this.#sink = options.sink;
+    this.#reader = codec === "h264" ? new H264PictureReader() : new HevcPictureReader();
+    this.#window = new ByteWindow(options.slabBytes);
+  }
 
-const H264_RULES: CodecRules = {
-  spsType: H264_NAL.SPS,
-  typeOf: (header) => header & 0x1F,
-  role(data, nal, type) {
-    if (type === H264_NAL.SLICE || type === H264_NAL.IDR || type === 2) {
-      // first_mb_in_slice is ue(v): a leading 1 bit is the value 0.
-      return (data[nal + 1] ?? 0) >= 0x80 ? "first-slice" : "later-slice";
-    }
-    return type >= H264_NAL.SEI && type <= H264_NAL.AUD ? "prefix" : "other";
-  },
-  isKey(data, nal, type) {
-    if (type === H264_NAL.IDR) return true;
-    return type === H264_NAL.SEI && hasRecoveryPoint(data.subarray(nal, nalUnitEnd(data, nal)));
-  },
-};
+  /** What the picture order count rises by from one frame to the next, usually. */
+  get orderStep(): number {
+    return this.#reader.orderStep;
+  }
 
-const HEVC_RULES: CodecRules = {
-  spsType: HEVC_NAL.SPS,
-  typeOf: (header) => header >> 1 & 0x3F,
-  role(data, nal, type) {
-    if (type <= HEVC_NAL.LAST_VCL) {
-      const baseLayer = (data[nal]! & 1) === 0 && (data[nal + 1] ?? 0) < 8;
-      return baseLayer && (data[nal + 2] ?? 0) >= 0x80 ? "first-slice" : "later-slice";
-    }
-    return type >= HEVC_NAL.VPS && type <= HEVC_NAL.AUD || type === HEVC_NAL.PREFIX_SEI
-      ? "prefix"
-      : "other";
-  },
-  isKey: (_data, _nal, type) => type >= HEVC_NAL.FIRST_IRAP && type <= HEVC_NAL.LAST_IRAP,
-};
+  /** Bytes taken so far: the position of the next. */
+  get position(): number {
+    return this.#window.end;
+  }
 
-/** Options of {@linkcode scanAccessUnits}. */
-export interface ScanOptions {
+  /** Takes the bytes of `data` from `from` to `to`. They are copied. */
+  append(data: Uint8Array, from: number, to: number): void {
+    this.#window.append(data, from, to);
+    // In one go is faster; what a mark is waiting for must not wait itself.
+    const waits = this.#mark < 0 && !this.#expectsNext;
+    if (waits && this.#window.end - this.#search < SCAN_BYTES) return;
+    this.#scan("bytes");
+    const bytes = this.#window.end - this.#window.start;
+    if (bytes <= MAX_UNIT_BYTES) return;
+    this.#sink.dropped("too-large", bytes);
+    this.#restart();
+  }
+
+  /** Whether the piece appended last was the bytes of `data` from `from` to `to`. */
+  endsWith(data: Uint8Array, from: number, to: number): boolean {
+    return this.#window.endsWith(data, from, to);
+  }
+
   /**
-   * Whether the data may hold several units that have to be told apart. Without it the scan ends at
-   * the first slice, which is as good as free.
+   * The sender may have finished a unit here. Returns its picture when there is one that is whole as
+   * far as can be seen: {@linkcode handOn} gives it out, and `judged` says later whether it was.
    */
-  readonly split: boolean;
-}
+  mark(): MarkedUnit | undefined {
+    this.#scan("mark");
+    this.#settle();
+    const open = this.#picture;
+    if (open === undefined || open.half || !this.#taken || this.#mark >= 0) return undefined;
+    this.#mark = this.#next >= 0 ? this.#next : this.#window.end;
+    this.#passedMark = this.#next >= 0;
+    const randomAccess = open.picture.randomAccess || open.recoveryPoint;
+    return { from: this.#window.start, to: open.markedAt ?? open.at, randomAccess };
+  }
 
-/** Finds the access units of `data`, the first parameter set and the keyframes. Never throws. */
-export function scanAccessUnits(
-  data: Uint8Array,
-  codec: VideoCodec,
-  options: ScanOptions,
-): AccessUnitScan {
-  const rules = codec === "h264" ? H264_RULES : HEVC_RULES;
-  const units: AccessUnit[] = [];
-  let start = 0;
-  let keyframe = false;
-  let hasPicture = false;
-  let sps: Uint8Array | undefined;
-  let beginsUnit: boolean | undefined;
-  for (let nal = findNalUnit(data, 0); nal >= 0; nal = findNalUnit(data, nal)) {
-    if (nal >= data.length) break;
-    const type = rules.typeOf(data[nal]!);
-    const role = rules.role(data, nal, type);
-    beginsUnit ??= role === "prefix" || role === "first-slice";
-    if (hasPicture && (role === "prefix" || role === "first-slice")) {
-      const end = startCodeOffset(data, nal, start);
-      units.push({ start, end, keyframe });
-      start = end;
-      keyframe = false;
-      hasPicture = false;
-    }
-    if (type === rules.spsType) sps ??= data.subarray(nal, nalUnitEnd(data, nal));
-    keyframe ||= rules.isKey(data, nal, type);
-    if (role === "first-slice" || role === "later-slice") {
-      hasPicture = true;
-      if (!options.split) break;
+  /**
+   * The next unit may begin here, and end the one that is open. Reports now if the NAL unit in which
+   * the last mark stands has gone on.
+   */
+  expectNext(): void {
+    this.#settle();
+    this.#expectsNext = this.#picture !== undefined;
+  }
+
+  /** Reports now if the NAL unit in which the last mark stands has gone on. */
+  #settle(): void {
+    if (this.#mark >= 0 && this.#goesOnAt(this.#mark)) this.#decide(true, this.#mark);
+  }
+
+  /** Hands on the unit before the place that was marked just now. */
+  handOn(): void {
+    this.#emit(this.#mark);
+    this.#handedOn = true;
+  }
+
+  /** The stream ends: hands on what is left. */
+  finish(): void {
+    this.#scan("end");
+    if (this.open) this.#emit(this.#window.end);
+    this.#restart();
+  }
+
+  /**
+   * Bytes are missing here. The unit before is dropped, unless a mark says that it had ended and
+   * marks are `trusted`. Returns whether a unit was dropped.
+   */
+  lost(options: { readonly trusted: boolean }): boolean {
+    this.#scan("bytes");
+    const wasOpen = this.open;
+    const ended = options.trusted && this.#mark >= 0 && !this.#goesOnAt(this.#mark);
+    if (wasOpen && ended) this.#emit(this.#mark);
+    this.#restart();
+    return wasOpen && !ended;
+  }
+
+  /** Whether there is a picture that was not handed on. */
+  get open(): boolean {
+    return this.#picture !== undefined && !this.#handedOn;
+  }
+
+  #restart(): void {
+    const { end } = this.#window;
+    this.#cutAt(end);
+    this.#reader.reset();
+    this.#search = end;
+    this.#nal = -1;
+    this.#taken = true;
+    this.#synced = false;
+    this.#markedAt = undefined;
+    this.#recoveryPoint = false;
+  }
+
+  /** Reads all NAL units that can be read; at the end also what is known only in part. */
+  #scan(until: "bytes" | "mark" | "end"): void {
+    const window = this.#window;
+    for (;;) {
+      const found = window.findNalUnit(this.#search);
+      const isFound = found >= 0 && found < window.end;
+      const limit = isFound ? found - 3 : window.end;
+      if (!this.#taken && (isFound || this.#canTake(limit, until))) {
+        this.#taken = true;
+        this.#take(this.#nal, limit);
+      }
+      if (!isFound) {
+        this.#search = Math.max(this.#search, found >= 0 ? found - 3 : window.end - 2);
+        if (!this.#synced) this.#skip();
+        return;
+      }
+      const end = this.#nal < 0 ? -1 : this.#complete(this.#nal, found - 3);
+      if (end === "more" && until !== "end") {
+        this.#search = found - 3;
+        return;
+      }
+      if (typeof end === "number" && end >= 0) {
+        this.#search = end;
+        continue;
+      }
+      this.#nal = this.#search = found;
+      this.#taken = false;
     }
   }
-  units.push({ start, end: data.length, keyframe });
-  return { units, sps, beginsUnit: beginsUnit ?? false };
+
+  /** Whether enough of the last NAL unit is there to tell what it is. */
+  #canTake(limit: number, until: "bytes" | "mark" | "end"): boolean {
+    if (until === "end" || limit - this.#nal >= SLICE_HEAD_BYTES) return true;
+    if (until === "bytes") return false;
+    const window = this.#window;
+    const [at, end] = [window.index(this.#nal), window.index(limit)];
+    const kind = this.#reader.kind(window.data, at, end);
+    return kind !== "slice" || this.#reader.canRead(window.data, at, end);
+  }
+
+  /** Gives up bytes in front of the first unit. */
+  #skip(): void {
+    const window = this.#window;
+    const from = this.#taken ? this.#search - 1 : this.#nal - 4;
+    if (from <= window.start) return;
+    this.#sink.dropped("stray", from - window.start);
+    window.release(from);
+  }
+
+  /** Takes a NAL unit by its head. */
+  #take(nal: number, limit: number): void {
+    const window = this.#window;
+    const { data } = window;
+    const [at, end] = [window.index(nal), window.index(limit)];
+    const kind = this.#reader.kind(data, at, end);
+    const start = nal - at + startCodeOffset(data, at, window.index(window.start));
+    const relation = kind === "slice" ? this.#reader.slice(data, at, end) : undefined;
+    if (!this.#synced && !this.#begins(kind, start)) return;
+    if (this.#mark >= 0) this.#judge({ kind, relation, start });
+    if (relation !== undefined) return this.#takeSlice(relation, start);
+    switch (kind) {
+      case "delimiter":
+      case "parameter-set":
+        // The second field of a frame has its own.
+        if (this.#picture?.half !== true) this.#cut(start);
+        else if (this.#next < 0) this.#next = start;
+        if (kind === "delimiter") this.#markedAt = start;
+        else this.#markedAt ??= start;
+        return;
+      case "sei":
+      case "prefix":
+        if (this.#picture !== undefined && this.#next < 0) this.#next = start;
+    }
+  }
+
+  /** Whether a unit begins with this NAL unit, in front of which there is none. */
+  #begins(kind: NalKind, start: number): boolean {
+    const begins = kind === "slice"
+      ? this.#reader.startsPicture
+      : kind !== "other" && kind !== "end";
+    if (!begins) {
+      this.#reader.reset();
+      return false;
+    }
+    const { start: from } = this.#window;
+    if (start > from) this.#sink.dropped("stray", start - from);
+    this.#synced = true;
+    this.#cutAt(start);
+    return true;
+  }
+
+  #takeSlice(relation: SliceRelation, start: number): void {
+    const open = this.#picture;
+    if (open !== undefined && relation !== "new-picture") {
+      this.#next = -1;
+      this.#markedAt = undefined;
+      this.#recoveryPoint = false;
+      if (relation === "second-field") open.half = false;
+      else open.intra &&= this.#reader.intraSlice;
+      return;
+    }
+    this.#cut(start);
+    const picture = this.#reader.picture();
+    this.#picture = {
+      at: start,
+      picture,
+      markedAt: this.#markedAt,
+      recoveryPoint: this.#recoveryPoint,
+      intra: picture.intra,
+      half: picture.field,
+    };
+    this.#recoveryPoint = false;
+    this.#markedAt = undefined;
+    this.#sets = 0;
+  }
+
+  /** Learns from the next NAL unit whether a picture ended at the mark. */
+  #judge(next: { kind: NalKind; relation: SliceRelation | undefined; start: number }): void {
+    const { kind, relation, start } = next;
+    if (relation === "second-field") {
+      this.#mark = -1;
+      return;
+    }
+    const isFirst = !this.#passedMark;
+    this.#passedMark = true;
+    if (relation === "same-picture" || isFirst && !this.#zerosBetween(this.#mark, start)) {
+      return this.#decide(true, start);
+    }
+    // What stands behind a picture may belong to it, or to the next.
+    const isSure = kind === "slice" || kind === "delimiter" || kind === "parameter-set";
+    if (isSure) this.#decide(false, start);
+  }
+
+  #decide(goesOn: boolean, start: number): void {
+    const mark = this.#mark;
+    this.#mark = -1;
+    this.#sink.judged(!goesOn, this.#handedOn);
+    if (!this.#handedOn) return;
+    this.#handedOn = false;
+    if (goesOn) this.#again = true;
+    else this.#cutAt(Math.min(mark, start));
+  }
+
+  /** Whether the NAL unit that the mark stands in goes on behind it. */
+  #goesOnAt(mark: number): boolean {
+    return !this.#passedMark && this.#nal < mark && !this.#zerosBetween(mark, this.#window.end);
+  }
+
+  #zerosBetween(from: number, to: number): boolean {
+    for (let at = from; at < to; at++) {
+      if (this.#window.at(at) !== 0) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Takes a NAL unit that ends before the start code at `code`. If that is part of a message, returns
+   * where the message ends, or `"more"` when more bytes are needed to tell.
+   */
+  #complete(nal: number, code: number): number | "more" {
+    const window = this.#window;
+    const { data } = window;
+    const at = window.index(nal);
+    const kind = this.#reader.kind(data, at, window.index(code));
+    if (kind !== "sei" && kind !== "parameter-set") return -1;
+    let end = window.index(code);
+    while (end > at && data[end - 1] === 0) end--;
+    const unit = data.subarray(at, end);
+    if (kind === "parameter-set") {
+      const reads = this.#sets++ < MAX_PARAMETER_SETS;
+      if (reads && !this.#reader.parameterSet(unit)) this.#sink.badParameterSet();
+      return -1;
+    }
+    const behind = messageEndBehind(data, {
+      from: at + this.#reader.headerBytes,
+      code: window.index(code),
+      end: window.index(window.end),
+    });
+    if (behind !== -1) return behind === "more" ? behind : behind - at + nal;
+    if (this.#reader.recoveryPoint(unit)) this.#recoveryPoint = true;
+    return -1;
+  }
+
+  /** The picture that is open, if there is one, ends where the next unit begins: here, or before. */
+  #cut(start: number): void {
+    if (this.#picture === undefined) return;
+    const position = this.#next >= 0 ? this.#next : start;
+    this.#emit(position);
+    this.#cutAt(position);
+  }
+
+  #cutAt(position: number): void {
+    this.#window.release(position);
+    this.#picture = undefined;
+    this.#next = this.#mark = -1;
+    this.#handedOn = this.#again = this.#expectsNext = false;
+  }
+
+  #emit(end: number): void {
+    const open = this.#picture!;
+    const at = this.#window.start;
+    this.#sink.unit({
+      data: this.#window.view(at, end),
+      at,
+      markedAt: open.markedAt,
+      pictureAt: open.at,
+      picture: open.picture,
+      intra: open.intra,
+      recoveryPoint: open.recoveryPoint,
+      again: this.#again,
+    });
+  }
 }

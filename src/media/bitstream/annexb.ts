@@ -6,12 +6,11 @@
  */
 
 /**
- * Finds the next start code `00 00 01` at or after `from` and returns the offset of the byte behind
- * it (the NAL unit header), or -1. Looks at every third byte only: a byte above 1 rules out three
- * positions at once.
+ * Finds the next start code `00 00 01` at or after `from` that ends before `end`, and returns the
+ * offset of the byte behind it (the NAL unit header), or -1. Looks at every third byte only: a byte
+ * above 1 rules out three positions at once.
  */
-export function findNalUnit(data: Uint8Array, from: number): number {
-  const end = data.length;
+export function findNalUnit(data: Uint8Array, from: number, end: number = data.length): number {
   let i = from + 2;
   while (i < end) {
     const byte = data[i]!;
@@ -49,6 +48,15 @@ export function* nalUnits(data: Uint8Array): Generator<Uint8Array> {
     yield data.subarray(nal, nalUnitEnd(data, nal));
     nal = findNalUnit(data, nal);
   }
+}
+
+/** Whether two arrays hold the same bytes. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] !== b[i]) return false;
+  }
+  return true;
 }
 
 /** Removes the `emulation_prevention_three_byte`s; returns the same array when there are none. */

@@ -34,7 +34,24 @@ const CHROMA_PROFILES: ReadonlySet<number> = new Set(
 export interface H264Sps extends SequenceInfo {
   readonly profileIdc: number;
   readonly levelIdc: number;
-  readonly picOrderCntType: number;
+  readonly id: number;
+  readonly separateColourPlane: boolean;
+  readonly log2MaxFrameNum: number;
+  readonly frameMbsOnly: boolean;
+  readonly pictureOrder: H264PictureOrder;
+}
+
+/** How the slices of a sequence code their picture order count: section 7.3.2.1.1. */
+export interface H264PictureOrder {
+  /** `pic_order_cnt_type`. */
+  readonly type: 0 | 1 | 2;
+  /** Bits of `pic_order_cnt_lsb`; 0 unless the type is 0. */
+  readonly log2MaxLsb: number;
+  /** `delta_pic_order_always_zero_flag`, of type 1. */
+  readonly deltaAlwaysZero: boolean;
+  readonly offsetForNonRefPic: number;
+  readonly offsetForTopToBottomField: number;
+  readonly offsetForRefFrame: readonly number[];
 }
 
 interface ChromaFormat {
@@ -57,12 +74,13 @@ export function parseH264Sps(nal: Uint8Array): H264Sps {
   const profileIdc = bits.readBits(8);
   bits.skipBits(8); // constraint_set flags, reserved_zero_2bits
   const levelIdc = bits.readBits(8);
-  bits.readUe(); // seq_parameter_set_id
+  const id = bits.readUe(); // seq_parameter_set_id
   const chroma = CHROMA_PROFILES.has(profileIdc)
     ? readChromaFormat(bits)
     : { chromaFormatIdc: 1, separateColourPlane: false };
-  bits.readUe(); // log2_max_frame_num_minus4
-  const picOrderCntType = readPicOrderCount(bits);
+  const log2MaxFrameNum = bits.readUe() + 4;
+  if (log2MaxFrameNum > 16) throw outOfRange("log2_max_frame_num_minus4", log2MaxFrameNum - 4);
+  const pictureOrder = readPictureOrder(bits);
   bits.readUe(); // max_num_ref_frames
   bits.skipBits(1); // gaps_in_frame_num_value_allowed_flag
   const widthInMbs = bits.readUe() + 1;
@@ -74,18 +92,22 @@ export function parseH264Sps(nal: Uint8Array): H264Sps {
   const width = widthInMbs * 16 - crop.x;
   const height = heightInMapUnits * 16 * (frameMbsOnly ? 1 : 2) - crop.y;
   checkSize(width, height);
-  const vui = bits.readFlag() ? readVui(bits) : undefined;
-  const neverReorders = picOrderCntType === 2 || profileIdc === PROFILE_BASELINE;
+  const vui = readVui(bits);
+  const neverReorders = pictureOrder.type === 2 || profileIdc === PROFILE_BASELINE;
   return {
     profileIdc,
     levelIdc,
-    picOrderCntType,
+    id,
+    separateColourPlane: chroma.separateColourPlane,
+    log2MaxFrameNum,
+    frameMbsOnly,
+    pictureOrder,
     width,
     height,
-    reorderDepth: neverReorders ? 0 : vui?.maxNumReorderFrames ?? 0,
-    color: resolveColor(vui?.color, width, height),
+    reorderDepth: neverReorders ? 0 : vui.maxNumReorderFrames,
+    color: resolveColor(vui.color, width, height),
     fieldPictures: !frameMbsOnly,
-    frameSeconds: vui?.frameSeconds ?? 0,
+    frameSeconds: vui.frameSeconds,
   };
 }
 
@@ -133,21 +155,25 @@ function skipScalingList(bits: BitReader, size: number): void {
   }
 }
 
-function readPicOrderCount(bits: BitReader): number {
+function readPictureOrder(bits: BitReader): H264PictureOrder {
   const type = bits.readUe();
-  if (type === 0) {
-    bits.readUe(); // log2_max_pic_order_cnt_lsb_minus4
-  } else if (type === 1) {
-    bits.skipBits(1); // delta_pic_order_always_zero_flag
-    bits.readSe(); // offset_for_non_ref_pic
-    bits.readSe(); // offset_for_top_to_bottom_field
-    const cycle = bits.readUe();
-    if (cycle > 255) throw outOfRange("num_ref_frames_in_pic_order_cnt_cycle", cycle);
-    for (let i = 0; i < cycle; i++) bits.readSe();
-  } else if (type !== 2) {
-    throw outOfRange("pic_order_cnt_type", type);
-  }
-  return type;
+  if (type !== 0 && type !== 1 && type !== 2) throw outOfRange("pic_order_cnt_type", type);
+  const log2MaxLsb = type === 0 ? bits.readUe() + 4 : 0;
+  if (log2MaxLsb > 16) throw outOfRange("log2_max_pic_order_cnt_lsb_minus4", log2MaxLsb - 4);
+  const deltaAlwaysZero = type === 1 && bits.readFlag();
+  const offsetForNonRefPic = type === 1 ? bits.readSe() : 0;
+  const offsetForTopToBottomField = type === 1 ? bits.readSe() : 0;
+  const cycle = type === 1 ? bits.readUe() : 0;
+  if (cycle > 255) throw outOfRange("num_ref_frames_in_pic_order_cnt_cycle", cycle);
+  const offsetForRefFrame = Array.from({ length: cycle }, () => bits.readSe());
+  return {
+    type,
+    log2MaxLsb,
+    deltaAlwaysZero,
+    offsetForNonRefPic,
+    offsetForTopToBottomField,
+    offsetForRefFrame,
+  };
 }
 
 function readCrop(
@@ -164,19 +190,32 @@ function readCrop(
 }
 
 interface H264Vui {
-  readonly color: VuiColor;
-  readonly frameSeconds: number;
-  readonly maxNumReorderFrames: number | undefined;
+  color: VuiColor | undefined;
+  frameSeconds: number;
+  maxNumReorderFrames: number;
 }
 
+/**
+ * Reads from `vui_parameters_present_flag` on. Encoders get this part wrong, or cut it short, and
+ * decoders can do without it: what was read before the mistake counts, as it does in ffmpeg.
+ */
 function readVui(bits: BitReader): H264Vui {
-  const color = readVuiColor(bits);
-  let frameSeconds = 0;
+  const vui: H264Vui = { color: undefined, frameSeconds: 0, maxNumReorderFrames: 0 };
+  try {
+    if (bits.readFlag()) readVuiFields(bits, vui);
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+  }
+  return vui;
+}
+
+function readVuiFields(bits: BitReader, vui: H264Vui): void {
+  vui.color = readVuiColor(bits);
   if (bits.readFlag()) { // timing_info_present_flag
     const unitsInTick = bits.readBits(32);
     const timeScale = bits.readBits(32);
     bits.skipBits(1); // fixed_frame_rate_flag
-    if (timeScale > 0) frameSeconds = 2 * unitsInTick / timeScale;
+    if (timeScale > 0) vui.frameSeconds = 2 * unitsInTick / timeScale;
   }
   const nalHrd = bits.readFlag();
   if (nalHrd) skipHrd(bits);
@@ -184,12 +223,13 @@ function readVui(bits: BitReader): H264Vui {
   if (vclHrd) skipHrd(bits);
   if (nalHrd || vclHrd) bits.skipBits(1); // low_delay_hrd_flag
   bits.skipBits(1); // pic_struct_present_flag
-  if (!bits.readFlag()) return { color, frameSeconds, maxNumReorderFrames: undefined };
+  if (!bits.readFlag()) return; // bitstream_restriction_flag
   bits.skipBits(1); // motion_vectors_over_pic_boundaries_flag
   for (let i = 0; i < 4; i++) bits.readUe(); // max_bytes_per_pic_denom and on
   const maxNumReorderFrames = bits.readUe();
-  if (maxNumReorderFrames > 16) throw outOfRange("max_num_reorder_frames", maxNumReorderFrames);
-  return { color, frameSeconds, maxNumReorderFrames };
+  const maxDecFrameBuffering = bits.readUe();
+  const sane = maxNumReorderFrames <= Math.min(16, maxDecFrameBuffering);
+  if (sane) vui.maxNumReorderFrames = maxNumReorderFrames;
 }
 
 function skipHrd(bits: BitReader): void {

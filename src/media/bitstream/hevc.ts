@@ -15,6 +15,9 @@ export const HEVC_NAL = {
   /** The first of the intra random access point types; those up to 23 are too. */
   FIRST_IRAP: 16,
   LAST_IRAP: 23,
+  IDR_W_RADL: 19,
+  IDR_N_LP: 20,
+  CRA: 21,
   /** Types up to this one are slices. */
   LAST_VCL: 31,
   VPS: 32,
@@ -32,6 +35,10 @@ const MAX_PICTURES = 16;
 export interface HevcSps extends SequenceInfo {
   readonly profileIdc: number;
   readonly levelIdc: number;
+  readonly id: number;
+  readonly separateColourPlane: boolean;
+  /** Bits of `slice_pic_order_cnt_lsb`. */
+  readonly log2MaxPocLsb: number;
 }
 
 /**
@@ -46,10 +53,10 @@ export function parseHevcSps(nal: Uint8Array): HevcSps {
   const maxSubLayersMinus1 = bits.readBits(3);
   bits.skipBits(1); // sps_temporal_id_nesting_flag
   const profile = readProfileTierLevel(bits, maxSubLayersMinus1);
-  bits.readUe(); // sps_seq_parameter_set_id
+  const id = bits.readUe(); // sps_seq_parameter_set_id
   const chromaFormatIdc = bits.readUe();
   if (chromaFormatIdc > 3) throw outOfRange("chroma_format_idc", chromaFormatIdc);
-  if (chromaFormatIdc === 3) bits.skipBits(1); // separate_colour_plane_flag
+  const separateColourPlane = chromaFormatIdc === 3 && bits.readFlag();
   let width = bits.readUe();
   let height = bits.readUe();
   if (bits.readFlag()) { // conformance_window_flag
@@ -63,17 +70,21 @@ export function parseHevcSps(nal: Uint8Array): HevcSps {
   bits.readUe(); // bit_depth_luma_minus8
   bits.readUe(); // bit_depth_chroma_minus8
   const log2MaxPocLsb = bits.readUe() + 4;
+  if (log2MaxPocLsb > 16) throw outOfRange("log2_max_pic_order_cnt_lsb_minus4", log2MaxPocLsb - 4);
   const reorderDepth = readReorderDepth(bits, maxSubLayersMinus1);
   skipCodingTools(bits, log2MaxPocLsb);
-  const vui = bits.readFlag() ? readVui(bits) : undefined;
+  const vui = readVui(bits);
   return {
     ...profile,
+    id,
+    separateColourPlane,
+    log2MaxPocLsb,
     width,
     height,
     reorderDepth,
-    color: resolveColor(vui?.color, width, height),
+    color: resolveColor(vui.color, width, height),
     fieldPictures: false,
-    frameSeconds: vui?.frameSeconds ?? 0,
+    frameSeconds: vui.frameSeconds,
   };
 }
 
@@ -173,16 +184,35 @@ function readShortTermSet(bits: BitReader, index: number, previousDeltaPocs: num
   return negative + positive;
 }
 
-function readVui(bits: BitReader): { color: VuiColor; frameSeconds: number } {
-  const color = readVuiColor(bits);
+interface HevcVui {
+  color: VuiColor | undefined;
+  frameSeconds: number;
+}
+
+/**
+ * Reads from `vui_parameters_present_flag` on. Where that part is wrong or cut short, what was read
+ * before the mistake counts.
+ */
+function readVui(bits: BitReader): HevcVui {
+  const vui: HevcVui = { color: undefined, frameSeconds: 0 };
+  try {
+    if (bits.readFlag()) readVuiFields(bits, vui);
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+  }
+  return vui;
+}
+
+function readVuiFields(bits: BitReader, vui: HevcVui): void {
+  vui.color = readVuiColor(bits);
   bits.skipBits(3); // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
   if (bits.readFlag()) { // default_display_window_flag
     for (let i = 0; i < 4; i++) bits.readUe();
   }
-  if (!bits.readFlag()) return { color, frameSeconds: 0 }; // vui_timing_info_present_flag
+  if (!bits.readFlag()) return; // vui_timing_info_present_flag
   const unitsInTick = bits.readBits(32);
   const timeScale = bits.readBits(32);
-  return { color, frameSeconds: timeScale > 0 ? unitsInTick / timeScale : 0 };
+  if (timeScale > 0) vui.frameSeconds = unitsInTick / timeScale;
 }
 
 function outOfRange(field: string, value: number): MediaError {

@@ -26,4 +26,5 @@ export * from "./opus.ts";
 export * from "./opus_ts.ts";
 export * from "./pcm_frames.ts";
 export * from "./program_config.ts";
+export type { CodedPicture } from "./picture_reader.ts";
 export * from "./vui.ts";

@@ -8,11 +8,12 @@ import { MediaError } from "../../base/errors.ts";
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
 import { payloadStart, signalsDiscontinuity } from "./adaptation.ts";
 import { AudioTrack } from "./audio_track.ts";
-import { equalBytes } from "./bytes.ts";
+import { concatBytes, equalBytes } from "./bytes.ts";
 import { ProgramClock } from "./clock.ts";
 import { PacketAligner } from "./packet_aligner.ts";
 import { PesAssembler } from "./pes_assembler.ts";
 import { ProgramTable, type SelectedProgram } from "./program_table.ts";
+import type { PesReader } from "./pes_reader.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { SectionAssembler } from "./section_assembler.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
@@ -24,12 +25,16 @@ import {
   type UnsupportedStream,
   type VideoEntry,
 } from "./streams.ts";
-import { PID } from "./tables.ts";
+import { putsOneUnitIntoEachPes } from "./sdt.ts";
+import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, PID, SYNC_BYTE } from "./tables.ts";
 import type { TrackHost } from "./track.ts";
 import { createVideoTrack, type PictureTrack } from "./create_video_track.ts";
 
-const VIDEO_SLAB_BYTES = 512 * 1024;
 const AUDIO_SLAB_BYTES = 32 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
+/** Sync bytes that tell whether a segment begins with a packet. */
+const SYNCS_COMPARED = 3;
 
 /** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
 export type TsEvent =
@@ -66,7 +71,7 @@ export interface ProgramChoice {
 interface Selected<Entry, T> {
   readonly entry: Entry;
   readonly track: T;
-  readonly assembler: PesAssembler;
+  readonly assembler: PesAssembler | PesReader;
 }
 
 /**
@@ -91,6 +96,7 @@ export class MpegTsDemuxer {
   readonly #programs = new ProgramTable();
   /** By PID. */
   readonly #pmtSections = new Map<number, SectionAssembler>();
+  readonly #sdtSections: SectionAssembler;
   #events: TsEvent[] = [];
   #patContinuity = -1;
   #pat: Uint8Array | undefined;
@@ -98,17 +104,21 @@ export class MpegTsDemuxer {
   #isMissing = false;
   #programNumber: number | undefined;
   #pcrPid = -1;
+  #knownMuxer = false;
   #video: Selected<VideoEntry, PictureTrack> | undefined;
   #audio: Selected<AudioEntry, AudioTrack> | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
   #started = false;
+  /** Bytes of a segment of which it is not known yet whether it begins with a packet. */
+  #segmentHead: Uint8Array | undefined;
 
   /** Creates a demuxer in front of a stream or segment. */
   constructor() {
     this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
     this.#patSections = new SectionAssembler((section) => this.#readPat(section));
+    this.#sdtSections = new SectionAssembler((section) => this.#readSdt(section));
     this.#host = {
       advance: (kind, raw) => this.#advance(kind, raw),
       near: (raw, ticks) => this.#clock.near(raw, ticks),
@@ -137,18 +147,20 @@ export class MpegTsDemuxer {
     this.#noticeMissing();
     const program = this.#programs.choose({ started: false });
     if (program !== undefined) return this.#follow(program);
-    this.#selectVideo(undefined);
+    this.#selectVideo(undefined, false);
     this.#selectAudio(undefined);
   }
 
   /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
   push(chunk: Uint8Array): TsEvent[] {
-    this.#aligner.push(chunk);
+    if (this.#segmentHead === undefined) this.#aligner.push(chunk);
+    else this.#beginSegment(concatBytes(this.#segmentHead, chunk));
     return this.#take();
   }
 
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
+    this.#endSegmentHead();
     this.#aligner.flush();
     this.#video?.assembler.finish();
     this.#video?.track.finish();
@@ -158,13 +170,15 @@ export class MpegTsDemuxer {
   }
 
   /**
-   * The next segment begins, without a gap: returns the last unit of the one that ended, and does
-   * not take continuity counters that start anew for loss.
+   * The next segment begins, without a gap. What goes on there by its continuity counters is put
+   * together, even in the middle of a packet; counters that start anew with it are not taken for loss.
+   * Returns what came of the last one.
    */
   nextSegment(): TsEvent[] {
-    this.#aligner.flush();
-    this.#video?.assembler.finish();
-    this.#audio?.assembler.finish();
+    this.#endSegmentHead();
+    this.#segmentHead = NO_BYTES;
+    this.#video?.assembler.nextSegment();
+    this.#audio?.assembler.nextSegment();
     this.#forgetPackets();
     return this.#take();
   }
@@ -175,6 +189,7 @@ export class MpegTsDemuxer {
    */
   reset(): void {
     this.#aligner.reset();
+    this.#segmentHead = undefined;
     this.#video?.assembler.reset();
     this.#video?.track.lost();
     this.#audio?.assembler.reset();
@@ -186,7 +201,26 @@ export class MpegTsDemuxer {
   #forgetPackets(): void {
     this.#patSections.reset();
     for (const sections of this.#pmtSections.values()) sections.reset();
+    this.#sdtSections.reset();
     this.#patContinuity = -1;
+  }
+
+  /** Takes the first bytes of a segment once they say how it begins. */
+  #beginSegment(head: Uint8Array): void {
+    const joins = this.#aligner.missingBytes === 0 ? false : goesOn(head, this.#aligner);
+    this.#segmentHead = joins === undefined ? head : undefined;
+    if (joins === undefined) return;
+    if (!joins) this.#aligner.flush();
+    this.#aligner.push(head);
+  }
+
+  /** There are no more bytes to tell by. */
+  #endSegmentHead(): void {
+    const head = this.#segmentHead;
+    this.#segmentHead = undefined;
+    if (head === undefined) return;
+    if (head[this.#aligner.leadBytes] === SYNC_BYTE) this.#aligner.flush();
+    this.#aligner.push(head);
   }
 
   #take(): TsEvent[] {
@@ -209,6 +243,7 @@ export class MpegTsDemuxer {
     if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
     else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
     else if (pid === PID.PAT) this.#patPacket(data, at);
+    else if (pid === PID.SDT && !this.#knownMuxer) pushSection(this.#sdtSections, data, at);
     else {
       const sections = this.#pmtSections.get(pid);
       if (sections !== undefined) pushSection(sections, data, at);
@@ -268,6 +303,12 @@ export class MpegTsDemuxer {
     this.#select(program.pmt);
   }
 
+  #readSdt(section: Uint8Array): void {
+    if (!putsOneUnitIntoEachPes(section)) return;
+    this.#knownMuxer = true;
+    this.#video?.track.vouchForEnds?.();
+  }
+
   #parse<T>(parse: () => T): T | undefined {
     try {
       return parse();
@@ -288,7 +329,7 @@ export class MpegTsDemuxer {
       const { medium, streamType, pid, name } = entry;
       return [{ medium, streamType, pid, name }];
     });
-    this.#selectVideo(video);
+    this.#selectVideo(video, isAligned(pmt, video?.pid));
     this.#selectAudio(audio);
     this.#announce = true;
     const pending = this.#video?.track.known === false ||
@@ -296,7 +337,7 @@ export class MpegTsDemuxer {
     if (!pending) this.#announceStreams();
   }
 
-  #selectVideo(entry: VideoEntry | undefined): void {
+  #selectVideo(entry: VideoEntry | undefined, aligned: boolean): void {
     const old = this.#video;
     if (old?.entry.pid === entry?.pid && old?.entry.codec === entry?.codec) return;
     old?.assembler.finish();
@@ -305,9 +346,14 @@ export class MpegTsDemuxer {
       this.#video = undefined;
       return;
     }
-    const options = { host: this.#host, counters: this.#counters };
-    const track = createVideoTrack(entry.codec, options);
-    this.#video = { entry, track, assembler: this.#createAssembler(track, VIDEO_SLAB_BYTES) };
+    const { track, assembler } = createVideoTrack(entry.codec, {
+      host: this.#host,
+      counters: this.#counters,
+      aligned,
+      onLoss: () => this.#lose(),
+    });
+    if (this.#knownMuxer) track.vouchForEnds?.();
+    this.#video = { entry, track, assembler };
   }
 
   #selectAudio(entry: AudioEntry | undefined): void {
@@ -322,21 +368,25 @@ export class MpegTsDemuxer {
       return;
     }
     const track = new AudioTrack(entry, { host: this.#host, counters: this.#counters });
-    this.#audio = { entry, track, assembler: this.#createAssembler(track, AUDIO_SLAB_BYTES) };
+    this.#audio = { entry, track, assembler: this.#createAssembler(track) };
   }
 
-  #createAssembler(track: PictureTrack | AudioTrack, slabBytes: number): PesAssembler {
+  #createAssembler(track: AudioTrack): PesAssembler {
     return new PesAssembler({
       counters: this.#counters,
-      slabBytes,
+      slabBytes: AUDIO_SLAB_BYTES,
       sink: {
         pes: (unit) => track.pes(unit),
         lost: () => {
           track.lost();
-          if (this.#started) this.#discontinuity = "loss";
+          this.#lose();
         },
       },
     });
+  }
+
+  #lose(): void {
+    if (this.#started) this.#discontinuity = "loss";
   }
 
   #advance(kind: "video" | "audio", raw: number): number {
@@ -372,6 +422,31 @@ export class MpegTsDemuxer {
       program: { number: this.#programNumber, all: this.#programs.programNumbers },
     });
   }
+}
+
+/**
+ * Whether a segment goes on with the packet that the one before broke off in, which has bytes to come,
+ * rather than with a packet of its own; undefined while there are too few bytes to tell.
+ */
+function goesOn(
+  head: Uint8Array,
+  { missingBytes, strideBytes, leadBytes }: PacketAligner,
+): boolean | undefined {
+  for (let packet = 0; packet < SYNCS_COMPARED; packet++) {
+    const at = packet * strideBytes;
+    if (at + Math.max(missingBytes, leadBytes) >= head.length) return undefined;
+    const joins = head[at + missingBytes] === SYNC_BYTE;
+    if (joins !== (head[at + leadBytes] === SYNC_BYTE)) return joins;
+  }
+  return false;
+}
+
+/** Whether the program map promises that PES packets of a stream begin with access units. */
+function isAligned(pmt: Pmt, pid: number | undefined): boolean {
+  const stream = pmt.streams.find((entry) => entry.pid === pid);
+  return stream?.descriptors.some(({ tag, data }) =>
+    tag === DESCRIPTOR.DATA_STREAM_ALIGNMENT && data[0] === ALIGNED_TO_ACCESS_UNITS
+  ) === true;
 }
 
 /** Hands the payload of a packet of tables on. */

@@ -25,7 +25,15 @@ import {
 } from "../bitstream/mod.ts";
 import type { AudioStreamInfo, VideoCodec } from "../types.ts";
 import type { Descriptor, PmtStream } from "./psi.ts";
-import { DESCRIPTOR, FORMAT, OPUS_EXTENSION_TAG, PID, STREAM_ID, STREAM_TYPE } from "./tables.ts";
+import {
+  ALIGNED_TO_ACCESS_UNITS,
+  DESCRIPTOR,
+  FORMAT,
+  OPUS_EXTENSION_TAG,
+  PID,
+  STREAM_ID,
+  STREAM_TYPE,
+} from "./tables.ts";
 
 /** How one elementary stream is carried. */
 export interface Framing {
@@ -46,6 +54,12 @@ const NO_BYTES: Uint8Array = new Uint8Array(0);
 const H264_DELIMITER = Uint8Array.of(0, 0, 0, 1, H264_NAL.AUD, 0xF0);
 const HEVC_DELIMITER = Uint8Array.of(0, 0, 0, 1, HEVC_NAL.AUD << 1, 1, 0x50);
 
+/** Each PES packet begins with an access unit: whoever demuxes them need not wait for the next. */
+const H264_ALIGNMENT: Descriptor = {
+  tag: DESCRIPTOR.DATA_STREAM_ALIGNMENT,
+  data: Uint8Array.of(ALIGNED_TO_ACCESS_UNITS),
+};
+
 /**
  * How video is carried: as an Annex B stream with an access unit delimiter before each picture. Throws
  * a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC` for other codecs than H.264 and HEVC.
@@ -61,7 +75,7 @@ export function videoFraming(codec: VideoCodec): Framing {
     entry: {
       streamType: codec === "h264" ? STREAM_TYPE.H264 : STREAM_TYPE.HEVC,
       pid: PID.VIDEO,
-      descriptors: codec === "h264" ? [] : [registration(FORMAT.HEVC)],
+      descriptors: [codec === "h264" ? H264_ALIGNMENT : registration(FORMAT.HEVC)],
     },
     prefixBytes: (data) => data[findNalUnit(data, 0)] === header ? 0 : delimiter.length,
     writePrefix: (_data, target, offset) => target.set(delimiter, offset),

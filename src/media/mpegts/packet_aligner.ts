@@ -13,10 +13,12 @@ import { SYNC_BYTE, TS_PACKET_BYTES } from "./tables.ts";
 const SYNCS_NEEDED = 3;
 
 /** How packets follow each other: plain ones, with a time stamp, with a code. */
-const STRIDES: readonly number[] = [TS_PACKET_BYTES, 192, 204];
+const STAMPED_PACKET_BYTES = 192;
+const CODED_PACKET_BYTES = 204;
+const STRIDES: readonly number[] = [TS_PACKET_BYTES, STAMPED_PACKET_BYTES, CODED_PACKET_BYTES];
 
 /** Bytes from the first to the last of those sync bytes, with the longest stride. */
-const LOOKAHEAD_BYTES = (SYNCS_NEEDED - 1) * 204;
+const LOOKAHEAD_BYTES = (SYNCS_NEEDED - 1) * CODED_PACKET_BYTES;
 
 /** What a {@linkcode PacketAligner} hands packets to. */
 export interface PacketSink {
@@ -54,6 +56,22 @@ export class PacketAligner {
   /** Bytes passed over in search of a packet. */
   get skippedBytes(): number {
     return this.#skippedBytes;
+  }
+
+  /** Bytes until the packet begins that follows an incomplete one; 0 when none is incomplete. */
+  get missingBytes(): number {
+    if (!this.#synced || this.#carried === 0 && this.#ahead === this.leadBytes) return 0;
+    return this.#carried > 0 ? this.#stride - this.#carried : this.#ahead;
+  }
+
+  /** Bytes from one packet to the next. */
+  get strideBytes(): number {
+    return this.#stride;
+  }
+
+  /** Bytes in front of the first packet of a segment: a time stamp. */
+  get leadBytes(): number {
+    return this.#stride === STAMPED_PACKET_BYTES ? STAMPED_PACKET_BYTES - TS_PACKET_BYTES : 0;
   }
 
   /** Takes the next bytes. The chunk is not kept. */
@@ -106,7 +124,7 @@ export class PacketAligner {
   /** Forgets what is incomplete; the next chunk begins as a file does. */
   reset(): void {
     this.#carried = 0;
-    this.#ahead = this.#stride === 192 ? 192 - TS_PACKET_BYTES : 0;
+    this.#ahead = this.leadBytes;
     this.#synced = true;
   }
 

@@ -10,7 +10,10 @@ import { CLOCK_WRAP } from "./tables.ts";
 export const PES_PREFIX_BYTES = 6;
 
 /** Bytes of the header in front of the timestamps. */
-const FIXED_BYTES = 9;
+export const PES_FIXED_BYTES = 9;
+
+/** The largest header. */
+export const MAX_PES_HEADER_BYTES = PES_FIXED_BYTES + 255;
 const TIMESTAMP_BYTES = 5;
 const MAX_PES_LENGTH = 0xFFFF;
 
@@ -28,23 +31,25 @@ export interface PesHeader {
   readonly pts: number | undefined;
   /** 33-bit decoding time at 90 kHz; the presentation time where it is not coded apart. */
   readonly dts: number | undefined;
+  /** `data_alignment_indicator`. */
+  readonly aligned: boolean;
 }
 
 /** Parses a PES header at the start of `data`; undefined when it is truncated, damaged or bare. */
 export function parsePesHeader(data: Uint8Array): PesHeader | undefined {
-  if (data.length < FIXED_BYTES || data[0] !== 0 || data[1] !== 0 || data[2] !== 1) {
+  if (data.length < PES_FIXED_BYTES || data[0] !== 0 || data[1] !== 0 || data[2] !== 1) {
     return undefined;
   }
   const streamId = data[3]!;
-  const headerBytes = FIXED_BYTES + data[8]!;
+  const headerBytes = PES_FIXED_BYTES + data[8]!;
   const isMpeg2 = data[6]! >> 6 === 2;
   if (BARE_STREAM_IDS.has(streamId) || !isMpeg2 || headerBytes > data.length) return undefined;
   const flags = data[7]! >> 6; // PTS_DTS_flags
   const hasPts = flags >= 2 && data[8]! >= TIMESTAMP_BYTES;
   const hasDts = flags === 3 && data[8]! >= 2 * TIMESTAMP_BYTES;
-  const pts = hasPts ? readTimestamp(data, FIXED_BYTES) : undefined;
-  const dts = hasDts ? readTimestamp(data, FIXED_BYTES + TIMESTAMP_BYTES) : pts;
-  return { streamId, headerBytes, pts, dts };
+  const pts = hasPts ? readTimestamp(data, PES_FIXED_BYTES) : undefined;
+  const dts = hasDts ? readTimestamp(data, PES_FIXED_BYTES + TIMESTAMP_BYTES) : pts;
+  return { streamId, headerBytes, pts, dts, aligned: (data[6]! & 0x04) !== 0 };
 }
 
 /**
@@ -63,7 +68,7 @@ export interface PesHeaderFields {
 
 /** Size in bytes of the header that {@linkcode writePesHeader} writes, without stuffing. */
 export function pesHeaderBytes(hasDts: boolean): number {
-  return FIXED_BYTES + (hasDts ? 2 : 1) * TIMESTAMP_BYTES;
+  return PES_FIXED_BYTES + (hasDts ? 2 : 1) * TIMESTAMP_BYTES;
 }
 
 /** Writes a PES header to the start of `target` and returns its size in bytes. */
@@ -80,10 +85,13 @@ export function writePesHeader(target: Uint8Array, fields: PesHeaderFields): num
   target[5] = coded & 0xFF;
   target[6] = 0x84; // '10', data_alignment_indicator
   target[7] = hasDts ? 0xC0 : 0x80;
-  target[8] = headerBytes - FIXED_BYTES;
-  writeTimestamp(target, FIXED_BYTES, { prefix: hasDts ? 3 : 2, ticks: fields.ptsTicks });
+  target[8] = headerBytes - PES_FIXED_BYTES;
+  writeTimestamp(target, PES_FIXED_BYTES, { prefix: hasDts ? 3 : 2, ticks: fields.ptsTicks });
   if (hasDts) {
-    writeTimestamp(target, FIXED_BYTES + TIMESTAMP_BYTES, { prefix: 1, ticks: fields.dtsTicks });
+    writeTimestamp(target, PES_FIXED_BYTES + TIMESTAMP_BYTES, {
+      prefix: 1,
+      ticks: fields.dtsTicks,
+    });
   }
   target.fill(0xFF, headerBytes - fields.stuffingBytes, headerBytes);
   return headerBytes;

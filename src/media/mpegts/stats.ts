@@ -22,7 +22,7 @@ export interface DemuxStats {
   readonly corruptPes: number;
   /** Payload bytes that belong to no PES packet. */
   readonly strayBytes: number;
-  /** Access units that went on after stuffing: the hint is then not used any more. */
+  /** Access units that were handed on too early: ends of PES packets are then not believed. */
   readonly falseEnds: number;
   /** Times that audio frames had to be searched for. */
   readonly audioResyncs: number;

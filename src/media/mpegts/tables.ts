@@ -20,6 +20,7 @@ export const SYNC_BYTE = 0x47;
 /** PIDs with a fixed meaning, and those that the muxer uses. */
 export const PID = {
   PAT: 0x0000,
+  SDT: 0x0011,
   PMT: 0x1000,
   VIDEO: 0x0100,
   AUDIO: 0x0101,
@@ -27,7 +28,7 @@ export const PID = {
 } as const;
 
 /** `table_id`s. */
-export const TABLE_ID = { PAT: 0x00, PMT: 0x02 } as const;
+export const TABLE_ID = { PAT: 0x00, PMT: 0x02, SDT: 0x42 } as const;
 
 /** `stream_type`s that are read or written. */
 export const STREAM_TYPE = {
@@ -60,6 +61,7 @@ export const STREAM_TYPE = {
 /** Descriptor tags. */
 export const DESCRIPTOR = {
   REGISTRATION: 0x05,
+  DATA_STREAM_ALIGNMENT: 0x06,
   DVB_TELETEXT: 0x56,
   DVB_SUBTITLES: 0x59,
   DVB_AC3: 0x6A,
@@ -92,9 +94,13 @@ export const FORMAT = {
   SCTE_27: "SCTE",
 } as const;
 
+/** `alignment_type` of H.264: each PES packet with the indicator begins with an access unit. */
+export const ALIGNED_TO_ACCESS_UNITS = 0x02;
+
 /** `stream_id`s of PES packets. */
 export const STREAM_ID = {
   PRIVATE_1: 0xBD,
+  PADDING: 0xBE,
   AUDIO: 0xC0,
   VIDEO: 0xE0,
 } as const;

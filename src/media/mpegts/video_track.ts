@@ -1,60 +1,105 @@
-import {
-  parseH264Sps,
-  parseHevcSps,
-  scanAccessUnits,
-  type SequenceInfo,
-} from "../bitstream/mod.ts";
-import { MediaError } from "../../base/errors.ts";
+import { type AccessUnit, AccessUnitParser, type SequenceInfo } from "../bitstream/mod.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";
-import { equalBytes } from "./bytes.ts";
-import type { PesUnit } from "./pes_assembler.ts";
+import type { PesEnd, PesStamp } from "./pes_reader.ts";
+import { PresentationTimes } from "./presentation_times.ts";
 import type { DemuxCounters } from "./stats.ts";
-import type { Track, TrackHost } from "./track.ts";
+import type { TrackHost } from "./track.ts";
+import { UnitEnds } from "./unit_ends.ts";
+
+const SLAB_BYTES = 512 * 1024;
 
 /** Assumed between pictures when neither the stream nor its times tell: 30 fps. */
 const DEFAULT_FRAME_TICKS = 3000;
 
-/** A parameter set's timing and a step between pictures are believed up to this: 1 s. */
+/** Steps from picture to picture beyond this are jumps of the clock: 1 s. */
 const MAX_FRAME_TICKS = 90_000;
 
-/** The most bytes kept for a picture that comes in several PES packets. */
-const MAX_HELD_BYTES = 8 * 1024 * 1024;
+/** The most pictures that wait for times to count theirs from. */
+const MAX_WAITING = 64;
+
+/** The most PES packets that one picture may come in. */
+const MAX_STAMPS = 65_536;
+
+/** Share of a frame that a picture's time may be off what its order says. */
+const SAME_TIME = 0.75;
+
+/** After so long without a random access point, decoding may start at intra pictures: 5 s. */
+const RANDOM_ACCESS_TICKS = 450_000;
 
 interface Times {
   readonly pts: number;
   readonly dts: number;
 }
 
-interface HeldUnit extends Times {
-  readonly pieces: Uint8Array[];
-  bytes: number;
+/** The times of a PES packet, and where its payload begins. */
+interface Stamp {
+  readonly at: number;
+  readonly pts: number | undefined;
+  readonly dts: number | undefined;
+  claimed: boolean;
+}
+
+interface TimedUnit {
+  readonly unit: AccessUnit;
+  readonly stamp: Stamp | undefined;
+  /** Whether its time was made known before its turn. */
+  noted: boolean;
+}
+
+/** Options of a {@linkcode VideoTrack}. */
+export interface VideoTrackOptions {
+  readonly host: TrackHost;
+  readonly counters: DemuxCounters;
+  /** Whether the program map says that each PES packet begins with an access unit. */
+  readonly aligned: boolean;
 }
 
 /**
- * Access units of H.264 or HEVC. Usually one PES holds one access unit. Several in one are told
- * apart and timed by the frame rate. A PES without time that begins no picture goes on with the one
- * before; once a stream did that, each unit waits for the next PES that has a time.
+ * Access units of H.264 or HEVC, wherever they lie in PES packets. The time of a PES packet is that of
+ * the first unit that begins in it. A unit comes out when the next one begins, or at the end of its
+ * PES packet where those of this stream are known to end with a unit.
  */
-export class VideoTrack implements Track {
+export class VideoTrack {
   readonly #codec: VideoCodec;
   readonly #host: TrackHost;
   readonly #counters: DemuxCounters;
+  readonly #parser: AccessUnitParser;
+  readonly #times: PresentationTimes;
+  readonly #ends = new UnitEnds();
+  readonly #aligned: boolean;
   #info: VideoStreamInfo;
   #sequence: SequenceInfo | undefined;
-  #sps: Uint8Array | undefined;
+  #stamps: Stamp[] = [];
+  #pes = 0;
+  #pesAt = 0;
+  #waiting: TimedUnit[] = [];
   #last: Times | undefined;
   #stepTicks = 0;
-  #joins = false;
-  #held: HeldUnit | undefined;
+  /** When the last picture with an IDR or a recovery point came. */
+  #randomAccessTicks: number | undefined;
 
   /** Creates a track that knows nothing of its pictures yet. */
-  constructor(codec: VideoCodec, options: { host: TrackHost; counters: DemuxCounters }) {
+  constructor(codec: VideoCodec, options: VideoTrackOptions) {
     this.#codec = codec;
     this.#host = options.host;
     this.#counters = options.counters;
+    this.#aligned = options.aligned;
     const color = { matrix: "bt709", fullRange: false } as const;
     this.#info = { kind: "video", codec, width: 0, height: 0, reorderDepth: 0, color };
+    this.#parser = new AccessUnitParser(codec, {
+      slabBytes: SLAB_BYTES,
+      sink: {
+        unit: (unit) => this.#take(unit),
+        judged: (isEnd, handedOn) => this.#judged(isEnd, handedOn),
+        badParameterSet: () => this.#counters.badParameterSets++,
+        dropped: (reason, bytes) => {
+          if (reason === "stray") this.#counters.strayBytes += bytes;
+          else this.#counters.corruptPes++;
+        },
+      },
+    });
+    this.#times = new PresentationTimes(this.#parser.orderStep);
   }
 
   /** The stream as the latest parameter set describes it. */
@@ -67,93 +112,188 @@ export class VideoTrack implements Track {
     return this.#sequence !== undefined;
   }
 
-  /** Takes the next PES packet. */
-  pes(unit: PesUnit): void {
-    const begins = unit.pts !== undefined ||
-      scanAccessUnits(unit.payload, this.#codec, { split: false }).beginsUnit;
-    if (!begins) this.#continue(unit.payload);
-    else if (this.#joins) this.#hold(unit);
-    else this.#deliver(unit.payload, this.#timesOf(unit));
+  /** The muxer is known to put one access unit into each PES packet. */
+  vouchForEnds(): void {
+    this.#ends.vouchFor();
   }
 
-  /** What is held has lost its end. */
+  /** The next PES packet begins. */
+  begin({ pts, dts, aligned }: PesStamp): void {
+    this.#parser.expectNext();
+    if (this.#pes === 0 && this.#aligned && aligned) this.#ends.vouchFor();
+    this.#pes++;
+    this.#pesAt = this.#parser.position;
+    if (this.#stamps.length >= MAX_STAMPS) this.#stamps.splice(0, MAX_STAMPS >> 1);
+    this.#stamps.push({ at: this.#pesAt, pts, dts, claimed: false });
+  }
+
+  /** The next bytes of its payload. */
+  payload(data: Uint8Array, from: number, to: number): void {
+    this.#parser.append(data, from, to);
+  }
+
+  /** The PES packet may end here, and with it an access unit. */
+  end(kind: PesEnd): void {
+    const marked = this.#parser.mark();
+    if (marked === undefined) return;
+    const { from, to, randomAccess: keyframe } = marked;
+    const bytes = this.#parser.position - this.#pesAt;
+    const alone = from <= this.#pesAt && to >= this.#pesAt;
+    if (this.#ends.note({ kind, bytes, keyframe, alone, pes: this.#pes })) this.#parser.handOn();
+  }
+
+  /** Whether the payload that came last is these bytes. */
+  endsWith(data: Uint8Array, from: number, to: number): boolean {
+    return this.#parser.endsWith(data, from, to);
+  }
+
+  /** What comes next does not go on with what came before: that has lost its end. */
   lost(): void {
-    if (this.#held !== undefined) this.#counters.corruptPes++;
-    this.#held = undefined;
+    if (this.#parser.lost({ trusted: !this.#ends.doubtful })) this.#counters.corruptPes++;
+    this.#release(true);
+    this.#stamps = [];
   }
 
-  /** Hands on the unit that is held. */
+  /** The stream ends: hands on what is left. */
   finish(): void {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.#deliver(join(held), held);
+    this.#parser.finish();
+    this.#release(true);
+    this.#stamps = [];
   }
 
-  #continue(payload: Uint8Array): void {
-    if (this.#held !== undefined && this.#held.bytes + payload.length <= MAX_HELD_BYTES) {
-      this.#held.pieces.push(payload);
-      this.#held.bytes += payload.length;
-      return;
+  #judged(isEnd: boolean, handedOn: boolean): void {
+    if (isEnd) return this.#ends.confirm();
+    if (handedOn) this.#counters.falseEnds++;
+    this.#ends.refute(this.#pes);
+  }
+
+  #take(unit: AccessUnit): void {
+    if (unit.again) return this.#takeAgain(unit);
+    const stamp = this.#claim(unit);
+    const entry = { unit, stamp, noted: false };
+    if (stamp !== undefined && this.#waiting.length > 0) {
+      const pts = this.#host.near(stamp.pts!, this.#last?.dts ?? stamp.pts!);
+      const pictures = [...this.#waiting.map((other) => other.unit.picture), unit.picture];
+      if (pictures.some(({ startsOrder }) => startsOrder)) {
+        // Of the orders before there will be no more times.
+        this.#times.bridge(pictures, pts);
+        this.#release(true);
+      }
+      this.#note(entry, pts);
     }
-    this.#joins = true;
-    this.#deliver(payload, this.#last);
+    this.#waiting.push(entry);
+    this.#release(this.#waiting.length > MAX_WAITING);
   }
 
-  #hold(unit: PesUnit): void {
-    this.finish();
-    const times = this.#timesOf(unit);
-    if (times === undefined) this.#counters.untimed++;
-    else this.#held = { ...times, pieces: [unit.payload], bytes: unit.payload.length };
+  /** A unit that was handed on too early is whole now: only what starts anew can mend it. */
+  #takeAgain(unit: AccessUnit): void {
+    const waiting = this.#waiting.at(-1);
+    if (waiting !== undefined) this.#waiting[this.#waiting.length - 1] = { ...waiting, unit };
+    else if (unit.picture.randomAccess && this.#last !== undefined) this.#deliver(unit, this.#last);
+    else this.#counters.corruptPes++;
   }
 
-  #timesOf(unit: PesUnit): Times | undefined {
-    if (unit.pts === undefined || unit.dts === undefined) {
-      return this.#last === undefined ? undefined : shift(this.#last, this.#frameTicks());
+  /** The time of the PES packet that a unit begins in, if no other began there before. */
+  #claim(unit: AccessUnit): Stamp | undefined {
+    const stamps = this.#stamps;
+    const from = unit.markedAt ?? unit.at;
+    let first = 0;
+    while (first + 1 < stamps.length && stamps[first + 1]!.at <= from) first++;
+    if (first > 0) stamps.splice(0, first);
+    for (let index = 0; index < stamps.length; index++) {
+      const stamp = stamps[index]!;
+      if (index > 0 && stamp.at > unit.pictureAt) return undefined;
+      if (stamp.pts === undefined || stamp.claimed) continue;
+      if (index > 0 && !this.#canClaim(unit, { pts: stamp.pts, end: stamps[index + 1]?.at })) {
+        return undefined;
+      }
+      stamp.claimed = true;
+      return stamp;
     }
-    const dts = this.#host.advance("video", unit.dts);
-    return { dts, pts: this.#host.near(unit.pts, dts) };
+    return undefined;
   }
 
-  #deliver(data: Uint8Array, times: Times | undefined): void {
-    if (times === undefined) {
-      this.#counters.untimed++;
-      return;
+  /**
+   * Whether the time of a PES packet can be that of a unit which its parameter sets or SEI let begin
+   * before: no other unit begins there, or it is about what the order says.
+   */
+  #canClaim(unit: AccessUnit, pes: { pts: number; end: number | undefined }): boolean {
+    const predicted = this.#times.predict(unit.picture);
+    const { frameTicks } = this.#times;
+    if (predicted === undefined || frameTicks === 0) {
+      const fills = unit.at + unit.data.length >= (pes.end ?? this.#parser.position);
+      return fills || unit.markedAt === undefined;
     }
-    const scan = scanAccessUnits(data, this.#codec, {
-      split: this.#sequence?.fieldPictures !== true,
-    });
-    if (scan.sps !== undefined) this.#readSps(scan.sps);
-    const step = this.#last === undefined ? 0 : times.dts - this.#last.dts;
+    const off = Math.abs(this.#host.near(pes.pts, predicted) - predicted);
+    return off < SAME_TIME * frameTicks || off > MAX_FRAME_TICKS;
+  }
+
+  /** Delivers the units whose times are known; all of them with `force`. */
+  #release(force: boolean): void {
+    for (;;) {
+      const [entry] = this.#waiting;
+      if (entry === undefined) return;
+      const times = this.#timesOf(entry, force);
+      if (times === undefined && !force) return;
+      this.#waiting.shift();
+      if (times === undefined) this.#counters.untimed++;
+      else this.#deliver(entry.unit, times);
+    }
+  }
+
+  #timesOf(entry: TimedUnit, force: boolean): Times | undefined {
+    const { unit: { picture }, stamp } = entry;
+    const last = this.#last;
+    if (stamp !== undefined) {
+      const dts = this.#host.advance("video", stamp.dts!);
+      const pts = this.#host.near(stamp.pts!, dts);
+      if (!entry.noted) this.#note(entry, pts);
+      return { pts, dts };
+    }
+    const step = this.#times.frameTicks || this.#stepTicks || DEFAULT_FRAME_TICKS;
+    const pts = this.#times.predict(picture) ??
+      (force && last !== undefined ? last.pts + step : undefined);
+    if (pts === undefined) return undefined;
+    this.#times.assume(picture, pts);
+    if (last === undefined) return { pts, dts: pts };
+    return { pts, dts: Math.max(last.dts, Math.min(pts, Math.round(last.dts + step))) };
+  }
+
+  #note(entry: TimedUnit, pts: number): void {
+    entry.noted = true;
+    this.#useSequence(entry.unit.picture.sequence);
+    this.#times.note(entry.unit.picture, pts);
+  }
+
+  #deliver(unit: AccessUnit, times: Times): void {
+    const { pts, dts } = times;
+    const step = this.#last === undefined ? 0 : dts - this.#last.dts;
     if (step > 0 && step <= MAX_FRAME_TICKS) this.#stepTicks = step;
-    const frameTicks = scan.units.length > 1 ? this.#frameTicks() : 0;
-    scan.units.forEach((unit, index) => {
-      const { pts, dts } = index === 0 ? times : shift(times, index * frameTicks);
-      this.#last = { pts, dts };
-      this.#host.packet({
-        kind: "video",
-        ptsTicks: pts,
-        dtsTicks: dts,
-        keyframe: unit.keyframe,
-        data: data.subarray(unit.start, unit.end),
-      });
-    });
+    this.#last = times;
+    this.#useSequence(unit.picture.sequence);
+    const { data } = unit;
+    const keyframe = this.#canStartAt(unit, dts);
+    this.#host.packet({ kind: "video", ptsTicks: pts, dtsTicks: dts, keyframe, data });
   }
 
-  #readSps(sps: Uint8Array): void {
-    if (this.#sps !== undefined && equalBytes(this.#sps, sps)) return;
-    try {
-      const sequence = this.#codec === "h264" ? parseH264Sps(sps) : parseHevcSps(sps);
-      this.#sps = sps.slice();
-      this.#sequence = sequence;
-      this.#update(sequence);
-    } catch (error) {
-      // Damaged input is the sender's: counted, and the stream goes on with the set it had.
-      if (!(error instanceof MediaError)) throw error;
-      this.#counters.badParameterSets++;
+  /**
+   * Whether decoding can start at a picture. Streams that were joined or made without IDR pictures and
+   * recovery points start at intra pictures, as they do in ffmpeg.
+   */
+  #canStartAt({ picture, recoveryPoint, intra }: AccessUnit, dts: number): boolean {
+    const before = this.#randomAccessTicks;
+    if (picture.randomAccess || recoveryPoint) {
+      this.#randomAccessTicks = dts;
+      return true;
     }
+    const isOverdue = before === undefined || Math.abs(dts - before) > RANDOM_ACCESS_TICKS;
+    return intra && isOverdue;
   }
 
-  #update(sequence: SequenceInfo): void {
+  #useSequence(sequence: SequenceInfo | undefined): void {
+    if (sequence === undefined || sequence === this.#sequence) return;
+    this.#sequence = sequence;
+    this.#times.codedFrameTicks = secondsToTicks(sequence.frameSeconds, MPEG_TIME_BASE);
     const { width, height, reorderDepth, color } = sequence;
     const old = this.#info;
     const same = old.width === width && old.height === height &&
@@ -163,27 +303,4 @@ export class VideoTrack implements Track {
     this.#info = { kind: "video", codec: this.#codec, width, height, reorderDepth, color };
     this.#host.changed();
   }
-
-  /** The time from one picture to the next: by the stream's own timing, or by the last step. */
-  #frameTicks(): number {
-    const coded = secondsToTicks(this.#sequence?.frameSeconds ?? 0, MPEG_TIME_BASE);
-    if (coded > 0 && coded <= MAX_FRAME_TICKS) return coded;
-    return this.#stepTicks > 0 ? this.#stepTicks : DEFAULT_FRAME_TICKS;
-  }
-}
-
-function shift(times: Times, ticks: number): Times {
-  return { pts: times.pts + ticks, dts: times.dts + ticks };
-}
-
-function join(held: HeldUnit): Uint8Array {
-  const [first] = held.pieces;
-  if (held.pieces.length === 1 && first !== undefined) return first;
-  const data = new Uint8Array(held.bytes);
-  let at = 0;
-  for (const piece of held.pieces) {
-    data.set(piece, at);
-    at += piece.length;
-  }
-  return data;
 }

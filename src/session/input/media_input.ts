@@ -16,6 +16,7 @@ import type { ProgramChoice, UnsupportedStream } from "../../media/mpegts/mod.ts
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
 import type { InputEvent } from "./input_events.ts";
+import { StartWatch } from "./start_watch.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import type { Stage } from "../types.ts";
 
@@ -73,6 +74,7 @@ export class MediaInput implements AsyncDisposable {
   #firstVideoTicks: number | undefined;
   #needsKeyframe = true;
   #beforeKeyframe = 0;
+  readonly #startWatch = new StartWatch();
   #sawSegment = false;
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
@@ -295,8 +297,11 @@ export class MediaInput implements AsyncDisposable {
     if (packet.keyframe) this.#needsKeyframe = false;
     if (this.#decoder === undefined || this.#needsKeyframe) {
       this.#beforeKeyframe++;
+      const problem = this.#startWatch.passed(packet.dtsTicks, this.#decoder !== undefined);
+      if (problem !== undefined) this.#options.handlers.onError(problem, "input");
       return;
     }
+    this.#startWatch.started();
     await this.#decoder.decode(packet);
   }
 

@@ -69,7 +69,7 @@ Deno.test("parseH264Sps() reads profile, level and order count", async () => {
   const sps = parseH264Sps(findSps(await baseline(), "h264"));
   assert.equal(sps.profileIdc, 66);
   assert.equal(sps.levelIdc, 13);
-  assert.equal(sps.picOrderCntType, 2);
+  assert.equal(sps.pictureOrder.type, 2);
   assert.equal(sps.reorderDepth, 0);
   assert.equal(sps.fieldPictures, false);
   assert.ok(Math.abs(sps.frameSeconds - 1 / 25) < 1e-9);
@@ -83,7 +83,7 @@ const DAMAGED = [
 Deno.test("cut or damaged parameter sets throw a MediaError, and nothing else", async () => {
   for (const { codec, parse, encoded } of DAMAGED) {
     const sps = findSps(await encoded(), codec);
-    for (let length = 0; length < 12; length++) {
+    for (let length = 0; length < 8; length++) {
       assert.throws(() => parse(sps.subarray(0, length)), { code: "MEDIA_BAD_FRAME" });
     }
     let state = 3;
@@ -97,6 +97,32 @@ Deno.test("cut or damaged parameter sets throw a MediaError, and nothing else", 
     }
   }
 });
+
+Deno.test("parameter sets whose VUI is cut short or wrong still say size and profile", async () => {
+  for (const { codec, parse, encoded } of DAMAGED) {
+    const sps = findSps(await encoded(), codec);
+    const { width, height, profileIdc, levelIdc } = parse(sps);
+    const lengths = Array.from({ length: sps.length }, (_, length) => length);
+    const enough = lengths.find((length) => parsesAs(() => parse(sps.subarray(0, length)), width));
+    assert.ok(enough !== undefined && enough < sps.length - 4, `${codec}: ${enough}`);
+    const endings = [0x00, 0x55, 0x80, 0xFF].map((byte) => sps.slice().fill(byte, enough));
+    const cut = lengths.slice(enough).map((length) => sps.subarray(0, length));
+    for (const broken of [...cut, ...endings]) {
+      const info = parse(broken);
+      assert.deepEqual([info.width, info.height], [width, height]);
+      assert.deepEqual([info.profileIdc, info.levelIdc], [profileIdc, levelIdc]);
+    }
+  }
+});
+
+function parsesAs(parse: () => SequenceInfo, width: number): boolean {
+  try {
+    return parse().width === width;
+  } catch (error) {
+    assert.ok(error instanceof MediaError, String(error));
+    return false;
+  }
+}
 
 async function assertAgrees(
   stream: Uint8Array,

@@ -103,17 +103,17 @@ Deno.test("FfmpegChild keeps the last 50 lines of stderr", async () => {
 });
 
 for (
-  const [signal, script, killAfterMs] of [
-    ["SIGTERM", "exec sleep 600", DEADLINE_MS],
+  const [signal, prepare, killAfterMs] of [
+    ["SIGTERM", "", DEADLINE_MS],
     // What ignores a signal hands that on to the program that it becomes.
-    ["SIGKILL", "trap '' TERM; exec sleep 600", 2],
+    ["SIGKILL", "trap '' TERM; ", 2],
   ] as const
 ) {
   Deno.test(`FfmpegChild ends a child that will not, with ${signal}`, async () => {
     const child = new FfmpegChild({
       name: "test",
       ffmpegPath: "sh",
-      args: ["-c", `echo ready >&2; exec 2>&-; ${script}`],
+      args: ["-c", `${prepare}echo ready >&2; exec 2>&-; exec sleep 600`],
       stdin: "null",
       stdout: "null",
       terminateAfterMs: 1,

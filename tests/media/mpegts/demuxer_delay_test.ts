@@ -12,6 +12,7 @@ import {
   tsPackets,
   X264_LIVE,
 } from "./fixtures.ts";
+import { TsLayout, VIDEO_PID } from "./ts_layout.ts";
 
 const PACKET = 188;
 const av = [...picture(4), ...tone(4), ...X264_LIVE, ..."-c:a aac -ac 2".split(" ")];
@@ -36,6 +37,30 @@ Deno.test("MpegTsDemuxer gives MpegTsMuxer's packets with their last packet", as
   const demuxer = new MpegTsDemuxer();
   for (const [index, piece] of pieces.entries()) {
     assert.equal(packetsOf(demuxer.push(piece)).length, index === 0 ? 0 : 1);
+  }
+});
+
+Deno.test("MpegTsDemuxer learns that an unknown muxer ends PES packets with pictures", async () => {
+  const pictures = packetsOf(demuxAll(await makeTs(av)), "video");
+  for (const sized of [false, true]) {
+    const layout = new TsLayout();
+    layout.tables([[0x1B, VIDEO_PID]]);
+    const demuxer = new MpegTsDemuxer();
+    demuxer.push(layout.bytes());
+    let fed = layout.packets.length;
+    let largest = -1;
+    pictures.forEach(({ data, ptsTicks }, index) => {
+      layout.pes({ payload: data, pts: ptsTicks }, { sized });
+      const packets = layout.packets.slice(fed);
+      fed = layout.packets.length;
+      const isMarked = sized || tsPackets(packets.at(-1)!)[0]!.stuffed;
+      const came = packetsOf(demuxer.push(concatBytes(packets))).map(({ data }) => data);
+      // Those that are larger than any before might go on: the first, and few others.
+      const isKnown = isMarked && data.length <= largest;
+      const expected = isKnown ? [data] : [];
+      assert.deepEqual(came.slice(-1), index === 0 ? [] : isKnown ? expected : came.slice(-1));
+      if (isMarked) largest = Math.max(largest, data.length);
+    });
   }
 });
 

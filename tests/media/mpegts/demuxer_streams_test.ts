@@ -177,6 +177,27 @@ Deno.test("MpegTsDemuxer joins segments whose counters start anew", async () => 
   }
 });
 
+Deno.test("MpegTsDemuxer puts a packet together that two segments share", async () => {
+  const ts = await makeTs(smallAv);
+  const expected = summarize(demuxAll(ts));
+  for (const segmentBytes of [1000, 4999, 5000, 20_001]) {
+    for (const chunkBytes of [1, 100, 20_001]) {
+      const demuxer = new MpegTsDemuxer();
+      const events: TsEvent[] = [];
+      for (let from = 0; from < ts.length; from += segmentBytes) {
+        const segment = ts.subarray(from, from + segmentBytes);
+        for (let at = 0; at < segment.length; at += chunkBytes) {
+          events.push(...demuxer.push(segment.subarray(at, at + chunkBytes)));
+        }
+        events.push(...demuxer.nextSegment());
+      }
+      events.push(...demuxer.flush());
+      assert.deepEqual(summarize(events), expected, `${segmentBytes} ${chunkBytes}`);
+      assert.equal(demuxer.stats.skippedBytes, 0);
+    }
+  }
+});
+
 Deno.test("reset() drops what is incomplete and takes the next time as it is", async () => {
   const ts = await makeTs(smallAv);
   const later = await makeTs([...smallAv, "-output_ts_offset", "60"]);

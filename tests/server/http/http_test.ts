@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { findJsonError, MAX_BODY_BYTES } from "../../../src/server/http/json_body.ts";
+import { BODY_TIMEOUT_MS } from "../../../src/server/http/request_limits.ts";
 import { startTestServer } from "../fake_session.ts";
+import { until } from "../../waiting.ts";
 
 const START = '{"gateway_request_id":"job-1"}';
 
@@ -141,6 +143,8 @@ Deno.test("a client that leaves in the middle of a body does no harm", async () 
   await connection.write(new TextEncoder().encode(
     "POST /api/stream/start HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{",
   ));
+  await until(() => test.clock.delays.includes(BODY_TIMEOUT_MS), "the server to read the body");
   connection.close();
+  await until(() => !test.clock.delays.includes(BODY_TIMEOUT_MS), "the server to notice");
   assert.equal((await test.call("POST", "/api/stream/start", START)).status, 200);
 });

@@ -1,0 +1,86 @@
+/**
+ * The parameter sets of an H.264 stream that slices refer to.
+ *
+ * Spec: ISO/IEC 14496-10 sections 7.3.2.1.1 (sequence) and 7.3.2.2 (picture parameter set).
+ */
+
+import { MediaError } from "../../base/errors.ts";
+import { sameBytes } from "./annexb.ts";
+import { H264_NAL, type H264Sps, parseH264Sps } from "./h264.ts";
+import { SliceReader } from "./slice_reader.ts";
+
+/** What a picture parameter set says of slice headers. */
+export interface H264PictureParameters {
+  readonly spsId: number;
+  /** `bottom_field_pic_order_in_frame_present_flag`. */
+  readonly bottomFieldPicOrder: boolean;
+  readonly redundantPicCntPresent: boolean;
+}
+
+/** Keeps the latest set of each number. */
+export class H264ParameterSets {
+  readonly #bits = new SliceReader();
+  readonly #sps = new Map<number, { raw: Uint8Array; parsed: H264Sps }>();
+  readonly #pps = new Map<number, H264PictureParameters>();
+  #latest: H264Sps | undefined;
+
+  /** The sequence parameter set that came last. */
+  get latest(): H264Sps | undefined {
+    return this.#latest;
+  }
+
+  /** A picture parameter set. */
+  picture(id: number): H264PictureParameters | undefined {
+    return this.#pps.get(id);
+  }
+
+  /** A sequence parameter set. */
+  sequence(id: number): H264Sps | undefined {
+    return this.#sps.get(id)?.parsed;
+  }
+
+  /** Takes a NAL unit of one of the two kinds; returns whether it could be read. */
+  take(nal: Uint8Array): boolean {
+    return (nal[0]! & 0x1F) === H264_NAL.SPS ? this.#readSps(nal) : this.#readPps(nal);
+  }
+
+  #readSps(nal: Uint8Array): boolean {
+    for (const { raw, parsed } of this.#sps.values()) {
+      if (!sameBytes(raw, nal)) continue;
+      this.#latest = parsed;
+      return true;
+    }
+    try {
+      const parsed = parseH264Sps(nal);
+      this.#sps.set(parsed.id & 31, { raw: nal.slice(), parsed });
+      this.#latest = parsed;
+      return true;
+    } catch (error) {
+      // Damaged input is the sender's: the stream goes on with the set it had.
+      if (!(error instanceof MediaError)) throw error;
+      return false;
+    }
+  }
+
+  #readPps(nal: Uint8Array): boolean {
+    const bits = this.#bits;
+    bits.reset(nal, 1, nal.length);
+    const id = bits.ue();
+    const spsId = bits.ue();
+    bits.bit(); // entropy_coding_mode_flag
+    const bottomFieldPicOrder = bits.flag();
+    if (bits.overrun || id > 255 || spsId > 31) return false;
+    const hasGroups = bits.ue() > 0; // num_slice_groups_minus1
+    bits.ue(); // num_ref_idx_l0_default_active_minus1
+    bits.ue();
+    bits.bits(3); // weighted_pred_flag, weighted_bipred_idc
+    bits.se(); // pic_init_qp_minus26
+    bits.se();
+    bits.se();
+    bits.bits(2); // deblocking_filter_control_present_flag, constrained_intra_pred_flag
+    // Slice groups would come first; no decoder in use reads them.
+    const redundantPicCntPresent = !hasGroups && bits.flag();
+    this.#pps.set(id, { spsId, bottomFieldPicOrder, redundantPicCntPresent });
+    return true;
+  }
+}

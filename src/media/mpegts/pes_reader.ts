@@ -1,0 +1,190 @@
+/**
+ * Takes one PID's packets apart: PES headers, and the bytes of the elementary stream.
+ *
+ * Spec: ISO/IEC 13818-1 sections 2.4.3.3 (continuity counter, duplicates) and 2.4.3.7 (PES length).
+ */
+
+import { isStuffed, payloadStart, signalsDiscontinuity } from "./adaptation.ts";
+import { MAX_PES_HEADER_BYTES, parsePesHeader, PES_FIXED_BYTES, PES_PREFIX_BYTES } from "./pes.ts";
+import type { DemuxCounters } from "./stats.ts";
+import { STREAM_ID, TS_PACKET_BYTES } from "./tables.ts";
+
+/**
+ * What says that a PES packet ends: `"length"`, its own length; `"stuffing"`, a packet with stuffing
+ * where there is no length; `"stuffed-first"`, the same in the first packet, which muxers also stuff
+ * for other reasons. Only the first is certain.
+ */
+export type PesEnd = "length" | "stuffing" | "stuffed-first";
+
+/** The times in a PES header, 33 bits each. */
+export interface PesStamp {
+  /** Undefined when the header has none. */
+  readonly pts: number | undefined;
+  readonly dts: number | undefined;
+  /** Whether the payload begins with an access unit, as the header says. */
+  readonly aligned: boolean;
+}
+
+/** What a {@linkcode PesReader} reports to. */
+export interface PesReaderSink {
+  /** A PES packet begins; what came before is of the one before. */
+  begin(stamp: PesStamp): void;
+  /** The next bytes of its payload: those of `data` from `from` to `to`, during the call. */
+  payload(data: Uint8Array, from: number, to: number): void;
+  /** It seems to end here. More payload may follow unless the end is its `"length"`. */
+  end(kind: PesEnd): void;
+  /** Payload is missing here. */
+  lost(): void;
+  /** Whether the piece of payload that came last is these bytes. */
+  endsWith(data: Uint8Array, from: number, to: number): boolean;
+}
+
+/** `"seeking"`: no PES has started; `"head"`: its header is being read; `"done"`: its length came. */
+type State = "seeking" | "head" | "open" | "done";
+
+/** Reads the packets of one PID. */
+export class PesReader {
+  readonly #sink: PesReaderSink;
+  readonly #counters: DemuxCounters;
+  #state: State = "seeking";
+  /** The header, where it does not lie in one packet. */
+  readonly #head = new Uint8Array(MAX_PES_HEADER_BYTES);
+  #headBytes = 0;
+  /** Payload bytes to come; -1 when the header does not say. */
+  #left = -1;
+  #continuity = -1;
+  #forgiving = false;
+  #lastPayloadBytes = 0;
+
+  /** Creates a reader in front of a stream. */
+  constructor(options: { sink: PesReaderSink; counters: DemuxCounters }) {
+    this.#sink = options.sink;
+    this.#counters = options.counters;
+  }
+
+  /** Takes the packet at `at` of `data`, which is of this PID and without transport error. */
+  packet(data: Uint8Array, at: number): void {
+    const control = data[at + 3]!;
+    if ((control & 0xC0) !== 0) {
+      this.#counters.scrambled++;
+      return;
+    }
+    if ((control & 0x10) === 0) return; // no payload: the continuity counter stands still
+    const start = payloadStart(data, at);
+    const end = at + TS_PACKET_BYTES;
+    if (start > end) {
+      this.#counters.transportErrors++;
+      return;
+    }
+    const unitStart = (data[at + 1]! & 0x40) !== 0;
+    if (!this.#checkContinuity(data, { at, unitStart })) return;
+    this.#lastPayloadBytes = 0;
+    let from = start;
+    if (unitStart) {
+      this.#state = "head";
+      this.#headBytes = 0;
+    }
+    if (this.#state === "head") from = this.#readHead(data, start, end);
+    if (this.#state !== "open") {
+      this.#counters.strayBytes += end - from;
+      return;
+    }
+    this.#take(data, from, end);
+    const hinted = this.#state === "open" && this.#left < 0 && (control & 0x20) !== 0 &&
+      isStuffed(data, at);
+    if (hinted) this.#sink.end(unitStart ? "stuffed-first" : "stuffing");
+  }
+
+  /** A segment was joined on here: a counter that starts anew with a new PES is no loss. */
+  forgiveContinuity(): void {
+    this.#forgiving = true;
+  }
+
+  /** The segment ends here, and goes on with the next one, unless counters start anew there. */
+  nextSegment(): void {
+    this.#forgiving = true;
+  }
+
+  /** The stream ends here. */
+  finish(): void {
+    this.reset();
+  }
+
+  /** Forgets what is incomplete: the next packet need not follow the last. */
+  reset(): void {
+    this.#state = "seeking";
+    this.#continuity = -1;
+    this.#forgiving = false;
+  }
+
+  /** Returns whether the packet counts: a duplicate does not. */
+  #checkContinuity(data: Uint8Array, packet: { at: number; unitStart: boolean }): boolean {
+    const { at, unitStart } = packet;
+    const counter = data[at + 3]! & 15;
+    const previous = this.#continuity;
+    const forgiven = this.#forgiving && unitStart;
+    this.#forgiving = false;
+    this.#continuity = counter;
+    const follows = previous < 0 || counter === (previous + 1 & 15);
+    if (follows || signalsDiscontinuity(data, at)) return true;
+    if (counter === previous && this.#isRepeated(data, at)) {
+      this.#counters.duplicates++;
+      return false;
+    }
+    if (forgiven) return true;
+    this.#counters.continuityErrors++;
+    this.#state = "seeking";
+    this.#sink.lost();
+    return true;
+  }
+
+  #isRepeated(data: Uint8Array, at: number): boolean {
+    const bytes = this.#lastPayloadBytes;
+    const end = at + TS_PACKET_BYTES;
+    return bytes > 0 && bytes <= TS_PACKET_BYTES && this.#sink.endsWith(data, end - bytes, end);
+  }
+
+  /** Reads the header, or the next part of it; returns where the payload begins. */
+  #readHead(data: Uint8Array, start: number, end: number): number {
+    let from = start;
+    while (from < end && this.#headBytes < this.#wantedHeadBytes()) {
+      this.#head[this.#headBytes++] = data[from++]!;
+    }
+    if (this.#headBytes < this.#wantedHeadBytes()) return from;
+    const header = parsePesHeader(this.#head.subarray(0, this.#headBytes));
+    if (header === undefined) {
+      this.#state = "seeking";
+      if (this.#head[3] === STREAM_ID.PADDING) return from;
+      this.#counters.corruptPes++;
+      this.#sink.lost();
+      return from;
+    }
+    const length = this.#head[4]! << 8 | this.#head[5]!;
+    const left = PES_PREFIX_BYTES + length - this.#headBytes;
+    this.#left = length === 0 ? -1 : Math.max(0, left);
+    this.#state = "open";
+    const { pts, dts, aligned } = header;
+    this.#sink.begin({ pts, dts, aligned });
+    return from;
+  }
+
+  #wantedHeadBytes(): number {
+    return this.#headBytes < PES_FIXED_BYTES ? PES_FIXED_BYTES : PES_FIXED_BYTES + this.#head[8]!;
+  }
+
+  #take(data: Uint8Array, from: number, end: number): void {
+    if (this.#left < 0) {
+      this.#lastPayloadBytes = end - from;
+      if (end > from) this.#sink.payload(data, from, end);
+      return;
+    }
+    const to = Math.min(end, from + this.#left);
+    this.#counters.strayBytes += end - to;
+    this.#left -= to - from;
+    this.#lastPayloadBytes = to === end ? to - from : 0;
+    if (to > from) this.#sink.payload(data, from, to);
+    if (this.#left > 0) return;
+    this.#state = "done";
+    this.#sink.end("length");
+  }
+}
