@@ -6,7 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
-import type { PictureSize } from "../media/codec/mod.ts";
+import { ChangeBudget, type PictureSize, type WarmSet } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
@@ -27,6 +27,7 @@ import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video/video_output.ts";
+import { encoderFrameRate } from "./warm_codecs.ts";
 import type { VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
 
@@ -52,6 +53,8 @@ export interface PipelineOptions {
   readonly overlay: OverlayOptions;
   readonly audioCodec: OutputAudioCodec;
   readonly gopSeconds: number;
+  /** Children that wait, where there are some. */
+  readonly warm: WarmSet | undefined;
   readonly clock: Clock;
   readonly onFirstInput: () => void;
   readonly onFirstOutput: () => void;
@@ -106,6 +109,8 @@ export class Pipeline implements AsyncDisposable {
       isDispensable: () => this.#hasVideo,
       onGivenUp: () => this.#output?.configure({ video: true, audio: undefined }),
       clock,
+      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
+      warm: options.warm,
       signal: this.#abort.signal,
     });
     this.#output = this.#createOutput();
@@ -131,6 +136,8 @@ export class Pipeline implements AsyncDisposable {
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
       scale: this.#size,
+      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
+      warm: options.warm,
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,
@@ -205,6 +212,8 @@ export class Pipeline implements AsyncDisposable {
     meters.setDropped("encoder", this.#video?.framesLost ?? 0);
     meters.codecRestarts = this.#input.codecRestarts + (this.#video?.codecRestarts ?? 0) +
       this.#audio.codecRestarts;
+    meters.codecHangs = this.#input.codecHangs + (this.#video?.codecHangs ?? 0) +
+      this.#audio.codecHangs;
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);
   }
@@ -241,10 +250,12 @@ export class Pipeline implements AsyncDisposable {
     if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio.output });
     this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
-      frameRate: Number.isFinite(maxFps) ? maxFps : 30,
+      frameRate: encoderFrameRate(maxFps),
+      warm: this.#options.warm,
       shape: { width, height, pixelFormat: guard.processor.pixelFormat },
       color,
       emit: (packet) => this.#writeVideo(packet),
+      onHang: (error) => this.#options.onError(error, "encode"),
       signal: this.#abort.signal,
     });
   }

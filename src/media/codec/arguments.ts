@@ -32,6 +32,9 @@ function to(url: string): string[] {
   return ["-max_error_rate", "1", ...NUT_OUT, "-y", url];
 }
 
+/** Pixels of the largest picture that is decoded: 8192x4320, which is more than 8K. */
+export const MAX_VIDEO_PIXELS = 8192 * 4320;
+
 /** What a video decoder is to do. */
 export interface VideoDecodeArguments extends CodecUrls {
   readonly timeBase: Rational;
@@ -53,6 +56,7 @@ export function videoDecodeArguments(options: VideoDecodeArguments): string[] {
     // With pictures out of order, low_delay would give them out in decoding order.
     ...(options.inOrder ? ["-flags", "low_delay"] : []),
     ...threadOptions(options.threads),
+    ...["-max_pixels", `${MAX_VIDEO_PIXELS}`],
   ];
   return [
     ...from(options.input, decoder),

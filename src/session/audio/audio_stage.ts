@@ -6,10 +6,12 @@
 
 import { type Clock, describeError, FfmpegError, MediaError, pauseOn } from "../../base/mod.ts";
 import type { AudioFrame } from "../../frames/mod.ts";
+import type { ChangeBudget, WarmSet } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { ProcessorGuard } from "../../processor/mod.ts";
 import {
   type AudioPath,
+  type AudioPathOptions,
   createAudioPath,
   FedAudio,
   type ProcessAudio,
@@ -37,6 +39,10 @@ export interface AudioStageOptions {
   /** The sound was given up: `output` is undefined now. */
   readonly onGivenUp: () => void;
   readonly clock: Clock;
+  /** How often the sound may jump in time. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
+  /** Children that wait, where there are some. */
+  readonly warm: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -52,7 +58,9 @@ export class AudioStage implements AsyncDisposable {
   readonly #options: AudioStageOptions;
   readonly #failed = Promise.withResolvers<never>();
   #path: AudioPath | undefined;
-  #ended = { codecRestarts: 0, packetsLost: 0 };
+  #ended = { codecRestarts: 0, codecHangs: 0, packetsLost: 0 };
+  /** The end of a path that was given up. */
+  #retiring: Promise<void> | undefined;
   #unusable: AudioStreamInfo | undefined;
   #stream: AudioStreamInfo | undefined;
   #fruitless = { since: 0, packets: 0 };
@@ -74,6 +82,11 @@ export class AudioStage implements AsyncDisposable {
   /** Children that died and were started again. */
   get codecRestarts(): number {
     return this.#ended.codecRestarts + (this.#path?.codecRestarts ?? 0);
+  }
+
+  /** Children that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#ended.codecHangs + (this.#path?.codecHangs ?? 0);
   }
 
   /** Packets that never came out because a child died. */
@@ -127,16 +140,12 @@ export class AudioStage implements AsyncDisposable {
 
   /** Ends at once. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#path?.[Symbol.asyncDispose]();
+    await Promise.all([this.#path?.[Symbol.asyncDispose](), this.#retiring]);
   }
 
-  #pathOptions(): {
-    outputCodec: OutputAudioCodec;
-    process: ProcessAudio | undefined;
-    emit: (packet: Packet) => Promise<void>;
-    signal: AbortSignal;
-  } {
-    const { guard, outputCodec, signal } = this.#options;
+  #pathOptions(): Omit<AudioPathOptions, "stream"> {
+    const { guard, outputCodec, changeBudget, warm, onError, signal } = this.#options;
+    const onHang = (error: Error): void => onError(error, "encode");
     const emit = (packet: Packet): Promise<void> => {
       this.#fruitless = { since: Infinity, packets: 0 };
       return this.#options.emit(packet);
@@ -144,7 +153,7 @@ export class AudioStage implements AsyncDisposable {
     const process: ProcessAudio | undefined = guard.handlesAudio
       ? (frame) => this.#process(frame)
       : undefined;
-    return { outputCodec, process, emit, signal };
+    return { outputCodec, process, emit, changeBudget, warm, onHang, signal };
   }
 
   #watched<T extends AudioPath>(path: T): T {
@@ -190,14 +199,23 @@ export class AudioStage implements AsyncDisposable {
       this.#options.onError(unusableSound(error), "decode");
     }
     this.#options.onGivenUp();
-    void path?.[Symbol.asyncDispose]();
+    if (path !== undefined) this.#retiring = this.#retire(path);
     return true;
   }
 
   async #endPath(path: AudioPath): Promise<void> {
     this.#path = undefined;
-    await path.finish();
+    try {
+      await path.finish();
+    } finally {
+      await this.#retire(path);
+    }
+  }
+
+  /** Keeps the counts of a path, and ends its children. */
+  async #retire(path: AudioPath): Promise<void> {
     this.#ended.codecRestarts += path.codecRestarts;
+    this.#ended.codecHangs += path.codecHangs;
     this.#ended.packetsLost += path.packetsLost;
     await path[Symbol.asyncDispose]();
   }

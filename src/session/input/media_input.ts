@@ -8,9 +8,12 @@ import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
 import {
   canDecode,
+  type ChangeBudget,
   type DecodedVideo,
+  MAX_VIDEO_PIXELS,
   type PictureSize,
   VideoDecoder,
+  type WarmSet,
 } from "../../media/codec/mod.ts";
 import type { ProgramChoice, UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
@@ -54,6 +57,10 @@ export interface MediaInputOptions {
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
   readonly scale: PictureSize | undefined;
+  /** How often the video may change its shape. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -75,6 +82,8 @@ export class MediaInput implements AsyncDisposable {
   #needsKeyframe = true;
   #beforeKeyframe = 0;
   readonly #startWatch = new StartWatch();
+  /** Whether the pictures are larger than any that are decoded. */
+  #isTooLarge = false;
   #sawSegment = false;
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
@@ -90,6 +99,11 @@ export class MediaInput implements AsyncDisposable {
   /** Decoders that died and were started again. */
   get codecRestarts(): number {
     return this.#decoder?.stats.restarts ?? 0;
+  }
+
+  /** Decoders that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#decoder?.stats.hangs ?? 0;
   }
 
   /** Access units of video that never became a frame. */
@@ -229,10 +243,16 @@ export class MediaInput implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video, audio } = streams;
+    if (video !== undefined && this.#isReportedTooLarge(video)) {
+      await this.#setAudio(audio);
+      this.#isTooLarge = true;
+      return;
+    }
     if (video !== undefined) {
       const isSized = video.width > 0;
       // What a listed stream is may take a moment to arrive; the size of the picture must be known.
       if (!isSized && !isSizedByDecoder(video)) return;
+      this.#isTooLarge = false;
       if (isSized) this.#options.handlers.onVideoStream(video);
       else if (this.#decoder === undefined) this.#unsized = video;
       await this.#configureDecoder(video);
@@ -244,6 +264,28 @@ export class MediaInput implements AsyncDisposable {
     await this.#announce(streams);
   }
 
+  /** The streams but for video that is too large. */
+  async #setAudio(audio: AudioStreamInfo | undefined): Promise<void> {
+    // An output that has begun with video goes on with it when it gets smaller.
+    if (this.#decoder === undefined) await this.#setStreams({ video: undefined, audio });
+  }
+
+  /** Pictures of such a size are hundreds of megabytes each, in every queue. */
+  #isReportedTooLarge({ width, height }: VideoStreamInfo): boolean {
+    if (width * height <= MAX_VIDEO_PIXELS) return false;
+    if (this.#isTooLarge) return true;
+    const found = `they have more than ${MAX_VIDEO_PIXELS} pixels; publish smaller ones`;
+    this.#options.handlers.onError(
+      new MediaError(
+        "MEDIA_BAD_FRAME",
+        `Cannot decode pictures of ${width}x${height}: ${found}`,
+        { context: { width, height } },
+      ),
+      "input",
+    );
+    return true;
+  }
+
   async #announce(streams: InputStreams): Promise<void> {
     this.#withoutAudio = undefined;
     await this.#options.handlers.onStreams(streams);
@@ -251,12 +293,15 @@ export class MediaInput implements AsyncDisposable {
 
   async #configureDecoder(stream: VideoStreamInfo): Promise<void> {
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
-    const { pixelFormat, signal } = this.#options;
+    const { pixelFormat, changeBudget, warm, handlers, signal } = this.#options;
     const scale = this.#scale;
     const decoder = new VideoDecoder({
       stream,
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
+      changeBudget,
+      warm,
+      onHang: (error) => handlers.onError(error, "decode"),
       signal,
       ...(scale === undefined ? {} : { scale }),
     });
@@ -295,7 +340,7 @@ export class MediaInput implements AsyncDisposable {
     meters.frameArrived(packet.ptsTicks);
     await this.#stopWaitingForAudio(packet);
     if (packet.keyframe) this.#needsKeyframe = false;
-    if (this.#decoder === undefined || this.#needsKeyframe) {
+    if (this.#decoder === undefined || this.#needsKeyframe || this.#isTooLarge) {
       this.#beforeKeyframe++;
       const problem = this.#startWatch.passed(packet.dtsTicks, this.#decoder !== undefined);
       if (problem !== undefined) this.#options.handlers.onError(problem, "input");

@@ -85,6 +85,8 @@ export class StreamMeters {
   outputBytes = 0;
   /** Children that were started again after they died. */
   codecRestarts = 0;
+  /** Children that were ended because they hung. */
+  codecHangs = 0;
 
   /** Creates meters that start now. */
   constructor(now: () => number = () => performance.now()) {
@@ -257,6 +259,7 @@ export class StreamMeters {
       segments_out: this.segmentsOut,
       output_bytes: this.outputBytes,
       codec_restarts: this.codecRestarts,
+      codec_hangs: this.codecHangs,
       frames_leaked: frameCounts().leaked,
       gpu: gpuFigures(),
       time_to_first_frame_ms: this.#firstOutputMs === undefined

@@ -6,7 +6,12 @@
 
 import { MPEG_TIME_BASE, rescaleTicks } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
-import { type PictureShape, type PictureSize, VideoEncoder } from "../../media/codec/mod.ts";
+import {
+  type PictureShape,
+  type PictureSize,
+  VideoEncoder,
+  type WarmSet,
+} from "../../media/codec/mod.ts";
 import type { ColorInfo, Packet } from "../../media/types.ts";
 
 /** Options of a {@linkcode VideoOutput}. */
@@ -21,6 +26,10 @@ export interface VideoOutputOptions {
   readonly color: ColorInfo;
   /** Takes the packets in order, in 90 kHz ticks. */
   readonly emit: (packet: Packet) => Promise<void>;
+  /** Takes the error of an encoder that hung. */
+  readonly onHang?: (error: Error) => void;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -31,13 +40,15 @@ export class VideoOutput implements AsyncDisposable {
 
   /** Starts the encoder's child. Throws an `FfmpegError` when that is not possible. */
   constructor(options: VideoOutputOptions) {
-    const { gopSeconds, frameRate, shape, color, emit, signal } = options;
+    const { gopSeconds, frameRate, shape, color, emit, onHang, warm, signal } = options;
     this.#encoder = new VideoEncoder({
       timeBase: MPEG_TIME_BASE,
       gopSeconds,
       frameRate,
       shape,
       color,
+      warm,
+      onHang,
       signal,
     });
     this.#encoder.prewarm();
@@ -48,6 +59,11 @@ export class VideoOutput implements AsyncDisposable {
   /** Encoders that died and were started again. */
   get codecRestarts(): number {
     return this.#encoder.stats.restarts;
+  }
+
+  /** Encoders that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#encoder.stats.hangs;
   }
 
   /** Frames that were inside an encoder when it died. */

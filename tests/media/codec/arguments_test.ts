@@ -41,7 +41,7 @@ const END = "-max_error_rate 1 -write_index 0 -f nut -y tcp://127.0.0.1:9";
 Deno.test("videoDecodeArguments() of a plain stream", () => {
   assert.equal(
     videoDecodeArguments(DECODE).join(" "),
-    `${START} -flags low_delay -threads 1 -f nut -i pipe:0 -map 0 -vf null -threads 1 ` +
+    `${START} -flags low_delay -threads 1 -max_pixels 35389440 -f nut -i pipe:0 -map 0 -vf null -threads 1 ` +
       `-c:v rawvideo -pix_fmt yuv420p -fps_mode passthrough -enc_time_base 1:90000 ${END}`,
   );
 });
