@@ -6,11 +6,22 @@
 
 import type { Rational } from "../base/rational.ts";
 
-/** Compressed video formats that Runnel reads; it writes `h264`. */
-export type VideoCodec = "h264" | "hevc";
+/**
+ * Compressed video formats that Runnel reads, by their names in ffmpeg; it writes `h264`. `mpeg2video`
+ * is also MPEG-1, `mpeg4` is part 2.
+ */
+export type VideoCodec = "h264" | "hevc" | "mpeg2video" | PlainVideoCodec;
 
-/** Compressed audio formats that Runnel reads; it writes `opus` and `aac`. */
-export type AudioCodec = "aac" | "opus" | "mp3" | "ac3";
+/** Formats of which nothing but the access units is known: the decoder says how large pictures are. */
+export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1";
+
+/**
+ * Audio formats that Runnel reads, by their names in ffmpeg; it writes `opus` and `aac`. `aac_latm` is
+ * AAC in LOAS frames, `mp2` also layer I; `s302m` and `pcm_bluray` are not compressed.
+ */
+export type AudioCodec =
+  | ("aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm")
+  | ("s302m" | "pcm_bluray");
 
 /** Layouts of raw pictures that pass between ffmpeg and Runnel. `i420` is planar YUV 4:2:0, 8 bits. */
 export type PixelFormat = "i420" | "rgb24" | "rgba";
@@ -64,9 +75,12 @@ export interface ColorInfo {
 export interface VideoStreamInfo {
   readonly kind: "video";
   readonly codec: VideoCodec;
-  /** Picture width in pixels after cropping; 0 until a parameter set was seen. */
+  /**
+   * Picture width in pixels after cropping; 0 until a parameter set was seen, and for formats whose
+   * size only the decoder knows.
+   */
   readonly width: number;
-  /** Picture height in pixels after cropping; 0 until a parameter set was seen. */
+  /** Picture height in pixels after cropping; 0 where the width is. */
   readonly height: number;
   /** The most pictures that a decoder must hold back to put them in display order (B-frames). */
   readonly reorderDepth: number;

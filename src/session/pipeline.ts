@@ -86,6 +86,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #audio: AudioStage;
   #size: PictureSize | undefined;
   #video: VideoOutput | undefined;
+  #hasVideo = false;
 
   /**
    * Wires the stages; {@linkcode run} starts them. Throws a `ConfigError` for parameters that cannot be,
@@ -116,6 +117,8 @@ export class Pipeline implements AsyncDisposable {
       hasOutput: options.sink !== undefined,
       emit: (packet) => this.#writeAudio(packet),
       onError: options.onError,
+      isDispensable: () => this.#hasVideo,
+      onGivenUp: () => this.#output?.configure({ video: true, audio: undefined }),
       clock,
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,
@@ -244,6 +247,7 @@ export class Pipeline implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video } = streams;
+    this.#hasVideo = video !== undefined;
     if (video === undefined) await this.#write(this.#sync.release());
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     await this.#audio.setStream(streams.audio);

@@ -80,6 +80,7 @@ export class Session implements AsyncDisposable {
       params: () => this.params,
     });
     this.#input = new SessionInput(options, this.#meters.input);
+    this.#input.applyParams(this.params);
     this.#telemetry = SessionTelemetry.begin({
       id: this.id,
       params: this.params,
@@ -148,6 +149,7 @@ export class Session implements AsyncDisposable {
     const { changed, commit } = this.#settings.prepare(params);
     await this.#within(() => this.#processor.update(changed));
     commit();
+    this.#input.applyParams(params);
     this.#pipeline.applyParams(params);
     this.#emit({ type: "params-updated", params: this.params });
   }

@@ -17,7 +17,11 @@ const STREAM_KEYS: ReadonlySet<string> = new Set([
   "detect_out_resolution",
   "show_loading",
   "tone_map",
+  "program",
 ]);
+
+/** `program_number` has 16 bits (ISO/IEC 13818-1 section 2.4.4.5). */
+const MAX_PROGRAM_NUMBER = 65_535;
 
 /** A checked update. */
 export interface ParamsUpdate {
@@ -90,10 +94,14 @@ export class StreamSettings {
 /** Throws a `ConfigError` for values that the session could not apply. */
 function checkStreamParams(params: StreamParams): void {
   requestedSize(params);
-  const { max_framerate } = params;
+  const { max_framerate, program } = params;
   const isRate = typeof max_framerate === "number" && max_framerate > 0;
   if (max_framerate !== undefined && !isRate) {
     throw unusable("max_framerate", max_framerate, "a number above zero");
+  }
+  const isProgram = Number.isInteger(program) && program! >= 1 && program! <= MAX_PROGRAM_NUMBER;
+  if (program !== undefined && !isProgram) {
+    throw unusable("program", program, `a whole number from 1 to ${MAX_PROGRAM_NUMBER}`);
   }
   for (const name of ["detect_out_resolution", "show_loading", "tone_map"]) {
     const value = params[name];

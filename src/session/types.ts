@@ -32,6 +32,8 @@ export interface StreamParams {
   readonly show_loading?: boolean | undefined;
   /** Whether pictures of a high dynamic range (PQ, HLG) are mapped to BT.709. @default true */
   readonly tone_map?: boolean | undefined;
+  /** Number of the program that is read of an MPEG-TS with several. */
+  readonly program?: number | undefined;
   /** Parameters of the application. */
   readonly [name: string]: unknown;
 }

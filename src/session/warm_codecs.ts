@@ -6,7 +6,7 @@
 
 import { MPEG_TIME_BASE } from "../base/mod.ts";
 import {
-  AUDIO_DECODER,
+  audioDecoderRecipe,
   audioOutputRecipe,
   type ChildRecipe,
   outputSettings,
@@ -98,7 +98,7 @@ function soundRecipes(
   if (handlesAudio(processor)) {
     const codec = audioCodec === "source" ? "aac" : audioCodec;
     const settings = outputSettings({ codec, ...shape }, shape);
-    return [AUDIO_DECODER, audioOutputRecipe("audio encoder", settings)];
+    return [audioDecoderRecipe("aac"), audioOutputRecipe("audio encoder", settings)];
   }
   if (audioCodec !== "opus") return []; // copied
   return [

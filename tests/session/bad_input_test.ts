@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { MediaEvent } from "../../src/source/mod.ts";
-import { runProgram } from "../e2e/ffmpeg.ts";
-import { type Clip, clipOf, joined, movedClip, silentClip } from "./clips.ts";
+import { type MadeStream, pat, pmt, withTables } from "../media/mpegts/made_tables.ts";
+import { type Clip, clipOf, joined, movedClip, silentClip, testClip } from "./clips.ts";
 import { Rig } from "./rig.ts";
 
 /** `nal_unit_type`s of coded slices. */
@@ -142,35 +142,33 @@ Deno.test("empty segments are passed over", async () => {
   assert.deepEqual(rig.errors, []);
 });
 
+/** A clip whose pictures are listed as VVC, which is not read. */
+async function withListedVvc(streams: readonly MadeStream[]): Promise<Uint8Array> {
+  const tables = [pat([[1, 0x1000]]), pmt(0x1000, 1, [{ type: 0x33, pid: 0x100 }, ...streams])];
+  return withTables(joined((await testClip()).segments), () => tables);
+}
+
 Deno.test("a video codec that cannot be used is named, and the audio goes on", async () => {
-  const { stdout } = await runProgram(
-    "ffmpeg",
-    "-v error -f lavfi -i testsrc2=s=160x128:r=20 -f lavfi -i sine -t 1 " +
-      "-c:v mpeg2video -c:a aac -f mpegts pipe:1",
-  );
   const rig = new Rig();
   rig.session.start();
-  await rig.source.feed([stdout]);
+  await rig.source.feed([await withListedVvc([{ type: 0x0F, pid: 0x101 }])]);
   rig.source.end();
   assert.deepEqual(await rig.ended(), { reason: "input-ended", found: true });
   assert.equal(rig.errors.length, 1);
   assert.match(
     rig.errors[0]!,
-    /^input: Cannot use the MPEG-2 video stream \(PID 256\) of the input: publish H\.264 or HEVC/,
+    /^input: Cannot use the VVC video stream \(PID 256\) of the input: publish H\.264 or HEVC/,
   );
   assert.ok(rig.audioPackets > 40, `${rig.audioPackets} audio packets`);
   assert.equal(rig.session.metrics().frames_in, 0);
 });
 
 Deno.test("input without any usable stream is reported once, and good input after it comes out", async () => {
-  const { stdout } = await runProgram(
-    "ffmpeg",
-    "-v error -f lavfi -i testsrc2=s=160x128:r=20 -t 1 -c:v mpeg2video -f mpegts pipe:1",
-  );
+  const vvc = await withListedVvc([]);
   const rig = new Rig();
-  await runThenGood(rig, [stdout, stdout]);
+  await runThenGood(rig, [vvc, vvc]);
   assert.equal(rig.errors.length, 1);
-  assert.match(rig.errors[0]!, /Cannot use the MPEG-2 video stream/);
+  assert.match(rig.errors[0]!, /Cannot use the VVC video stream/);
 });
 
 Deno.test("video that cannot be decoded at all fails the session with what is wrong", async () => {

@@ -6,6 +6,8 @@
 
 import { MediaError } from "../../base/errors.ts";
 import { BitReader } from "./bit_reader.ts";
+import { BitWriter } from "./bit_writer.ts";
+import { type ProgramConfig, readProgramConfig, writeProgramConfig } from "./program_config.ts";
 
 /** `samplingFrequencyIndex` to Hz. */
 export const AAC_SAMPLE_RATES: readonly number[] = [
@@ -31,6 +33,8 @@ const EXPLICIT_RATE = 15;
 const OBJECT_TYPE_ESCAPE = 31;
 const OBJECT_TYPE_SBR = 5;
 const OBJECT_TYPE_PS = 29;
+/** Object types with a GASpecificConfig (section 4.4.1) whose program config element comes first. */
+const GENERAL_AUDIO: ReadonlySet<number> = new Set([1, 2, 3, 4, 7, 17, 19, 21, 22, 23]);
 
 /** The part of an AudioSpecificConfig that framing needs. */
 export interface AacConfig {
@@ -40,6 +44,8 @@ export interface AacConfig {
   readonly sampleRate: number;
   /** `channelConfiguration`; 0 where a program config element says it. */
   readonly channelConfiguration: number;
+  /** The program config element, where `channelConfiguration` is 0 and there is one. */
+  readonly programConfig?: ProgramConfig | undefined;
 }
 
 /** The number of channels of a `channelConfiguration`; 0 when it does not say. */
@@ -52,7 +58,17 @@ export function aacChannels(channelConfiguration: number): number {
  * Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` when it is truncated.
  */
 export function parseAacConfig(data: Uint8Array): AacConfig {
-  const bits = new BitReader(data);
+  return readAacConfig(new BitReader(data), data).config;
+}
+
+/**
+ * Reads an AudioSpecificConfig up to its program config element, if it has one. `shortFrames`: 960
+ * samples a frame, not 1,024. Throws as {@linkcode parseAacConfig}.
+ */
+export function readAacConfig(
+  bits: BitReader,
+  data: Uint8Array,
+): { readonly config: AacConfig; readonly shortFrames: boolean } {
   let objectType = readObjectType(bits);
   const sampleRate = readSampleRate(bits);
   const channelConfiguration = bits.readBits(4);
@@ -60,27 +76,38 @@ export function parseAacConfig(data: Uint8Array): AacConfig {
     readSampleRate(bits); // extensionSamplingFrequency
     objectType = readObjectType(bits);
   }
-  return { objectType, sampleRate, channelConfiguration };
+  const config = { objectType, sampleRate, channelConfiguration };
+  if (!GENERAL_AUDIO.has(objectType) || bits.remainingBits < 3) {
+    return { config, shortFrames: false };
+  }
+  const shortFrames = bits.readFlag(); // frameLengthFlag
+  if (bits.readFlag()) bits.skipBits(14); // dependsOnCoreCoder, coreCoderDelay
+  bits.skipBits(1); // extensionFlag
+  if (channelConfiguration !== 0 || bits.remainingBits === 0) return { config, shortFrames };
+  const programConfig = readProgramConfig(bits, data);
+  return { config: { ...config, programConfig }, shortFrames };
 }
 
-/** Writes the two bytes (five for a rate outside the table) of an AudioSpecificConfig. */
+/**
+ * Writes an AudioSpecificConfig: two bytes, more for a rate outside the table or a program config
+ * element.
+ */
 export function writeAacConfig(config: AacConfig): Uint8Array {
-  const { objectType, sampleRate, channelConfiguration } = config;
+  const { objectType, sampleRate, channelConfiguration, programConfig } = config;
   if (!(objectType >= 1 && objectType < OBJECT_TYPE_ESCAPE)) {
     throw new RangeError(`Cannot write audioObjectType ${objectType}: use 1 to 30`);
   }
+  const bits = new BitWriter();
+  bits.write(objectType, 5);
   const index = AAC_SAMPLE_RATES.indexOf(sampleRate);
-  if (index >= 0) {
-    const value = objectType << 11 | index << 7 | channelConfiguration << 3;
-    return Uint8Array.of(value >> 8, value & 0xFF);
+  bits.write(index < 0 ? EXPLICIT_RATE : index, 4);
+  if (index < 0) bits.write(sampleRate, 24);
+  bits.write(channelConfiguration, 4);
+  bits.write(0, 3); // frameLengthFlag, dependsOnCoreCoder, extensionFlag
+  if (channelConfiguration === 0 && programConfig !== undefined) {
+    writeProgramConfig(programConfig, bits);
   }
-  return Uint8Array.of(
-    objectType << 3 | EXPLICIT_RATE >> 1,
-    (EXPLICIT_RATE & 1) << 7 | sampleRate >> 17 & 0x7F,
-    sampleRate >> 9 & 0xFF,
-    sampleRate >> 1 & 0xFF,
-    (sampleRate & 1) << 7 | channelConfiguration << 3,
-  );
+  return bits.bytes();
 }
 
 function readObjectType(bits: BitReader): number {

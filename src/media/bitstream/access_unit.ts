@@ -56,6 +56,16 @@ export interface AccessUnitSink {
   dropped(reason: "stray" | "too-large", bytes: number): void;
 }
 
+/** The unit in front of a mark. */
+export interface MarkedUnit {
+  /** It begins here, */
+  readonly from: number;
+  /** or up to here, if what lies between belongs to the unit before. */
+  readonly to: number;
+  /** Whether decoding can start at it. */
+  readonly randomAccess: boolean;
+}
+
 /** The picture of the unit that is being read. */
 interface OpenPicture {
   readonly at: number;
@@ -134,10 +144,9 @@ export class AccessUnitParser {
 
   /**
    * The sender may have finished a unit here. Returns its picture when there is one that is whole as
-   * far as can be seen, and where it begins for sure: {@linkcode handOn} gives it out, and `judged`
-   * says later whether it was.
+   * far as can be seen: {@linkcode handOn} gives it out, and `judged` says later whether it was.
    */
-  mark(): { readonly at: number; readonly randomAccess: boolean } | undefined {
+  mark(): MarkedUnit | undefined {
     this.#scan("mark");
     this.#settle();
     const open = this.#picture;
@@ -145,7 +154,7 @@ export class AccessUnitParser {
     this.#mark = this.#next >= 0 ? this.#next : this.#window.end;
     this.#passedMark = this.#next >= 0;
     const randomAccess = open.picture.randomAccess || open.recoveryPoint;
-    return { at: open.markedAt ?? open.at, randomAccess };
+    return { from: this.#window.start, to: open.markedAt ?? open.at, randomAccess };
   }
 
   /**

@@ -82,12 +82,14 @@ export function writeAdtsHeader(
 
 /**
  * Throws a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC` where a configuration cannot be said in
- * an ADTS header: object types above 4, rates outside the table, program config elements.
+ * an ADTS header: object types above 4, rates outside the table, channels that nothing describes.
  */
 export function assertAdtsConfig(config: AacConfig): void {
   const { objectType, sampleRate, channelConfiguration } = config;
+  const hasChannels = channelConfiguration >= 1 && channelConfiguration <= 7 ||
+    channelConfiguration === 0 && config.programConfig !== undefined;
   const fits = objectType >= 1 && objectType <= 4 && AAC_SAMPLE_RATES.includes(sampleRate) &&
-    channelConfiguration >= 1 && channelConfiguration <= 7;
+    hasChannels;
   if (fits) return;
   throw new MediaError(
     "MEDIA_UNSUPPORTED_CODEC",

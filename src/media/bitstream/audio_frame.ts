@@ -1,3 +1,5 @@
+import type { AudioCodec } from "../types.ts";
+
 /** One frame of coded audio as its own header describes it. */
 export interface AudioFrameHeader {
   /** Size of the whole frame in bytes, header included. */
@@ -6,10 +8,12 @@ export interface AudioFrameHeader {
   readonly payloadOffset: number;
   /** Samples per channel. */
   readonly samples: number;
-  /** Samples per second. */
+  /** Samples per second; 0 where it is that of the frame before. */
   readonly sampleRate: number;
   /** Channels; 0 where the header does not say. */
   readonly channels: number;
+  /** The codec, where the header says which of several it is. */
+  readonly codec?: AudioCodec;
 }
 
 /** What parsing a frame header gives: the header, too few bytes to tell, or no header at all. */

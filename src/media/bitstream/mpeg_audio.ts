@@ -58,5 +58,6 @@ export function parseMpegAudioHeader(
     samples,
     sampleRate,
     channels: data[offset + 3]! >> 6 === MODE_SINGLE_CHANNEL ? 1 : 2,
+    codec: layer === 3 ? "mp3" : "mp2",
   };
 }

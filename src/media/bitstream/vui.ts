@@ -116,7 +116,13 @@ function readSampleAspect(bits: BitReader): Rational | undefined {
   const [num, den] = idc === EXTENDED_SAR
     ? [bits.readBits(16), bits.readBits(16)]
     : SAMPLE_ASPECTS[idc - 2] ?? [1, 1];
-  if (num === 0 || den === 0 || num === den) return undefined; // a zero: unspecified
+  if (num === 0 || den === 0) return undefined; // unspecified
+  return sampleAspectOf(num, den);
+}
+
+/** The shape of pixels that are `num` wide and `den` high, in lowest terms; undefined for squares. */
+export function sampleAspectOf(num: number, den: number): Rational | undefined {
+  if (num === den) return undefined;
   const divisor = commonDivisor(num, den);
   return { num: num / divisor, den: den / divisor };
 }

@@ -7,7 +7,7 @@
 
 import type { Rational } from "../../base/rational.ts";
 import { colorTags, decodedColor, isHdr } from "../color.ts";
-import type { ColorInfo, PixelFormat } from "../types.ts";
+import type { AudioCodec, ColorInfo, PixelFormat } from "../types.ts";
 import { toneMapFilters } from "./tone_map.ts";
 
 /** What ffmpeg reads and writes. */
@@ -218,17 +218,43 @@ function bitrateOptions(bitrate: number): string[] {
   return ["-b:v", `${bitrate}`, "-maxrate", `${bitrate}`, "-bufsize", `${Math.ceil(bitrate / 2)}`];
 }
 
+/** Decoders that have to be named: the codec's code in NUT is another's, or ffmpeg knows none. */
+const NAMED_AUDIO_DECODERS: Readonly<Partial<Record<AudioCodec, string>>> = {
+  eac3: "eac3",
+  dts: "dca",
+  aac_latm: "aac_latm",
+  s302m: "s302m",
+  pcm_bluray: "pcm_bluray",
+};
+
+function audioInput(codec: AudioCodec | undefined): string[] {
+  const decoder = codec === undefined ? undefined : NAMED_AUDIO_DECODERS[codec];
+  return [...(decoder === undefined ? [] : ["-c:a", decoder]), "-threads", "1"];
+}
+
 /** The arguments of an audio decoder: packets in, interleaved 32-bit float samples out. */
-export function audioDecodeArguments(urls: CodecUrls): string[] {
+export function audioDecodeArguments(urls: CodecUrls & { readonly source: AudioCodec }): string[] {
   return [
-    ...from(urls.input, ["-threads", "1"]),
+    ...from(urls.input, audioInput(urls.source)),
     ...["-threads", "1", "-c:a", "pcm_f32le"],
     ...to(urls.output),
   ];
 }
 
+/** ffmpeg's names of what each `channelConfiguration` of AAC stands for, by channels. */
+const AAC_LAYOUTS: Readonly<Record<number, string>> = {
+  1: "mono",
+  2: "stereo",
+  3: "3.0",
+  4: "4.0",
+  5: "5.0",
+  6: "5.1",
+};
+
 /** What an audio encoder is to do. */
 export interface AudioEncodeArguments extends CodecUrls {
+  /** Codec of the packets that come in. @default they are samples */
+  readonly source?: AudioCodec;
   readonly codec: "opus" | "aac";
   readonly sampleRate: number;
   readonly channels: number;
@@ -244,11 +270,14 @@ export function audioEncodeArguments(options: AudioEncodeArguments): string[] {
     ? ["-c:a", "libopus", "-frame_duration", "20", "-application", "audio"]
     : ["-c:a", "aac"];
   // Without a limit, six loud channels would add up to more than full scale.
-  const mix = options.downmix ? ["-af", "aresample=rematrix_maxval=1.0"] : [];
+  const filters = options.downmix ? ["aresample=rematrix_maxval=1.0"] : [];
+  // Six channels are also front and side: AAC would need a program config element to say so.
+  const layout = options.codec === "aac" ? AAC_LAYOUTS[options.channels] : undefined;
+  if (layout !== undefined) filters.push(`aformat=channel_layouts=${layout}`);
   return [
-    ...from(options.input, ["-threads", "1"]),
+    ...from(options.input, audioInput(options.source)),
     ...["-threads", "1", "-ar", `${options.sampleRate}`, "-ac", `${options.channels}`],
-    ...mix,
+    ...(filters.length === 0 ? [] : ["-af", filters.join(",")]),
     ...[...codec, "-b:a", `${options.bitrate}`],
     ...to(options.output),
   ];

@@ -6,20 +6,22 @@
 
 import { type Rational, rescaleTicks } from "../../base/rational.ts";
 import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
-import type { AudioStreamInfo, Packet } from "../types.ts";
+import type { AudioCodec, AudioStreamInfo, Packet } from "../types.ts";
 import { audioDecodeArguments } from "./arguments.ts";
 import { nutAudioStream } from "./audio_stream.ts";
 import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { RunEnd } from "./codec_run.ts";
 
-/** How the child of any audio decoder is started. */
-export const AUDIO_DECODER: ChildRecipe = {
-  name: "audio decoder",
-  input: "pipe",
-  output: "pipe",
-  args: audioDecodeArguments,
-};
+/** How the child of an audio decoder is started: the same way for most codecs. */
+export function audioDecoderRecipe(codec: AudioCodec): ChildRecipe {
+  return {
+    name: "audio decoder",
+    input: "pipe",
+    output: "pipe",
+    args: (urls) => audioDecodeArguments({ ...urls, source: codec }),
+  };
+}
 
 /** A piece of sound. */
 export interface DecodedAudio {
@@ -145,6 +147,7 @@ export class AudioDecoder implements AsyncDisposable {
   }
 
   #begin(): void {
+    const { codec } = this.#stream;
     const stream = nutAudioStream(this.#stream, { num: 1, den: this.#stream.sampleRate });
     const pending = this.#pending = new Map<number, number>();
     this.#nextIndex = 0;
@@ -156,7 +159,7 @@ export class AudioDecoder implements AsyncDisposable {
       await this.#engine.queue.push(frame);
     };
     this.#engine.begin(
-      { stream, recipe: AUDIO_DECODER, onEvent },
+      { stream, recipe: audioDecoderRecipe(codec), onEvent },
       { onEnd: (end) => this.#onRunEnd(end, reader) },
     );
   }

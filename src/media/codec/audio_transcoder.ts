@@ -142,7 +142,10 @@ export class AudioTranscoder implements AsyncDisposable {
   #begin(): void {
     const { timeBase } = this.#options;
     const stream = nutAudioStream(this.#stream, timeBase);
-    const settings = outputSettings(this.#options, this.#stream);
+    const settings = {
+      ...outputSettings(this.#options, this.#stream),
+      source: this.#stream.codec,
+    };
     const reader = this.#reader = new AudioPacketReader(timeBase);
     this.#startTicks = undefined;
     this.#engine.begin({

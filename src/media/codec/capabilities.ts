@@ -13,6 +13,9 @@ import { type FfmpegOptions, ffmpegProgram, missingFfmpeg } from "./child.ts";
 /** The oldest ffmpeg that has all the options used here. */
 export const MIN_FFMPEG_VERSION = "5.1";
 
+/** Codecs without which a worker is of no use: what is missing of them is a problem. */
+export const EVERYDAY_CODECS: readonly string[] = ["h264", "hevc", "aac", "opus", "mp3", "ac3"];
+
 const PROBE_TIMEOUT_MS = 20_000;
 
 /** What was found. */
@@ -54,6 +57,32 @@ export function probeCapabilities(options: FfmpegOptions = {}): Promise<CodecCap
   return found;
 }
 
+const decodable = new Map<string, Promise<ReadonlySet<string>>>();
+
+/**
+ * Whether ffmpeg has a decoder for a codec, by the name that ffmpeg has for it. It is asked once for
+ * each program, with the first codec that not every ffmpeg has: {@linkcode EVERYDAY_CODECS} are taken
+ * for granted, because asking takes as long as starting a decoder does. Throws as
+ * {@linkcode probeCapabilities}.
+ */
+export async function canDecode(codec: string, options: FfmpegOptions = {}): Promise<boolean> {
+  if (EVERYDAY_CODECS.includes(codec)) return true;
+  const ffmpegPath = ffmpegProgram(options);
+  let asked = decodable.get(ffmpegPath);
+  if (asked === undefined) {
+    asked = askDecoders(ffmpegPath);
+    decodable.set(ffmpegPath, asked);
+    // What failed may work once ffmpeg was installed.
+    asked.catch(() => decodable.delete(ffmpegPath));
+  }
+  return (await asked).has(codec);
+}
+
+async function askDecoders(ffmpegPath: string): Promise<ReadonlySet<string>> {
+  const { stdout } = await runProbe(ffmpegPath, ["-hide_banner", "-decoders"]);
+  return decodedCodecs(new TextDecoder().decode(stdout));
+}
+
 async function probe(ffmpegPath: string): Promise<CodecCapabilities> {
   const ask = async (...args: string[]): Promise<string> =>
     new TextDecoder().decode((await runProbe(ffmpegPath, args)).stdout);
@@ -92,6 +121,17 @@ export function codecNames(list: string): Set<string> {
   return names;
 }
 
+/** The codecs in the list that `-decoders` prints: a decoder that is called otherwise names its own. */
+export function decodedCodecs(list: string): Set<string> {
+  const codecs = new Set<string>();
+  for (const line of list.split("\n")) {
+    const name = /^ [VAS][A-Z.]{5} (\S+)/.exec(line)?.[1];
+    if (name === undefined || name === "=") continue;
+    codecs.add(/\(codec (\S+)\)/.exec(line)?.[1] ?? name);
+  }
+  return codecs;
+}
+
 function findProblems(
   found: Pick<CodecCapabilities, "version" | "tooOld" | "encoders" | "decoders">,
 ): string[] {
@@ -103,7 +143,7 @@ function findProblems(
   }
   const needed = [
     ["encoder", found.encoders, ["libx264", "libopus", "aac"]],
-    ["decoder", found.decoders, ["h264", "hevc", "aac", "opus", "mp3", "ac3"]],
+    ["decoder", found.decoders, EVERYDAY_CODECS],
   ] as const;
   for (const [kind, available, names] of needed) {
     for (const name of names) {

@@ -18,6 +18,7 @@ export function sequenceParameterSets(
   accessUnit: Uint8Array,
   codec: VideoCodec,
 ): Uint8Array | undefined {
+  if (codec !== "h264" && codec !== "hevc") return undefined;
   const sets: Uint8Array[] = [];
   const bytes = accessUnit.subarray(0, SEARCH_BYTES);
   let start = nextNal(bytes, 0);

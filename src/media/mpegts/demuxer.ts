@@ -8,26 +8,33 @@ import { MediaError } from "../../base/errors.ts";
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
 import { payloadStart, signalsDiscontinuity } from "./adaptation.ts";
 import { AudioTrack } from "./audio_track.ts";
-import { equalBytes } from "./bytes.ts";
+import { concatBytes, equalBytes } from "./bytes.ts";
 import { ProgramClock } from "./clock.ts";
 import { PacketAligner } from "./packet_aligner.ts";
 import { PesAssembler } from "./pes_assembler.ts";
-import { PesReader } from "./pes_reader.ts";
+import { ProgramTable, type SelectedProgram } from "./program_table.ts";
+import type { PesReader } from "./pes_reader.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { SectionAssembler } from "./section_assembler.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
 import {
   type AudioEntry,
-  identifyStream,
+  guessAudio,
+  identifyStreams,
+  unrecognizedAudio,
   type UnsupportedStream,
   type VideoEntry,
 } from "./streams.ts";
 import { putsOneUnitIntoEachPes } from "./sdt.ts";
-import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, PID } from "./tables.ts";
+import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, PID, SYNC_BYTE } from "./tables.ts";
 import type { TrackHost } from "./track.ts";
-import { VideoTrack } from "./video_track.ts";
+import { createVideoTrack, type PictureTrack } from "./create_video_track.ts";
 
 const AUDIO_SLAB_BYTES = 32 * 1024;
+const NO_BYTES = new Uint8Array(0);
+
+/** Sync bytes that tell whether a segment begins with a packet. */
+const SYNCS_COMPARED = 3;
 
 /** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
 export type TsEvent =
@@ -41,6 +48,8 @@ export type TsEvent =
     readonly video?: VideoStreamInfo;
     readonly audio?: AudioStreamInfo;
     readonly unsupported: readonly UnsupportedStream[];
+    /** Which program of an MPEG-TS this is. */
+    readonly program?: ProgramChoice;
   }
   /**
    * One access unit, in 90 kHz ticks. Its data stays valid, as a view of a buffer that it shares
@@ -50,23 +59,24 @@ export type TsEvent =
   /** The packets that follow do not go on where those before ended. */
   | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
 
-/** The video of the program that is read. */
-interface SelectedVideo {
-  readonly entry: VideoEntry;
-  readonly track: VideoTrack;
-  readonly reader: PesReader;
+/** Which program is read, and what there is. */
+export interface ProgramChoice {
+  /** Its number; undefined where the one that was asked for is not in the stream. */
+  readonly number: number | undefined;
+  /** The numbers of all programs, in the order of the program association table. */
+  readonly all: readonly number[];
 }
 
-/** Its audio. */
-interface SelectedAudio {
-  readonly entry: AudioEntry;
-  readonly track: AudioTrack;
-  readonly assembler: PesAssembler;
+/** One stream of the program that is read. */
+interface Selected<Entry, T> {
+  readonly entry: Entry;
+  readonly track: T;
+  readonly assembler: PesAssembler | PesReader;
 }
 
 /**
- * Reads the first program of an MPEG transport stream: its first video and its first audio stream.
- * Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold:
+ * Reads one program of an MPEG transport stream: its first video and its first audio stream. It is the
+ * first program that has video (else audio), unless {@linkcode readProgram} says which. Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold:
  * damage is counted in {@linkcode stats} and passed over. An access unit comes out with its last
  * byte.
  *
@@ -83,34 +93,36 @@ export class MpegTsDemuxer {
   readonly #clock = new ProgramClock();
   readonly #host: TrackHost;
   readonly #patSections: SectionAssembler;
-  readonly #pmtSections: SectionAssembler;
+  readonly #programs = new ProgramTable();
+  /** By PID. */
+  readonly #pmtSections = new Map<number, SectionAssembler>();
   readonly #sdtSections: SectionAssembler;
   #events: TsEvent[] = [];
   #patContinuity = -1;
-  #pmtPid = -1;
-  #pmt: Uint8Array | undefined;
+  #pat: Uint8Array | undefined;
+  #wanted: number | undefined;
+  #isMissing = false;
+  #programNumber: number | undefined;
   #pcrPid = -1;
   #knownMuxer = false;
-  #video: SelectedVideo | undefined;
-  #audio: SelectedAudio | undefined;
+  #video: Selected<VideoEntry, PictureTrack> | undefined;
+  #audio: Selected<AudioEntry, AudioTrack> | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
   #started = false;
+  /** Bytes of a segment of which it is not known yet whether it begins with a packet. */
+  #segmentHead: Uint8Array | undefined;
 
   /** Creates a demuxer in front of a stream or segment. */
   constructor() {
     this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
     this.#patSections = new SectionAssembler((section) => this.#readPat(section));
-    this.#pmtSections = new SectionAssembler((section) => this.#readPmt(section));
     this.#sdtSections = new SectionAssembler((section) => this.#readSdt(section));
     this.#host = {
       advance: (kind, raw) => this.#advance(kind, raw),
       near: (raw, ticks) => this.#clock.near(raw, ticks),
       packet: (packet) => this.#deliver(packet),
-      lost: () => {
-        if (this.#started) this.#discontinuity = "loss";
-      },
       changed: () => {
         this.#announce = true;
       },
@@ -123,17 +135,35 @@ export class MpegTsDemuxer {
     return { ...this.#counters, resyncs, skippedBytes };
   }
 
+  /**
+   * Reads the program with this number from now on, or from when its map comes; undefined: the first
+   * one that has video, else the first that has audio.
+   */
+  readProgram(programNumber: number | undefined): void {
+    if (programNumber === this.#wanted) return;
+    this.#wanted = programNumber;
+    this.#isMissing = false;
+    this.#programs.want(programNumber);
+    this.#noticeMissing();
+    const program = this.#programs.choose({ started: false });
+    if (program !== undefined) return this.#follow(program);
+    this.#selectVideo(undefined, false);
+    this.#selectAudio(undefined);
+  }
+
   /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
   push(chunk: Uint8Array): TsEvent[] {
-    this.#aligner.push(chunk);
+    if (this.#segmentHead === undefined) this.#aligner.push(chunk);
+    else this.#beginSegment(concatBytes(this.#segmentHead, chunk));
     return this.#take();
   }
 
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
+    this.#endSegmentHead();
     this.#aligner.flush();
+    this.#video?.assembler.finish();
     this.#video?.track.finish();
-    this.#video?.reader.reset();
     this.#audio?.assembler.finish();
     this.#audio?.track.finish();
     return this.#take();
@@ -141,11 +171,13 @@ export class MpegTsDemuxer {
 
   /**
    * The next segment begins, without a gap. What goes on there by its continuity counters is put
-   * together; counters that start anew with it are not taken for loss. Returns what came of the last.
+   * together, even in the middle of a packet; counters that start anew with it are not taken for loss.
+   * Returns what came of the last one.
    */
   nextSegment(): TsEvent[] {
-    this.#aligner.flush();
-    this.#video?.reader.forgiveContinuity();
+    this.#endSegmentHead();
+    this.#segmentHead = NO_BYTES;
+    this.#video?.assembler.nextSegment();
     this.#audio?.assembler.nextSegment();
     this.#forgetPackets();
     return this.#take();
@@ -157,8 +189,9 @@ export class MpegTsDemuxer {
    */
   reset(): void {
     this.#aligner.reset();
-    this.#video?.reader.reset();
-    this.#video?.track.reset();
+    this.#segmentHead = undefined;
+    this.#video?.assembler.reset();
+    this.#video?.track.lost();
     this.#audio?.assembler.reset();
     this.#audio?.track.lost();
     this.#clock.expectGap();
@@ -167,9 +200,27 @@ export class MpegTsDemuxer {
 
   #forgetPackets(): void {
     this.#patSections.reset();
-    this.#pmtSections.reset();
+    for (const sections of this.#pmtSections.values()) sections.reset();
     this.#sdtSections.reset();
     this.#patContinuity = -1;
+  }
+
+  /** Takes the first bytes of a segment once they say how it begins. */
+  #beginSegment(head: Uint8Array): void {
+    const joins = this.#aligner.missingBytes === 0 ? false : goesOn(head, this.#aligner);
+    this.#segmentHead = joins === undefined ? head : undefined;
+    if (joins === undefined) return;
+    if (!joins) this.#aligner.flush();
+    this.#aligner.push(head);
+  }
+
+  /** There are no more bytes to tell by. */
+  #endSegmentHead(): void {
+    const head = this.#segmentHead;
+    this.#segmentHead = undefined;
+    if (head === undefined) return;
+    if (head[this.#aligner.leadBytes] === SYNC_BYTE) this.#aligner.flush();
+    this.#aligner.push(head);
   }
 
   #take(): TsEvent[] {
@@ -189,11 +240,14 @@ export class MpegTsDemuxer {
       this.#discontinuity = "signalled";
       this.#clock.expectGap();
     }
-    if (pid === this.#video?.entry.pid) this.#video.reader.packet(data, at);
+    if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
     else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
     else if (pid === PID.PAT) this.#patPacket(data, at);
     else if (pid === PID.SDT && !this.#knownMuxer) pushSection(this.#sdtSections, data, at);
-    else if (pid === this.#pmtPid) pushSection(this.#pmtSections, data, at);
+    else {
+      const sections = this.#pmtSections.get(pid);
+      if (sections !== undefined) pushSection(sections, data, at);
+    }
   }
 
   #patPacket(data: Uint8Array, at: number): void {
@@ -202,34 +256,57 @@ export class MpegTsDemuxer {
     this.#patContinuity = counter;
     if (!follows) {
       // Muxers start all counters anew with each file: most likely a segment was joined on here.
-      this.#video?.reader.forgiveContinuity();
+      this.#video?.assembler.forgiveContinuity();
       this.#audio?.assembler.forgiveContinuity();
     }
     pushSection(this.#patSections, data, at);
   }
 
   #readPat(section: Uint8Array): void {
+    if (this.#pat !== undefined && equalBytes(this.#pat, section)) return;
     const pat = this.#parse(() => parsePat(section));
-    const program = pat?.programs[0];
-    if (program === undefined || program.pmtPid === this.#pmtPid) return;
-    this.#pmtPid = program.pmtPid;
-    this.#pmt = undefined;
-    this.#pmtSections.reset();
+    if (pat === undefined) return;
+    this.#pat = section.slice();
+    if (!this.#programs.takePat(pat)) return;
+    const pids = this.#programs.pmtPids;
+    for (const pid of this.#pmtSections.keys()) {
+      if (!pids.has(pid)) this.#pmtSections.delete(pid);
+    }
+    for (const pid of pids) {
+      if (this.#pmtSections.has(pid)) continue;
+      const sections = new SectionAssembler((section) => this.#readPmt(section, pid));
+      this.#pmtSections.set(pid, sections);
+    }
+    this.#noticeMissing();
   }
 
-  #readPmt(section: Uint8Array): void {
-    if (this.#pmt !== undefined && equalBytes(this.#pmt, section)) return;
-    const pmt = this.#parse(() => parsePmt(section));
-    if (pmt === undefined) return;
-    this.#pmt = section.slice();
-    this.#pcrPid = pmt.pcrPid;
-    this.#select(pmt);
+  /** A program that is asked for and not there is told once. */
+  #noticeMissing(): void {
+    const all = this.#programs.programNumbers;
+    if (this.#wanted === undefined || all.length === 0 || all.includes(this.#wanted)) return;
+    if (this.#isMissing) return;
+    this.#isMissing = true;
+    this.#events.push({ kind: "streams", unsupported: [], program: { number: undefined, all } });
+  }
+
+  #readPmt(section: Uint8Array, pid: number): void {
+    const parse = (): Pmt | undefined => this.#parse(() => parsePmt(section));
+    this.#follow(this.#programs.takePmt(section, pid, { started: this.#started, parse }));
+  }
+
+  /** Reads what a program map lists from now on. */
+  #follow(program: SelectedProgram | undefined): void {
+    if (program === undefined) return;
+    if (this.#programNumber !== program.programNumber) this.#clock.expectGap();
+    this.#programNumber = program.programNumber;
+    this.#pcrPid = program.pmt.pcrPid;
+    this.#select(program.pmt);
   }
 
   #readSdt(section: Uint8Array): void {
     if (!putsOneUnitIntoEachPes(section)) return;
     this.#knownMuxer = true;
-    this.#video?.track.vouchForEnds();
+    this.#video?.track.vouchForEnds?.();
   }
 
   #parse<T>(parse: () => T): T | undefined {
@@ -244,33 +321,39 @@ export class MpegTsDemuxer {
   }
 
   #select(pmt: Pmt): void {
-    const entries = pmt.streams.map(identifyStream);
+    const entries = identifyStreams(pmt);
     const video = entries.find((entry) => entry.kind === "video");
-    const audio = entries.find((entry) => entry.kind === "audio");
+    const audio = entries.find((entry) => entry.kind === "audio") ?? guessAudio(pmt);
     this.#unsupported = entries.flatMap((entry) => {
       if (entry.kind !== "unsupported") return [];
-      const { streamType, pid, name } = entry;
-      return [{ streamType, pid, name }];
+      const { medium, streamType, pid, name } = entry;
+      return [{ medium, streamType, pid, name }];
     });
     this.#selectVideo(video, isAligned(pmt, video?.pid));
     this.#selectAudio(audio);
     this.#announce = true;
-    const pending = this.#video?.track.known === false || this.#audio?.track.known === false;
+    const pending = this.#video?.track.known === false ||
+      this.#audio?.track.known === false && this.#audio.entry.isGuess !== true;
     if (!pending) this.#announceStreams();
   }
 
   #selectVideo(entry: VideoEntry | undefined, aligned: boolean): void {
     const old = this.#video;
     if (old?.entry.pid === entry?.pid && old?.entry.codec === entry?.codec) return;
+    old?.assembler.finish();
     old?.track.finish();
     if (entry === undefined) {
       this.#video = undefined;
       return;
     }
-    const counters = this.#counters;
-    const track = new VideoTrack(entry.codec, { host: this.#host, counters, aligned });
-    if (this.#knownMuxer) track.vouchForEnds();
-    this.#video = { entry, track, reader: new PesReader({ sink: track, counters }) };
+    const { track, assembler } = createVideoTrack(entry.codec, {
+      host: this.#host,
+      counters: this.#counters,
+      aligned,
+      onLoss: () => this.#lose(),
+    });
+    if (this.#knownMuxer) track.vouchForEnds?.();
+    this.#video = { entry, track, assembler };
   }
 
   #selectAudio(entry: AudioEntry | undefined): void {
@@ -296,10 +379,14 @@ export class MpegTsDemuxer {
         pes: (unit) => track.pes(unit),
         lost: () => {
           track.lost();
-          this.#host.lost();
+          this.#lose();
         },
       },
     });
+  }
+
+  #lose(): void {
+    if (this.#started) this.#discontinuity = "loss";
   }
 
   #advance(kind: "video" | "audio", raw: number): number {
@@ -320,13 +407,38 @@ export class MpegTsDemuxer {
 
   #announceStreams(): void {
     this.#announce = false;
+    const { entry, track } = this.#audio ?? {};
+    const isGuess = entry?.isGuess === true;
+    const unknown = track?.unrecognized === true && !isGuess ? entry : undefined;
+    const audio = unknown === undefined && !(isGuess && !track?.known) ? track?.info : undefined;
+    const unsupported = this.#unsupported.filter(({ pid }) => pid !== entry?.pid || !track?.known);
     this.#events.push({
       kind: "streams",
       ...(this.#video === undefined ? {} : { video: this.#video.track.info }),
-      ...(this.#audio === undefined ? {} : { audio: this.#audio.track.info }),
-      unsupported: this.#unsupported,
+      ...(audio === undefined ? {} : { audio }),
+      unsupported: unknown === undefined
+        ? unsupported
+        : [...unsupported, unrecognizedAudio(unknown)],
+      program: { number: this.#programNumber, all: this.#programs.programNumbers },
     });
   }
+}
+
+/**
+ * Whether a segment goes on with the packet that the one before broke off in, which has bytes to come,
+ * rather than with a packet of its own; undefined while there are too few bytes to tell.
+ */
+function goesOn(
+  head: Uint8Array,
+  { missingBytes, strideBytes, leadBytes }: PacketAligner,
+): boolean | undefined {
+  for (let packet = 0; packet < SYNCS_COMPARED; packet++) {
+    const at = packet * strideBytes;
+    if (at + Math.max(missingBytes, leadBytes) >= head.length) return undefined;
+    const joins = head[at + missingBytes] === SYNC_BYTE;
+    if (joins !== (head[at + leadBytes] === SYNC_BYTE)) return joins;
+  }
+  return false;
 }
 
 /** Whether the program map promises that PES packets of a stream begin with access units. */

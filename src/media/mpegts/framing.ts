@@ -18,6 +18,8 @@ import {
   opusControlHeaderBytes,
   parseAacConfig,
   parseOpusHead,
+  programConfigPrefix,
+  startsWithProgramConfig,
   writeAdtsHeader,
   writeOpusControlHeader,
 } from "../bitstream/mod.ts";
@@ -46,6 +48,8 @@ export interface Framing {
 /** What the muxer must know of the audio stream. */
 export type MuxAudio = Pick<AudioStreamInfo, "codec" | "sampleRate" | "channels" | "extradata">;
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+
 /** A delimiter that allows any slice type. */
 const H264_DELIMITER = Uint8Array.of(0, 0, 0, 1, H264_NAL.AUD, 0xF0);
 const HEVC_DELIMITER = Uint8Array.of(0, 0, 0, 1, HEVC_NAL.AUD << 1, 1, 0x50);
@@ -56,8 +60,14 @@ const H264_ALIGNMENT: Descriptor = {
   data: Uint8Array.of(ALIGNED_TO_ACCESS_UNITS),
 };
 
-/** How video is carried: as an Annex B stream with an access unit delimiter before each picture. */
+/**
+ * How video is carried: as an Annex B stream with an access unit delimiter before each picture. Throws
+ * a {@linkcode MediaError} `MEDIA_UNSUPPORTED_CODEC` for other codecs than H.264 and HEVC.
+ */
 export function videoFraming(codec: VideoCodec): Framing {
+  if (codec !== "h264" && codec !== "hevc") {
+    throw new MediaError("MEDIA_UNSUPPORTED_CODEC", `Cannot write ${codec}: encode it as h264`);
+  }
   const delimiter = codec === "h264" ? H264_DELIMITER : HEVC_DELIMITER;
   const header = delimiter[4]!;
   return {
@@ -83,30 +93,64 @@ export function audioFraming(audio: MuxAudio): Framing {
     case "opus":
       return opusFraming(audio);
     case "mp3":
+    case "mp2":
       return bareFraming(STREAM_TYPE.MPEG1_AUDIO, STREAM_ID.AUDIO, []);
     case "ac3":
       return bareFraming(STREAM_TYPE.AC3, STREAM_ID.PRIVATE_1, [registration(FORMAT.AC3)]);
+    case "eac3":
+      return bareFraming(STREAM_TYPE.EAC3, STREAM_ID.PRIVATE_1, [registration(FORMAT.EAC3)]);
+    case "dts":
+      return bareFraming(STREAM_TYPE.DTS, STREAM_ID.PRIVATE_1, [registration(FORMAT.DTS1)]);
+    case "aac_latm":
+      return bareFraming(STREAM_TYPE.AAC_LATM, STREAM_ID.AUDIO, []);
+    case "s302m":
+    case "pcm_bluray":
+      throw new MediaError(
+        "MEDIA_UNSUPPORTED_CODEC",
+        `Cannot write ${audio.codec}: encode it as aac or opus`,
+      );
+  }
+}
+
+/** Whether MPEG-TS can carry an audio stream as it is. */
+export function canMuxAudio(audio: MuxAudio): boolean {
+  try {
+    audioFraming(audio);
+    return true;
+  } catch (error) {
+    if (!(error instanceof MediaError)) throw error;
+    return false;
   }
 }
 
 function aacConfig(audio: MuxAudio): AacConfig {
   const config = parseAacConfig(audio.extradata);
   assertAdtsConfig(config);
-  if (aacChannels(config.channelConfiguration) === audio.channels) return config;
+  const channels = config.programConfig?.channels ?? aacChannels(config.channelConfiguration);
+  if (channels === audio.channels) return config;
   throw new MediaError(
     "MEDIA_UNSUPPORTED_CODEC",
     `Cannot write AAC with ${audio.channels} channels: its configuration says ` +
-      `${aacChannels(config.channelConfiguration)}; give the encoder's own extradata`,
+      `${channels}; give the encoder's own extradata`,
     { context: { channels: audio.channels, channelConfiguration: config.channelConfiguration } },
   );
 }
 
 function aacFraming(config: AacConfig): Framing {
+  const { programConfig } = config;
+  const prefix = programConfig === undefined ? NO_BYTES : programConfigPrefix(programConfig);
+  // The header cannot say these channels: the frame has to, if it does not already.
+  const element = (data: Uint8Array): Uint8Array =>
+    startsWithProgramConfig(data) ? NO_BYTES : prefix;
   return {
     streamId: STREAM_ID.AUDIO,
     entry: { streamType: STREAM_TYPE.AAC_ADTS, pid: PID.AUDIO, descriptors: [] },
-    prefixBytes: () => ADTS_HEADER_BYTES,
-    writePrefix: (data, target, offset) => writeAdtsHeader(config, data.length, { target, offset }),
+    prefixBytes: (data) => ADTS_HEADER_BYTES + element(data).length,
+    writePrefix: (data, target, offset) => {
+      const inFront = element(data);
+      writeAdtsHeader(config, inFront.length + data.length, { target, offset });
+      target.set(inFront, offset + ADTS_HEADER_BYTES);
+    },
   };
 }
 

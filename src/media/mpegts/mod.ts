@@ -6,6 +6,7 @@
  */
 
 export * from "./demuxer.ts";
+export { canMuxAudio } from "./framing.ts";
 export * from "./muxer.ts";
 export type { DemuxStats } from "./stats.ts";
 export type { UnsupportedStream } from "./streams.ts";

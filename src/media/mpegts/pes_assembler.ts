@@ -68,13 +68,13 @@ export class PesAssembler {
   /** The segment ends here: hands on what is there, and goes on where the next segment does. */
   nextSegment(): void {
     this.#emit();
-    this.#reader.forgiveContinuity();
+    this.#reader.nextSegment();
   }
 
   /** Hands on what is there: the stream ends here. */
   finish(): void {
     this.#emit();
-    this.#reader.reset();
+    this.#reader.finish();
   }
 
   /** Drops what is incomplete: the next packet need not follow the last. */

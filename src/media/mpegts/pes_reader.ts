@@ -100,6 +100,16 @@ export class PesReader {
     this.#forgiving = true;
   }
 
+  /** The segment ends here, and goes on with the next one, unless counters start anew there. */
+  nextSegment(): void {
+    this.#forgiving = true;
+  }
+
+  /** The stream ends here. */
+  finish(): void {
+    this.reset();
+  }
+
   /** Forgets what is incomplete: the next packet need not follow the last. */
   reset(): void {
     this.#state = "seeking";

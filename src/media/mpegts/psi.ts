@@ -20,6 +20,10 @@ export interface PatProgram {
 
 /** A parsed PAT. */
 export interface Pat {
+  readonly version: number;
+  readonly sectionNumber: number;
+  /** Of the sections that together list all programs. */
+  readonly lastSectionNumber: number;
   /** In order of the table, the network PID left out. */
   readonly programs: readonly PatProgram[];
 }
@@ -41,6 +45,8 @@ export interface PmtStream {
 export interface Pmt {
   readonly programNumber: number;
   readonly pcrPid: number;
+  /** Of the program as a whole; only read. @default none */
+  readonly descriptors?: readonly Descriptor[];
   readonly streams: readonly PmtStream[];
 }
 
@@ -57,7 +63,8 @@ export function parsePat(section: Uint8Array): Pat | undefined {
     const pmtPid = body.cursor.readU16() & 0x1FFF;
     if (programNumber !== PROGRAM_NUMBER_NETWORK) programs.push({ programNumber, pmtPid });
   }
-  return { programs };
+  const { version, sectionNumber, lastSectionNumber } = body;
+  return { version, sectionNumber, lastSectionNumber, programs };
 }
 
 /**
@@ -69,7 +76,8 @@ export function parsePmt(section: Uint8Array): Pmt | undefined {
   if (body === undefined) return undefined;
   const { cursor } = body;
   const pcrPid = cursor.readU16() & 0x1FFF;
-  cursor.skip(cursor.readU16() & 0x0FFF); // program_info
+  const programInfo = new ByteCursor(cursor.readBytes(cursor.readU16() & 0x0FFF));
+  const descriptors = readDescriptors(programInfo);
   const streams: PmtStream[] = [];
   while (cursor.remaining > CRC_BYTES) {
     const streamType = cursor.readU8();
@@ -77,7 +85,7 @@ export function parsePmt(section: Uint8Array): Pmt | undefined {
     const info = new ByteCursor(cursor.readBytes(cursor.readU16() & 0x0FFF));
     streams.push({ streamType, pid, descriptors: readDescriptors(info) });
   }
-  return { programNumber: body.tableIdExtension, pcrPid, streams };
+  return { programNumber: body.tableIdExtension, pcrPid, descriptors, streams };
 }
 
 /** Writes a PAT section of one program. */
@@ -100,6 +108,9 @@ export function writePmt(pmt: Pmt, version = 0): Uint8Array {
 
 interface Section {
   readonly tableIdExtension: number;
+  readonly version: number;
+  readonly sectionNumber: number;
+  readonly lastSectionNumber: number;
   readonly cursor: ByteCursor;
 }
 
@@ -107,8 +118,9 @@ function openSection(section: Uint8Array, tableId: number): Section | undefined 
   if (section[0] !== tableId) return undefined;
   const cursor = new ByteCursor(section, 3);
   const tableIdExtension = cursor.readU16();
-  const inForce = (cursor.readU8() & 1) === 1; // current_next_indicator
-  cursor.skip(2); // section_number, last_section_number
+  const flags = cursor.readU8(); // version_number, current_next_indicator
+  const sectionNumber = cursor.readU8();
+  const lastSectionNumber = cursor.readU8();
   if (crc32(section, MPEG_CRC_START) !== 0) {
     throw new MediaError(
       "MEDIA_BAD_CONTAINER",
@@ -116,7 +128,9 @@ function openSection(section: Uint8Array, tableId: number): Section | undefined 
       { context: { tableId } },
     );
   }
-  return inForce ? { tableIdExtension, cursor } : undefined;
+  if ((flags & 1) === 0) return undefined;
+  const version = flags >> 1 & 31;
+  return { tableIdExtension, version, sectionNumber, lastSectionNumber, cursor };
 }
 
 function readDescriptors(cursor: ByteCursor): Descriptor[] {

@@ -32,13 +32,30 @@ export const TABLE_ID = { PAT: 0x00, PMT: 0x02, SDT: 0x42 } as const;
 
 /** `stream_type`s that are read or written. */
 export const STREAM_TYPE = {
+  MPEG1_VIDEO: 0x01,
+  MPEG2_VIDEO: 0x02,
   MPEG1_AUDIO: 0x03,
   MPEG2_AUDIO: 0x04,
   PRIVATE_PES: 0x06,
   AAC_ADTS: 0x0F,
+  MPEG4_VIDEO: 0x10,
+  AAC_LATM: 0x11,
   H264: 0x1B,
   HEVC: 0x24,
+  AVS: 0x42,
+  LPCM_HDMV: 0x80,
   AC3: 0x81,
+  DTS: 0x82,
+  EAC3_HDMV: 0x84,
+  DTS_HD: 0x85,
+  DTS_HD_MASTER: 0x86,
+  EAC3: 0x87,
+  DTS_ATSC: 0x88,
+  DTS_UHD: 0x8A,
+  EAC3_SECONDARY: 0xA1,
+  DTS_SECONDARY: 0xA2,
+  DIRAC: 0xD1,
+  VC1: 0xEA,
 } as const;
 
 /** Descriptor tags. */
@@ -49,6 +66,8 @@ export const DESCRIPTOR = {
   DVB_SUBTITLES: 0x59,
   DVB_AC3: 0x6A,
   DVB_EAC3: 0x7A,
+  DVB_DTS: 0x7B,
+  DVB_AAC: 0x7C,
   DVB_EXTENSION: 0x7F,
 } as const;
 
@@ -68,6 +87,11 @@ export const FORMAT = {
   ID3: "ID3 ",
   KLVA: "KLVA",
   AV1: "AV01",
+  VC1: "VC-1",
+  DIRAC: "drac",
+  HDMV: "HDMV",
+  S302M: "BSSD",
+  SCTE_27: "SCTE",
 } as const;
 
 /** `alignment_type` of H.264: each PES packet with the indicator begins with an access unit. */
@@ -84,28 +108,25 @@ export const STREAM_ID = {
 /** Values of 33-bit clocks: they wrap after 26.5 hours at 90 kHz. */
 export const CLOCK_WRAP = 2 ** 33;
 
-/** What a stream type that is not read is called, for people. */
-export const STREAM_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
-  [0x01, "MPEG-1 video"],
-  [0x02, "MPEG-2 video"],
-  [0x05, "private sections"],
-  [0x06, "private data"],
-  [0x10, "MPEG-4 video"],
-  [0x11, "AAC in LATM"],
-  [0x15, "timed metadata"],
-  [0x1C, "raw MPEG-4 audio"],
-  [0x21, "JPEG 2000 video"],
-  [0x33, "VVC video"],
-  [0x42, "AVS video"],
-  [0x82, "DTS audio or SCTE-27 subtitles"],
-  [0x83, "TrueHD audio"],
-  [0x84, "E-AC-3 audio"],
-  [0x85, "DTS-HD audio"],
-  [0x86, "SCTE-35 splice information"],
-  [0x87, "E-AC-3 audio"],
-  [0xC1, "encrypted AC-3 audio"],
-  [0xCF, "encrypted AAC audio"],
-  [0xD1, "Dirac video"],
-  [0xDB, "encrypted H.264 video"],
-  [0xEA, "VC-1 video"],
-]);
+/** What streams that are not read hold: `data` is neither pictures nor sound, or nobody knows. */
+export type Medium = "video" | "audio" | "data";
+
+/** What a stream type that is not read holds, and what it is called, for people. */
+export const OTHER_STREAM_TYPES: ReadonlyMap<number, readonly [medium: Medium, name: string]> =
+  new Map<number, readonly [Medium, string]>([
+    [0x05, ["data", "private sections"]],
+    [0x06, ["data", "private data"]],
+    [0x0B, ["data", "DSM-CC sections"]],
+    [0x15, ["data", "timed metadata"]],
+    [0x1C, ["audio", "raw MPEG-4 audio"]],
+    [0x20, ["video", "MVC video"]],
+    [0x21, ["video", "JPEG 2000 video"]],
+    [0x33, ["video", "VVC video"]],
+    [0x82, ["data", "SCTE-27 subtitles"]],
+    [0x83, ["audio", "TrueHD audio"]],
+    [0x86, ["data", "SCTE-35 splice information"]],
+    [0x90, ["data", "PGS subtitles"]],
+    [0xC1, ["audio", "encrypted AC-3 audio"]],
+    [0xCF, ["audio", "encrypted AAC audio"]],
+    [0xDB, ["video", "encrypted H.264 video"]],
+  ]);

@@ -1,4 +1,5 @@
-import type { Packet } from "../types.ts";
+import { sameColor } from "../color.ts";
+import type { Packet, VideoStreamInfo } from "../types.ts";
 import type { PesUnit } from "./pes_assembler.ts";
 
 /** Where a track's packets go, and what it asks of the program. */
@@ -9,8 +10,6 @@ export interface TrackHost {
   near(raw: number, ticks: number): number;
   /** A packet is ready. */
   packet(packet: Packet): void;
-  /** Packets are missing in front of the next one. */
-  lost(): void;
   /** The stream's description has changed; packets after this call are of the new one. */
   changed(): void;
 }
@@ -23,4 +22,11 @@ export interface Track {
   lost(): void;
   /** The stream ends: hands on what was kept. */
   finish(): void;
+}
+
+/** Whether two descriptions of a video stream are the same. */
+export function sameVideo(a: VideoStreamInfo, b: VideoStreamInfo): boolean {
+  return a.codec === b.codec && a.width === b.width && a.height === b.height &&
+    a.reorderDepth === b.reorderDepth && sameColor(a.color, b.color) &&
+    a.sampleAspect?.num === b.sampleAspect?.num && a.sampleAspect?.den === b.sampleAspect?.den;
 }

@@ -10,6 +10,8 @@ export interface UnitEnd {
   readonly bytes: number;
   /** Whether decoding can start at the picture. */
   readonly keyframe: boolean;
+  /** Whether the picture began with the PES packet. */
+  readonly alone: boolean;
   /** Number of the PES packet. */
   readonly pes: number;
 }
@@ -25,8 +27,9 @@ interface Experience {
  * Learns whether the end of a PES packet is the end of a picture. Most muxers put one picture into
  * each, and then it can be decoded without waiting for the next one; others put pictures into several,
  * or only those that are large, and a picture that is cut short is decoded as garbage. So an end is
- * believed once a keyframe ended like this, and only for packets no larger than those that were seen
- * to end with a picture. Muxers that are known to keep to it can be {@linkcode vouchFor}.
+ * believed once a keyframe had a packet of its own that ended like this, and only for packets that are
+ * no larger than those that were seen to end with a picture. {@linkcode vouchFor} is for muxers that
+ * are known to keep to it.
  */
 export class UnitEnds {
   readonly #kinds: Record<PesEnd, Experience> = {
@@ -47,6 +50,7 @@ export class UnitEnds {
   /** Notes where a picture may have ended; returns whether to believe it. */
   note(end: UnitEnd): boolean {
     this.#pending = end;
+    if (!end.alone) return false;
     if (this.#vouched) return true;
     const { bytes, count, needed } = this.#kinds[end.kind];
     return this.#keyframes >= this.#keyframesNeeded && count >= needed && end.bytes <= bytes;
@@ -60,7 +64,7 @@ export class UnitEnds {
   /** The end noted last was one. */
   confirm(): void {
     const end = this.#pending;
-    if (end === undefined) return;
+    if (end?.alone !== true) return;
     const kind = this.#kinds[end.kind];
     kind.count++;
     kind.bytes = Math.max(kind.bytes, end.bytes);

@@ -1,11 +1,10 @@
 import { type AccessUnit, AccessUnitParser, type SequenceInfo } from "../bitstream/mod.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
-import { sameColor } from "../color.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";
-import type { PesEnd, PesReaderSink, PesStamp } from "./pes_reader.ts";
-import { PictureTimes } from "./picture_times.ts";
+import type { PesEnd, PesStamp } from "./pes_reader.ts";
+import { PresentationTimes } from "./presentation_times.ts";
 import type { DemuxCounters } from "./stats.ts";
-import type { TrackHost } from "./track.ts";
+import { sameVideo, type TrackHost } from "./track.ts";
 import { UnitEnds } from "./unit_ends.ts";
 
 const SLAB_BYTES = 512 * 1024;
@@ -18,6 +17,12 @@ const MAX_FRAME_TICKS = 90_000;
 
 /** The most pictures that wait for times to count theirs from. */
 const MAX_WAITING = 64;
+
+/** The most PES packets that one picture may come in. */
+const MAX_STAMPS = 65_536;
+
+/** Share of a frame that a picture's time may be off what its order says. */
+const SAME_TIME = 0.75;
 
 /** After so long without a random access point, decoding may start at intra pictures: 5 s. */
 const RANDOM_ACCESS_TICKS = 450_000;
@@ -55,12 +60,12 @@ export interface VideoTrackOptions {
  * the first unit that begins in it. A unit comes out when the next one begins, or at the end of its
  * PES packet where those of this stream are known to end with a unit.
  */
-export class VideoTrack implements PesReaderSink {
+export class VideoTrack {
   readonly #codec: VideoCodec;
   readonly #host: TrackHost;
   readonly #counters: DemuxCounters;
   readonly #parser: AccessUnitParser;
-  readonly #times: PictureTimes;
+  readonly #times: PresentationTimes;
   readonly #ends = new UnitEnds();
   readonly #aligned: boolean;
   #info: VideoStreamInfo;
@@ -94,7 +99,7 @@ export class VideoTrack implements PesReaderSink {
         },
       },
     });
-    this.#times = new PictureTimes(this.#parser.orderStep);
+    this.#times = new PresentationTimes(this.#parser.orderStep);
   }
 
   /** The stream as the latest parameter set describes it. */
@@ -118,6 +123,7 @@ export class VideoTrack implements PesReaderSink {
     if (this.#pes === 0 && this.#aligned && aligned) this.#ends.vouchFor();
     this.#pes++;
     this.#pesAt = this.#parser.position;
+    if (this.#stamps.length >= MAX_STAMPS) this.#stamps.splice(0, MAX_STAMPS >> 1);
     this.#stamps.push({ at: this.#pesAt, pts, dts, claimed: false });
   }
 
@@ -129,11 +135,11 @@ export class VideoTrack implements PesReaderSink {
   /** The PES packet may end here, and with it an access unit. */
   end(kind: PesEnd): void {
     const marked = this.#parser.mark();
-    // Pictures that began in another PES packet are of a muxer that does not end them there.
-    if (marked === undefined || marked.at < this.#pesAt) return;
+    if (marked === undefined) return;
+    const { from, to, randomAccess: keyframe } = marked;
     const bytes = this.#parser.position - this.#pesAt;
-    const keyframe = marked.randomAccess;
-    if (this.#ends.note({ kind, bytes, keyframe, pes: this.#pes })) this.#parser.handOn();
+    const alone = from <= this.#pesAt && to >= this.#pesAt;
+    if (this.#ends.note({ kind, bytes, keyframe, alone, pes: this.#pes })) this.#parser.handOn();
   }
 
   /** Whether the payload that came last is these bytes. */
@@ -141,14 +147,8 @@ export class VideoTrack implements PesReaderSink {
     return this.#parser.endsWith(data, from, to);
   }
 
-  /** Payload is missing here: the access unit before has lost its end. */
+  /** What comes next does not go on with what came before: that has lost its end. */
   lost(): void {
-    this.reset();
-    this.#host.lost();
-  }
-
-  /** What comes next does not go on with what came before. */
-  reset(): void {
     if (this.#parser.lost({ trusted: !this.#ends.doubtful })) this.#counters.corruptPes++;
     this.#release(true);
     this.#stamps = [];
@@ -200,24 +200,32 @@ export class VideoTrack implements PesReaderSink {
     let first = 0;
     while (first + 1 < stamps.length && stamps[first + 1]!.at <= from) first++;
     if (first > 0) stamps.splice(0, first);
-    const reached = stamps.filter(({ at }, index) => index === 0 || at <= unit.pictureAt);
-    const stamp = reached.find(({ pts, claimed }) => pts !== undefined && !claimed);
-    if (stamp === undefined) return undefined;
-    if (stamp !== stamps[0] && !this.#fits(unit, stamp)) return undefined;
-    stamp.claimed = true;
-    return stamp;
+    for (let index = 0; index < stamps.length; index++) {
+      const stamp = stamps[index]!;
+      if (index > 0 && stamp.at > unit.pictureAt) return undefined;
+      if (stamp.pts === undefined || stamp.claimed) continue;
+      if (index > 0 && !this.#canClaim(unit, { pts: stamp.pts, end: stamps[index + 1]?.at })) {
+        return undefined;
+      }
+      stamp.claimed = true;
+      return stamp;
+    }
+    return undefined;
   }
 
   /**
-   * Whether the time of a later PES packet can be that of a unit which only its parameter sets or SEI
-   * let begin before: it must be about where its order says.
+   * Whether the time of a PES packet can be that of a unit which its parameter sets or SEI let begin
+   * before: no other unit begins there, or it is about what the order says.
    */
-  #fits(unit: AccessUnit, stamp: Stamp): boolean {
+  #canClaim(unit: AccessUnit, pes: { pts: number; end: number | undefined }): boolean {
     const predicted = this.#times.predict(unit.picture);
     const { frameTicks } = this.#times;
-    if (predicted === undefined || frameTicks === 0) return true;
-    const off = Math.abs(this.#host.near(stamp.pts!, predicted) - predicted);
-    return off < 0.75 * frameTicks || off > MAX_FRAME_TICKS;
+    if (predicted === undefined || frameTicks === 0) {
+      const fills = unit.at + unit.data.length >= (pes.end ?? this.#parser.position);
+      return fills || unit.markedAt === undefined;
+    }
+    const off = Math.abs(this.#host.near(pes.pts, predicted) - predicted);
+    return off < SAME_TIME * frameTicks || off > MAX_FRAME_TICKS;
   }
 
   /** Delivers the units whose times are known; all of them with `force`. */
@@ -287,12 +295,7 @@ export class VideoTrack implements PesReaderSink {
     this.#sequence = sequence;
     this.#times.codedFrameTicks = secondsToTicks(sequence.frameSeconds, MPEG_TIME_BASE);
     const { width, height, reorderDepth, color, sampleAspect } = sequence;
-    const old = this.#info;
-    const same = old.width === width && old.height === height &&
-      old.reorderDepth === reorderDepth && sameColor(old.color, color) &&
-      old.sampleAspect?.num === sampleAspect?.num && old.sampleAspect?.den === sampleAspect?.den;
-    if (same) return;
-    this.#info = {
+    const info: VideoStreamInfo = {
       kind: "video",
       codec: this.#codec,
       width,
@@ -301,6 +304,8 @@ export class VideoTrack implements PesReaderSink {
       color,
       ...(sampleAspect === undefined ? {} : { sampleAspect }),
     };
+    if (sameVideo(info, this.#info)) return;
+    this.#info = info;
     this.#host.changed();
   }
 }

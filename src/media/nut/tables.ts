@@ -76,26 +76,43 @@ export const MainFlag: { readonly BROADCAST: 1; readonly PIPE: 2 } = Object.free
 });
 
 /** Video formats that have a four-character code here. */
-export type NutVideoFormat = "h264" | "hevc" | "i420" | "nv12" | "rgb24" | "rgba";
+export type NutVideoFormat =
+  | ("h264" | "hevc" | "mpeg2video" | "mpeg4" | "vc1" | "cavs" | "dirac" | "av1")
+  | ("i420" | "nv12" | "rgb24" | "rgba");
 
 /** Audio formats that have a code here; the PCM ones are interleaved, little-endian. */
-export type NutAudioFormat = "aac" | "opus" | "mp3" | "ac3" | "f32le" | "s16le";
+export type NutAudioFormat =
+  | ("aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm")
+  | ("s302m" | "pcm_bluray" | "f32le" | "s16le");
 
 const VIDEO_CODES: Readonly<Record<NutVideoFormat, string>> = {
   h264: "H264",
   hevc: "HEVC",
+  mpeg2video: "mpg2",
+  mpeg4: "mp4v",
+  vc1: "WVC1",
+  cavs: "CAVS",
+  dirac: "drac",
+  av1: "AV01",
   i420: "I420",
   nv12: "NV12",
   rgb24: "RGB\x18",
   rgba: "RGBA",
 };
 
-// AAC, MP3 and AC-3 are named by their WAVE format tags, little-endian.
+// AAC, MP3 and their like are named by their WAVE format tags, little-endian. E-AC-3 shares that of
+// AC-3 in ffmpeg: a decoder for it has to be named.
 const AUDIO_CODES: Readonly<Record<NutAudioFormat, string>> = {
   aac: "\xff\0\0\0",
   opus: "Opus",
   mp3: "\x55\0\0\0",
   ac3: "\x00\x20\0\0",
+  mp2: "\x50\0\0\0",
+  eac3: "EAC3",
+  dts: "\x01\x20\0\0",
+  aac_latm: "\x02\x16\0\0",
+  s302m: "BSSD",
+  pcm_bluray: "BDPM",
   f32le: "PFD\x20",
   s16le: "PSD\x10",
 };

@@ -11,6 +11,8 @@ import { depthProblem } from "../http/json_depth.ts";
 /** Largest picture side in pixels that a stream may ask for. */
 const MAX_PICTURE_SIDE = 16_384;
 
+/** `program_number` of MPEG-TS has 16 bits. */
+const MAX_PROGRAM_NUMBER = 65_535;
 /** Highest `max_framerate`. */
 const MAX_FRAMERATE = 60;
 
@@ -97,6 +99,10 @@ const streamParams = z.looseObject({
   tone_map: strictFlag().optional()
     .describe(
       "Whether pictures of a high dynamic range (PQ, HLG) are mapped to BT.709. Default: true.",
+    ),
+  program: integerBetween(1, MAX_PROGRAM_NUMBER).optional()
+    .describe(
+      "Number of the program that is read of an MPEG-TS with several. Default: the first with video.",
     ),
 }, { error: notExpected("a JSON object") }).check((context) => {
   const { width, height } = context.value;

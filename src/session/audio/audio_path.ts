@@ -19,11 +19,14 @@ import {
   type ChangeBudget,
   type WarmSet,
 } from "../../media/codec/mod.ts";
+import { canMuxAudio } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { OutputAudioCodec } from "../types.ts";
 
 /** Up to here `channelConfiguration` is the number of channels: 5.1. */
 const MAX_AAC_CHANNELS = 6;
+/** Sample rates of the core of HE-AAC; others are hardly ever used. */
+const HE_AAC_CORE_RATES: ReadonlySet<number> = new Set([22_050, 24_000]);
 /** `audioObjectType` of AAC-LC. */
 const AAC_LC = 2;
 
@@ -73,8 +76,9 @@ export function createAudioPath(options: AudioPathOptions): AudioPath {
   if (process !== undefined) {
     return new ProcessedAudio(options, encodedCodec(outputCodec, stream), process);
   }
-  if (outputCodec === "source" || outputCodec === stream.codec) return new CopiedAudio(options);
-  return new TranscodedAudio(options, outputCodec);
+  const isCopy = outputCodec === "source" || outputCodec === stream.codec;
+  if (isCopy && canMuxAudio(stream)) return new CopiedAudio(options);
+  return new TranscodedAudio(options, encodedCodec(outputCodec, stream));
 }
 
 /** Two formats can be encoded; others are only ever copied. */
@@ -125,7 +129,7 @@ abstract class CodedAudio implements AudioPath {
   constructor({ stream, emit }: AudioPathOptions, codec: "aac" | "opus") {
     this.#input = stream;
     this.emit = emit;
-    this.output = encodedStream(codec, stream);
+    this.output = encodedStream(codec, fullestSound(stream));
     this.failure = this.#failed.promise;
     this.failure.catch(() => {}); // finish() throws the same
   }
@@ -359,6 +363,18 @@ export class FedAudio extends CodedAudio {
   async #pump(): Promise<void> {
     for await (const packet of this.#encoder.packets()) await this.emit(packet);
   }
+}
+
+/**
+ * What a decoder may make of a stream: only the frames of HE-AAC say that it gives twice the rate
+ * (spectral band replication), or two channels for one (parametric stereo, ISO/IEC 14496-3 section
+ * 4.6.18 and 8.6.4). Their cores have these rates.
+ */
+function fullestSound(stream: AudioStreamInfo): { sampleRate: number; channels: number } {
+  const { codec, sampleRate, channels } = stream;
+  const isCore = (codec === "aac" || codec === "aac_latm") && HE_AAC_CORE_RATES.has(sampleRate);
+  if (!isCore) return { sampleRate, channels };
+  return { sampleRate: 2 * sampleRate, channels: Math.max(2, channels) };
 }
 
 /** What an encoder is told to write, as the output's tables need it before its first packet. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, pauseOn } from "../../base/mod.ts";
+import { type Clock, describeError, FfmpegError, MediaError, pauseOn } from "../../base/mod.ts";
 import type { AudioFrame } from "../../frames/mod.ts";
 import type { ChangeBudget, WarmSet } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
@@ -15,6 +15,7 @@ import {
   createAudioPath,
   FedAudio,
   type ProcessAudio,
+  sameAudio,
 } from "./audio_path.ts";
 import { MAX_AUDIO_WAIT_MS } from "../av_sync.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
@@ -33,6 +34,10 @@ export interface AudioStageOptions {
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;
+  /** Whether the stream goes on without sound that cannot be used. */
+  readonly isDispensable: () => boolean;
+  /** The sound was given up: `output` is undefined now. */
+  readonly onGivenUp: () => void;
   readonly clock: Clock;
   /** How often the sound may jump in time. @default as often as it does */
   readonly changeBudget?: ChangeBudget | undefined;
@@ -40,6 +45,11 @@ export interface AudioStageOptions {
   readonly warm: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
+
+/** A live coder that was given packets for this long and made nothing of them is given up. */
+const MAX_FRUITLESS_MS = 5_000;
+/** How many packets that must have been at least. */
+const MAX_FRUITLESS_PACKETS = 100;
 
 /** Carries audio along a path that fits it, and along another when it changes. */
 export class AudioStage implements AsyncDisposable {
@@ -49,6 +59,11 @@ export class AudioStage implements AsyncDisposable {
   readonly #failed = Promise.withResolvers<never>();
   #path: AudioPath | undefined;
   #ended = { codecRestarts: 0, codecHangs: 0, packetsLost: 0 };
+  /** The end of a path that was given up. */
+  #retiring: Promise<void> | undefined;
+  #unusable: AudioStreamInfo | undefined;
+  #stream: AudioStreamInfo | undefined;
+  #fruitless = { since: 0, packets: 0 };
   #isReady = false;
   #patience: Promise<boolean> | undefined;
 
@@ -83,15 +98,23 @@ export class AudioStage implements AsyncDisposable {
   async setStream(stream: AudioStreamInfo | undefined): Promise<void> {
     if (this.#path !== undefined) {
       if (stream !== undefined && this.#path.accepts(stream)) return;
-      await this.#endPath(this.#path);
+      await this.#tried(this.#endPath(this.#path));
     }
+    this.#stream = stream;
     if (stream === undefined) return;
-    this.#path = this.#watched(createAudioPath({ ...this.#pathOptions(), stream }));
+    if (this.#unusable !== undefined && sameAudio(stream, this.#unusable)) return;
+    this.#fruitless = { since: this.#options.clock.now(), packets: 0 };
+    await this.#tried(Promise.try(() => {
+      this.#path = this.#watched(createAudioPath({ ...this.#pathOptions(), stream }));
+    }));
   }
 
   /** Takes the next packet of the input. */
   async write(packet: Packet): Promise<void> {
-    if (this.#path !== undefined) return await this.#path.write(packet);
+    if (this.#path !== undefined) {
+      this.#noteFruitless();
+      return await this.#tried(this.#path?.write(packet));
+    }
     this.#options.meters.audioDone(packet.ptsTicks); // nobody wants it
   }
 
@@ -108,17 +131,25 @@ export class AudioStage implements AsyncDisposable {
 
   /** Ends the input; resolves when everything was emitted. */
   async finish(): Promise<void> {
-    await this.#path?.finish();
+    await this.#tried(this.#path?.finish());
+    const { since, packets } = this.#fruitless;
+    if (since !== Infinity && packets > 0 && this.#isCoded) {
+      this.#giveUp(nothingHeard(this.#stream));
+    }
   }
 
   /** Ends at once. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#path?.[Symbol.asyncDispose]();
+    await Promise.all([this.#path?.[Symbol.asyncDispose](), this.#retiring]);
   }
 
   #pathOptions(): Omit<AudioPathOptions, "stream"> {
-    const { guard, outputCodec, emit, changeBudget, warm, onError, signal } = this.#options;
+    const { guard, outputCodec, changeBudget, warm, onError, signal } = this.#options;
     const onHang = (error: Error): void => onError(error, "encode");
+    const emit = (packet: Packet): Promise<void> => {
+      this.#fruitless = { since: Infinity, packets: 0 };
+      return this.#options.emit(packet);
+    };
     const process: ProcessAudio | undefined = guard.handlesAudio
       ? (frame) => this.#process(frame)
       : undefined;
@@ -126,13 +157,63 @@ export class AudioStage implements AsyncDisposable {
   }
 
   #watched<T extends AudioPath>(path: T): T {
-    path.failure.catch((error) => this.#failed.reject(error));
+    path.failure.catch((error) => {
+      if (this.#path === path) this.#giveUp(error);
+    });
     return path;
+  }
+
+  /** Whether every packet of the input gives sound, so that silence means failure. */
+  get #isCoded(): boolean {
+    return this.#path !== undefined && !this.#options.guard.handlesAudio;
+  }
+
+  #noteFruitless(): void {
+    const { live, clock } = this.#options;
+    const fruitless = this.#fruitless;
+    fruitless.packets++;
+    if (!live || !this.#isCoded || fruitless.packets < MAX_FRUITLESS_PACKETS) return;
+    if (clock.now() - fruitless.since > MAX_FRUITLESS_MS) this.#giveUp(nothingHeard(this.#stream));
+  }
+
+  /** What the codec cannot do ends the sound, not the stream. Rejects with anything else. */
+  async #tried(step: Promise<void> | undefined): Promise<void> {
+    try {
+      await step;
+    } catch (error) {
+      if (!this.#giveUp(error)) throw error;
+    }
+  }
+
+  /** Ends the sound and says why, once. Returns whether the stream can go on without. */
+  #giveUp(error: unknown): boolean {
+    const isCodecs = error instanceof MediaError || error instanceof FfmpegError;
+    if (!isCodecs || !this.#options.isDispensable()) {
+      this.#failed.reject(error);
+      return false;
+    }
+    const path = this.#path;
+    this.#path = undefined;
+    if (this.#unusable !== this.#stream) {
+      this.#unusable = this.#stream;
+      this.#options.onError(unusableSound(error), "decode");
+    }
+    this.#options.onGivenUp();
+    if (path !== undefined) this.#retiring = this.#retire(path);
+    return true;
   }
 
   async #endPath(path: AudioPath): Promise<void> {
     this.#path = undefined;
-    await path.finish();
+    try {
+      await path.finish();
+    } finally {
+      await this.#retire(path);
+    }
+  }
+
+  /** Keeps the counts of a path, and ends its children. */
+  async #retire(path: AudioPath): Promise<void> {
     this.#ended.codecRestarts += path.codecRestarts;
     this.#ended.codecHangs += path.codecHangs;
     this.#ended.packetsLost += path.packetsLost;
@@ -164,4 +245,20 @@ export class AudioStage implements AsyncDisposable {
     this.#patience ??= pauseOn(clock, MAX_AUDIO_WAIT_MS, signal).then(() => false);
     return this.#isReady = await Promise.race([ready, this.#patience]);
   }
+}
+
+function nothingHeard(stream: AudioStreamInfo | undefined): MediaError {
+  return new MediaError(
+    "MEDIA_BAD_FRAME",
+    `Cannot decode ${stream?.codec}: ffmpeg made nothing of it; check that the stream is what its ` +
+      "program map says",
+  );
+}
+
+function unusableSound(cause: Error): MediaError {
+  return new MediaError(
+    "MEDIA_UNSUPPORTED_CODEC",
+    `Cannot use the sound of the input, and goes on without: ${describeError(cause)}`,
+    { cause },
+  );
 }

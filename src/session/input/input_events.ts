@@ -26,6 +26,12 @@ export type InputEvent =
 /** Bytes without a single MPEG-TS stream after which the input is reported as something else. */
 const MAX_UNKNOWN_BYTES = 1 << 20;
 
+/** What is read of a channel; whoever holds it may change it while the channel is read. */
+export interface InputChoice {
+  /** Number of the program of an MPEG-TS. @default the first that has video, else audio */
+  program?: number | undefined;
+}
+
 /** What was read of a channel so far. */
 export interface InputCounts {
   /** Segments that were begun. */
@@ -42,6 +48,7 @@ export interface InputCounts {
 export async function* demuxSegments(
   source: SegmentSource,
   counts: InputCounts = { segments: 0, bytes: 0 },
+  choice: InputChoice = {},
 ): AsyncGenerator<InputEvent> {
   const demuxer = new MpegTsDemuxer();
   const recognition = new Recognition();
@@ -57,6 +64,7 @@ export async function* demuxSegments(
     try {
       for await (const chunk of segment.body) {
         counts.bytes += chunk.length;
+        demuxer.readProgram(choice.program);
         const events = demuxer.push(chunk);
         yield* events;
         const problem = recognition.note(chunk.length, events);

@@ -7,6 +7,7 @@
 import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import {
+  canDecode,
   canToneMap,
   type ChangeBudget,
   MAX_VIDEO_PIXELS,
@@ -15,7 +16,7 @@ import {
   type WarmSet,
 } from "../../media/codec/mod.ts";
 import { decodedColor, isHdr } from "../../media/color.ts";
-import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
+import type { ProgramChoice, UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
 import { inFormat, toFrame } from "./frame_format.ts";
@@ -85,6 +86,8 @@ export class MediaInput implements AsyncDisposable {
   /** As it came. */
   #videoStream: VideoStreamInfo | undefined;
   #pumping: Promise<void> | undefined;
+  /** Video whose size its first picture says. */
+  #unsized: VideoStreamInfo | undefined;
   #withoutAudio: InputStreams | undefined;
   #firstVideoTicks: number | undefined;
   #needsKeyframe = true;
@@ -101,6 +104,7 @@ export class MediaInput implements AsyncDisposable {
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
   #saidUnmapped = false;
+  #reportedProgram = "";
   #reportedUnsupported = new Set<string>();
 
   /** Creates the input; {@linkcode run} reads it. */
@@ -181,8 +185,8 @@ export class MediaInput implements AsyncDisposable {
       case "error":
         return handlers.onError(event.error, "input");
       case "streams":
-        this.#reportUnsupported(event.unsupported);
-        return await this.#setStreams({ video: event.video, audio: event.audio });
+        if (!this.#reportProgram(event.program)) return;
+        return await this.#takeStreams(event);
       case "packet":
         sync.noteInput(event.stream, event.packet.ptsTicks);
         if (event.stream === "video") return await this.#takeVideo(event.packet);
@@ -200,11 +204,47 @@ export class MediaInput implements AsyncDisposable {
     }
   }
 
-  #reportUnsupported(streams: readonly UnsupportedStream[]): void {
-    for (const { name, pid } of streams) {
+  /** Says once which program is read. Returns whether there is one to read. */
+  #reportProgram(program: ProgramChoice | undefined): boolean {
+    if (program === undefined) return true;
+    const { number, all } = program;
+    const key = `${number} ${all}`;
+    const isKnown = key === this.#reportedProgram;
+    this.#reportedProgram = key;
+    if (number === undefined) {
+      if (!isKnown) this.#options.handlers.onError(noProgram(all), "input");
+      return false;
+    }
+    if (!isKnown && all.length > 1) {
+      log.info("Reads program {number} of the input, which has {all}", {
+        number,
+        all: all.join(", "),
+      });
+    }
+    return true;
+  }
+
+  /**
+   * What cannot be used is an error where it leaves the stream without pictures or sound; beside
+   * streams that can be used it is only logged.
+   */
+  #reportUnsupported(event: InputStreams, streams: readonly UnsupportedStream[]): void {
+    const isNew = ({ name, pid }: UnsupportedStream): boolean => {
       const key = `${pid} ${name}`;
-      if (this.#reportedUnsupported.has(key)) continue;
+      const isKnown = this.#reportedUnsupported.has(key);
       this.#reportedUnsupported.add(key);
+      return !isKnown;
+    };
+    const found = streams.filter(isNew);
+    const isMissed = ({ medium }: UnsupportedStream): boolean =>
+      medium !== "data" && event[medium] === undefined;
+    const others = found.filter((stream) => !isMissed(stream));
+    if (others.length > 0) {
+      log.info("Leaves out of the input: {streams}", {
+        streams: others.map(({ name, pid }) => `${name} (PID ${pid})`).join(", "),
+      });
+    }
+    for (const { name, pid } of found.filter(isMissed)) {
       this.#options.handlers.onError(
         new MediaError(
           "MEDIA_UNSUPPORTED_CODEC",
@@ -215,6 +255,20 @@ export class MediaInput implements AsyncDisposable {
         "input",
       );
     }
+  }
+
+  async #takeStreams(event: Extract<InputEvent, { kind: "streams" }>): Promise<void> {
+    const { video, audio, unsupported } = event;
+    this.#reportUnsupported({ video, audio }, unsupported);
+    if (video === undefined || await canDecode(video.codec)) {
+      return await this.#setStreams({ video, audio });
+    }
+    const key = `decoder ${video.codec}`;
+    if (!this.#reportedUnsupported.has(key)) {
+      this.#reportedUnsupported.add(key);
+      this.#options.handlers.onError(noDecoder(video.codec), "input");
+    }
+    await this.#setStreams({ video: undefined, audio });
   }
 
   async #setStreams(streams: InputStreams): Promise<void> {
@@ -230,6 +284,9 @@ export class MediaInput implements AsyncDisposable {
     if (video !== undefined && video.width > 0) {
       const color = decodedColor(video.color, await this.#mapsTones(video));
       this.#options.handlers.onVideoStream({ ...video, color });
+      await this.#configureDecoder(video);
+    } else if (video !== undefined && isSizedByDecoder(video)) {
+      if (this.#decoder === undefined) this.#unsized = video;
       await this.#configureDecoder(video);
     }
     if (audio !== undefined && audio.sampleRate === 0) {
@@ -376,6 +433,11 @@ export class MediaInput implements AsyncDisposable {
     const { handlers } = this.#options;
     for await (const decoded of decoder.frames()) {
       this.#start.decoded();
+      const { width, height } = decoded;
+      if (this.#unsized !== undefined) {
+        handlers.onVideoStream({ ...this.#unsized, width, height });
+        this.#unsized = undefined;
+      }
       await handlers.onVideo(toFrame(decoded));
     }
   }
@@ -387,4 +449,29 @@ export class MediaInput implements AsyncDisposable {
     await this.#decoder.flush();
     await this.#pumping;
   }
+}
+
+/** Whether the container does not say how large pictures are. */
+function isSizedByDecoder({ codec }: VideoStreamInfo): boolean {
+  return codec !== "h264" && codec !== "hevc" && codec !== "mpeg2video";
+}
+
+function noDecoder(codec: string): MediaError {
+  return new MediaError(
+    "MEDIA_UNSUPPORTED_CODEC",
+    `Cannot decode the ${codec} video of the input: this ffmpeg has no decoder for it; install one ` +
+      "that has, or publish H.264 or HEVC",
+    { context: { codec } },
+  );
+}
+
+function noProgram(all: readonly number[]): MediaError {
+  return new MediaError(
+    "MEDIA_NO_STREAM",
+    "Cannot find the program that was asked for: the input has " +
+      `${all.length === 1 ? "program" : "programs"} ${
+        all.join(", ")
+      }; change the parameter program`,
+    { context: { programs: all } },
+  );
 }

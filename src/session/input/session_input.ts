@@ -7,14 +7,20 @@
 import { MediaError } from "../../base/errors.ts";
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import { FrameFeed } from "./frame_feed.ts";
-import { demuxSegments, type InputCounts, type InputEvent } from "./input_events.ts";
-import type { SessionOptions } from "../types.ts";
+import {
+  demuxSegments,
+  type InputChoice,
+  type InputCounts,
+  type InputEvent,
+} from "./input_events.ts";
+import type { SessionOptions, StreamParams } from "../types.ts";
 
 /** The input of one session, and its end. */
 export class SessionInput implements Disposable {
   readonly #options: Pick<SessionOptions, "id" | "source" | "media" | "inputFound">;
   readonly #counts: InputCounts;
   readonly #feed = new FrameFeed();
+  readonly #choice: InputChoice = {};
   /** Whether anything was read. */
   wasSeen = false;
 
@@ -36,7 +42,12 @@ export class SessionInput implements Disposable {
   get events(): AsyncIterable<InputEvent> {
     const { source, media } = this.#options;
     if (media !== undefined) return media.events;
-    return source === undefined ? this.#feed : demuxSegments(source, this.#counts);
+    return source === undefined ? this.#feed : demuxSegments(source, this.#counts, this.#choice);
+  }
+
+  /** Takes parameters of the stream: `program`, from the next bytes on. */
+  applyParams({ program }: StreamParams): void {
+    if (program !== undefined) this.#choice.program = program;
   }
 
   /** Takes a frame of the application; see `Session.sendFrame`. */

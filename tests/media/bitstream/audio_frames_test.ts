@@ -6,6 +6,7 @@ import {
   AUDIO_FRAME_PARSERS,
   type AudioFrameHeader,
   type AudioFrameResult,
+  dualMonoConfig,
   opusChannelConfig,
   opusControlHeaderBytes,
   opusHeadFromChannelConfig,
@@ -13,9 +14,12 @@ import {
   parseAacConfig,
   parseAc3Header,
   parseAdtsHeader,
+  parseDtsHeader,
   parseMpegAudioHeader,
   parseOpusHead,
   parseOpusTsFrame,
+  programConfigOfFrame,
+  programConfigPrefix,
   writeAacConfig,
   writeAdtsHeader,
   writeOpusControlHeader,
@@ -169,14 +173,65 @@ Deno.test("parseAc3Header() computes sizes and channels", () => {
     samples: 1536,
     sampleRate: 48_000,
     channels: 2,
+    codec: "ac3",
   });
   const surround = Uint8Array.of(0x0B, 0x77, 0, 0, 0x5F, 0x40, 0xE1, 0); // 44.1 kHz, 3/2 and LFE
   const header = asHeader(parseAc3Header(surround, 0));
   assert.deepEqual([header.frameBytes, header.sampleRate, header.channels], [1952, 44_100, 6]);
-  const enhanced = stereo.slice();
-  enhanced[5] = 16 << 3;
-  assert.equal(parseAc3Header(enhanced, 0), "invalid");
+  const unknown = stereo.slice();
+  unknown[5] = 17 << 3;
+  assert.equal(parseAc3Header(unknown, 0), "invalid");
   assert.equal(parseAc3Header(stereo.subarray(0, 5), 0), "more");
+});
+
+/** The head of an Enhanced AC-3 frame of 16 bytes: 48 kHz, 2 blocks, 3/2 and LFE. */
+function enhancedFrame(type: number, substream: number): number[] {
+  return [0x0B, 0x77, type << 6 | substream << 3, 7, 0x1F, 16 << 3, ...new Array(10).fill(0)];
+}
+
+Deno.test("parseAc3Header() takes Enhanced AC-3 with all substreams of its time as one frame", () => {
+  const unit = [...enhancedFrame(0, 0), ...enhancedFrame(1, 0), ...enhancedFrame(0, 1)];
+  const data = Uint8Array.from([...unit, ...enhancedFrame(0, 0)]);
+  assert.deepEqual(parseAc3Header(data, 0), {
+    frameBytes: 48,
+    payloadOffset: 0,
+    samples: 512,
+    sampleRate: 48_000,
+    channels: 6,
+    codec: "eac3",
+  });
+  assert.equal(asHeader(parseAc3Header(data, 48)).frameBytes, 16);
+});
+
+Deno.test("parseDtsHeader() takes the extension substream with the core", () => {
+  // 512 samples, 96 bytes of core, 3/2 at 48 kHz, LFE; then an extension of 24 bytes.
+  const core = [0x7F, 0xFE, 0x80, 0x01, 0xFC, 0x3C, 0x05, 0xF2, 0x76, 0xE0, 0x04, 0x00];
+  const extension = [0x64, 0x58, 0x20, 0x25, 0, 0x01, 0xE0, 0x02, 0xE0, 0, 0, 0];
+  const data = new Uint8Array(96 + 24);
+  data.set(core);
+  assert.deepEqual(parseDtsHeader(data, 0), {
+    frameBytes: 96,
+    payloadOffset: 0,
+    samples: 512,
+    sampleRate: 48_000,
+    channels: 6,
+    codec: "dts",
+  });
+  data.set(extension, 96);
+  assert.equal(asHeader(parseDtsHeader(data, 0)).frameBytes, 120);
+  assert.equal(parseDtsHeader(data.subarray(0, 3), 0), "more");
+  assert.equal(parseDtsHeader(data, 1), "invalid");
+});
+
+Deno.test("program config elements survive the way into an AudioSpecificConfig and a frame", () => {
+  const programConfig = dualMonoConfig(2, 3);
+  const config = { objectType: 2, sampleRate: 48_000, channelConfiguration: 0, programConfig };
+  assert.deepEqual(parseAacConfig(writeAacConfig(config)), config);
+  const frame = Uint8Array.from([...programConfigPrefix(programConfig), 1, 2, 3]);
+  assert.deepEqual(programConfigOfFrame(frame), programConfig);
+  assert.equal(programConfigOfFrame(frame.subarray(0, 4)), undefined);
+  assert.equal(programConfigOfFrame(Uint8Array.of(0x21, 2, 3)), undefined);
+  assertAdtsConfig(config);
 });
 
 Deno.test("audio frame parsers never throw, and never promise an empty frame", () => {
@@ -190,7 +245,8 @@ Deno.test("audio frame parsers never throw, and never promise an empty frame", (
       const result = parse(data, offset);
       if (typeof result === "string") continue;
       assert.ok(result.frameBytes > result.payloadOffset && result.samples > 0);
-      assert.ok(result.sampleRate > 0);
+      // A frame of LATM may leave its rate to the one before.
+      assert.ok(result.sampleRate > 0 || result.codec === "aac_latm");
     }
   }
 });

@@ -105,7 +105,10 @@ Deno.test("videoEncodeArguments() for the card ask for no delay", () => {
 });
 
 Deno.test("audio arguments", () => {
-  assert.match(audioDecodeArguments(urls).join(" "), /-threads 1 -c:a pcm_f32le -max_error_rate/);
+  assert.match(
+    audioDecodeArguments({ ...urls, source: "aac" }).join(" "),
+    /-threads 1 -c:a pcm_f32le -max_error_rate/,
+  );
   const opus = {
     ...urls,
     codec: "opus",

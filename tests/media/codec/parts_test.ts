@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { AudioTimeline } from "../../../src/media/codec/audio_timeline.ts";
-import { codecNames, isTooOld, probeCapabilities } from "../../../src/media/codec/capabilities.ts";
+import {
+  canDecode,
+  codecNames,
+  decodedCodecs,
+  isTooOld,
+  probeCapabilities,
+} from "../../../src/media/codec/capabilities.ts";
 import { FfmpegChild } from "../../../src/media/codec/child.ts";
 import { KeyframeClock } from "../../../src/media/codec/keyframe_clock.ts";
 import { sequenceParameterSets } from "../../../src/media/codec/parameter_sets.ts";
@@ -166,4 +172,35 @@ Deno.test("isTooOld() and codecNames() read what ffmpeg prints", () => {
   );
   const list = " V..... = Video\n V....D libx264              H.264\n A....D aac      AAC\n";
   assert.deepEqual([...codecNames(list)], ["libx264", "aac"]);
+});
+
+Deno.test("decodedCodecs() reads the codecs that decoders are for", () => {
+  const list = [
+    " V..... = Video",
+    " V..... libdav1d             dav1d AV1 decoder by VideoLAN (codec av1)",
+    " A....D dca                  DCA (DTS Coherent Acoustics) (codec dts)",
+    " A....D eac3                 ATSC A/52B (AC-3, E-AC-3)",
+  ].join("\n");
+  assert.deepEqual([...decodedCodecs(list)], ["av1", "dts", "eac3"]);
+});
+
+Deno.test("canDecode() asks ffmpeg once, and only about codecs that not every ffmpeg has", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const ffmpegPath = `${folder}/ffmpeg`;
+    const list = " V.S.BD mpeg2video           MPEG-2 video";
+    await Deno.writeTextFile(
+      ffmpegPath,
+      `#!/bin/sh\necho "$@" >> ${folder}/asked\necho "${list}"\n`,
+    );
+    await Deno.chmod(ffmpegPath, 0o755);
+    assert.equal(await canDecode("h264", { ffmpegPath }), true);
+    await assert.rejects(Deno.stat(`${folder}/asked`));
+    const codecs = ["mpeg2video", "av1", "mpeg2video"];
+    const found = await Promise.all(codecs.map((codec) => canDecode(codec, { ffmpegPath })));
+    assert.deepEqual(found, [true, false, true]);
+    assert.equal(await Deno.readTextFile(`${folder}/asked`), "-hide_banner -decoders\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -128,7 +128,7 @@ const CASES: readonly Case[] = [
   {
     name: "MPEG layer II",
     args: [...tone(1), ..."-c:a mp2 -ac 2".split(" ")],
-    audio: { codec: "mp3", sampleRate: 48_000, channels: 2 },
+    audio: { codec: "mp2", sampleRate: 48_000, channels: 2 },
   },
   {
     name: "ac3 44.1 kHz stereo",

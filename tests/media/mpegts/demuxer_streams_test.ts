@@ -13,6 +13,7 @@ import {
   tone,
   X264_LIVE,
 } from "./fixtures.ts";
+import { pat, pmt, registration, withTables } from "./made_tables.ts";
 
 const WRAP = 2 ** 33;
 const AAC = ["-c:a", "aac"];
@@ -42,25 +43,44 @@ Deno.test("MpegTsDemuxer announces Opus from the program map alone", async () =>
 });
 
 Deno.test("MpegTsDemuxer lists streams that it does not read", async () => {
-  const ts = await makeTs([
-    ...picture(0.5, "160x120"),
-    ...tone(0.5),
-    ..."-c:v mpeg2video -c:a aac -mpegts_flags latm".split(" "),
-  ]);
-  const events = demuxAll(ts);
-  assert.deepEqual(events.map((event) => event.kind), ["streams"]);
-  assert.deepEqual(streamsOf(events).unsupported, [
-    { streamType: 0x02, pid: 0x100, name: "MPEG-2 video" },
-    { streamType: 0x11, pid: 0x101, name: "AAC in LATM" },
+  const others = [
+    { type: 0x06, pid: 0x200, info: [0x56, 0] },
+    { type: 0x06, pid: 0x201, info: [0x59, 0] },
+    { type: 0x06, pid: 0x202, info: registration("KLVA") },
+    { type: 0x15, pid: 0x203, info: registration("ID3 ") },
+    { type: 0x86, pid: 0x204, info: registration("CUEI") },
+    { type: 0x83, pid: 0x205 },
+    { type: 0x33, pid: 0x206 },
+  ];
+  const tables = [pat([[1, 0x1000]]), pmt(0x1000, 1, [...others, { type: 0x1B, pid: 0x100 }])];
+  const events = demuxAll(withTables(await makeTs(small), () => tables));
+  assert.equal(packetsOf(events).length, 30);
+  assert.deepEqual(streamsOf(events).unsupported.map(({ medium, name }) => [medium, name]), [
+    ["data", "teletext"],
+    ["data", "DVB subtitles"],
+    ["data", "KLV metadata"],
+    ["data", "timed metadata"],
+    ["data", "SCTE-35 splice information"],
+    ["audio", "TrueHD audio"],
+    ["video", "VVC video"],
   ]);
 });
 
 Deno.test("MpegTsDemuxer reads the first audio stream that it can", async () => {
-  const maps = "-map 0 -map 1 -map 1 -map 1 -c:a:0 eac3 -c:a:1 aac -c:a:2 ac3".split(" ");
-  const ts = await makeTs([...picture(0.5, "160x120"), ...tone(0.5), ...maps, ...X264_LIVE]);
-  const streams = streamsOf(demuxAll(ts));
+  const maps = "-map 0 -map 1 -map 1 -c:a:0 aac -c:a:1 ac3".split(" ");
+  const plain = await makeTs([...picture(0.5, "160x120"), ...tone(0.5), ...maps, ...X264_LIVE]);
+  const tables = [
+    pat([[1, 0x1000]]),
+    pmt(0x1000, 1, [
+      { type: 0x1B, pid: 0x100 },
+      { type: 0x83, pid: 0x200 },
+      { type: 0x0F, pid: 0x101 },
+      { type: 0x81, pid: 0x102 },
+    ]),
+  ];
+  const streams = streamsOf(demuxAll(withTables(plain, () => tables)));
   assert.equal(streams.audio?.codec, "aac");
-  assert.deepEqual(streams.unsupported.map(({ name }) => name), ["E-AC-3 audio"]);
+  assert.deepEqual(streams.unsupported.map(({ name }) => name), ["TrueHD audio"]);
 });
 
 Deno.test("MpegTsDemuxer announces a new picture size with the first picture of it", async () => {
@@ -154,6 +174,27 @@ Deno.test("MpegTsDemuxer joins segments whose counters start anew", async () => 
     assert.equal(demuxer.stats.continuityErrors, 0);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("MpegTsDemuxer puts a packet together that two segments share", async () => {
+  const ts = await makeTs(smallAv);
+  const expected = summarize(demuxAll(ts));
+  for (const segmentBytes of [1000, 4999, 5000, 20_001]) {
+    for (const chunkBytes of [1, 100, 20_001]) {
+      const demuxer = new MpegTsDemuxer();
+      const events: TsEvent[] = [];
+      for (let from = 0; from < ts.length; from += segmentBytes) {
+        const segment = ts.subarray(from, from + segmentBytes);
+        for (let at = 0; at < segment.length; at += chunkBytes) {
+          events.push(...demuxer.push(segment.subarray(at, at + chunkBytes)));
+        }
+        events.push(...demuxer.nextSegment());
+      }
+      events.push(...demuxer.flush());
+      assert.deepEqual(summarize(events), expected, `${segmentBytes} ${chunkBytes}`);
+      assert.equal(demuxer.stats.skippedBytes, 0);
+    }
   }
 });
 

@@ -99,8 +99,8 @@ function fieldSlice(
   return nal(idr ? 0x65 : 0x61, bits.finish());
 }
 
-/** A NAL unit with a start code; what is written here needs no emulation prevention but in headers. */
-function nal(header: number, rbsp: Uint8Array): Uint8Array {
+/** A NAL unit with a start code, escaped. */
+export function nal(header: number, rbsp: Uint8Array): Uint8Array {
   const bytes = [0, 0, 0, 1, header];
   let zeros = 0;
   for (const byte of rbsp) {

@@ -229,6 +229,8 @@ export interface PlainPes {
   readonly pid: number;
   /** 33-bit time; none is written without it. */
   readonly pts?: number;
+  /** The same where pictures are decoded in another order. */
+  readonly dts?: number;
   readonly payload: Uint8Array;
   /** Whether `PES_packet_length` is written. */
   readonly sized: boolean;
@@ -243,15 +245,21 @@ export interface PlainPes {
  */
 export function packPes(pes: PlainPes): Uint8Array {
   const { pid, pts, payload } = pes;
-  const stamp = pts === undefined ? [] : [
-    0x21 | Math.floor(pts / 2 ** 30) << 1,
-    pts / 2 ** 22 & 0xFF,
-    pts / 2 ** 14 & 0xFE | 1,
-    pts / 2 ** 7 & 0xFF,
-    pts * 2 & 0xFE | 1,
-  ];
+  const { dts } = pes;
+  const stamp = pts === undefined
+    ? []
+    : [...timestamp(dts === undefined ? 2 : 3, pts), ...dts === undefined ? [] : timestamp(1, dts)];
   const length = pes.sized ? 3 + stamp.length + payload.length : 0;
-  const head = [0, 0, 1, 0xE0, length >> 8, length & 0xFF, 0x80, stamp.length > 0 ? 0x80 : 0];
+  const head = [
+    0,
+    0,
+    1,
+    0xE0,
+    length >> 8,
+    length & 0xFF,
+    0x80,
+    [0, 0x80, 0xC0][stamp.length / 5]!,
+  ];
   const bytes = concatBytes([Uint8Array.from([...head, stamp.length, ...stamp]), payload]);
   const packets: Uint8Array[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -271,4 +279,14 @@ export function packPes(pes: PlainPes): Uint8Array {
     at += piece.length;
   }
   return concatBytes(packets);
+}
+
+function timestamp(prefix: number, ticks: number): number[] {
+  return [
+    prefix << 4 | Math.floor(ticks / 2 ** 30) << 1 | 1,
+    ticks / 2 ** 22 & 0xFF,
+    ticks / 2 ** 14 & 0xFE | 1,
+    ticks / 2 ** 7 & 0xFF,
+    ticks * 2 & 0xFE | 1,
+  ];
 }

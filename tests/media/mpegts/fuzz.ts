@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import type { Packet, VideoCodec } from "../../../src/media/types.ts";
 import { MpegTsDemuxer, type TsEvent } from "../../../src/media/mpegts/mod.ts";
-import { fieldFrames } from "./field_pictures.ts";
+import { parseH264Sps, unescapeRbsp } from "../../../src/media/bitstream/mod.ts";
+import { fieldFrames, nal } from "./field_pictures.ts";
 import {
   concatBytes,
   createRandom,
@@ -45,9 +46,11 @@ export interface FuzzCase {
   readonly packets: readonly Packet[];
 }
 
-const FIELD_CLIP = "h264 in field pictures";
-
 type Random = (bound: number) => number;
+
+const B_PYRAMID = "h264 with a B-pyramid";
+const NO_VUI = "h264 with a B-pyramid, without VUI";
+const FIELD_CLIP = "h264 in field pictures";
 
 const small = picture(1.2, "160x96");
 const X265 = "-c:v libx265 -preset ultrafast -x265-params".split(" ");
@@ -55,7 +58,7 @@ const CLIPS: readonly (readonly [name: string, codec: VideoCodec, args: readonly
   ["h264 without B-frames", "h264", [...small, ...X264_LIVE]],
   ["h264 in slices", "h264", [...small, ...X264_LIVE, "-x264-params", "slices=4"]],
   [
-    "h264 with a B-pyramid",
+    B_PYRAMID,
     "h264",
     [...small, ..."-c:v libx264 -preset veryfast -bf 4 -g 12 -b_strategy 0".split(" ")],
   ],
@@ -89,8 +92,37 @@ export async function makeClips(): Promise<SourceClip[]> {
       keyframe,
     }));
     clips.push({ name, codec, pictures });
+    if (name === B_PYRAMID) clips.push({ name: NO_VUI, codec, pictures: pictures.map(withoutVui) });
   }
   return clips;
+}
+
+/** The picture with parameter sets that say nothing of its timing. */
+function withoutVui(picture: SourcePicture): SourcePicture {
+  const nals = picture.nals.map((unit) => (headerOf(unit) & 31) === 7 ? spsWithoutVui(unit) : unit);
+  return { ...picture, nals };
+}
+
+function spsWithoutVui(unit: Uint8Array): Uint8Array {
+  const sps = unescapeRbsp(unit.subarray(unit[2] === 1 ? 3 : 4));
+  const { width, height } = parseH264Sps(sps);
+  const bits = [...sps].flatMap((byte) => Array.from({ length: 8 }, (_, i) => byte >> 7 - i & 1));
+  const toBytes = (all: readonly number[]): Uint8Array =>
+    Uint8Array.from(
+      { length: Math.ceil(all.length / 8) },
+      (_, byte) => all.slice(8 * byte, 8 * byte + 8).reduce((sum, bit, i) => sum | bit << 7 - i, 0),
+    );
+  // The first bit without which there is no timing is vui_parameters_present_flag.
+  const flag = bits.findIndex((bit, at) => {
+    if (bit === 0 || at < 32) return false;
+    try {
+      const parsed = parseH264Sps(toBytes(bits.with(at, 0)));
+      return parsed.frameSeconds === 0 && parsed.width === width && parsed.height === height;
+    } catch {
+      return false;
+    }
+  });
+  return nal(sps[0]!, toBytes([...bits.slice(0, flag), 0, 1]).subarray(1));
 }
 
 function fieldClip(): SourceClip {
@@ -144,7 +176,7 @@ export function fuzzOnce(seed: number, clips: readonly SourceClip[]): FuzzCase {
   const { events, demuxer, words: feeding } = feed(packed.packets, random);
   const packets = packetsOf(events, "video");
   const stamped = new Set(pieces.flatMap(({ owner }) => owner ?? []));
-  const hasTiming = clip.name !== FIELD_CLIP;
+  const hasTiming = ![FIELD_CLIP, NO_VUI].includes(clip.name);
   check({ pictures, packets, stamped, hasTiming, about: `${about}; ${feeding}` });
   assert.equal(demuxer.stats.falseEnds, 0, about);
   assert.equal(events.some(({ kind }) => kind === "discontinuity"), false, about);
@@ -376,27 +408,26 @@ function feed(
 ): { events: TsEvent[]; demuxer: MpegTsDemuxer; words: string } {
   const demuxer = new MpegTsDemuxer();
   const events: TsEvent[] = [];
-  const segmentPackets = random(2) === 0 ? Infinity : 1 + random(40);
+  const stream = concatBytes(packets);
+  const mode = (["whole", "packets", "bytes"] as const)[random(3)]!;
+  const segmentPackets = 1 + random(40);
+  const segmentBytes = {
+    whole: stream.length,
+    packets: segmentPackets * 188,
+    bytes: (4 + segmentPackets) * 188 + random(188),
+  }[mode];
   const largest = [50, 188, 1000, 100_000][random(4)]!;
-  let segment: Uint8Array[] = [];
-  const push = (): void => {
-    const bytes = concatBytes(segment);
-    segment = [];
-    for (let at = 0; at < bytes.length;) {
-      const end = at + 1 + random(largest);
-      events.push(...demuxer.push(bytes.slice(at, end)));
+  for (let from = 0; from < stream.length; from += segmentBytes) {
+    const to = Math.min(stream.length, from + segmentBytes);
+    if (from > 0) events.push(...demuxer.nextSegment());
+    for (let at = from; at < to;) {
+      const end = Math.min(to, at + 1 + random(largest));
+      events.push(...demuxer.push(stream.slice(at, end)));
       at = end;
     }
-  };
-  for (const packet of packets) {
-    segment.push(packet);
-    if (segment.length < segmentPackets) continue;
-    push();
-    events.push(...demuxer.nextSegment());
   }
-  push();
   events.push(...demuxer.flush());
-  return { events, demuxer, words: `segments of ${segmentPackets}, chunks of ${largest}` };
+  return { events, demuxer, words: `segments of ${segmentBytes}, chunks of ${largest}` };
 }
 
 function check(

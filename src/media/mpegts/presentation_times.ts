@@ -26,7 +26,7 @@ interface Anchor {
  * When pictures are shown whose PES packets do not say: between those that have times, by their
  * picture order counts. Ticks are of 90 kHz.
  */
-export class PictureTimes {
+export class PresentationTimes {
   /** What the count rises by from frame to frame. */
   #orderStep: number;
   #lastOrder: number | undefined;
