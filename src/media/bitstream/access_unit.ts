@@ -46,10 +46,10 @@ export interface AccessUnitSink {
   /** An access unit is whole, or was handed on. */
   unit(unit: AccessUnit): void;
   /**
-   * Whether the place that was marked last turned out to be the end of a picture, and whether the
-   * unit before was handed on there.
+   * Whether a picture, and all behind it, ended at the place that was marked last; if not, whether the
+   * unit was handed on there without its end.
    */
-  judged(isEnd: boolean, handedOn: boolean): void;
+  judged(isEnd: boolean, tooEarly: boolean): void;
   /** A parameter set could not be read. */
   badParameterSet(): void;
   /** Bytes belong to no access unit that could be used. */
@@ -98,8 +98,10 @@ export class AccessUnitParser {
   #markedAt: number | undefined;
   #recoveryPoint = false;
   #sets = 0;
-  /** A place that was marked and not judged yet, or -1. */
+  /** Where the unit ends before a place that was marked and not judged yet, or -1. */
   #mark = -1;
+  /** That place: SEI may lie between. */
+  #markedEnd = -1;
   /** Whether a NAL unit was taken since. */
   #passedMark = false;
   /** Whether the unit before the mark was handed on; and whether it was, but went on. */
@@ -151,8 +153,9 @@ export class AccessUnitParser {
     this.#settle();
     const open = this.#picture;
     if (open === undefined || open.half || !this.#taken || this.#mark >= 0) return undefined;
-    this.#mark = this.#next >= 0 ? this.#next : this.#window.end;
-    this.#passedMark = this.#next >= 0;
+    this.#markedEnd = this.#window.end;
+    this.#mark = this.#next >= 0 ? this.#next : this.#markedEnd;
+    this.#passedMark = false;
     const randomAccess = open.picture.randomAccess || open.recoveryPoint;
     return { from: this.#window.start, to: open.markedAt ?? open.at, randomAccess };
   }
@@ -168,7 +171,7 @@ export class AccessUnitParser {
 
   /** Reports now if the NAL unit in which the last mark stands has gone on. */
   #settle(): void {
-    if (this.#mark >= 0 && this.#goesOnAt(this.#mark)) this.#decide(true, this.#mark);
+    if (this.#mark >= 0 && this.#isPassed()) this.#decide(false, this.#mark);
   }
 
   /** Hands on the unit before the place that was marked just now. */
@@ -191,7 +194,8 @@ export class AccessUnitParser {
   lost(options: { readonly trusted: boolean }): boolean {
     this.#scan("bytes");
     const wasOpen = this.open;
-    const ended = options.trusted && this.#mark >= 0 && !this.#goesOnAt(this.#mark);
+    const ended = options.trusted && this.#mark >= 0 &&
+      (this.#mark < this.#markedEnd || !this.#isPassed());
     if (wasOpen && ended) this.#emit(this.#mark);
     this.#restart();
     return wasOpen && !ended;
@@ -203,7 +207,8 @@ export class AccessUnitParser {
   }
 
   #restart(): void {
-    const { end } = this.#window;
+    const { start, end } = this.#window;
+    if (!this.#synced && start < end) this.#sink.dropped("stray", end - start);
     this.#cutAt(end);
     this.#reader.reset();
     this.#search = end;
@@ -339,27 +344,36 @@ export class AccessUnitParser {
     }
     const isFirst = !this.#passedMark;
     this.#passedMark = true;
-    if (relation === "same-picture" || isFirst && !this.#zerosBetween(this.#mark, start)) {
-      return this.#decide(true, start);
-    }
+    if (relation === "same-picture") return this.#goOn();
+    if (isFirst && !this.#zerosBetween(this.#markedEnd, start)) return this.#decide(false, start);
     // What stands behind a picture may belong to it, or to the next.
     const isSure = kind === "slice" || kind === "delimiter" || kind === "parameter-set";
-    if (isSure) this.#decide(false, start);
+    if (isSure) this.#decide(true, start);
   }
 
-  #decide(goesOn: boolean, start: number): void {
+  /** The NAL unit at the mark ended there, or went on: if it was a slice, the picture did. */
+  #decide(ended: boolean, start: number): void {
     const mark = this.#mark;
+    if (!ended && mark === this.#markedEnd) return this.#goOn();
+    const handedOn = this.#handedOn;
     this.#mark = -1;
-    this.#sink.judged(!goesOn, this.#handedOn);
-    if (!this.#handedOn) return;
     this.#handedOn = false;
-    if (goesOn) this.#again = true;
-    else this.#cutAt(Math.min(mark, start));
+    this.#sink.judged(ended, false);
+    if (handedOn) this.#cutAt(Math.min(mark, start));
   }
 
-  /** Whether the NAL unit that the mark stands in goes on behind it. */
-  #goesOnAt(mark: number): boolean {
-    return !this.#passedMark && this.#nal < mark && !this.#zerosBetween(mark, this.#window.end);
+  /** The picture before the mark goes on behind it. */
+  #goOn(): void {
+    this.#again ||= this.#handedOn;
+    this.#sink.judged(false, this.#handedOn);
+    this.#mark = -1;
+    this.#handedOn = false;
+  }
+
+  /** Whether the NAL unit that the mark stands in has gone on behind it. */
+  #isPassed(): boolean {
+    return !this.#passedMark && this.#nal < this.#markedEnd &&
+      !this.#zerosBetween(this.#markedEnd, this.#window.end);
   }
 
   #zerosBetween(from: number, to: number): boolean {

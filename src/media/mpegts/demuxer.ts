@@ -183,12 +183,12 @@ export class MpegTsDemuxer {
     this.#aligner.push(head);
   }
 
-  /** There are no more bytes to tell by. */
+  /** There are no more bytes to tell by: what ends with a packet tells how it began. */
   #endSegmentHead(): void {
     const head = this.#segmentHead;
     this.#segmentHead = undefined;
-    if (head === undefined) return;
-    if (head.length > 0 && head[0] === SYNC_BYTE) this.#aligner.flush();
+    if (head === undefined || head.length === 0) return;
+    if (head.length % TS_PACKET_BYTES !== this.#aligner.missingBytes) this.#aligner.flush();
     this.#aligner.push(head);
   }
 

@@ -91,7 +91,7 @@ export class VideoTrack {
       slabBytes: SLAB_BYTES,
       sink: {
         unit: (unit) => this.#take(unit),
-        judged: (isEnd, handedOn) => this.#judged(isEnd, handedOn),
+        judged: (isEnd, tooEarly) => this.#judged(isEnd, tooEarly),
         badParameterSet: () => this.#counters.badParameterSets++,
         dropped: (reason, bytes) => {
           if (reason === "stray") this.#counters.strayBytes += bytes;
@@ -161,9 +161,9 @@ export class VideoTrack {
     this.#stamps = [];
   }
 
-  #judged(isEnd: boolean, handedOn: boolean): void {
+  #judged(isEnd: boolean, tooEarly: boolean): void {
     if (isEnd) return this.#ends.confirm();
-    if (handedOn) this.#counters.falseEnds++;
+    if (tooEarly) this.#counters.falseEnds++;
     this.#ends.refute(this.#pes);
   }
 
