@@ -136,7 +136,7 @@ export class VideoTrack {
   end(kind: PesEnd): void {
     const marked = this.#parser.mark();
     if (marked === undefined) return;
-    const { from, to, randomAccess: keyframe } = marked;
+    const { from, to, keyframe } = marked;
     const bytes = this.#parser.position - this.#pesAt;
     const alone = from <= this.#pesAt && to >= this.#pesAt;
     if (this.#ends.note({ kind, bytes, keyframe, alone, pes: this.#pes })) this.#parser.handOn();

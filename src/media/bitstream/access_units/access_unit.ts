@@ -4,8 +4,8 @@
  * Spec: ISO/IEC 14496-10 section 7.4.1.2.3, ISO/IEC 23008-2 section 7.4.2.4.4.
  */
 
-import type { VideoCodec } from "../types.ts";
-import { startCodeOffset } from "./annexb.ts";
+import type { VideoCodec } from "../../types.ts";
+import { startCodeOffset } from "../annexb.ts";
 import { ByteWindow } from "./byte_window.ts";
 import { H264PictureReader } from "./h264_picture.ts";
 import { HevcPictureReader } from "./hevc_picture.ts";
@@ -62,8 +62,8 @@ export interface MarkedUnit {
   readonly from: number;
   /** or up to here, if what lies between belongs to the unit before. */
   readonly to: number;
-  /** Whether decoding can start at it. */
-  readonly randomAccess: boolean;
+  /** Whether decoding may start at it. */
+  readonly keyframe: boolean;
 }
 
 /** The picture of the unit that is being read. */
@@ -156,8 +156,8 @@ export class AccessUnitParser {
     this.#markedEnd = this.#window.end;
     this.#mark = this.#next >= 0 ? this.#next : this.#markedEnd;
     this.#passedMark = false;
-    const randomAccess = open.picture.randomAccess || open.recoveryPoint;
-    return { from: this.#window.start, to: open.markedAt ?? open.at, randomAccess };
+    const keyframe = open.picture.randomAccess || open.recoveryPoint || open.intra;
+    return { from: this.#window.start, to: open.markedAt ?? open.at, keyframe };
   }
 
   /**
