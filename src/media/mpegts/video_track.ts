@@ -136,7 +136,8 @@ export class VideoTrack {
   end(kind: PesEnd): void {
     const marked = this.#parser.mark();
     if (marked === undefined) return;
-    const { from, to, keyframe } = marked;
+    const { from, to, randomAccess, intra } = marked;
+    const keyframe = randomAccess || intra && this.#randomAccessTicks === undefined;
     const bytes = this.#parser.position - this.#pesAt;
     const alone = from <= this.#pesAt && to >= this.#pesAt;
     if (this.#ends.note({ kind, bytes, keyframe, alone, pes: this.#pes })) this.#parser.handOn();

@@ -107,7 +107,7 @@ Deno.test("AccessUnitParser passes over bytes in front of the first unit", () =>
 Deno.test("AccessUnitParser hands on a unit at a mark, and says that it was whole", () => {
   const parsed = createParser();
   append(parsed, [...AUD, ...IDR]);
-  assert.deepEqual(parsed.parser.mark(), { from: 0, to: 0, keyframe: true });
+  assert.deepEqual(parsed.parser.mark(), { from: 0, to: 0, randomAccess: true, intra: true });
   parsed.parser.handOn();
   assert.deepEqual(dataOf(parsed.units), [[...AUD, ...IDR]]);
   append(parsed, [...FILLER, ...NOTE, ...AUD, ...SLICE]);
