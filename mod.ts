@@ -49,5 +49,7 @@ export {
 if (import.meta.main) {
   // A library user must not load the commands, nor what they are made of. And nothing is awaited here:
   // a processor's file may import this module, and would wait for the command that waits for the file.
-  void import("./src/cli/mod.ts").then(async ({ main }) => Deno.exit(await main(Deno.args)));
+  void import("./src/cli/mod.ts").then(async ({ exitProcess, main }) =>
+    exitProcess(await main(Deno.args))
+  );
 }

@@ -11,13 +11,13 @@
 // deno-lint-ignore-file no-console
 
 import { VideoDecoder, VideoEncoder } from "../src/media/codec/mod.ts";
-import { RAW_TRANSPORT, type TransportKind } from "../src/media/codec/transport.ts";
+import { rawTransport, type TransportKind } from "../src/media/codec/transport.ts";
 import { NutDemuxer } from "../src/media/nut/mod.ts";
 import type { Packet } from "../src/media/types.ts";
 
 const SECONDS = Number(Deno.args[0] ?? 10);
 const THREADS = (Deno.args[1] ?? "0").split(",").map(Number);
-const TRANSPORT = (Deno.args[2] ?? RAW_TRANSPORT) as TransportKind;
+const TRANSPORT = (Deno.args[2] ?? rawTransport()) as TransportKind;
 const TIME_BASE = { num: 1, den: 90_000 };
 const CASES = [
   { width: 512, height: 512, fps: 24 },

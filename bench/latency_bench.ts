@@ -30,6 +30,9 @@ export const LATENCY_CASES: readonly LatencyCase[] = [
   { width: 1920, height: 1080, fps: 60, targets: { p50: Infinity } },
 ];
 
+/** As many as a worker keeps without being told. */
+const WARM_CHILDREN = 6;
+
 /** What one run gave; times in milliseconds. */
 export interface LatencyRun {
   readonly p50: number;
@@ -51,6 +54,8 @@ export interface LatencyOptions {
   readonly processor?: string;
   /** Seconds of the stream before the worker is started on it. @default 1 */
   readonly lead?: number;
+  /** Whether ffmpeg children wait for the stream, as they do in a worker that is idle. @default true */
+  readonly warm?: boolean;
 }
 
 /** A stream that was fed in real time, and what came of it. */
@@ -77,13 +82,15 @@ export async function runLive(
   bench: Omit<LatencyCase, "targets">,
   options: LatencyOptions,
 ): Promise<LiveRun> {
-  const { seconds, processor = "passthrough", lead = 1 } = options;
+  const { seconds, processor = "passthrough", lead = 1, warm = true } = options;
   const clip = await makeClip({ ...bench, seconds });
   await using server = new TrickleServer();
   server.listen();
   await using worker = await WorkerProcess.start([
     ...["--processor", processor, "--target-fps", `${bench.fps}`, "--log-level", "warning"],
+    ...["--warm-ffmpeg", `${warm ? WARM_CHILDREN : 0}`],
   ]);
+  if (warm) await untilWarm(worker);
   await using input = server.publisher("in", { autocreate: true });
   server.createChannel("out", "video/mp2t");
   await using subscriber = new TrickleSubscriber(server.channelUrl("out"), { start: 0 });
@@ -108,6 +115,17 @@ export async function runLive(
   await input.close();
   await probe.ended;
   return { clip, probe, writtenMs, startedMs, peakMemoryBytes };
+}
+
+/** Waits until as many children wait as may. */
+async function untilWarm(worker: WorkerProcess): Promise<void> {
+  const isWarm = async (): Promise<boolean> => {
+    const text = await (await fetch(`${worker.url}/metrics`)).text();
+    return text.includes(`\nrunnel_ffmpeg_waiting ${WARM_CHILDREN}\n`);
+  };
+  while (!await isWarm()) await new Promise((resolve) => setTimeout(resolve, 50));
+  // The last of them is still starting.
+  await new Promise((resolve) => setTimeout(resolve, 250));
 }
 
 function summarize({ probe, ...fed }: LiveRun): Omit<LatencyRun, "peakMemoryBytes"> {

@@ -57,6 +57,7 @@ export type FfmpegErrorCode =
   | "FFMPEG_MISSING"
   | "FFMPEG_SPAWN"
   | "FFMPEG_EXIT"
+  | "FFMPEG_HANG"
   | "FFMPEG_RESTART_LIMIT";
 
 /** An ffmpeg that is missing, will not start, or died. `context.stderr` holds its last lines. */

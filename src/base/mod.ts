@@ -9,6 +9,7 @@ export * from "./bounded_queue.ts";
 export * from "./clock.ts";
 export * from "./credentials.ts";
 export * from "./errors.ts";
+export * from "./exit.ts";
 export * from "./log.ts";
 export * from "./pause.ts";
 export * from "./rational.ts";

@@ -5,5 +5,6 @@
  * @module
  */
 
+export { exitProcess } from "../base/mod.ts";
 export type { Surroundings } from "./command_run.ts";
 export { main } from "./program.ts";

@@ -25,6 +25,35 @@ export interface StreamFlags extends ProcessorFlags, OverloadFlags {
 /** Most frames of `--max-queue-size`: each holds a picture. */
 const MAX_QUEUE_SIZE = 1000;
 
+/** Values of the options that {@linkcode addWarmOptions} adds. */
+export interface WarmFlags {
+  readonly warmFfmpeg: number;
+  /** In seconds; 0 for never. */
+  readonly warmFfmpegIdle: number;
+}
+
+/** Most children of `--warm-ffmpeg`: each holds about 10 MiB. */
+const MAX_WARM = 64;
+
+/** Adds what waits for the next stream. */
+export function addWarmOptions(command: Command): Command {
+  return command
+    .addOption(
+      option("--warm-ffmpeg <children>", "most ffmpeg that wait for the next stream; 0: none", {
+        env: "RUNNEL_WARM_FFMPEG",
+        default: 6,
+        parse: wholeNumber(0, MAX_WARM),
+      }),
+    )
+    .addOption(
+      option("--warm-ffmpeg-idle <seconds>", "end them after so long without use; 0: never", {
+        env: "RUNNEL_WARM_FFMPEG_IDLE",
+        default: 0,
+        parse: wholeNumber(0, 604_800),
+      }),
+    );
+}
+
 /** Adds the options of the processor, of the queue before it, of the overlay and of the audio. */
 export function addStreamOptions(command: Command): Command {
   return addOverloadOptions(addProcessorOptions(command))

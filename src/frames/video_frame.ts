@@ -37,6 +37,8 @@ export interface VideoFrameInit extends Picture {
   readonly ptsTicks: number;
   /** How long a tick is. */
   readonly timeBase: Rational;
+  /** Width of a pixel in its heights; kept by frames made from it that have its shape. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
   /** Anything that belongs to the frame; kept by the frames made from it. @default {} */
   readonly metadata?: Record<string, unknown>;
   /** Takes `data` back when the frame and all frames that share its bytes are closed. */
@@ -44,7 +46,8 @@ export interface VideoFrameInit extends Picture {
 }
 
 /** What frames are made of that were made from other frames: their pixels may be anywhere. */
-interface FrameParts extends Pick<VideoFrameInit, "ptsTicks" | "timeBase" | "metadata"> {
+interface FrameParts
+  extends Pick<VideoFrameInit, "ptsTicks" | "timeBase" | "sampleAspect" | "metadata"> {
   readonly pixels: FramePixels;
 }
 
@@ -79,6 +82,8 @@ export class VideoFrame implements Picture {
   readonly timestamp: number;
   /** How long a tick of `timestamp` is. */
   readonly timeBase: Rational;
+  /** Width of a pixel in its heights; undefined: pixels are square. */
+  readonly sampleAspect: Rational | undefined;
   /** Anything that belongs to the frame. */
   readonly metadata: Record<string, unknown>;
 
@@ -99,6 +104,7 @@ export class VideoFrame implements Picture {
     this.color = color;
     this.timestamp = init.ptsTicks;
     this.timeBase = init.timeBase;
+    this.sampleAspect = init.sampleAspect;
     this.metadata = init.metadata ?? {};
     this.#count();
   }
@@ -234,7 +240,8 @@ export class VideoFrame implements Picture {
   share(ptsTicks: number = this.timestamp, timeBase: Rational = this.timeBase): VideoFrame {
     const pixels = this.#open("share()").share();
     try {
-      return new VideoFrame({ pixels, ptsTicks, timeBase, metadata: this.metadata });
+      const { sampleAspect, metadata } = this;
+      return new VideoFrame({ pixels, ptsTicks, timeBase, sampleAspect, metadata });
     } catch (error) {
       pixels.close();
       throw error;
@@ -307,7 +314,12 @@ export class VideoFrame implements Picture {
 
   #with(pixels: FramePixels): VideoFrame {
     const { timestamp: ptsTicks, timeBase, metadata } = this;
-    return new VideoFrame({ pixels, ptsTicks, timeBase, metadata });
+    const { width, height } = pixels.format;
+    // What has another shape was cropped or stretched, by whoever knows what its pixels are.
+    const sampleAspect = width * this.height === height * this.width
+      ? this.sampleAspect
+      : undefined;
+    return new VideoFrame({ pixels, ptsTicks, timeBase, sampleAspect, metadata });
   }
 
   #count(): void {

@@ -1,5 +1,5 @@
 /**
- * The arithmetic between YUV and RGB: ITU-R BT.601 and BT.709, limited (16–235) and full (0–255)
+ * The arithmetic between YUV and RGB: ITU-R BT.601, BT.709 and BT.2020, limited (16–235) and full (0–255)
  * range, in fixed point with 16 fractional bits.
  *
  * @module
@@ -37,6 +37,7 @@ export interface ColorCoefficients {
 const LUMA_WEIGHTS = {
   bt601: { red: 0.299, blue: 0.114 },
   bt709: { red: 0.2126, blue: 0.0722 },
+  bt2020: { red: 0.2627, blue: 0.0593 },
 } as const;
 
 const cache = new Map<string, ColorCoefficients>();
@@ -90,7 +91,8 @@ function computeCoefficients(color: ColorInfo): ColorCoefficients {
     vToG: fixed(-2 * red * (1 - red) / green * chromaGain),
     uToB: fixed(2 * (1 - blue) * chromaGain),
     rToY: fixed(red * yScale),
-    gToY: fixed(green * yScale),
+    // Rounded so that white is exactly white.
+    gToY: fixed(yScale) - fixed(red * yScale) - fixed(blue * yScale),
     bToY: fixed(blue * yScale),
     rToU: fixed(-red * uGain),
     gToU: fixed(-green * uGain),

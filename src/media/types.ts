@@ -15,12 +15,49 @@ export type AudioCodec = "aac" | "opus" | "mp3" | "ac3";
 /** Layouts of raw pictures that pass between ffmpeg and Runnel. `i420` is planar YUV 4:2:0, 8 bits. */
 export type PixelFormat = "i420" | "rgb24" | "rgba";
 
+/** `colour_primaries` of ISO/IEC 23091-2 section 8.1, by their names in ffmpeg. */
+export type ColorPrimaries =
+  | "bt709"
+  | "bt470m"
+  | "bt470bg"
+  | "smpte170m"
+  | "smpte240m"
+  | "film"
+  | "bt2020"
+  | "smpte428"
+  | "smpte431"
+  | "smpte432"
+  | "jedec-p22";
+
+/** `transfer_characteristics` of ISO/IEC 23091-2 section 8.2, by their names in ffmpeg. */
+export type ColorTransfer =
+  | "bt709"
+  | "bt470m"
+  | "bt470bg"
+  | "smpte170m"
+  | "smpte240m"
+  | "linear"
+  | "log100"
+  | "log316"
+  | "iec61966-2-4"
+  | "bt1361e"
+  | "iec61966-2-1"
+  | "bt2020-10"
+  | "bt2020-12"
+  | "smpte2084"
+  | "smpte428"
+  | "arib-std-b67";
+
 /** How the YUV values of a picture are meant: from the sequence parameter set's VUI. */
 export interface ColorInfo {
   /** `matrix_coefficients`, reduced to what converts differently. */
-  readonly matrix: "bt601" | "bt709";
+  readonly matrix: "bt601" | "bt709" | "bt2020";
   /** `video_full_range_flag`: 0–255 instead of 16–235. */
   readonly fullRange: boolean;
+  /** @default those that go with the matrix */
+  readonly primaries?: ColorPrimaries;
+  /** @default the one that goes with the matrix */
+  readonly transfer?: ColorTransfer;
 }
 
 /** A compressed video stream as the container and its parameter sets describe it. */
@@ -34,6 +71,8 @@ export interface VideoStreamInfo {
   /** The most pictures that a decoder must hold back to put them in display order (B-frames). */
   readonly reorderDepth: number;
   readonly color: ColorInfo;
+  /** Width of a pixel in its heights, in lowest terms. @default 1:1 */
+  readonly sampleAspect?: Rational;
 }
 
 /** A compressed audio stream. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { roomLogger } from "../base/mod.ts";
+import { exitProcess, roomLogger } from "../base/mod.ts";
 
 const log = roomLogger("server");
 
@@ -33,7 +33,7 @@ export class InterruptGuard implements Disposable {
   }
 
   readonly #onSignal = (): void => {
-    if (this.#seen) Deno.exit(EXIT_INTERRUPTED);
+    if (this.#seen) exitProcess(EXIT_INTERRUPTED);
     this.#seen = true;
     log.info("Stopping; once more to stop at once");
     this.#onFirst();

@@ -64,6 +64,15 @@ export interface StreamServerOptions extends HttpOptions {
   readonly gpuDepth?: number;
   /** Codec of the output's audio. @default {"opus"} */
   readonly audioCodec?: OutputAudioCodec;
+  /**
+   * ffmpeg children that wait for the next stream, which begins several times as fast with them: at most so
+   * many, about 10 MiB each. 0 for none. Streams in threads or processes have as many each, up to a
+   * capacity of 4.
+   * @default {6}
+   */
+  readonly warmFfmpeg?: number;
+  /** Without a stream for so long they are ended, until there was another. @default {Infinity} */
+  readonly warmFfmpegIdleMs?: number;
   /** How the trickle servers' certificates are checked. @default {"system"} */
   readonly tls?: TlsOptions;
   /** Opens the session of a stream, without starting it. @default {openTrickleSession} */

@@ -8,11 +8,11 @@ import manifest from "../../deno.json" with { type: "json" };
 import { type Clock, describeError, isDoneWithin, roomLogger, systemClock } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
-import type { LoadingUpdate, StreamParams } from "../session/mod.ts";
+import { type LoadingUpdate, type StreamParams, WarmCodecs } from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 import { collectFigures } from "./prometheus/collect_figures.ts";
 import { HardwareMonitor } from "./api/hardware.ts";
-import { createHostFactory, isReplaceable } from "./hosts/host_factory.ts";
+import { createHostFactory, isReplaceable, warmCodecsOptions } from "./hosts/host_factory.ts";
 import { HostPool } from "./hosts/host_pool.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
 import { InterruptGuard } from "./interrupt.ts";
@@ -59,6 +59,7 @@ export class StreamServer implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
   #http: HttpListener | undefined;
+  #warmCodecs: WarmCodecs | undefined;
   #pool: HostPool | undefined;
   #registry: StreamRegistry | undefined;
   #handler: HttpHandler | undefined;
@@ -207,7 +208,12 @@ export class StreamServer implements AsyncDisposable {
     }
     const { signal, capacity = 1, admit = admitByLag, onStreamEvent } = this.#options;
     const clock = this.#clock;
-    const create = createHostFactory(this.#options, { signal: this.#abort.signal, clock });
+    this.#warmCodecs = this.#createWarmCodecs();
+    const create = createHostFactory(this.#options, {
+      signal: this.#abort.signal,
+      clock,
+      warmCodecs: this.#warmCodecs,
+    });
     const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
     this.#http = new HttpListener({ hostname, port, clock }, (request) => this.#handler!(request));
     this.#pool = new HostPool({
@@ -235,6 +241,12 @@ export class StreamServer implements AsyncDisposable {
     return this.address;
   }
 
+  #createWarmCodecs(): WarmCodecs | undefined {
+    if ((this.#options.isolate ?? "none") !== "none") return undefined;
+    const options = warmCodecsOptions(this.#options);
+    return options === undefined ? undefined : new WarmCodecs({ ...options, clock: this.#clock });
+  }
+
   #asRegistered(registry: StreamRegistry, pool: HostPool): RegisteredWorker {
     return {
       capacity: registry.capacity,
@@ -253,7 +265,9 @@ export class StreamServer implements AsyncDisposable {
     return metricsEndpoint(
       new MetricsExporter(() => {
         const registration = this.#options.registration?.status;
-        return collectFigures({ registry, registration, capability, pipeline, startedAtMs });
+        const warmCodecs = this.#warmCodecs;
+        const worker = { registry, warmCodecs, registration };
+        return collectFigures({ ...worker, capability, pipeline, startedAtMs });
       }),
     );
   }
@@ -319,6 +333,7 @@ export class StreamServer implements AsyncDisposable {
       this.#registry?.close(),
     ]);
     await this.#pool?.[Symbol.asyncDispose]();
+    await this.#warmCodecs?.[Symbol.asyncDispose]();
     if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     await this.#http?.close();
   }

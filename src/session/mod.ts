@@ -6,7 +6,7 @@
  */
 
 export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
-export { runningFfmpegPids } from "../media/codec/mod.ts";
+export { runningFfmpegPids, type WarmFigures } from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
 export * from "./telemetry/latency_histograms.ts";
 export { checkDataText } from "./channels/data_channel.ts";
@@ -24,3 +24,4 @@ export { gpuFigures } from "./telemetry/stream_meters.ts";
 export type { StreamHealth, StreamStatus } from "./channels/stream_status.ts";
 export * from "./client/trickle_client.ts";
 export * from "./types.ts";
+export { WarmCodecs, type WarmCodecsOptions } from "./warm_codecs.ts";

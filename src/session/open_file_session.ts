@@ -13,7 +13,14 @@ import type { OutputAudioCodec, SessionOptions } from "./types.ts";
 export interface FileSessionOptions extends
   Omit<
     SessionOptions,
-    "source" | "media" | "sink" | "inputFound" | "pace" | "targetFps" | "audioCodec"
+    | "source"
+    | "media"
+    | "sink"
+    | "inputFound"
+    | "pace"
+    | "targetFps"
+    | "frameRate"
+    | "audioCodec"
   > {
   /** Path of a media file, or anything else that ffmpeg opens. */
   readonly input: string;
@@ -48,6 +55,7 @@ export async function openFileSession(options: FileSessionOptions): Promise<File
     media: { events: media, close: () => stop.abort() },
     sink: await openFileSink(output),
     targetFps,
+    frameRate: info.frameRate,
     audioCodec,
     pace: "complete",
   });

@@ -6,7 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
-import type { PictureSize } from "../media/codec/mod.ts";
+import { ChangeBudget, type PictureSize, type WarmSet } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
@@ -22,11 +22,14 @@ import {
 } from "./video/loading_overlay.ts";
 import { type InputStreams, MediaInput } from "./input/media_input.ts";
 import { readBack } from "./video/read_back.ts";
+import { Interleaver } from "./output/interleaver.ts";
 import { SegmentOutput } from "./output/segment_output.ts";
 import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video/video_output.ts";
+import { encoderFrameRate } from "./warm_codecs.ts";
+
 import type { VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
 
@@ -42,6 +45,8 @@ export interface PipelineOptions {
   readonly params: StreamParams;
   /** Frame-rate cap where the parameters have none. */
   readonly targetFps: number;
+  /** Of the input, where that is known. */
+  readonly frameRate: number | undefined;
   readonly maxQueueSize: number;
   readonly maxQueueLatencyMs: number;
   readonly live: boolean;
@@ -52,6 +57,8 @@ export interface PipelineOptions {
   readonly overlay: OverlayOptions;
   readonly audioCodec: OutputAudioCodec;
   readonly gopSeconds: number;
+  /** Children that wait, where there are some. */
+  readonly warm: WarmSet | undefined;
   readonly clock: Clock;
   readonly onFirstInput: () => void;
   readonly onFirstOutput: () => void;
@@ -60,12 +67,17 @@ export interface PipelineOptions {
   readonly onOutputClosed: (error: Error) => void;
 }
 
+/** What is more is a container's mistake. */
+const MAX_FPS = 240;
+
 /** Runs one stream from its first input event to its last output byte. */
 export class Pipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #abort = new AbortController();
   readonly #limiter: FrameRateLimiter;
   readonly #sync: AvSync;
+  /** Of files. */
+  readonly #interleaver: Interleaver | undefined;
   readonly #input: MediaInput;
   readonly #loading: LoadingOverlay;
   readonly #emitter: FrameEmitter;
@@ -92,7 +104,9 @@ export class Pipeline implements AsyncDisposable {
     });
     this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
-    this.#sync = new AvSync({ waitForVideo: true, live, now: () => clock.now() });
+    this.#interleaver = live || options.isFed ? undefined : new Interleaver();
+    const waitForVideo = this.#interleaver === undefined;
+    this.#sync = new AvSync({ waitForVideo, live, now: () => clock.now() });
     this.#audio = new AudioStage({
       guard,
       meters,
@@ -100,9 +114,11 @@ export class Pipeline implements AsyncDisposable {
       ready: options.ready,
       live,
       hasOutput: options.sink !== undefined,
-      emit: (packet) => this.#writeAudio(this.#sync.offerAudio(packet)),
+      emit: (packet) => this.#writeAudio(packet),
       onError: options.onError,
       clock,
+      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
+      warm: options.warm,
       signal: this.#abort.signal,
     });
     this.#output = this.#createOutput();
@@ -128,6 +144,10 @@ export class Pipeline implements AsyncDisposable {
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
       scale: this.#size,
+      toneMap: params.tone_map ?? true,
+      now: () => clock.now(),
+      ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
+      warm: options.warm,
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,
@@ -161,6 +181,7 @@ export class Pipeline implements AsyncDisposable {
     if (detect_out_resolution !== undefined) this.#emitter.keepInputSize = !detect_out_resolution;
     if (show_loading !== undefined) this.#loading.show(show_loading);
     const size = requestedSize(params);
+    if (params.tone_map !== undefined) this.#input.setToneMap(params.tone_map);
     if (size === undefined) return;
     this.#size = size;
     this.#input.setScale(size);
@@ -180,7 +201,7 @@ export class Pipeline implements AsyncDisposable {
       await Promise.race([this.#input.run(), this.#videoPath.done, this.#audio.failure]);
       await this.#videoPath.finish();
       await Promise.all([this.#audio.finish(), this.#video?.finish()]);
-      await this.#writeAudio(this.#sync.release());
+      await this.#writeHeld();
       await this.#output?.finish();
     } finally {
       await this[Symbol.asyncDispose]();
@@ -202,6 +223,8 @@ export class Pipeline implements AsyncDisposable {
     meters.setDropped("encoder", this.#video?.framesLost ?? 0);
     meters.codecRestarts = this.#input.codecRestarts + (this.#video?.codecRestarts ?? 0) +
       this.#audio.codecRestarts;
+    meters.codecHangs = this.#input.codecHangs + (this.#video?.codecHangs ?? 0) +
+      this.#audio.codecHangs;
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);
   }
@@ -221,28 +244,39 @@ export class Pipeline implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video } = streams;
-    if (video === undefined) await this.#writeAudio(this.#sync.release());
+    if (video === undefined) await this.#write(this.#sync.release());
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     await this.#audio.setStream(streams.audio);
     this.#output?.configure({ video: video !== undefined, audio: this.#audio.output });
+    await this.#write(this.#interleaver?.expect("video", video !== undefined));
+    await this.#write(this.#interleaver?.expect("audio", streams.audio !== undefined));
   }
 
   #startVideo(video: VideoStreamInfo): void {
     if (this.#output === undefined || this.#video !== undefined) return;
     const { gopSeconds, guard } = this.#options;
-    const { maxFps } = this.#limiter;
     const { width, height } = this.#size ?? video;
     const { color } = video;
+    const sampleAspect = this.#size === undefined ? video.sampleAspect : undefined;
     // Frames of the application come without a description of the streams.
     if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio.output });
     this.#emitter.output = this.#video = new VideoOutput({
       gopSeconds,
-      frameRate: Number.isFinite(maxFps) ? maxFps : 30,
-      shape: { width, height, pixelFormat: guard.processor.pixelFormat },
+      frameRate: this.#frameRate(),
+      warm: this.#options.warm,
+      shape: { width, height, pixelFormat: guard.processor.pixelFormat, sampleAspect },
       color,
       emit: (packet) => this.#writeVideo(packet),
+      onHang: (error) => this.#options.onError(error, "encode"),
       signal: this.#abort.signal,
     });
+  }
+
+  /** About how many frames a second the encoder gets. */
+  #frameRate(): number {
+    const { maxFps } = this.#limiter;
+    const { frameRate = encoderFrameRate(maxFps) } = this.#options;
+    return Math.min(frameRate, maxFps, MAX_FPS);
   }
 
   async #takeAudioFrame(frame: AudioFrame): Promise<void> {
@@ -264,11 +298,26 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #writeVideo(packet: Packet): Promise<void> {
+    if (this.#interleaver !== undefined) return await this.#write(this.#interleaver.offer(packet));
     await this.#output?.write(packet);
-    await this.#writeAudio(this.#sync.videoWritten());
+    await this.#write(this.#sync.videoWritten());
   }
 
-  async #writeAudio(packets: readonly Packet[]): Promise<void> {
+  async #writeAudio(packet: Packet): Promise<void> {
+    const ready = this.#sync.offerAudio(packet);
+    await this.#write(this.#interleaver?.offer(packet) ?? ready);
+  }
+
+  /** The stream ends: nothing is waited for any more. */
+  async #writeHeld(): Promise<void> {
+    // A container without pictures must not announce them.
+    if (this.#interleaver?.hasVideo === false) {
+      this.#output?.configure({ video: false, audio: this.#audio.output });
+    }
+    await this.#write(this.#interleaver?.release() ?? this.#sync.release());
+  }
+
+  async #write(packets: readonly Packet[] = []): Promise<void> {
     await this.#output?.writeAll(packets);
   }
 

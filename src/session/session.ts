@@ -18,6 +18,7 @@ import { StreamMeters } from "./telemetry/stream_meters.ts";
 import { StreamProcessor } from "./stream_processor.ts";
 import { StreamSettings } from "./stream_settings.ts";
 import { SessionTelemetry } from "./telemetry/telemetry.ts";
+import { DEFAULT_TARGET_FPS } from "./types.ts";
 import type {
   SessionDetails,
   SessionEnd,
@@ -241,7 +242,8 @@ export class Session implements AsyncDisposable {
   }
 
   #createPipeline(): Pipeline {
-    const { sink, targetFps = 24, maxQueueSize = 30, pace = "live" } = this.#options;
+    const { sink, targetFps = DEFAULT_TARGET_FPS, maxQueueSize = 30, pace = "live" } =
+      this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
     const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
     return new Pipeline({
@@ -252,6 +254,7 @@ export class Session implements AsyncDisposable {
       meters: this.#meters,
       params: this.params,
       targetFps,
+      frameRate: this.#options.frameRate,
       maxQueueSize,
       maxQueueLatencyMs,
       live: pace === "live",
@@ -260,6 +263,7 @@ export class Session implements AsyncDisposable {
       overlay,
       audioCodec,
       gopSeconds,
+      warm: this.#options.warmCodecs,
       clock: this.#clock,
       onFirstInput: () => {
         this.#input.wasSeen = true;

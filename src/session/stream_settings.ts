@@ -16,6 +16,7 @@ const STREAM_KEYS: ReadonlySet<string> = new Set([
   "max_framerate",
   "detect_out_resolution",
   "show_loading",
+  "tone_map",
 ]);
 
 /** A checked update. */
@@ -94,7 +95,7 @@ function checkStreamParams(params: StreamParams): void {
   if (max_framerate !== undefined && !isRate) {
     throw unusable("max_framerate", max_framerate, "a number above zero");
   }
-  for (const name of ["detect_out_resolution", "show_loading"]) {
+  for (const name of ["detect_out_resolution", "show_loading", "tone_map"]) {
     const value = params[name];
     if (value === undefined || typeof value === "boolean") continue;
     throw unusable(name, value, "true or false");

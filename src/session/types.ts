@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WarmSet } from "../media/codec/mod.ts";
 import type { TsEvent } from "../media/mpegts/mod.ts";
 import type { OverlayOptions } from "./video/loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
@@ -13,6 +14,9 @@ import type { LatencyHistograms } from "./telemetry/latency_histograms.ts";
 
 /** Audio codec of the output: `source` copies what comes in where MPEG-TS can carry it. */
 export type OutputAudioCodec = "opus" | "aac" | "source";
+
+/** Frame-rate cap of streams that set none, in frames per second. */
+export const DEFAULT_TARGET_FPS = 24;
 
 /** Parameters of a stream that the session itself understands; a processor sees them too. */
 export interface StreamParams {
@@ -26,6 +30,8 @@ export interface StreamParams {
   readonly detect_out_resolution?: boolean | undefined;
   /** Whether the loading overlay is shown in place of frames, which do not reach the processor then. */
   readonly show_loading?: boolean | undefined;
+  /** Whether pictures of a high dynamic range (PQ, HLG) are mapped to BT.709. @default true */
+  readonly tone_map?: boolean | undefined;
   /** Parameters of the application. */
   readonly [name: string]: unknown;
 }
@@ -54,8 +60,10 @@ export interface SessionOptions extends SideChannels {
   readonly sink?: SegmentSink | undefined;
   /** Parameters at the start. @default {} */
   readonly params?: StreamParams;
-  /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default 24 */
+  /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default {DEFAULT_TARGET_FPS} */
   readonly targetFps?: number;
+  /** About how many frames a second the input has. @default `targetFps`, or 30 */
+  readonly frameRate?: number | undefined;
   /** Frames that may wait for the processor; past that the oldest are dropped. @default 30 */
   readonly maxQueueSize?: number;
   /**
@@ -77,6 +85,8 @@ export interface SessionOptions extends SideChannels {
   readonly overlay?: OverlayOptions;
   /** Codec of the output's audio. @default "opus" */
   readonly audioCodec?: OutputAudioCodec;
+  /** ffmpeg children that wait for streams, where their owner keeps some. @default none */
+  readonly warmCodecs?: WarmSet | undefined;
   /** Seconds between keyframes, which is also the length of an output segment. @default 2 */
   readonly gopSeconds?: number;
   /** Longest time that a stop may take to flush what is in flight, in milliseconds. @default 2000 */
@@ -213,6 +223,8 @@ export interface SessionMetrics extends ChannelFigures {
   readonly output_bytes: number;
   /** Children that died and were started again. */
   readonly codec_restarts: number;
+  /** Children that were ended because they hung: they died, too. */
+  readonly codec_hangs: number;
   /** Frames of this process that were never closed and that the garbage collector found. */
   readonly frames_leaked: number;
   /** Null while this process has no GPU open. */

@@ -125,6 +125,7 @@ export function readArguments(address: InputAddress, { video, audio }: InputPlan
     ...(video === undefined ? [] : ["-map", video.map]),
     ...(audio === undefined ? [] : ["-map", audio.map]),
     ...(video?.plan === "transcode" ? TO_H264.split(" ") : ["-c:v", "copy"]),
+    ...(video?.bitstreamFilter === undefined ? [] : ["-bsf:v", video.bitstreamFilter]),
     ...(audio?.plan === "transcode" ? TO_AAC.split(" ") : ["-c:a", "copy"]),
     // Without a delay of its own, ffmpeg passes packets on as they come.
     ...["-flush_packets", "1", "-f", "mpegts", "pipe:1"],

@@ -8,6 +8,7 @@
  */
 
 export { type MediaFile, type MediaFileOptions, openMediaFile } from "./file_source.ts";
+export { inputPath } from "./input_address.ts";
 export * from "./looped.ts";
 export type { MediaEvent } from "./media_event.ts";
 export * from "./pacing.ts";

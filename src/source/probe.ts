@@ -23,6 +23,8 @@ export interface MediaFileInfo {
   readonly durationSeconds: number | undefined;
   /** About how many pictures it has; undefined where neither the container nor the length says. */
   readonly frameCount: number | undefined;
+  /** Pictures a second on the average; undefined where the container does not say. */
+  readonly frameRate: number | undefined;
   /** How its pictures are read; undefined where it has none. */
   readonly video: StreamPlan | undefined;
   /** How its sound is read; undefined where it has none. */
@@ -32,7 +34,14 @@ export interface MediaFileInfo {
 /** What is to be read of an input: stream specifiers of ffmpeg beside how to take them. */
 export interface InputPlan {
   readonly info: MediaFileInfo;
-  readonly video: { readonly map: string; readonly plan: StreamPlan } | undefined;
+  readonly video:
+    | {
+      readonly map: string;
+      readonly plan: StreamPlan;
+      /** What the pictures are to say of themselves, which only their container says. */
+      readonly bitstreamFilter?: string;
+    }
+    | undefined;
   readonly audio: { readonly map: string; readonly plan: StreamPlan } | undefined;
 }
 
@@ -40,6 +49,16 @@ export interface InputPlan {
 export interface ProbeOutput {
   readonly streams?: readonly ProbedStream[];
   readonly format?: { readonly format_name?: string; readonly duration?: string };
+  /** The first of them, of files. */
+  readonly packets?: readonly ProbedPacket[];
+}
+
+/** A packet as ffprobe prints it. */
+export interface ProbedPacket {
+  readonly stream_index: number;
+  readonly pts_time?: string;
+  /** With a D: it is decoded and not shown. */
+  readonly flags?: string;
 }
 
 /** A stream as ffprobe prints it. */
@@ -49,14 +68,22 @@ export interface ProbedStream {
   readonly codec_name?: string;
   readonly avg_frame_rate?: string;
   readonly nb_frames?: string;
+  readonly sample_aspect_ratio?: string;
   readonly disposition?: { readonly attached_pic?: number };
   readonly side_data_list?: readonly { readonly rotation?: number }[];
   readonly tags?: { readonly rotate?: string };
 }
 
 const ENTRIES = "format=format_name,duration" +
-  ":stream=index,codec_type,codec_name,avg_frame_rate,nb_frames" +
+  ":stream=index,codec_type,codec_name,avg_frame_rate,nb_frames,sample_aspect_ratio" +
   ":stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=rotate";
+
+/** How far into a file it is looked for packets that are not shown: those of an edit list are the first. */
+const FIRST_PACKETS = ["-read_intervals", "%+#64"] as const;
+/** Sound that is not shown is the encoder's run-in, unless it is longer than that. */
+const MAX_RUN_IN_SECONDS = 0.1;
+/** Containers that say themselves how wide a pixel is. */
+const WITH_ASPECT = /^(mov|matroska)\b/;
 
 /** What our demuxer reads: `VideoCodec` and `AudioCodec`. */
 const VIDEO_CODECS: ReadonlySet<string> = new Set(["h264", "hevc"]);
@@ -104,10 +131,28 @@ function startProbe(address: InputAddress, options: FfmpegOptions): FfmpegChild 
     ...(options.spawn === undefined ? {} : { spawn: options.spawn }),
     ffmpegPath: probeProgram(ffmpegProgram(options)),
     name: "media probe",
-    args: ["-hide_banner", "-v", "error", "-of", "json", "-show_entries", ENTRIES, ...address.args],
+    args: probeArguments(address),
     stdin: "null",
     stdout: "piped",
   });
+}
+
+function probeArguments({ args, path }: InputAddress): string[] {
+  // A live stream would be waited for.
+  const [entries, first] = path === undefined || args.includes("v4l2")
+    ? [ENTRIES, []]
+    : [`${ENTRIES}:packet=stream_index,pts_time,flags`, FIRST_PACKETS];
+  return [
+    "-hide_banner",
+    "-v",
+    "error",
+    "-of",
+    "json",
+    "-show_entries",
+    entries,
+    ...first,
+    ...args,
+  ];
 }
 
 /** The ffprobe that belongs to an ffmpeg: `/opt/bin/ffmpeg-7` has `/opt/bin/ffprobe-7`. */
@@ -120,6 +165,7 @@ const UNKNOWN: InputPlan = {
   info: {
     durationSeconds: undefined,
     frameCount: undefined,
+    frameRate: undefined,
     video: "transcode",
     audio: "transcode",
   },
@@ -128,7 +174,10 @@ const UNKNOWN: InputPlan = {
 };
 
 /** Chooses the first video and audio stream. Throws a `MediaError` where there is neither. */
-export function planInput({ streams = [], format = {} }: ProbeOutput, label: string): InputPlan {
+export function planInput(
+  { streams = [], format = {}, packets = [] }: ProbeOutput,
+  label: string,
+): InputPlan {
   // The cover of a song is no video.
   const video = streams.find((stream) =>
     stream.codec_type === "video" && stream.disposition?.attached_pic !== 1
@@ -138,13 +187,28 @@ export function planInput({ streams = [], format = {} }: ProbeOutput, label: str
   const timed = !UNTIMED_FORMATS.has(format.format_name ?? "");
   const plan = (copies: boolean): StreamPlan => copies && timed ? "copy" : "transcode";
   const plans = {
-    video: video && plan(VIDEO_CODECS.has(video.codec_name ?? "") && !isRotated(video)),
-    audio: audio && plan(AUDIO_CODECS.has(audio.codec_name ?? "")),
+    video: video &&
+      plan(
+        VIDEO_CODECS.has(video.codec_name ?? "") && !isRotated(video) && !isCut(video, packets),
+      ),
+    audio: audio && plan(AUDIO_CODECS.has(audio.codec_name ?? "") && !isCut(audio, packets)),
   };
+  const bitstreamFilter = video === undefined || plans.video !== "copy"
+    ? undefined
+    : aspectFilter(video, format);
   const durationSeconds = positive(Number(format.duration));
   return {
-    info: { ...plans, durationSeconds, frameCount: countFrames(video, durationSeconds) },
-    video: video && { map: `0:${video.index}`, plan: plans.video! },
+    info: {
+      ...plans,
+      durationSeconds,
+      frameCount: countFrames(video, durationSeconds),
+      frameRate: averageRate(video),
+    },
+    video: video && {
+      map: `0:${video.index}`,
+      plan: plans.video!,
+      ...(bitstreamFilter === undefined ? {} : { bitstreamFilter }),
+    },
     audio: audio && { map: `0:${audio.index}`, plan: plans.audio! },
   };
 }
@@ -155,6 +219,27 @@ function isRotated({ side_data_list = [], tags }: ProbedStream): boolean {
     .some((degrees) => degrees % 360 !== 0);
 }
 
+/**
+ * Whether an edit list leaves out what its stream begins with. A copy would show it: MPEG-TS has no mark
+ * for what is only decoded.
+ */
+function isCut({ index, codec_type }: ProbedStream, packets: readonly ProbedPacket[]): boolean {
+  return packets.some(({ stream_index, flags = "", pts_time }) =>
+    stream_index === index && flags.includes("D") &&
+    (codec_type === "video" || Number(pts_time) < -MAX_RUN_IN_SECONDS)
+  );
+}
+
+/** Lets the pictures say how wide their pixels are, where the container does: MPEG-TS does not. */
+function aspectFilter(
+  { codec_name, sample_aspect_ratio = "" }: ProbedStream,
+  { format_name = "" }: { readonly format_name?: string },
+): string | undefined {
+  const [, num, den] = /^([1-9]\d*):([1-9]\d*)$/.exec(sample_aspect_ratio) ?? [];
+  if (num === den || !WITH_ASPECT.test(format_name)) return undefined;
+  return `${codec_name}_metadata=sample_aspect_ratio=${num}/${den}`;
+}
+
 function countFrames(
   video: ProbedStream | undefined,
   durationSeconds: number | undefined,
@@ -162,8 +247,12 @@ function countFrames(
   if (video === undefined) return undefined;
   const counted = positive(Number(video.nb_frames));
   if (counted !== undefined || durationSeconds === undefined) return counted;
-  const [num = 0, den = 0] = (video.avg_frame_rate ?? "").split("/").map(Number);
-  return positive(Math.round(durationSeconds * num / den));
+  return positive(Math.round(durationSeconds * (averageRate(video) ?? 0)));
+}
+
+function averageRate(video: ProbedStream | undefined): number | undefined {
+  const [num = 0, den = 0] = (video?.avg_frame_rate ?? "").split("/").map(Number);
+  return positive(num / den);
 }
 
 function positive(value: number): number | undefined {

@@ -59,6 +59,7 @@ Deno.test("process names what is wrong with its files, with exit code 1", async 
       [[`${folder}/missing.mp4`, `${folder}/out.mp4`], /missing\.mp4/],
       [[clip, `${folder}/no/folder/out.mp4`], /Cannot write .*out\.mp4/],
       [[clip, clip], /it is the input itself/],
+      [[`file:${clip}`, clip], /it is the input itself/],
       [[clip, `${folder}/out.mp4`, "--processor", "nothing"], /Cannot find processor "nothing"/],
     ];
     const before = (await Deno.stat(clip)).size;

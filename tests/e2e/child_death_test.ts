@@ -52,17 +52,34 @@ linuxTest(
   },
 );
 
+for (const [name, word] of [["decoder", "rawvideo"], ["encoder", "libx264"]] as const) {
+  linuxTest(`a stopped ${name} is noticed, ended, replaced, counted and reported`, async () => {
+    const { metrics } = await runWithKill(word, "SIGSTOP");
+    assert.equal(metrics.codec_hangs, 1);
+    assert.equal(metrics.error_count, 1);
+    assert.ok((metrics.frames_dropped_by_reason[name] ?? 0) > 0);
+  });
+}
+
 /** Runs a clip, and kills a child on the way. */
 async function runWithKill(
   word: string,
+  signal: "SIGKILL" | "SIGSTOP" = "SIGKILL",
 ): Promise<{ clip: MediaClip; output: StreamOutput; metrics: SessionMetrics }> {
   await using chain = await Chain.startHere();
-  const clip = await makeTestClip();
+  const whole = await makeTestClip();
+  // Beside sound the feed waits for pictures, and the child that hangs for what it is fed.
+  const silent = { ...whole, audio: undefined, packets: whole.packets.filter(isVideo) };
+  const clip = signal === "SIGSTOP" ? silent : whole;
   await using stream = await chain.open();
-  await feedWithKill(stream, clip, { worker: chain.worker, word });
+  await feedWithKill(stream, clip, { worker: chain.worker, word, signal });
   assert.equal((await chain.worker.call("/health")).json["status"], "OK");
   const output = await stream.end();
   return { clip, output, metrics: await chain.metrics() };
+}
+
+function isVideo({ kind }: MediaClip["packets"][number]): boolean {
+  return kind === "video";
 }
 
 /** Asserts what holds whichever video codec died. Returns the stamps of the pictures that are lost. */

@@ -46,6 +46,7 @@ linuxTest(
     await using trickle = new TrickleServer();
     trickle.listen();
     await using worker = await WorkerProcess.start([
+      ...["--warm-ffmpeg", "0"],
       ...["--log-level", "error", "--capacity", "4", "--processor", "grayscale"],
     ]);
     await until(async () => (await worker.call("/health")).json["status"] === "IDLE", "IDLE");

@@ -34,6 +34,9 @@ export interface ApiWorker extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Without children that wait: those that are left after a stream are its own. */
+const COLD = ["--warm-ffmpeg", "0"];
+
 /** A worker in the test's own process, whose time stands still: nothing in it can be late. */
 export class StillWorker implements ApiWorker {
   readonly pid = Deno.pid;
@@ -42,6 +45,7 @@ export class StillWorker implements ApiWorker {
 
   private constructor(options: StreamServerOptions) {
     this.#server = new StreamServer({
+      warmFfmpeg: 0,
       host: "127.0.0.1",
       port: 0,
       maxQueueSize: 300,
@@ -95,7 +99,7 @@ export class Chain<Worker extends ApiWorker = WorkerProcess> implements AsyncDis
   /** The same with variables of the worker's environment, or in a terminal. */
   static startWith(options: StartOptions, ...args: string[]): Promise<Chain> {
     return Chain.#around(() =>
-      WorkerProcess.start(["--log-level", "warning", ...PATIENT, ...args], options)
+      WorkerProcess.start(["--log-level", "warning", ...COLD, ...PATIENT, ...args], options)
     );
   }
 

@@ -53,6 +53,7 @@ async function setup(
   const stack = new AsyncDisposableStack();
   const server = stack.use(
     new StreamServer({
+      warmFfmpeg: 0,
       processor: Filler,
       host: "127.0.0.1",
       port: 0,

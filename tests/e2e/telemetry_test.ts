@@ -5,7 +5,8 @@ import { testWith } from "../facilities.ts";
 import { feedWithKill } from "./child_death.ts";
 import { Chain, ChainStream } from "./harness.ts";
 import { OtlpCollector, type ReadSpan } from "./otlp_collector.ts";
-import { until } from "../waiting.ts";
+import { WorkerProcess } from "../../bench/worker_process.ts";
+import { until, within } from "../waiting.ts";
 
 const linuxTest = await testWith("linux");
 const STOPS_STREAM = new URL("processors/stops_stream.ts", import.meta.url).pathname;
@@ -188,4 +189,20 @@ Deno.test("an input that does not exist is an error of the trace, without creden
   assert.equal(error?.attributes["runnel.stage"], "input");
   assert.match(String(error?.attributes["exception.message"]), /channel does not exist/);
   assert.doesNotMatch(collector.bodies.join(), /secret/);
+});
+
+Deno.test("a collector that does not answer keeps no worker from its end", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const asked = listener.accept();
+  await using worker = await WorkerProcess.start(["--log-level", "warning"], {
+    env: {
+      OTEL_DENO: "true",
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${listener.addr.port}`,
+      OTEL_EXPORTER_OTLP_TIMEOUT: `${3_600_000}`,
+      OTEL_BSP_SCHEDULE_DELAY: "10",
+    },
+  });
+  await worker.call("/health");
+  using _connection = await within(asked, "the first request of the exporter");
+  assert.equal(await within(worker.stop(), "the worker's end"), 0);
 });

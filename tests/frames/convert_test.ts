@@ -7,7 +7,7 @@ import {
   pictureBytes,
 } from "../../src/frames/mod.ts";
 import {
-  COLORS,
+  ALL_COLORS,
   ffmpeg,
   largestError,
   noisePicture,
@@ -16,7 +16,14 @@ import {
   smoothPicture,
 } from "./pictures.ts";
 
-/** The published formulas (BT.601 and BT.709), in floating point and without any trick. */
+/** Of red and blue in luma. */
+const WEIGHTS = {
+  bt601: [0.299, 0.114],
+  bt709: [0.2126, 0.0722],
+  bt2020: [0.2627, 0.0593],
+} as const;
+
+/** The published formulas (BT.601, BT.709 and BT.2020), in floating point and without any trick. */
 class Reference {
   readonly #red: number;
   readonly #blue: number;
@@ -25,7 +32,7 @@ class Reference {
   readonly #chromaRange: number;
 
   constructor(color: ColorInfo) {
-    [this.#red, this.#blue] = color.matrix === "bt601" ? [0.299, 0.114] : [0.2126, 0.0722];
+    [this.#red, this.#blue] = WEIGHTS[color.matrix];
     this.#offset = color.fullRange ? 0 : 16;
     this.#lumaRange = color.fullRange ? 255 : 219;
     this.#chromaRange = color.fullRange ? 255 : 224;
@@ -106,7 +113,7 @@ function slowToI420({ data, width, height, color = DEFAULT_COLOR }: Picture): Ui
 }
 
 Deno.test("convertPicture() from i420 is within 1 of the formulas, at all sizes and ranges", () => {
-  for (const color of COLORS) {
+  for (const color of ALL_COLORS) {
     for (const size of SIZES) {
       const picture = noisePicture("i420", size, color);
       const error = largestError(convertPicture(picture, "rgb24"), slowToRgb(picture));
@@ -116,7 +123,7 @@ Deno.test("convertPicture() from i420 is within 1 of the formulas, at all sizes 
 });
 
 Deno.test("convertPicture() to i420 is within 1 of the formulas, at all sizes and ranges", () => {
-  for (const color of COLORS) {
+  for (const color of ALL_COLORS) {
     for (const size of SIZES) {
       const picture = noisePicture("rgb24", size, color);
       const error = largestError(convertPicture(picture, "i420"), slowToI420(picture));
@@ -126,7 +133,7 @@ Deno.test("convertPicture() to i420 is within 1 of the formulas, at all sizes an
 });
 
 Deno.test("convertPicture() is off by its rounding only: hardly any value differs at all", () => {
-  for (const color of COLORS) {
+  for (const color of ALL_COLORS) {
     const yuv = noisePicture("i420", [64, 48], color);
     const rgb = noisePicture("rgb24", [64, 48], color);
     const pairs = [
@@ -158,7 +165,7 @@ Deno.test("convertPicture() gives rgba the colours of rgb24 and full alpha, and 
 });
 
 Deno.test("convertPicture() maps black, white and grey exactly", () => {
-  for (const color of COLORS) {
+  for (const color of ALL_COLORS) {
     for (const grey of [0, 255]) {
       const data = new Uint8Array(4 * 4 * 3).fill(grey);
       const picture: Picture = { pixelFormat: "rgb24", data, width: 4, height: 4, color };
@@ -203,7 +210,7 @@ function ffmpegColor(color: ColorInfo): { matrix: string; range: string } {
   return { matrix: color.matrix, range: color.fullRange ? "pc" : "tv" };
 }
 
-for (const color of COLORS) {
+for (const color of ALL_COLORS) {
   const { matrix, range } = ffmpegColor(color);
   const name = `${matrix} ${range}`;
   // ffmpeg stretches the rounded-up chroma of an odd height over the picture, which strays from the

@@ -10,6 +10,12 @@ export const COLORS: readonly ColorInfo[] = [
   { matrix: "bt709", fullRange: true },
 ];
 
+/** The same, and what only some streams are. */
+export const ALL_COLORS: readonly ColorInfo[] = [
+  ...COLORS,
+  { matrix: "bt2020", fullRange: false },
+];
+
 /** Widths and heights that are even, odd and tiny. */
 export const SIZES: readonly (readonly [number, number])[] = [
   [16, 8],

@@ -25,7 +25,11 @@ interface Size {
 type Pixel = readonly number[];
 type PixelAt = (x: number, y: number) => Pixel;
 
-const RED_AND_BLUE = { bt601: [0.299, 0.114], bt709: [0.2126, 0.0722] } as const;
+const RED_AND_BLUE = {
+  bt601: [0.299, 0.114],
+  bt709: [0.2126, 0.0722],
+  bt2020: [0.2627, 0.0593],
+} as const;
 
 /** The numbers of a picture's tensor in its order, before they become of its type. */
 export function referenceNumbers(picture: Picture, options: PictureToTensorOptions): number[] {

@@ -165,6 +165,7 @@ export const FAKE_METRICS: SessionMetrics = {
   segments_out: 3,
   output_bytes: 4096,
   codec_restarts: 0,
+  codec_hangs: 0,
   time_to_first_frame_ms: 250,
   processor: { gpu_memory_mb: 512, custom: "yes" },
 };

@@ -72,6 +72,8 @@ const PARAMS: readonly [
   [{ show_loading: "false" }, { kept: { show_loading: false } }],
   [{ show_loading: "yes" }, { refused: /show_loading must be true or false, not "yes"/ }],
   [{ show_loading: 1 }, { refused: /show_loading/ }],
+  [{ tone_map: "false" }, { kept: { tone_map: false } }],
+  [{ tone_map: 2 }, { refused: /tone_map/ }],
 ];
 
 const CHANNELS = ["subscribe_url", "publish_url", "control_url", "events_url", "data_url"];

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type MediaEvent, openMediaFile, type PacingClock } from "../../src/source/mod.ts";
+import { inputAddress } from "../../src/source/input_address.ts";
 import {
   ClipFolder,
   collect,
@@ -122,6 +123,18 @@ Deno.test("a name with spaces, colons and a dash in front is a file's name", asy
   const bytes = await Deno.readFile(await folder.make("clip.ts", `${PICTURE} -t 1 ${H264}`));
   const path = await folder.write("-y http: a b.ts", bytes);
   assert.equal(packetsOf(await collect(openMediaFile(path))).length, 25);
+});
+
+Deno.test("a relative name that looks like a URL is a file's name where there is that file", async () => {
+  const name = `http:${crypto.randomUUID()}.ts`;
+  assert.equal(inputAddress(name).path, undefined);
+  await Deno.writeFile(name, new Uint8Array(0));
+  try {
+    assert.deepEqual(inputAddress(name).args, ["-i", `file:${name}`]);
+    assert.equal(inputAddress(`http://${name}`).path, undefined);
+  } finally {
+    await Deno.remove(name);
+  }
 });
 
 Deno.test("a stream over HTTP is read like a file", async () => {

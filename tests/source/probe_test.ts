@@ -5,7 +5,7 @@ import { readArguments } from "../../src/source/file_source.ts";
 import { withoutCredentials } from "../../src/base/mod.ts";
 import { inputAddress } from "../../src/source/input_address.ts";
 import { unreadableInput } from "../../src/source/input_errors.ts";
-import { planInput, type ProbedStream } from "../../src/source/probe.ts";
+import { planInput, type ProbedPacket, type ProbedStream } from "../../src/source/probe.ts";
 
 const H264: ProbedStream = {
   index: 0,
@@ -48,6 +48,29 @@ Deno.test("planInput() transcodes turned pictures and untimed containers", () =>
   assert.deepEqual(plans([H264, AAC], { ...MP4, format_name: "avi" }), ["transcode", "transcode"]);
 });
 
+Deno.test("planInput() transcodes what an edit list cuts, and copies what it only marks", () => {
+  const plansOf = (packets: readonly ProbedPacket[]): readonly unknown[] => {
+    const { video, audio } = planInput({ streams: [H264, AAC], format: MP4, packets }, "clip").info;
+    return [video, audio];
+  };
+  const runIn = { stream_index: 1, pts_time: "-0.021333", flags: "KD" };
+  assert.deepEqual(plansOf([{ stream_index: 0, pts_time: "0.000", flags: "K_" }, runIn]), [
+    ...["copy", "copy"],
+  ]);
+  const cut = { stream_index: 0, pts_time: "-1.320000", flags: "KD" };
+  assert.deepEqual(plansOf([cut, runIn]), ["transcode", "copy"]);
+  assert.deepEqual(plansOf([{ ...cut, stream_index: 1 }]), ["copy", "transcode"]);
+});
+
+Deno.test("planInput() lets copied pictures say what their container says of their pixels", () => {
+  const filterOf = (sample_aspect_ratio: string, format = MP4): string | undefined =>
+    planInput({ streams: [{ ...H264, sample_aspect_ratio }], format }, "clip").video
+      ?.bitstreamFilter;
+  assert.equal(filterOf("16:11"), "h264_metadata=sample_aspect_ratio=16/11");
+  for (const square of ["1:1", "0:1", "N/A"]) assert.equal(filterOf(square), undefined);
+  assert.equal(filterOf("16:11", { ...MP4, format_name: "mpegts" }), undefined);
+});
+
 Deno.test("planInput() takes the first streams and no cover", () => {
   const cover = { ...H264, codec_name: "mjpeg", disposition: { attached_pic: 1 } };
   assert.deepEqual(plans([cover, AAC]), [undefined, "copy"]);
@@ -63,6 +86,8 @@ Deno.test("planInput() counts frames as the container does, else by rate and len
   assert.equal(info([{ ...H264, nb_frames: "299" }], MP4).frameCount, 299);
   assert.equal(info([H264], MP4).frameCount, 300);
   assert.equal(info([H264], MP4).durationSeconds, 10.01);
+  assert.equal(info([H264]).frameRate, 30_000 / 1001);
+  assert.equal(info([AAC], MP4).frameRate, undefined);
   assert.equal(info([H264]).frameCount, undefined);
   assert.equal(info([H264], { duration: "N/A" }).durationSeconds, undefined);
   assert.equal(info([{ ...H264, avg_frame_rate: "0/0" }], MP4).frameCount, undefined);
@@ -95,6 +120,7 @@ Deno.test("inputAddress() tells files, devices and streams apart", () => {
   ]);
   assert.deepEqual(inputAddress("https://a/b.m3u8").args, ["-i", "https://a/b.m3u8"]);
   assert.equal(inputAddress("https://a/b.m3u8").path, undefined);
+  assert.deepEqual(inputAddress("udp:127.0.0.1:1234").args, ["-i", "udp:127.0.0.1:1234"]);
 });
 
 Deno.test("passwords are in no label, message or context", () => {

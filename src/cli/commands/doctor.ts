@@ -16,15 +16,16 @@ import { gpuChecks } from "../doctor/gpu_checks.ts";
 import { reportGpu } from "../doctor/gpu_report.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
+import { addWarmOptions, type WarmFlags } from "../stream_options.ts";
 import { VERSION } from "../version.ts";
 
-interface DoctorFlags extends LogSettings {
+interface DoctorFlags extends LogSettings, WarmFlags {
   readonly json: boolean;
 }
 
 /** Adds the command. */
 export function addDoctor(program: Command, run: RunTask): Command {
-  return program.command("doctor")
+  return addWarmOptions(program.command("doctor"))
     .description("show what this machine has of what Runnel uses, and what to do about the rest")
     .option("--json", "print one JSON object", false)
     .action((flags: DoctorFlags) => run(flags, (context) => doctor(flags, context)));
@@ -32,7 +33,7 @@ export function addDoctor(program: Command, run: RunTask): Command {
 
 async function doctor(flags: DoctorFlags, { print }: CommandContext): Promise<ExitCode> {
   const [ffmpeg, gpu] = [await ffmpegChecks(), await reportGpu()];
-  const checks = [...versionChecks(), ...ffmpeg, ...gpuChecks(gpu)];
+  const checks = [...versionChecks(), ...ffmpeg, warmCheck(flags), ...gpuChecks(gpu)];
   const isWell = checks.every(({ status }) => status !== "missing");
   if (flags.json) print(`${JSON.stringify({ ok: isWell, checks, gpu })}\n`);
   else print(checks.map(formatCheck).join("") + summary(isWell));
@@ -45,6 +46,18 @@ function versionChecks(): Check[] {
     { name: "runnel", status: "ok", found: VERSION },
     { name: "deno", status: "ok", found: `${Deno.version.deno} on ${os} ${arch}` },
   ];
+}
+
+/** What `serve` would keep with the same options. */
+function warmCheck({ warmFfmpeg, warmFfmpegIdle }: WarmFlags): Check {
+  const name = "warm ffmpeg";
+  if (warmFfmpeg === 0) {
+    const advice = "each stream starts its own, which takes longer";
+    return { name, status: "none", found: "none", advice };
+  }
+  const end = warmFfmpegIdle === 0 ? "" : `, ended after ${warmFfmpegIdle} s without use`;
+  const found = `up to ${warmFfmpeg} wait for the next stream, about 10 MiB each${end}`;
+  return { name, status: "ok", found };
 }
 
 async function ffmpegChecks(): Promise<Check[]> {

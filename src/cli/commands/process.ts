@@ -7,6 +7,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError, describeError, ProcessorError, roomLogger } from "../../base/mod.ts";
 import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
+import { inputPath } from "../../source/mod.ts";
 import {
   openFileSession,
   type OutputAudioCodec,
@@ -102,7 +103,7 @@ async function processFile(
 
 /** Writing begins before reading has ended. */
 async function refuseSameFile(input: string, output: string): Promise<void> {
-  const [from, to] = await Promise.all([input, output].map(realPath));
+  const [from, to] = await Promise.all([inputPath(input), output].map(realPath));
   if (from === undefined || from !== to) return;
   throw new ConfigError(
     "CONFIG_INVALID",
@@ -110,11 +111,12 @@ async function refuseSameFile(input: string, output: string): Promise<void> {
   );
 }
 
-async function realPath(path: string): Promise<string | undefined> {
+async function realPath(path: string | undefined): Promise<string | undefined> {
+  if (path === undefined) return undefined;
   try {
     return await Deno.realPath(path);
   } catch {
-    return undefined; // a URL, or a file that is not there: whoever opens it says so
+    return undefined; // a file that is not there: whoever opens it says so
   }
 }
 

@@ -13,7 +13,12 @@ import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption, wholeNumber } from "../options.ts";
 import { chooseProcessor, describeProcessor, isolatedProcessor } from "../processor_options.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
-import { addStreamOptions, type StreamFlags } from "../stream_options.ts";
+import {
+  addStreamOptions,
+  addWarmOptions,
+  type StreamFlags,
+  type WarmFlags,
+} from "../stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
 
 /** Most streams of `--capacity`. */
@@ -24,7 +29,7 @@ With --registration, from the environment alone: ORCH_URL and ORCH_SECRET (both 
 CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE_PER_UNIT (0),
 CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-interface ServeFlags extends LogSettings, StreamFlags {
+interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
   readonly host: string;
   readonly port: number;
   readonly prefix: string;
@@ -72,7 +77,7 @@ export function addServe(program: Command, run: RunTask): Command {
       default: "none",
       choices: ["byoc", "live-runner", "none"],
     }));
-  return addIdentityOptions(addStreamOptions(command))
+  return addIdentityOptions(addWarmOptions(addStreamOptions(command)))
     .addOption(option("--token <token>", "token that requests to streams must carry", {
       env: "CAPABILITY_TOKEN",
     }))
@@ -132,6 +137,8 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     overlay: { mode: flags.overlay },
     gpuDepth: flags.gpuDepth,
     audioCodec: flags.audioCodec,
+    warmFfmpeg: flags.warmFfmpeg,
+    ...(flags.warmFfmpegIdle === 0 ? {} : { warmFfmpegIdleMs: flags.warmFfmpegIdle * 1_000 }),
     tls,
   });
   await server.start();

@@ -106,6 +106,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps {
     height,
     reorderDepth: neverReorders ? 0 : vui.maxNumReorderFrames,
     color: resolveColor(vui.color, width, height),
+    sampleAspect: vui.color?.sampleAspect,
     fieldPictures: !frameMbsOnly,
     frameSeconds: vui.frameSeconds,
   };

@@ -83,6 +83,7 @@ export function parseHevcSps(nal: Uint8Array): HevcSps {
     height,
     reorderDepth,
     color: resolveColor(vui.color, width, height),
+    sampleAspect: vui.color?.sampleAspect,
     fieldPictures: false,
     frameSeconds: vui.frameSeconds,
   };

@@ -6,7 +6,9 @@
  */
 
 import type { Rational } from "../../base/rational.ts";
+import { colorTags, decodedColor, isHdr } from "../color.ts";
 import type { ColorInfo, PixelFormat } from "../types.ts";
+import { toneMapFilters } from "./tone_map.ts";
 
 /** What ffmpeg reads and writes. */
 export interface CodecUrls {
@@ -32,12 +34,19 @@ function to(url: string): string[] {
   return ["-max_error_rate", "1", ...NUT_OUT, "-y", url];
 }
 
+/** Pixels of the largest picture that is decoded: 8192x4320, which is more than 8K. */
+export const MAX_VIDEO_PIXELS = 8192 * 4320;
+
 /** What a video decoder is to do. */
 export interface VideoDecodeArguments extends CodecUrls {
   readonly timeBase: Rational;
   readonly pixelFormat: PixelFormat;
-  /** Of the source, and so of what comes out. */
+  /** Of the source, and so of what comes out, unless it is tone-mapped. */
   readonly color: ColorInfo;
+  /** Whether a high dynamic range becomes BT.709. @default false */
+  readonly toneMap?: boolean;
+  /** Of the source's pixels: scaled pictures have square ones. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
   /** Whether pictures come in the order in which they are shown. */
   readonly inOrder: boolean;
   /** Scale to cover and crop to the centre. */
@@ -53,6 +62,7 @@ export function videoDecodeArguments(options: VideoDecodeArguments): string[] {
     // With pictures out of order, low_delay would give them out in decoding order.
     ...(options.inOrder ? ["-flags", "low_delay"] : []),
     ...threadOptions(options.threads),
+    ...["-max_pixels", `${MAX_VIDEO_PIXELS}`],
   ];
   return [
     ...from(options.input, decoder),
@@ -69,25 +79,34 @@ function threadOptions(threads: number): string[] {
   return threads === 1 ? ["-threads", "1"] : ["-threads", `${threads}`, "-thread_type", "slice"];
 }
 
-function rawFormat(options: { pixelFormat: PixelFormat; color: ColorInfo }): string {
-  if (options.pixelFormat !== "i420") return options.pixelFormat;
+function rawFormat({ pixelFormat, color, toneMap = false }: VideoDecodeArguments): string {
+  if (pixelFormat !== "i420") return pixelFormat;
   // Full-range pictures stay as they are: converting them to limited range would cost levels.
-  return options.color.fullRange ? "yuvj420p" : "yuv420p";
+  return decodedColor(color, toneMap).fullRange ? "yuvj420p" : "yuv420p";
 }
 
-function decodeFilters({ scale, pixelFormat, color }: VideoDecodeArguments): string {
+function decodeFilters(options: VideoDecodeArguments): string {
+  const { scale, pixelFormat, color, toneMap = false, sampleAspect } = options;
   const filters: string[] = [];
   const rgb = pixelFormat !== "i420";
+  const mapped = toneMap && isHdr(color);
   const scaling = [
     ...(scale === undefined
       ? []
       : [`w=${scale.width}`, `h=${scale.height}`, "force_original_aspect_ratio=increase"]),
     // The stream's VUI decides, not ffmpeg's guess for pictures without one.
-    ...(rgb ? [`in_color_matrix=${color.matrix}`] : []),
-    "flags=bilinear" + (rgb ? "+accurate_rnd+full_chroma_int" : ""),
+    ...(rgb && !mapped ? [`in_color_matrix=${color.matrix}`] : []),
+    "flags=bilinear" + (rgb && !mapped ? "+accurate_rnd+full_chroma_int" : ""),
   ];
-  if (scale !== undefined || rgb) filters.push(`scale=${scaling.join(":")}`);
+  // What covers a size depends on how wide the picture is shown.
+  if (scale !== undefined && sampleAspect !== undefined) {
+    const { num, den } = sampleAspect;
+    filters.push(`scale=w=max(2\\,round(iw*${num}/${den})):h=ih:flags=bilinear`, "setsar=1");
+  }
+  if (scale !== undefined || (rgb && !mapped)) filters.push(`scale=${scaling.join(":")}`);
   if (scale !== undefined) filters.push(`crop=${scale.width}:${scale.height}`);
+  // After what makes them smaller: it works with floats.
+  if (mapped) filters.push(...toneMapFilters(color, { rgb }));
   return filters.length === 0 ? "null" : filters.join(",");
 }
 
@@ -97,6 +116,8 @@ export interface VideoEncodeArguments extends CodecUrls {
   readonly height: number;
   readonly pixelFormat: PixelFormat;
   readonly color: ColorInfo;
+  /** Of the pixels that come out. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
   /** Size to scale to. @default the pictures' own */
   readonly outputSize?: { readonly width: number; readonly height: number };
   /** About how many pictures a second will come: for the level and the rate control. */
@@ -149,9 +170,11 @@ function encodeFilters(options: VideoEncodeArguments): string {
     filters.push(`scale=${size}${matrix}${limits}:flags=bilinear+accurate_rnd+full_chroma_inp`);
     filters.push("format=yuv420p");
   }
-  const { space, primaries, transfer } = COLOR_TAGS[color.matrix];
+  const { space, primaries, transfer } = colorTags(color);
   const tags = `colorspace=${space}:color_primaries=${primaries}:color_trc=${transfer}`;
   filters.push(`setparams=range=${range}:${tags}`);
+  const { sampleAspect } = options;
+  if (sampleAspect !== undefined) filters.push(`setsar=${sampleAspect.num}/${sampleAspect.den}`);
   return filters.join(",");
 }
 
@@ -162,11 +185,6 @@ function even({ width, height }: { width: number; height: number }): {
 } {
   return { width: width - width % 2, height: height - height % 2 };
 }
-
-const COLOR_TAGS = {
-  bt601: { space: "smpte170m", primaries: "smpte170m", transfer: "smpte170m" },
-  bt709: { space: "bt709", primaries: "bt709", transfer: "bt709" },
-} as const;
 
 // Keyframes come when they are asked for, and only then.
 const NEVER = "1000000";

@@ -9,8 +9,17 @@ import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
 import { audioDecodeArguments } from "./arguments.ts";
 import { nutAudioStream } from "./audio_stream.ts";
+import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { RunEnd } from "./codec_run.ts";
+
+/** How the child of any audio decoder is started. */
+export const AUDIO_DECODER: ChildRecipe = {
+  name: "audio decoder",
+  input: "pipe",
+  output: "pipe",
+  args: audioDecodeArguments,
+};
 
 /** A piece of sound. */
 export interface DecodedAudio {
@@ -42,6 +51,8 @@ export interface AudioDecoderStats {
   readonly undecodedPackets: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
 }
 
 /**
@@ -71,7 +82,7 @@ export class AudioDecoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioDecoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child before there is a packet. Throws an `FfmpegError` or `MediaError`. */
@@ -117,7 +128,10 @@ export class AudioDecoder implements AsyncDisposable {
 
   async #decode(packet: Packet): Promise<void> {
     for (;;) {
-      if (this.#engine.current === undefined) this.#begin();
+      if (this.#engine.current === undefined) {
+        await this.#engine.room();
+        this.#begin();
+      }
       const run = this.#engine.current!;
       const index = this.#nextIndex++;
       const pending = this.#pending;
@@ -142,7 +156,7 @@ export class AudioDecoder implements AsyncDisposable {
       await this.#engine.queue.push(frame);
     };
     this.#engine.begin(
-      { stream, input: "pipe", output: "pipe", args: audioDecodeArguments, onEvent },
+      { stream, recipe: AUDIO_DECODER, onEvent },
       { onEnd: (end) => this.#onRunEnd(end, reader) },
     );
   }

@@ -7,8 +7,12 @@
 import { MediaError } from "../../base/errors.ts";
 import type { Rational } from "../../base/rational.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
-import { audioEncodeArguments } from "./arguments.ts";
-import { type AudioOutputOptions, AudioPacketReader, outputSettings } from "./audio_output.ts";
+import {
+  type AudioOutputOptions,
+  audioOutputRecipe,
+  AudioPacketReader,
+  outputSettings,
+} from "./audio_output.ts";
 import { checkAudioShape } from "./audio_stream.ts";
 import { AudioTimeline } from "./audio_timeline.ts";
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
@@ -35,7 +39,7 @@ export interface RawAudio {
 export interface AudioEncoderStats {
   /** Packets that came out. */
   readonly packets: number;
-  /** Pieces of sound that were inside a child when it died. */
+  /** Pieces of sound that were inside a child when it died, or left out because time jumps too often. */
   readonly lostFrames: number;
   /** Packets left out because their pts would be below 0: the encoder's run-in. */
   readonly droppedPackets: number;
@@ -45,6 +49,8 @@ export interface AudioEncoderStats {
   readonly overlapSamples: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
 }
 
 /**
@@ -85,7 +91,7 @@ export class AudioEncoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioEncoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child for the expected shape before there are samples. Throws an `FfmpegError`. */
@@ -124,7 +130,10 @@ export class AudioEncoder implements AsyncDisposable {
     checkAudioShape({ sampleRate, channels }, "encode audio");
     const count = checkedLength(audio.samples);
     for (;;) {
-      this.#ensureRun({ sampleRate, channels }, ptsTicks);
+      if (!await this.#ensureRun({ sampleRate, channels }, ptsTicks)) {
+        this.#counts.lostFrames++;
+        return;
+      }
       const run = this.#engine.current!;
       const timeline = this.#timeline!;
       const before = timeline.samples;
@@ -146,16 +155,26 @@ export class AudioEncoder implements AsyncDisposable {
     }
   }
 
-  #ensureRun(shape: { sampleRate: number; channels: number }, ptsTicks: number): void {
+  /** Resolves to whether there is a child that goes on with this. */
+  async #ensureRun(
+    shape: { sampleRate: number; channels: number },
+    ptsTicks: number,
+  ): Promise<boolean> {
     const { timeBase } = this.#options;
     const same = this.#shape?.sampleRate === shape.sampleRate &&
       this.#shape.channels === shape.channels;
     const jumps = this.#timeline !== undefined && !this.#timeline.continues(ptsTicks);
-    if (this.#engine.current === undefined || !same || jumps) this.#begin(shape);
-    if (this.#timeline !== undefined) return;
+    if (this.#engine.current === undefined || !same || jumps) {
+      if ((jumps || !same) && !this.#engine.mayChange()) return false;
+      this.#engine.finishCurrent();
+      await this.#engine.room();
+      this.#begin(shape);
+    }
+    if (this.#timeline !== undefined) return true;
     const { sampleRate } = shape;
     this.#timeline = new AudioTimeline(ptsTicks, { sampleRate, timeBase });
     this.#reader!.startTicks = ptsTicks;
+    return true;
   }
 
   #begin(shape: { sampleRate: number; channels: number }): void {
@@ -172,9 +191,7 @@ export class AudioEncoder implements AsyncDisposable {
         sampleRate,
         channels,
       },
-      input: "pipe",
-      output: "pipe",
-      args: (urls) => audioEncodeArguments({ ...urls, ...settings }),
+      recipe: audioOutputRecipe("audio encoder", settings),
       onEvent: async (event) => {
         const packet = reader.read(event);
         this.#info = reader.info ?? this.#info;

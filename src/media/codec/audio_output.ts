@@ -7,8 +7,9 @@
 import { type Rational, rescaleTicks } from "../../base/rational.ts";
 import type { NutEvent } from "../nut/mod.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
-import type { AudioEncodeArguments } from "./arguments.ts";
+import { type AudioEncodeArguments, audioEncodeArguments } from "./arguments.ts";
 import { audioStreamInfo } from "./audio_stream.ts";
+import type { ChildRecipe } from "./codec_child.ts";
 
 /** Settings of compressed audio output. */
 export interface AudioOutputOptions {
@@ -36,6 +37,15 @@ export function outputSettings(
   const bitrate = options.bitrate ?? BITRATE_PER_CHANNEL * channels;
   const downmix = channels < input.channels;
   return { codec, sampleRate, channels, downmix, bitrate };
+}
+
+/** How a child for these settings is started. */
+export function audioOutputRecipe(
+  name: "audio encoder" | "audio transcoder",
+  settings: ReturnType<typeof outputSettings>,
+): ChildRecipe {
+  const args: ChildRecipe["args"] = (urls) => audioEncodeArguments({ ...urls, ...settings });
+  return { name, input: "pipe", output: "pipe", args };
 }
 
 /** The child's clock stands at this when its input starts. */

@@ -7,9 +7,9 @@
 
 import { type Rational, ticksToSeconds } from "../../base/rational.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
-import { audioEncodeArguments } from "./arguments.ts";
 import {
   type AudioOutputOptions,
+  audioOutputRecipe,
   AudioPacketReader,
   HEAD_START_SECONDS,
   outputSettings,
@@ -28,12 +28,14 @@ export interface AudioTranscoderOptions extends CoderOptions, AudioOutputOptions
 export interface AudioTranscoderStats {
   /** Packets that came out. */
   readonly packets: number;
-  /** Packets that were inside a child when it died. */
+  /** Packets that were inside a child when it died, or left out because their time jumps too often. */
   readonly lostPackets: number;
   /** Packets left out because their pts would be below 0: the encoder's run-in. */
   readonly droppedPackets: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
 }
 
 // Jumps beyond this begin anew in another child.
@@ -72,7 +74,7 @@ export class AudioTranscoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): AudioTranscoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child before there is a packet. Throws an `FfmpegError` or `MediaError`. */
@@ -114,7 +116,15 @@ export class AudioTranscoder implements AsyncDisposable {
     for (;;) {
       const step = ticksToSeconds(packet.ptsTicks - this.#lastTicks, timeBase);
       const jumps = this.#startTicks !== undefined && (step < 0 || step > MAX_STEP_SECONDS);
-      if (this.#engine.current === undefined || jumps) this.#begin();
+      if (jumps && !this.#engine.mayChange()) {
+        this.#counts.lostPackets++;
+        return;
+      }
+      if (this.#engine.current === undefined || jumps) {
+        this.#engine.finishCurrent();
+        await this.#engine.room();
+        this.#begin();
+      }
       const run = this.#engine.current!;
       this.#startTicks ??= packet.ptsTicks;
       this.#reader!.startTicks = this.#startTicks;
@@ -137,9 +147,7 @@ export class AudioTranscoder implements AsyncDisposable {
     this.#startTicks = undefined;
     this.#engine.begin({
       stream,
-      input: "pipe",
-      output: "pipe",
-      args: (urls) => audioEncodeArguments({ ...urls, ...settings }),
+      recipe: audioOutputRecipe("audio transcoder", settings),
       onEvent: async (event) => {
         const packet = reader.read(event);
         this.#info = reader.info ?? this.#info;

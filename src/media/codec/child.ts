@@ -8,6 +8,7 @@
 import { withoutCredentials } from "../../base/credentials.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
+import { limitChild } from "./child_limits.ts";
 
 const log = roomLogger("codec");
 
@@ -68,6 +69,7 @@ export class FfmpegChild implements AsyncDisposable {
   /** Resolves when the process is gone and its stderr was read; never rejects. */
   readonly exited: Promise<ChildExit>;
   readonly #options: FfmpegChildOptions;
+  readonly #limited: Promise<void>;
   readonly #stderr: string[] = [];
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #gone = false;
@@ -77,12 +79,18 @@ export class FfmpegChild implements AsyncDisposable {
     this.#options = options;
     this.process = startProcess(options);
     running.add(this.process.pid);
+    this.#limited = limitChild(this.process.pid, options.args);
     this.exited = this.#watch();
   }
 
   /** The process id. */
   get pid(): number {
     return this.process.pid;
+  }
+
+  /** Whether the process has ended. */
+  get isGone(): boolean {
+    return this.#gone;
   }
 
   /** The last lines it wrote to stderr, at most 50. */
@@ -112,6 +120,11 @@ export class FfmpegChild implements AsyncDisposable {
     return await this.end();
   }
 
+  /** Sends SIGKILL: nothing of it is wanted any more. */
+  kill(): void {
+    this.#signal("SIGKILL");
+  }
+
   /** The same as {@linkcode end}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
@@ -134,7 +147,7 @@ export class FfmpegChild implements AsyncDisposable {
     this.#gone = true;
     running.delete(this.pid);
     for (const timer of this.#timers) clearTimeout(timer);
-    await drained;
+    await Promise.all([drained, this.#limited]);
     return { code, signal };
   }
 

@@ -9,10 +9,16 @@ import { BoundedQueue } from "../../base/bounded_queue.ts";
 import { FfmpegError, MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { FfmpegOptions } from "./child.ts";
-import { CodecRun, type CodecRunSpec, type RunEnd } from "./codec_run.ts";
+import type { ChangeBudget } from "./change_budget.ts";
+import { CodecChild } from "./codec_child.ts";
+import { CodecRun, type CodecRunSpec, type RunEnd, type WatchOptions } from "./codec_run.ts";
 import { RestartBudget } from "./restart_budget.ts";
+import type { WarmSet } from "./warm_set.ts";
 
 const log = roomLogger("codec");
+
+/** Children of one coder: one that takes input, and one before it. */
+const MAX_CHILDREN = 2;
 
 /** Options that all coders share. */
 export interface CoderOptions extends FfmpegOptions {
@@ -22,6 +28,17 @@ export interface CoderOptions extends FfmpegOptions {
   readonly queueCapacity?: number;
   /** How often a child that dies is replaced. @default three times, cleared after two minutes */
   readonly restartBudget?: RestartBudget;
+  /**
+   * How often the stream may change its shape or jump in time, which takes another child: what comes
+   * beyond that is left out. @default as often as it does, one child after the other
+   */
+  readonly changeBudget?: ChangeBudget | undefined;
+  /** Where children come from that wait already. @default each is started when it is needed */
+  readonly warm?: WarmSet | undefined;
+  /** When a child is taken for one that hangs, and replaced. @default 2.5 s without doing anything */
+  readonly watch?: WatchOptions | undefined;
+  /** Takes the error of a child that hung. @default it is only logged */
+  readonly onHang?: ((error: FfmpegError) => void) | undefined;
 }
 
 /** Options of a {@linkcode CodecEngine}. */
@@ -53,6 +70,9 @@ export class CodecEngine<Out> implements AsyncDisposable {
   #failure: unknown;
   #deaths = 0;
   #restarts = 0;
+  #hangs = 0;
+  /** Whether the last change was refused. */
+  #isRefusing = false;
   #isAfterDeath = false;
 
   /** Creates an engine without a child. */
@@ -78,6 +98,11 @@ export class CodecEngine<Out> implements AsyncDisposable {
     return this.#deaths;
   }
 
+  /** How many children were ended because they hung. */
+  get hangs(): number {
+    return this.#hangs;
+  }
+
   /** How many children were started in place of one that died. */
   get restarts(): number {
     return this.#restarts;
@@ -97,11 +122,36 @@ export class CodecEngine<Out> implements AsyncDisposable {
     return turn;
   }
 
+  /**
+   * Resolves when another child may be started: beside the one that takes input, only one works off what
+   * it has. Throws the failure.
+   */
+  async room(): Promise<void> {
+    for (const run of this.#runs) {
+      if (this.#runs.size < MAX_CHILDREN) break;
+      await run.done;
+    }
+    this.#check();
+  }
+
+  /** Whether the stream may change now: there is no child to be replaced, or the budget allows it. */
+  mayChange(): boolean {
+    if (this.#current === undefined) return true;
+    const isAllowed = this.#options.changeBudget?.spend() ?? true;
+    if (!isAllowed && !this.#isRefusing) {
+      log.warn(`${this.#options.name}: the stream changes too often, some of it is left out`);
+    }
+    this.#isRefusing = !isAllowed;
+    return isAllowed;
+  }
+
   /** Ends the input of the run before and starts the next, whose output comes after. */
   begin(spec: CodecRunSpec, hooks: RunHooks = {}): CodecRun {
     this.#check();
     this.finishCurrent();
-    const run = new CodecRun(spec, { ...this.#options, after: this.#tail });
+    const child = this.#options.warm?.take(spec.recipe) ??
+      new CodecChild(spec.recipe, this.#options);
+    const run = new CodecRun(spec, { child, after: this.#tail, watch: this.#options.watch });
     this.#runs.add(run);
     this.#current = run;
     if (this.#isAfterDeath) this.#restarts++;
@@ -176,6 +226,10 @@ export class CodecEngine<Out> implements AsyncDisposable {
     this.#deaths++;
     this.#isAfterDeath = true;
     log.warn(end.error.message);
+    if (end.error.code === "FFMPEG_HANG") {
+      this.#hangs++;
+      this.#options.onHang?.(end.error);
+    }
     const unsupported = unsupportedCodec(this.#options.name, end.error);
     if (unsupported !== undefined) this.fail(unsupported);
     else if (!this.#budget.spend()) this.fail(restartLimit(this.#options.name, end.error));

@@ -4,38 +4,30 @@
  * @module
  */
 
-import { systemClock } from "../../base/clock.ts";
+import { type Clock, systemClock } from "../../base/clock.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { schedulePatiently } from "../../base/patience.ts";
 import { NutDemuxer, type NutEvent, NutMuxer, type NutPacket, type NutStream } from "../nut/mod.ts";
-import { FfmpegChild, type FfmpegOptions } from "./child.ts";
-import {
-  type ByteSink,
-  type ByteSource,
-  type Endpoint,
-  openInput,
-  openOutput,
-  type TransportKind,
-} from "./transport.ts";
+import { ChildWatch } from "./child_watch.ts";
+import type { ChildRecipe, CodecChild } from "./codec_child.ts";
+import type { ByteSink, ByteSource } from "./transport.ts";
 
 const log = roomLogger("codec");
 
 // A child that was given its last input and then says nothing for this long is stuck.
 const DRAIN_STALL_MS = 10_000;
-// How long the connection of a child that is gone already may take to show.
-const CONNECT_GRACE_MS = 250;
+// With the time between two looks, and what a replacement takes, within three seconds.
+const HANG_AFTER_MS = 2_500;
 // Smaller payloads are joined with their header: one write costs less than two.
 const JOIN_BELOW_BYTES = 65_536;
 
 /** What one child is to do. */
 export interface CodecRunSpec {
-  /** Builds the argument list around what ffmpeg is to read and write. */
-  readonly args: (urls: { input: string; output: string }) => string[];
+  /** How the child is started. */
+  readonly recipe: ChildRecipe;
   /** What goes in. */
   readonly stream: NutStream;
-  readonly input: TransportKind;
-  readonly output: TransportKind;
   /** Memory for what comes out. @default a new array each time */
   readonly allocate?: (bytes: number) => Uint8Array;
   /** Takes back memory of a packet that never became whole. */
@@ -44,12 +36,21 @@ export interface CodecRunSpec {
   readonly onEvent: (event: NutEvent) => Promise<void> | void;
 }
 
+/** When a child is taken for one that hangs. */
+export interface WatchOptions {
+  /** How long it may do nothing although it has work, in milliseconds. @default 2500 */
+  readonly hangAfterMs?: number;
+  /** The time of the watch. @default {systemClock}, which the child has too */
+  readonly clock?: Clock;
+}
+
 /** Options of a {@linkcode CodecRun}. */
-export interface CodecRunOptions extends FfmpegOptions {
-  /** What the child is for, in messages. */
-  readonly name: string;
+export interface CodecRunOptions {
+  /** The child, of the recipe and with nothing in it yet; the run owns it. */
+  readonly child: CodecChild;
   /** Nothing is read from the child before this: the output of the run before it comes first. */
   readonly after: Promise<unknown>;
+  readonly watch?: WatchOptions | undefined;
 }
 
 /** How a run ended. */
@@ -67,48 +68,38 @@ export class CodecRun implements AsyncDisposable {
   readonly #options: CodecRunOptions;
   readonly #muxer: NutMuxer;
   readonly #demuxer: NutDemuxer;
-  readonly #child: FfmpegChild;
-  readonly #endpoints: readonly Endpoint<unknown>[];
+  readonly #child: CodecChild;
   readonly #sink: Promise<ByteSink | undefined>;
   #source: ByteSource | undefined;
+  readonly #watch: ChildWatch;
   #cancelStall: (() => void) | undefined;
-  #cancelConnecting: (() => void) | undefined;
-  #ended = false;
+  /** What the watch found. */
+  #hang: string | undefined;
+  #outputs = 0;
+  #isWriting = false;
+  #isDue = false;
   #finishing = false;
   #reading = false;
   #disposed = false;
   #packetsIn = 0;
   #packetsOut = 0;
 
-  /** Starts the child. Throws an `FfmpegError` when that is not possible. */
+  /** Takes the child over. */
   constructor(spec: CodecRunSpec, options: CodecRunOptions) {
     this.#spec = spec;
     this.#options = options;
     // ffmpeg's reader keeps every syncpoint in memory, some hundred bytes a frame, for ever.
     this.#muxer = new NutMuxer([spec.stream], { syncpoints: "first-packet" });
     this.#demuxer = new NutDemuxer(spec.allocate === undefined ? {} : { allocate: spec.allocate });
-    const input = openInput(spec.input);
-    const output = openOutput(spec.output);
-    this.#endpoints = [input, output];
-    try {
-      this.#child = new FfmpegChild({
-        ...options,
-        args: spec.args({ input: input.url, output: output.url }),
-        stdin: spec.input === "pipe" ? "piped" : "null",
-        stdout: spec.output === "pipe" ? "piped" : "null",
-      });
-    } catch (error) {
-      this.#closeEndpoints();
-      throw error;
-    }
-    log.debug(`${options.name}: started ffmpeg ${this.#child.pid}`);
-    this.#sink = this.#openSink(input);
-    this.done = this.#live(output);
+    this.#child = options.child;
+    this.#sink = this.#openSink();
+    this.#watch = this.#createWatch(options.watch ?? {});
+    this.done = this.#live();
   }
 
   /** The child's process id. */
   get pid(): number {
-    return this.#child.pid;
+    return this.#child.ffmpeg.pid;
   }
 
   /** How many packets came out so far. */
@@ -122,6 +113,7 @@ export class CodecRun implements AsyncDisposable {
     if (sink === undefined || this.#finishing) return false;
     const [header, payload] = this.#muxer.packet(packet);
     this.#packetsIn++;
+    this.#isDue = this.#isWriting = true;
     try {
       if (payload.length < JOIN_BELOW_BYTES) {
         const joined = new Uint8Array(header.length + payload.length);
@@ -135,8 +127,10 @@ export class CodecRun implements AsyncDisposable {
       return true;
     } catch (error) {
       // The child is gone: `done` says why.
-      log.debug(`${this.#options.name}: cannot write to ffmpeg: ${describeError(error)}`);
+      log.debug(`${this.#spec.recipe.name}: cannot write to ffmpeg: ${describeError(error)}`);
       return false;
+    } finally {
+      this.#isWriting = false;
     }
   }
 
@@ -148,36 +142,35 @@ export class CodecRun implements AsyncDisposable {
     try {
       await (await this.#sink)?.end();
     } catch (error) {
-      log.debug(`${this.#options.name}: cannot end ffmpeg's input: ${describeError(error)}`);
+      log.debug(`${this.#spec.recipe.name}: cannot end ffmpeg's input: ${describeError(error)}`);
     }
   }
 
   /** Stops the child; output that was not taken is lost. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    this.#closeEndpoints();
+    this.#child.stopConnecting();
     // A child that is blocked on its output reads no input: its output is closed at the same time.
     const finished = this.finish();
     this.#source?.close();
-    await Promise.all([finished, this.#child.end(), this.done]);
+    await Promise.all([finished, this.#child.ffmpeg.end(), this.done]);
   }
 
-  async #openSink(input: Endpoint<ByteSink>): Promise<ByteSink | undefined> {
+  async #openSink(): Promise<ByteSink | undefined> {
     try {
-      const sink = await input.connect(this.#child.process);
+      const sink = await this.#child.sink;
       await sink.write(this.#muxer.header());
       return sink;
     } catch (error) {
-      log.debug(`${this.#options.name}: ffmpeg took no input: ${describeError(error)}`);
+      log.debug(`${this.#spec.recipe.name}: ffmpeg took no input: ${describeError(error)}`);
       return undefined;
     }
   }
 
-  async #live(output: Endpoint<ByteSource>): Promise<RunEnd> {
-    this.#child.exited.then(() => this.#giveUpConnecting());
+  async #live(): Promise<RunEnd> {
     let damage: unknown;
     try {
-      await this.#readAll(output);
+      await this.#readAll();
     } catch (error) {
       damage = error;
     }
@@ -185,23 +178,24 @@ export class CodecRun implements AsyncDisposable {
     if (partial !== undefined) this.#spec.release?.(partial);
     this.#source?.close();
     this.#cancelStall?.();
-    this.#cancelConnecting?.();
-    this.#ended = true;
-    this.#closeEndpoints();
-    const exit = await this.#child.end();
+    this.#watch[Symbol.dispose]();
+    this.#child.stopConnecting();
+    const exit = await this.#child.ffmpeg.end();
     (await this.#sink)?.close();
     if (this.#disposed) return { kind: "finished" };
     if (this.#finishing && exit.code === 0 && damage === undefined) return { kind: "finished" };
     // A child that was started for pictures that never came cannot tell what they would have been.
     if (this.#finishing && this.#packetsIn === 0) return { kind: "finished" };
-    const how = exit.signal === null ? `exit code ${exit.code}` : exit.signal;
-    const stderr = [...this.#child.stderrTail];
+    const how = this.#hang !== undefined
+      ? `it was ended, because ${this.#hang}`
+      : `ffmpeg ended with ${exit.signal ?? `exit code ${exit.code}`}`;
+    const stderr = [...this.#child.ffmpeg.stderrTail];
     const last = stderr.at(-1);
     return {
       kind: "died",
       error: new FfmpegError(
-        "FFMPEG_EXIT",
-        `Cannot go on with the ${this.#options.name}: ffmpeg ended with ${how}` +
+        this.#hang === undefined ? "FFMPEG_EXIT" : "FFMPEG_HANG",
+        `Cannot go on with the ${this.#spec.recipe.name}: ${how}` +
           (last === undefined ? "" : `: ${last}`) + `; see context.stderr`,
         {
           ...(damage === undefined ? {} : { cause: damage }),
@@ -211,10 +205,10 @@ export class CodecRun implements AsyncDisposable {
     };
   }
 
-  async #readAll(output: Endpoint<ByteSource>): Promise<void> {
+  async #readAll(): Promise<void> {
     let source: ByteSource;
     try {
-      source = this.#source = await output.connect(this.#child.process);
+      source = this.#source = await this.#child.source;
     } catch {
       return; // closed because the child is gone: its exit code says more
     }
@@ -229,6 +223,8 @@ export class CodecRun implements AsyncDisposable {
       this.#reading = false;
       this.#cancelStall?.();
       if (bytes === undefined || this.#disposed) break;
+      this.#outputs++;
+      this.#isDue = false;
       if (wanted !== undefined && bytes.buffer === wanted.buffer) {
         const packet = this.#demuxer.advance(bytes.length);
         if (packet !== undefined) await this.#deliver(packet);
@@ -244,23 +240,35 @@ export class CodecRun implements AsyncDisposable {
     await this.#spec.onEvent(event);
   }
 
-  #watchForStall(): void {
-    this.#cancelStall?.();
-    this.#cancelStall = schedulePatiently(systemClock, DRAIN_STALL_MS, () => {
-      log.warn(`${this.#options.name}: ffmpeg ${this.pid} does not finish: stopping it`);
-      this.#child.terminate();
+  #createWatch({ hangAfterMs = HANG_AFTER_MS, clock = systemClock }: WatchOptions): ChildWatch {
+    return new ChildWatch({
+      pid: this.pid,
+      clock,
+      hangAfterMs,
+      work: () => ({
+        given: this.#packetsIn,
+        isWriting: this.#isWriting,
+        isDue: this.#isDue || this.#finishing,
+        outputs: this.#outputs,
+        // Until it knows its input it does not connect: then nothing holds it up.
+        isRead: this.#reading || this.#source === undefined,
+      }),
+      onHang: (found) => {
+        this.#hang = found;
+        const seconds = hangAfterMs / 1_000;
+        log.warn(
+          `${this.#spec.recipe.name}: ffmpeg ${this.pid} hangs: ${found} for ${seconds} s; it is ended`,
+        );
+        this.#child.ffmpeg.kill();
+      },
     });
   }
 
-  /** A child that died before it connected would be waited for without end. */
-  #giveUpConnecting(): void {
-    if (this.#ended) return;
-    // One that did connect, wrote all and left is still in the listener's queue.
-    const close = (): void => this.#closeEndpoints();
-    this.#cancelConnecting = schedulePatiently(systemClock, CONNECT_GRACE_MS, close);
-  }
-
-  #closeEndpoints(): void {
-    for (const endpoint of this.#endpoints) endpoint.close();
+  #watchForStall(): void {
+    this.#cancelStall?.();
+    this.#cancelStall = schedulePatiently(systemClock, DRAIN_STALL_MS, () => {
+      log.warn(`${this.#spec.recipe.name}: ffmpeg ${this.pid} does not finish: stopping it`);
+      this.#child.ffmpeg.terminate();
+    });
   }
 }

@@ -10,10 +10,11 @@
 
 export * from "./audio_decoder.ts";
 export * from "./audio_encoder.ts";
-export type { AudioOutputOptions } from "./audio_output.ts";
+export { type AudioOutputOptions, audioOutputRecipe, outputSettings } from "./audio_output.ts";
 export * from "./audio_transcoder.ts";
 export * from "./capabilities.ts";
-export type { Hardware } from "./arguments.ts";
+export * from "./change_budget.ts";
+export { type Hardware, MAX_VIDEO_PIXELS } from "./arguments.ts";
 export {
   type ChildExit,
   FfmpegChild,
@@ -23,9 +24,13 @@ export {
   runningFfmpegPids,
   type Spawn,
 } from "./child.ts";
+export type { ChildRecipe } from "./codec_child.ts";
 export type { CoderOptions } from "./codec_engine.ts";
+export type { WatchOptions } from "./codec_run.ts";
 export type { PictureShape, PictureSize } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
+export { canToneMap } from "./tone_map.ts";
 export type { TransportKind } from "./transport.ts";
 export * from "./video_decoder.ts";
 export * from "./video_encoder.ts";
+export * from "./warm_set.ts";

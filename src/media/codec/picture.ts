@@ -5,6 +5,7 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
+import type { Rational } from "../../base/rational.ts";
 import type { PixelFormat } from "../types.ts";
 
 /** The size of a picture. */
@@ -18,6 +19,8 @@ export interface PictureSize {
 /** The shape of a raw picture. */
 export interface PictureShape extends PictureSize {
   readonly pixelFormat: PixelFormat;
+  /** Width of a pixel in its heights, in lowest terms. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
 }
 
 /** The bytes of a tightly packed picture; chroma planes of odd sizes are rounded up. */
@@ -50,4 +53,9 @@ export function checkPicture(shape: PictureShape & { readonly data: Uint8Array }
       `${expected}; pass tightly packed pixels`,
     { context: { width, height, pixelFormat, bytes: data.length } },
   );
+}
+
+/** Whether pixels of two pictures are of the same shape. */
+export function sameAspect(a: Rational | undefined, b: Rational | undefined): boolean {
+  return a?.num === b?.num && a?.den === b?.den;
 }

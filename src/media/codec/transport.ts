@@ -3,14 +3,29 @@
  * a loopback TCP or unix socket that the child connects to. Raw frames are megabytes each, and a
  * pipe moves them 64 KiB at a time; `bench/transport_bench.ts` measures the difference.
  *
+ * Any process of the machine may connect to a TCP port. So `/proc` is asked whose each connection is,
+ * and only the child's is used. Without `/proc` raw pictures go over a unix socket in a folder that
+ * only this user may enter, on Windows over pipes.
+ *
  * @module
  */
+
+import { roomLogger } from "../../base/log.ts";
+import { hasProc, ownerOf } from "./proc.ts";
+
+const log = roomLogger("codec");
 
 /** Kinds of transport. Unix sockets are not available on Windows. */
 export type TransportKind = "pipe" | "tcp" | "unix";
 
-/** What raw pictures go through: the fastest in `bench/transport_bench.ts`, at every size. */
-export const RAW_TRANSPORT: TransportKind = "tcp";
+/**
+ * What raw pictures go through: the fastest in `bench/transport_bench.ts`, at every size, of those that
+ * nobody else can connect to.
+ */
+export function rawTransport(): TransportKind {
+  if (hasProc()) return "tcp";
+  return Deno.build.os === "windows" ? "pipe" : "unix";
+}
 
 /** Bytes that come out of a child. */
 export interface ByteSource {
@@ -38,8 +53,8 @@ export interface Endpoint<End> {
   /** What ffmpeg is told to open. */
   readonly url: string;
   /**
-   * Our end, once the child is there. Rejects when the endpoint is closed before the child
-   * connects.
+   * Our end, once the child is there; connections of others are refused. Rejects when the endpoint is
+   * closed before the child connects.
    */
   connect(child: Deno.ChildProcess): Promise<End>;
   /** Stops waiting for the child. Idempotent. */
@@ -60,7 +75,7 @@ export function openOutput(kind: TransportKind): Endpoint<ByteSource> {
   return {
     url: socket.url,
     close: () => socket.close(),
-    connect: async () => connectionSource(await socket.accept()),
+    connect: async (child) => connectionSource(await socket.accept(child)),
   };
 }
 
@@ -73,13 +88,13 @@ export function openInput(kind: TransportKind): Endpoint<ByteSink> {
   return {
     url: socket.url,
     close: () => socket.close(),
-    connect: async () => connectionSink(await socket.accept()),
+    connect: async (child) => connectionSink(await socket.accept(child)),
   };
 }
 
 interface Socket {
   readonly url: string;
-  accept(): Promise<Deno.Conn>;
+  accept(child: Deno.ChildProcess): Promise<Deno.Conn>;
   close(): void;
 }
 
@@ -101,7 +116,7 @@ function listen(kind: "tcp" | "unix"): Socket {
   );
 }
 
-/** Accepts one connection and then stops listening. */
+/** Accepts the connection of a child and then stops listening. */
 function oneConnection(url: string, listener: Deno.Listener, cleanUp: () => void): Socket {
   let open = true;
   const close = (): void => {
@@ -110,14 +125,58 @@ function oneConnection(url: string, listener: Deno.Listener, cleanUp: () => void
     listener.close();
     cleanUp();
   };
-  const accept = async (): Promise<Deno.Conn> => {
+  const accept = async (child: Deno.ChildProcess): Promise<Deno.Conn> => {
     try {
-      return await listener.accept();
+      return await acceptFrom(child, listener);
     } finally {
       close();
     }
   };
   return { url, accept, close };
+}
+
+/** The first connection that is the child's. Rejects when the listener is closed before it comes. */
+async function acceptFrom(child: Deno.ChildProcess, listener: Deno.Listener): Promise<Deno.Conn> {
+  // A child that has little to write may have written it, closed its end and be about to exit.
+  let abandoned: Deno.Conn | undefined;
+  let refused = 0;
+  for (;;) {
+    const connection = await acceptNext(
+      listener,
+      abandoned === undefined ? undefined : child.status,
+    );
+    if (connection === undefined) return abandoned!;
+    const owner = await whoseConnection(connection, child.pid);
+    if (owner === "other") {
+      connection.close();
+      if (refused++ === 0) {
+        log.warn(`Another process connected to a port that is for ffmpeg ${child.pid}: refused`);
+      }
+      continue;
+    }
+    abandoned?.close();
+    if (owner === "child") return connection;
+    abandoned = connection;
+  }
+}
+
+/** The next connection; undefined once `end` has come, where there is one, or the listener is closed. */
+async function acceptNext(
+  listener: Deno.Listener,
+  end: Promise<unknown> | undefined,
+): Promise<Deno.Conn | undefined> {
+  const next = listener.accept();
+  if (end === undefined) return await next;
+  return await Promise.race([next, end.then(() => undefined)]).catch(() => undefined);
+}
+
+/** Nobody else can connect to a unix socket; without `/proc` a connection over TCP is taken as it is. */
+async function whoseConnection(
+  { remoteAddr, localAddr }: Deno.Conn,
+  pid: number,
+): Promise<"child" | "other" | "nobody"> {
+  if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp" || !hasProc()) return "child";
+  return await ownerOf({ remotePort: remoteAddr.port, localPort: localAddr.port }, pid);
 }
 
 function connectionSource(connection: Deno.Conn): ByteSource {

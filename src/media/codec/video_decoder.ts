@@ -7,16 +7,18 @@
 import { MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { Rational } from "../../base/rational.ts";
+import { decodedColor, sameColor } from "../color.ts";
 import { FramePool } from "../frame_pool.ts";
 import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
 import { type Hardware, videoDecodeArguments } from "./arguments.ts";
+import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
-import { pictureBytes, type PictureSize } from "./picture.ts";
+import { pictureBytes, type PictureSize, sameAspect } from "./picture.ts";
 import { PtsMap } from "./pts_map.ts";
-import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
+import { rawTransport, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
 
@@ -32,13 +34,21 @@ export interface DecodedVideo {
   /** The pts of the packet it came from. */
   readonly ptsTicks: number;
   readonly color: ColorInfo;
+  /** Of its pixels. @default 1:1 */
+  readonly sampleAspect: Rational | undefined;
   /** Gives the memory back; `data` must not be used afterwards. Idempotent. */
   release(): void;
 }
 
+/** A stream, and what a decoder is to make of it. */
+export interface DecodedStream extends VideoStreamInfo {
+  /** Whether PQ and HLG become BT.709; see {@linkcode canToneMap}. @default false */
+  readonly toneMap?: boolean;
+}
+
 /** Options of a {@linkcode VideoDecoder}. */
 export interface VideoDecoderOptions extends CoderOptions {
-  readonly stream: VideoStreamInfo;
+  readonly stream: DecodedStream;
   /** Of the packets' ticks, and so of the pictures'. */
   readonly timeBase: Rational;
   /** @default "i420" */
@@ -70,6 +80,8 @@ export interface VideoDecoderStats {
   readonly undecodedPackets: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
   /** Children started because the stream, or the size to scale to, changed. */
   readonly reconfigurations: number;
 }
@@ -83,12 +95,14 @@ export class VideoDecoder implements AsyncDisposable {
   readonly #options: VideoDecoderOptions;
   readonly #engine: CodecEngine<DecodedVideo>;
   readonly #pool: FramePool;
-  #stream: VideoStreamInfo;
+  #stream: DecodedStream;
   #scale: PictureSize | undefined;
   #hardware: Hardware;
-  #parameterSets: Uint8Array | undefined;
   #pts: PtsMap;
-  #changed = false;
+  /** What the child that takes input was begun with. */
+  #begun: Begun | undefined;
+  /** Whether packets up to the next keyframe are of a stream that may not take over yet. */
+  #isLeftOut = false;
   #counts = {
     frames: 0,
     droppedPackets: 0,
@@ -119,7 +133,7 @@ export class VideoDecoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): VideoDecoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /**
@@ -142,9 +156,8 @@ export class VideoDecoder implements AsyncDisposable {
   /**
    * Says that the stream is another from the next keyframe on. Packets before it are still decoded.
    */
-  reconfigure(stream: VideoStreamInfo): Promise<void> {
+  reconfigure(stream: DecodedStream): Promise<void> {
     return this.#engine.inTurn(() => {
-      this.#changed ||= !sameStream(stream, this.#stream);
       this.#stream = stream;
       return Promise.resolve();
     });
@@ -156,8 +169,6 @@ export class VideoDecoder implements AsyncDisposable {
    */
   rescale(scale: PictureSize): Promise<void> {
     return this.#engine.inTurn(() => {
-      const { width, height } = this.#scale ?? {};
-      this.#changed ||= scale.width !== width || scale.height !== height;
       this.#scale = scale;
       return Promise.resolve();
     });
@@ -185,12 +196,14 @@ export class VideoDecoder implements AsyncDisposable {
   async #decode(packet: Packet): Promise<void> {
     if (packet.keyframe) this.#noticeChange(packet);
     for (;;) {
-      if (this.#engine.current === undefined) {
-        if (!packet.keyframe) {
-          this.#counts.droppedPackets++;
-          return;
-        }
-        this.#begin();
+      const isWithoutChild = this.#engine.current === undefined;
+      if (this.#isLeftOut || isWithoutChild && !packet.keyframe) {
+        this.#counts.droppedPackets++;
+        return;
+      }
+      if (isWithoutChild) {
+        await this.#engine.room();
+        this.#begin(sequenceParameterSets(packet.data, this.#stream.codec)?.slice());
       }
       const run = this.#engine.current!;
       const pts = this.#pts;
@@ -204,22 +217,29 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #noticeChange(packet: Packet): void {
+    this.#isLeftOut = false;
+    const begun = this.#begun;
+    if (this.#engine.current === undefined || begun === undefined) return;
     const sets = sequenceParameterSets(packet.data, this.#stream.codec);
-    const before = this.#parameterSets;
-    const differ = sets !== undefined && before !== undefined && !sameBytes(sets, before);
-    if (sets !== undefined) this.#parameterSets = sets.slice();
-    if (!this.#changed && !differ) return;
-    this.#changed = false;
-    if (this.#engine.current === undefined) return;
+    begun.parameterSets ??= sets?.slice();
+    const differ = sets !== undefined && !sameBytes(sets, begun.parameterSets!);
+    if (!differ && sameStream(this.#stream, begun.stream) && sameScale(this.#scale, begun.scale)) {
+      return;
+    }
+    this.#isLeftOut = !this.#engine.mayChange();
+    if (this.#isLeftOut) return;
     this.#counts.reconfigurations++;
     log.debug("video decoder: the stream or its size changes, a new child takes over");
     this.#engine.finishCurrent();
   }
 
-  #begin(): void {
+  #begin(parameterSets?: Uint8Array): void {
+    this.#begun = { stream: this.#stream, scale: this.#scale, parameterSets };
     const pts = this.#pts = new PtsMap(this.#options.timeBase);
     const picture = new PictureReader(this.#options, {
-      color: this.#stream.color,
+      color: decodedColor(this.#stream.color, this.#stream.toneMap ?? false),
+      // Scaled pictures have square pixels.
+      sampleAspect: this.#scale === undefined ? this.#stream.sampleAspect : undefined,
       pool: this.#pool,
       pts,
     });
@@ -235,9 +255,8 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
-    const scale = this.#scale;
-    const { timeBase, pixelFormat = "i420", threads = 1 } = this.#options;
-    const { codec, color, reorderDepth, width, height } = this.#stream;
+    const { timeBase } = this.#options;
+    const { codec, reorderDepth, width, height } = this.#stream;
     const stream: NutStream = {
       kind: "video",
       format: codec,
@@ -247,20 +266,16 @@ export class VideoDecoder implements AsyncDisposable {
       height: height || 16,
       decodeDelay: reorderDepth,
     };
-    const settings = { timeBase, pixelFormat, color, threads, hardware: this.#hardware };
     return {
       stream,
-      input: "pipe",
-      output: this.#options.transport ?? RAW_TRANSPORT,
+      recipe: videoDecoderRecipe({
+        ...this.#options,
+        stream: this.#stream,
+        scale: this.#scale,
+        hardware: this.#hardware,
+      }),
       allocate: (bytes) => this.#pool.allocate(bytes),
       release: (memory) => this.#pool.release(memory),
-      args: (urls) =>
-        videoDecodeArguments({
-          ...urls,
-          ...settings,
-          inOrder: reorderDepth === 0,
-          ...(scale === undefined ? {} : { scale }),
-        }),
     };
   }
 
@@ -278,15 +293,58 @@ export class VideoDecoder implements AsyncDisposable {
   }
 }
 
+/** What is known of the pictures of one child. */
+interface PictureContext extends Pick<DecodedVideo, "color" | "sampleAspect"> {
+  readonly pool: FramePool;
+  readonly pts: PtsMap;
+}
+
+/** What a child decodes. */
+interface Begun {
+  readonly stream: DecodedStream;
+  readonly scale: PictureSize | undefined;
+  /** Undefined as long as its stream has none. */
+  parameterSets: Uint8Array | undefined;
+}
+
+/** How the child of a decoder with these options is started: what the command line says of it. */
+export function videoDecoderRecipe(
+  options:
+    & Pick<VideoDecoderOptions, "timeBase" | "pixelFormat" | "threads" | "hardware" | "transport">
+    & {
+      readonly stream: Pick<
+        DecodedStream,
+        "color" | "reorderDepth" | "sampleAspect" | "toneMap"
+      >;
+    }
+    & { readonly scale?: PictureSize | undefined },
+): ChildRecipe {
+  const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
+  const { color, reorderDepth, sampleAspect, toneMap = false } = stream;
+  const settings = { timeBase, pixelFormat, color, sampleAspect, toneMap, threads, hardware };
+  return {
+    name: "video decoder",
+    input: "pipe",
+    output: options.transport ?? rawTransport(),
+    args: (urls) =>
+      videoDecodeArguments({
+        ...urls,
+        ...settings,
+        inOrder: reorderDepth === 0,
+        ...(scale === undefined ? {} : { scale }),
+      }),
+  };
+}
+
 /** Turns what one child writes into pictures. */
 class PictureReader {
   readonly #options: VideoDecoderOptions;
-  readonly #context: { color: ColorInfo; pool: FramePool; pts: PtsMap };
+  readonly #context: PictureContext;
   #size: { width: number; height: number } | undefined;
 
   constructor(
     options: VideoDecoderOptions,
-    context: { color: ColorInfo; pool: FramePool; pts: PtsMap },
+    context: PictureContext,
   ) {
     this.#options = options;
     this.#context = context;
@@ -300,7 +358,7 @@ class PictureReader {
   }
 
   #picture({ ptsTicks: tick, data }: NutPacketEvent): DecodedVideo {
-    const { color, pool, pts } = this.#context;
+    const { color, sampleAspect, pool, pts } = this.#context;
     const pixelFormat = this.#options.pixelFormat ?? "i420";
     const size = this.#size;
     if (size === undefined || pictureBytes({ ...size, pixelFormat }) !== data.length) {
@@ -312,12 +370,17 @@ class PictureReader {
       );
     }
     const ptsTicks = pts.leave(tick) ?? pts.guess(tick);
-    return { ...size, pixelFormat, data, ptsTicks, color, release: () => pool.release(data) };
+    const release = (): void => pool.release(data);
+    return { ...size, pixelFormat, data, ptsTicks, color, sampleAspect, release };
   }
 }
 
-function sameStream(a: VideoStreamInfo, b: VideoStreamInfo): boolean {
+function sameStream(a: DecodedStream, b: DecodedStream): boolean {
   return a.codec === b.codec && a.width === b.width && a.height === b.height &&
-    a.reorderDepth === b.reorderDepth && a.color.matrix === b.color.matrix &&
-    a.color.fullRange === b.color.fullRange;
+    a.reorderDepth === b.reorderDepth && sameColor(a.color, b.color) &&
+    a.toneMap === b.toneMap && sameAspect(a.sampleAspect, b.sampleAspect);
+}
+
+function sameScale(a: PictureSize | undefined, b: PictureSize | undefined): boolean {
+  return a?.width === b?.width && a?.height === b?.height;
 }

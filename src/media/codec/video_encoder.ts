@@ -6,14 +6,16 @@
 
 import { roomLogger } from "../../base/log.ts";
 import { type Rational, rescaleTicks } from "../../base/rational.ts";
+import { sameColor } from "../color.ts";
 import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat } from "../types.ts";
 import { ENCODER_CLOCK_RATE, type Hardware, videoEncodeArguments } from "./arguments.ts";
+import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
-import { checkPicture, type PictureShape, type PictureSize } from "./picture.ts";
-import { RAW_TRANSPORT, type TransportKind } from "./transport.ts";
+import { checkPicture, type PictureShape, type PictureSize, sameAspect } from "./picture.ts";
+import { rawTransport, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
 const CLOCK: Rational = { num: 1, den: ENCODER_CLOCK_RATE };
@@ -61,6 +63,8 @@ export interface RawVideo {
   readonly ptsTicks: number;
   /** How its YUV values are meant. @default the encoder's */
   readonly color?: ColorInfo;
+  /** Of the pixels that come out. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
   /** Size that it is scaled to; another than before begins with a keyframe. @default the encoder's */
   readonly outputSize?: PictureSize;
   /** Whether it must become a keyframe. @default false */
@@ -81,6 +85,8 @@ export interface VideoEncoderStats {
   readonly lostFrames: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
+  /** Children that were ended because they hung; they are among those that died. */
+  readonly hangs: number;
   /** Children started because the pictures changed their shape. */
   readonly reconfigurations: number;
 }
@@ -115,7 +121,7 @@ export class VideoEncoder implements AsyncDisposable {
 
   /** Counters so far. */
   get stats(): VideoEncoderStats {
-    return { ...this.#counts, restarts: this.#engine.restarts };
+    return { ...this.#counts, restarts: this.#engine.restarts, hangs: this.#engine.hangs };
   }
 
   /** Starts the child for the expected shape before there is a picture. Throws an `FfmpegError`. */
@@ -151,11 +157,13 @@ export class VideoEncoder implements AsyncDisposable {
 
   async #encode(picture: RawVideo): Promise<void> {
     checkPicture(picture);
-    const { width, height, pixelFormat, data, ptsTicks, forceKeyframe } = picture;
+    const { width, height, pixelFormat, sampleAspect } = picture;
+    const { data, ptsTicks, forceKeyframe } = picture;
     const outputSize = this.#outputSize(picture);
-    const shape = { width, height, pixelFormat, color: this.#color(picture), outputSize };
+    const color = this.#color(picture);
+    const shape = { width, height, pixelFormat, color, sampleAspect, outputSize };
     for (;;) {
-      this.#ensureRun(shape);
+      await this.#ensureRun(shape);
       const run = this.#engine.current!;
       const inFlight = this.#inFlight;
       const { tick } = this.#clock.tick(ptsTicks, forceKeyframe);
@@ -167,13 +175,15 @@ export class VideoEncoder implements AsyncDisposable {
     }
   }
 
-  #ensureRun(shape: TaggedShape): void {
-    if (this.#engine.current === undefined) return this.#begin(shape);
-    if (this.#shape !== undefined && sameShape(shape, this.#shape)) return;
-    this.#counts.reconfigurations++;
-    log.debug(
-      `video encoder: pictures are ${shape.width}x${shape.height} ${shape.pixelFormat} now`,
-    );
+  async #ensureRun(shape: TaggedShape): Promise<void> {
+    if (this.#engine.current !== undefined) {
+      if (this.#shape !== undefined && sameShape(shape, this.#shape)) return;
+      this.#counts.reconfigurations++;
+      const { width, height, pixelFormat } = shape;
+      log.debug(`video encoder: pictures are ${width}x${height} ${pixelFormat} now`);
+      this.#engine.finishCurrent();
+    }
+    await this.#engine.room();
     this.#begin(shape);
   }
 
@@ -207,23 +217,10 @@ export class VideoEncoder implements AsyncDisposable {
   }
 
   #runSpec(shape: TaggedShape): Omit<CodecRunSpec, "onEvent"> {
-    const { width, height, pixelFormat, color, outputSize } = shape;
-    const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = this.#options;
-    const { bitrate } = this.#options;
-    const picture = { width, height, pixelFormat, color };
-    const settings = { frameRate, preset, crf, threads, hardware: this.#hardware };
+    const { width, height, pixelFormat } = shape;
     return {
       stream: { kind: "video", format: pixelFormat, timeBase: CLOCK, width, height },
-      input: this.#options.transport ?? RAW_TRANSPORT,
-      output: "pipe",
-      args: (urls) =>
-        videoEncodeArguments({
-          ...urls,
-          ...picture,
-          ...settings,
-          ...(bitrate === undefined ? {} : { bitrate }),
-          ...(outputSize === undefined ? {} : { outputSize }),
-        }),
+      recipe: videoEncoderRecipe({ ...this.#options, hardware: this.#hardware }, shape),
     };
   }
 
@@ -250,10 +247,39 @@ export class VideoEncoder implements AsyncDisposable {
   }
 }
 
+/** How the child of an encoder for pictures of this shape is started. */
+export function videoEncoderRecipe(
+  options: Pick<
+    VideoEncoderOptions,
+    "frameRate" | "preset" | "crf" | "threads" | "bitrate" | "hardware" | "transport"
+  >,
+  shape: PictureShape & {
+    readonly color: ColorInfo;
+    readonly outputSize?: PictureSize | undefined;
+  },
+): ChildRecipe {
+  const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = options;
+  const { bitrate, hardware = "none" } = options;
+  const { width, height, pixelFormat, color, sampleAspect, outputSize } = shape;
+  return {
+    name: "video encoder",
+    input: options.transport ?? rawTransport(),
+    output: "pipe",
+    args: (urls) =>
+      videoEncodeArguments({
+        ...urls,
+        ...{ width, height, pixelFormat, color, sampleAspect },
+        ...{ frameRate, preset, crf, threads, hardware },
+        ...(bitrate === undefined ? {} : { bitrate }),
+        ...(outputSize === undefined ? {} : { outputSize }),
+      }),
+  };
+}
+
 function sameShape(a: TaggedShape, b: TaggedShape): boolean {
   return sameSize(a, b) && a.pixelFormat === b.pixelFormat &&
     sameSize(a.outputSize ?? a, b.outputSize ?? b) &&
-    a.color.matrix === b.color.matrix && a.color.fullRange === b.color.fullRange;
+    sameColor(a.color, b.color) && sameAspect(a.sampleAspect, b.sampleAspect);
 }
 
 function sameSize(a: PictureSize, b: PictureSize): boolean {

@@ -6,7 +6,7 @@
 
 import type { Packet, VideoCodec } from "../types.ts";
 import { audioFraming, type Framing, type MuxAudio, videoFraming } from "./framing.ts";
-import { packetize, type PacketizeOptions, planPackets } from "./packetizer.ts";
+import { packetize, type PacketizeOptions, planPackets, writeClockPacket } from "./packetizer.ts";
 import { maskClock, pesHeaderBytes, writePesHeader } from "./pes.ts";
 import { writePat, writePmt } from "./psi.ts";
 import { PID, SYNC_BYTE, TS_HEADER_BYTES, TS_PACKET_BYTES } from "./tables.ts";
@@ -17,6 +17,12 @@ const PROGRAM_NUMBER = 1;
 
 /** How far the program clock runs behind decoding: 100 ms. A receiver's buffer lives on it. */
 const PCR_DELAY_TICKS = 9000;
+
+/**
+ * How often the clock comes with sound while pictures do not come: the first frame after 67 ms, as 100 ms
+ * is the most that section 2.7.2 allows.
+ */
+const PCR_INTERVAL_TICKS = 6000;
 
 /** Options of an {@linkcode MpegTsMuxer}: at least one stream. */
 export interface MpegTsMuxerOptions {
@@ -49,6 +55,8 @@ export class MpegTsMuxer {
   #tables: readonly [pat: Uint8Array, pmt: Uint8Array];
   #tableContinuity = 0;
   #version = 0;
+  #hasPictures = false;
+  #lastClockTicks = -Infinity;
 
   /**
    * Throws a `TypeError` without streams, and a `MediaError` (`MEDIA_UNSUPPORTED_CODEC`,
@@ -111,7 +119,10 @@ export class MpegTsMuxer {
     const payloadBytes = framing.prefixBytes(data) + data.length;
     const pesBytes = pesHeaderBytes(ptsTicks !== dtsTicks) + payloadBytes;
     const plan = planPackets(pesBytes, options);
-    const out = new Uint8Array(plan.packets * TS_PACKET_BYTES);
+    const clock = this.#clockPacket(packet);
+    const all = new Uint8Array((plan.packets + (clock === undefined ? 0 : 1)) * TS_PACKET_BYTES);
+    if (clock !== undefined) all.set(clock);
+    const out = clock === undefined ? all : all.subarray(TS_PACKET_BYTES);
     const pesAt = out.length - pesBytes - plan.pesStuffing;
     const payloadAt = pesAt + writePesHeader(out.subarray(pesAt), {
       streamId: framing.streamId,
@@ -124,7 +135,24 @@ export class MpegTsMuxer {
     out.set(data, out.length - data.length);
     packetize(out, pesAt, options);
     stream.continuity = stream.continuity + plan.packets & 15;
-    return out;
+    return all;
+  }
+
+  /** The clock is the pictures' to carry, and runs before the first of them, too. */
+  #clockPacket({ kind, dtsTicks }: Packet): Uint8Array | undefined {
+    this.#hasPictures ||= kind === "video";
+    if (this.#hasPictures || this.#video === undefined) return undefined;
+    const step = dtsTicks - this.#lastClockTicks;
+    if (step >= 0 && step < PCR_INTERVAL_TICKS) return undefined;
+    this.#lastClockTicks = dtsTicks;
+    const clock = new Uint8Array(TS_PACKET_BYTES);
+    const { framing, continuity } = this.#video;
+    writeClockPacket(clock, {
+      pid: framing.entry.pid,
+      pcrBase: pcrBase(dtsTicks),
+      continuity: continuity + 15 & 15,
+    });
+    return clock;
   }
 
   #describeProgram(): [pat: Uint8Array, pmt: Uint8Array] {

@@ -67,6 +67,19 @@ export function packetize(
   }
 }
 
+/** Writes a packet without payload that carries the program clock. Its counter is that of the packet before. */
+export function writeClockPacket(
+  target: Uint8Array,
+  { pid, pcrBase, continuity }: { pid: number; pcrBase: number; continuity: number },
+): void {
+  target[0] = SYNC_BYTE;
+  target[1] = pid >> 8;
+  target[2] = pid & 0xFF;
+  target[3] = 0x20 | continuity;
+  const field = { pid, pcrBase, continuity, randomAccess: false };
+  writeField(target, { at: TS_HEADER_BYTES, fieldBytes: TS_PAYLOAD_BYTES, field });
+}
+
 /** Bytes that the first packet's adaptation field needs, its length byte included; 0 for none. */
 function fieldBytesOf(options: PacketizeOptions): number {
   if (options.pcrBase !== undefined) return FIELD_HEAD_BYTES + PCR_BYTES;

@@ -1,5 +1,6 @@
 import { type AccessUnit, AccessUnitParser, type SequenceInfo } from "../bitstream/mod.ts";
 import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
+import { sameColor } from "../color.ts";
 import type { VideoCodec, VideoStreamInfo } from "../types.ts";
 import type { PesEnd, PesStamp } from "./pes_reader.ts";
 import { PresentationTimes } from "./presentation_times.ts";
@@ -295,13 +296,21 @@ export class VideoTrack {
     if (sequence === undefined || sequence === this.#sequence) return;
     this.#sequence = sequence;
     this.#times.codedFrameTicks = secondsToTicks(sequence.frameSeconds, MPEG_TIME_BASE);
-    const { width, height, reorderDepth, color } = sequence;
+    const { width, height, reorderDepth, color, sampleAspect } = sequence;
     const old = this.#info;
     const same = old.width === width && old.height === height &&
-      old.reorderDepth === reorderDepth && old.color.matrix === color.matrix &&
-      old.color.fullRange === color.fullRange;
+      old.reorderDepth === reorderDepth && sameColor(old.color, color) &&
+      old.sampleAspect?.num === sampleAspect?.num && old.sampleAspect?.den === sampleAspect?.den;
     if (same) return;
-    this.#info = { kind: "video", codec: this.#codec, width, height, reorderDepth, color };
+    this.#info = {
+      kind: "video",
+      codec: this.#codec,
+      width,
+      height,
+      reorderDepth,
+      color,
+      ...(sampleAspect === undefined ? {} : { sampleAspect }),
+    };
     this.#host.changed();
   }
 }

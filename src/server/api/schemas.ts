@@ -94,6 +94,10 @@ const streamParams = z.looseObject({
     .describe("Whether the output takes the size of the processor's frames. Default: true."),
   show_loading: strictFlag().optional()
     .describe("Shows the loading overlay."),
+  tone_map: strictFlag().optional()
+    .describe(
+      "Whether pictures of a high dynamic range (PQ, HLG) are mapped to BT.709. Default: true.",
+    ),
 }, { error: notExpected("a JSON object") }).check((context) => {
   const { width, height } = context.value;
   if ((width === undefined) === (height === undefined)) return;

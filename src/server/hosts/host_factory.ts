@@ -6,7 +6,7 @@
 
 import { type Clock, ConfigError } from "../../base/mod.ts";
 import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
-import { openTrickleSession } from "../../session/mod.ts";
+import { openTrickleSession, type WarmCodecs, type WarmCodecsOptions } from "../../session/mod.ts";
 import { IsolatedHost } from "./isolation/isolated_host.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
 import type { StreamServerOptions } from "../options.ts";
@@ -18,7 +18,12 @@ import { LocalHost, type StreamHost } from "./stream_host.ts";
  */
 export function createHostFactory(
   options: StreamServerOptions,
-  { signal, clock }: { readonly signal: AbortSignal; readonly clock: Clock },
+  { signal, clock, warmCodecs }: {
+    readonly signal: AbortSignal;
+    readonly clock: Clock;
+    /** Of streams in this thread. */
+    readonly warmCodecs: WarmCodecs | undefined;
+  },
 ): () => StreamHost {
   const { processor: source, openSession = openTrickleSession, capacity = 1 } = options;
   const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = options;
@@ -34,7 +39,8 @@ export function createHostFactory(
   }
   if (isProcessorModule(source)) {
     if (isolate !== "none") {
-      const isolated = { processor: source, kind: isolate, silenceMs, clock };
+      const warmCodecs = warmCodecsOptions(options);
+      const isolated = { processor: source, kind: isolate, silenceMs, clock, warmCodecs };
       return () => new IsolatedHost(isolated);
     }
     throw new ConfigError(
@@ -53,8 +59,19 @@ export function createHostFactory(
   return () => {
     const processor = first ?? resolveProcessor(source);
     first = undefined;
-    return new LocalHost({ processor, openSession, signal });
+    return new LocalHost({ processor, openSession, warmCodecs, signal });
   };
+}
+
+/** Threads and processes keep children of their own: beyond this many streams none do. */
+const MAX_WARM_HOSTS = 4;
+
+/** How many children wait, and for what streams; undefined for none. */
+export function warmCodecsOptions(options: StreamServerOptions): WarmCodecsOptions | undefined {
+  const { warmFfmpeg: maxChildren, warmFfmpegIdleMs: idleMs, targetFps, audioCodec } = options;
+  const { isolate = "none", capacity = 1 } = options;
+  if (maxChildren === 0 || isolate !== "none" && capacity > MAX_WARM_HOSTS) return undefined;
+  return { maxChildren, idleMs, targetFps, audioCodec };
 }
 
 function isProcessorModule(source: object): source is ProcessorModule {

@@ -7,7 +7,7 @@
 import { deadline } from "@std/async/deadline";
 import { describeError, roomLogger } from "../../base/mod.ts";
 import type { FrameProcessor, ProcessorContext } from "../../processor/mod.ts";
-import type { TrickleSessionOptions } from "../../session/mod.ts";
+import type { TrickleSessionOptions, WarmCodecs } from "../../session/mod.ts";
 import type { StreamSession } from "../active_stream.ts";
 import { type JsonSchema, paramsJsonSchema } from "../openapi/json_schema.ts";
 
@@ -20,7 +20,10 @@ export type HostState =
   | { readonly kind: "failed"; readonly reason: string };
 
 /** What a stream is set up with, apart from the processor. */
-export type HostedStreamOptions = Omit<TrickleSessionOptions, "processor" | "processorReady">;
+export type HostedStreamOptions = Omit<
+  TrickleSessionOptions,
+  "processor" | "processorReady" | "warmCodecs"
+>;
 
 /** A processor that serves one stream after another. */
 export interface StreamHost extends AsyncDisposable {
@@ -41,6 +44,8 @@ export interface StreamHost extends AsyncDisposable {
 export interface LocalHostOptions {
   readonly processor: FrameProcessor;
   readonly openSession: (options: TrickleSessionOptions) => StreamSession;
+  /** ffmpeg children that wait for streams; the host does not own them. @default none */
+  readonly warmCodecs?: WarmCodecs | undefined;
   /** Says that the server stops. */
   readonly signal: AbortSignal;
 }
@@ -91,10 +96,10 @@ export class LocalHost implements StreamHost {
   /** Sets a stream up; one that is opened while the processor loads waits for it. */
   open(options: HostedStreamOptions): Promise<StreamSession> {
     return Promise.try(() => {
-      const { processor, openSession } = this.#options;
+      const { processor, openSession, warmCodecs } = this.#options;
       const processorReady = this.#ready();
       processorReady.catch(() => {}); // the session's to throw
-      const stream = openSession({ ...options, processor, processorReady });
+      const stream = openSession({ ...options, processor, processorReady, warmCodecs });
       this.#stream = stream;
       void stream.ended.then(() => {
         if (this.#stream === stream) this.#stream = undefined;
@@ -142,6 +147,7 @@ export class LocalHost implements StreamHost {
       this.#state = { kind: "ready" };
       const ms = Math.round(performance.now() - startedMs);
       log.info("The processor is ready after {ms} ms", { ms });
+      if (!this.#options.signal.aborted) this.#options.warmCodecs?.expect(this.#options.processor);
     } catch (error) {
       const reason = describeError(error);
       this.#state = { kind: "failed", reason };

@@ -7,7 +7,7 @@
 import process from "node:process";
 import manifest from "../../../deno.json" with { type: "json" };
 import type { RegistrationStatus } from "../../livepeer/mod.ts";
-import { gpuFigures } from "../../session/mod.ts";
+import { gpuFigures, runningFfmpegPids, type WarmCodecs } from "../../session/mod.ts";
 import { healthOf } from "../api/pipeline_status.ts";
 import type { ProcessFigures, ServerFigures } from "./mod.ts";
 import type { StreamRegistry } from "../stream_registry.ts";
@@ -15,6 +15,7 @@ import type { StreamRegistry } from "../stream_registry.ts";
 /** What a server says of itself. */
 export interface FiguresSource {
   readonly registry: StreamRegistry;
+  readonly warmCodecs: WarmCodecs | undefined;
   readonly registration: RegistrationStatus | undefined;
   readonly capability: string;
   readonly pipeline: string;
@@ -24,7 +25,7 @@ export interface FiguresSource {
 
 /** The figures of this moment. */
 export function collectFigures(source: FiguresSource): ServerFigures {
-  const { registry, registration, capability, pipeline, startedAtMs } = source;
+  const { registry, warmCodecs, registration, capability, pipeline, startedAtMs } = source;
   const snapshot = registry.snapshot();
   return {
     info: { version: manifest.version, capability, pipeline },
@@ -40,6 +41,7 @@ export function collectFigures(source: FiguresSource): ServerFigures {
     ledger: registry.ledger.figures(),
     process: processFigures(),
     gpu: gpuFigures(),
+    ffmpeg: { running: runningFfmpegPids().length, warm: warmCodecs?.figures ?? null },
     registration: registration === undefined ? null : {
       registered: registration.state === "registered",
       registrations: registration.registrations,

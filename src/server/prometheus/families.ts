@@ -87,6 +87,46 @@ const RESOURCE_FAMILIES: readonly Family[] = [
   },
   single(
     {
+      name: "runnel_ffmpeg_children",
+      type: "gauge",
+      help: "ffmpeg children that run, those that wait for a stream included.",
+    },
+    ({ ffmpeg }) => ffmpeg.running,
+  ),
+  single(
+    {
+      name: "runnel_ffmpeg_waiting",
+      type: "gauge",
+      help: "ffmpeg children that wait for a stream; absent where none are kept.",
+    },
+    ({ ffmpeg }) => ffmpeg.warm?.waiting ?? null,
+  ),
+  single(
+    {
+      name: "runnel_ffmpeg_waiting_used_total",
+      type: "counter",
+      help: "ffmpeg children that were needed and waited.",
+    },
+    ({ ffmpeg }) => ffmpeg.warm?.used ?? null,
+  ),
+  single(
+    {
+      name: "runnel_ffmpeg_waiting_missed_total",
+      type: "counter",
+      help: "ffmpeg children that were needed and did not wait.",
+    },
+    ({ ffmpeg }) => ffmpeg.warm?.missed ?? null,
+  ),
+  single(
+    {
+      name: "runnel_ffmpeg_waiting_died_total",
+      type: "counter",
+      help: "ffmpeg children that ended while they waited.",
+    },
+    ({ ffmpeg }) => ffmpeg.warm?.died ?? null,
+  ),
+  single(
+    {
       name: "runnel_registered",
       type: "gauge",
       help: "1 while the worker is registered with an orchestrator; absent without one.",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { GpuFigures, SessionDetails, SessionMetrics } from "../../session/mod.ts";
+import type { GpuFigures, SessionDetails, SessionMetrics, WarmFigures } from "../../session/mod.ts";
 import type { LedgerFigures } from "./stream_ledger.ts";
 
 /** A stream that is active. */
@@ -47,6 +47,13 @@ export interface ServerFigures {
   readonly process: ProcessFigures;
   /** Null while no GPU is open. */
   readonly gpu: GpuFigures | null;
+  /** The ffmpeg children of this thread. */
+  readonly ffmpeg: {
+    /** Those that run, the waiting ones included. */
+    readonly running: number;
+    /** Those that wait for a stream; null where none are kept. */
+    readonly warm: WarmFigures | null;
+  };
   /** Null where the worker registers with nobody. */
   readonly registration: {
     readonly registered: boolean;

@@ -41,6 +41,7 @@ export interface StreamCounts {
   readonly events_dropped: number;
   readonly control_messages: number;
   readonly codec_restarts: number;
+  readonly codec_hangs: number;
   /** By stage; `stream` is the error that a stream ended with. */
   readonly errors: CountsByName;
   readonly latency: LatencyHistograms;
@@ -95,6 +96,7 @@ export const NO_COUNTS: StreamCounts = Object.freeze({
   events_dropped: 0,
   control_messages: 0,
   codec_restarts: 0,
+  codec_hangs: 0,
   errors: NO_ERRORS,
   latency: emptyHistograms(),
 });
@@ -123,6 +125,7 @@ export function countsOf(metrics: SessionMetrics, details: SessionDetails): Stre
     events_dropped: metrics.events_dropped,
     control_messages: metrics.control_messages,
     codec_restarts: metrics.codec_restarts,
+    codec_hangs: metrics.codec_hangs,
     errors: errorsOf(metrics.error_count, details.errors_by_stage),
     latency: details.latency,
   };
@@ -152,6 +155,7 @@ export function addCounts(one: StreamCounts, other: StreamCounts): StreamCounts 
     events_dropped: one.events_dropped + other.events_dropped,
     control_messages: one.control_messages + other.control_messages,
     codec_restarts: one.codec_restarts + other.codec_restarts,
+    codec_hangs: one.codec_hangs + other.codec_hangs,
     errors: addByName(one.errors, other.errors),
     latency: addHistograms(one.latency, other.latency),
   };

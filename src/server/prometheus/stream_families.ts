@@ -119,6 +119,11 @@ const STREAM_COUNTERS: readonly Family[] = [
     read: (counts) => counts.codec_restarts,
   }),
   streamCounter({
+    stem: "codec_hangs",
+    help: "ffmpeg children that were ended because they hung",
+    read: (counts) => counts.codec_hangs,
+  }),
+  streamCounter({
     stem: "errors",
     help: "Errors, by where",
     label: "stage",

@@ -12,7 +12,13 @@ import {
   writeAacConfig,
   writeOpusHead,
 } from "../../media/bitstream/mod.ts";
-import { AudioDecoder, AudioEncoder, AudioTranscoder } from "../../media/codec/mod.ts";
+import {
+  AudioDecoder,
+  AudioEncoder,
+  AudioTranscoder,
+  type ChangeBudget,
+  type WarmSet,
+} from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { OutputAudioCodec } from "../types.ts";
 
@@ -32,6 +38,12 @@ export interface AudioPathOptions {
   readonly process: ProcessAudio | undefined;
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
+  /** How often the sound may jump in time. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
+  /** Takes the error of a child that hung. */
+  readonly onHang?: (error: Error) => void;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -41,6 +53,8 @@ export interface AudioPath extends AsyncDisposable {
   readonly output: AudioStreamInfo;
   /** Children that died and were started again. */
   readonly codecRestarts: number;
+  /** Children that were ended because they hung. */
+  readonly codecHangs: number;
   /** Packets that never came out because a child died. */
   readonly packetsLost: number;
   /** Rejects as soon as the path cannot go on; `write` may then wait until it is disposed of. */
@@ -73,6 +87,7 @@ function encodedCodec(wanted: OutputAudioCodec, stream: AudioStreamInfo): "aac" 
 class CopiedAudio implements AudioPath {
   readonly output: AudioStreamInfo;
   readonly codecRestarts = 0;
+  readonly codecHangs = 0;
   readonly packetsLost = 0;
   readonly failure: Promise<never> = new Promise(() => {});
   readonly #emit: AudioPathOptions["emit"];
@@ -116,6 +131,7 @@ abstract class CodedAudio implements AudioPath {
   }
 
   abstract readonly codecRestarts: number;
+  abstract readonly codecHangs: number;
   abstract readonly packetsLost: number;
   abstract write(packet: Packet): Promise<void>;
   abstract finish(): Promise<void>;
@@ -139,7 +155,7 @@ class TranscodedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus") {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, signal } = options;
+    const { stream, changeBudget, onHang, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#transcoder = new AudioTranscoder({
       stream,
@@ -147,6 +163,9 @@ class TranscodedAudio extends CodedAudio {
       codec,
       sampleRate,
       channels,
+      changeBudget,
+      onHang,
+      warm,
       signal,
     });
     this.#transcoder.prewarm();
@@ -156,6 +175,10 @@ class TranscodedAudio extends CodedAudio {
 
   get codecRestarts(): number {
     return this.#transcoder.stats.restarts;
+  }
+
+  get codecHangs(): number {
+    return this.#transcoder.stats.hangs;
   }
 
   get packetsLost(): number {
@@ -191,12 +214,22 @@ class ProcessedAudio extends CodedAudio {
   constructor(options: AudioPathOptions, codec: "aac" | "opus", process: ProcessAudio) {
     super(options, codec);
     const { sampleRate, channels } = this.output;
-    const { stream, signal } = options;
+    const { stream, changeBudget, onHang, warm, signal } = options;
     const timeBase = MPEG_TIME_BASE;
     this.#process = process;
-    this.#decoder = new AudioDecoder({ stream, timeBase, signal });
+    this.#decoder = new AudioDecoder({ stream, timeBase, onHang, warm, signal });
     const shape = { sampleRate: stream.sampleRate, channels: stream.channels };
-    this.#encoder = new AudioEncoder({ timeBase, codec, sampleRate, channels, shape, signal });
+    this.#encoder = new AudioEncoder({
+      timeBase,
+      codec,
+      sampleRate,
+      channels,
+      shape,
+      changeBudget,
+      onHang,
+      warm,
+      signal,
+    });
     this.#decoder.prewarm();
     this.#encoder.prewarm();
     this.#processing = this.#processAll();
@@ -207,6 +240,10 @@ class ProcessedAudio extends CodedAudio {
 
   get codecRestarts(): number {
     return this.#decoder.stats.restarts + this.#encoder.stats.restarts;
+  }
+
+  get codecHangs(): number {
+    return this.#decoder.stats.hangs + this.#encoder.stats.hangs;
   }
 
   get packetsLost(): number {
@@ -263,17 +300,31 @@ export class FedAudio extends CodedAudio {
     const codec = options.outputCodec === "aac" ? "aac" : "opus";
     super({ ...options, stream: encodedStream(codec, shape) }, codec);
     const { sampleRate, channels } = this.output;
-    const { process, signal } = options;
+    const { process, changeBudget, onHang, warm, signal } = options;
     this.shape = shape;
     this.#process = process;
     const timeBase = MPEG_TIME_BASE;
-    this.#encoder = new AudioEncoder({ timeBase, codec, sampleRate, channels, shape, signal });
+    this.#encoder = new AudioEncoder({
+      timeBase,
+      codec,
+      sampleRate,
+      channels,
+      shape,
+      changeBudget,
+      onHang,
+      warm,
+      signal,
+    });
     this.#pumping = this.#pump();
     this.watch(this.#pumping);
   }
 
   get codecRestarts(): number {
     return this.#encoder.stats.restarts;
+  }
+
+  get codecHangs(): number {
+    return this.#encoder.stats.hangs;
   }
 
   get packetsLost(): number {

@@ -6,9 +6,16 @@
 
 import { type Clock, pauseOn } from "../../base/mod.ts";
 import type { AudioFrame } from "../../frames/mod.ts";
+import type { ChangeBudget, WarmSet } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { ProcessorGuard } from "../../processor/mod.ts";
-import { type AudioPath, createAudioPath, FedAudio, type ProcessAudio } from "./audio_path.ts";
+import {
+  type AudioPath,
+  type AudioPathOptions,
+  createAudioPath,
+  FedAudio,
+  type ProcessAudio,
+} from "./audio_path.ts";
 import { MAX_AUDIO_WAIT_MS } from "../av_sync.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import type { OutputAudioCodec, Stage } from "../types.ts";
@@ -27,6 +34,10 @@ export interface AudioStageOptions {
   readonly emit: (packet: Packet) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;
   readonly clock: Clock;
+  /** How often the sound may jump in time. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
+  /** Children that wait, where there are some. */
+  readonly warm: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +48,7 @@ export class AudioStage implements AsyncDisposable {
   readonly #options: AudioStageOptions;
   readonly #failed = Promise.withResolvers<never>();
   #path: AudioPath | undefined;
-  #ended = { codecRestarts: 0, packetsLost: 0 };
+  #ended = { codecRestarts: 0, codecHangs: 0, packetsLost: 0 };
   #isReady = false;
   #patience: Promise<boolean> | undefined;
 
@@ -56,6 +67,11 @@ export class AudioStage implements AsyncDisposable {
   /** Children that died and were started again. */
   get codecRestarts(): number {
     return this.#ended.codecRestarts + (this.#path?.codecRestarts ?? 0);
+  }
+
+  /** Children that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#ended.codecHangs + (this.#path?.codecHangs ?? 0);
   }
 
   /** Packets that never came out because a child died. */
@@ -100,17 +116,13 @@ export class AudioStage implements AsyncDisposable {
     await this.#path?.[Symbol.asyncDispose]();
   }
 
-  #pathOptions(): {
-    outputCodec: OutputAudioCodec;
-    process: ProcessAudio | undefined;
-    emit: (packet: Packet) => Promise<void>;
-    signal: AbortSignal;
-  } {
-    const { guard, outputCodec, emit, signal } = this.#options;
+  #pathOptions(): Omit<AudioPathOptions, "stream"> {
+    const { guard, outputCodec, emit, changeBudget, warm, onError, signal } = this.#options;
+    const onHang = (error: Error): void => onError(error, "encode");
     const process: ProcessAudio | undefined = guard.handlesAudio
       ? (frame) => this.#process(frame)
       : undefined;
-    return { outputCodec, process, emit, signal };
+    return { outputCodec, process, emit, changeBudget, warm, onHang, signal };
   }
 
   #watched<T extends AudioPath>(path: T): T {
@@ -122,6 +134,7 @@ export class AudioStage implements AsyncDisposable {
     this.#path = undefined;
     await path.finish();
     this.#ended.codecRestarts += path.codecRestarts;
+    this.#ended.codecHangs += path.codecHangs;
     this.#ended.packetsLost += path.packetsLost;
     await path[Symbol.asyncDispose]();
   }

@@ -60,6 +60,8 @@ export class ClientInput {
       sync,
       pixelFormat,
       scale: size,
+      toneMap: true,
+      now: () => performance.now(),
       signal,
       handlers: {
         onFirstSegment: () => {},

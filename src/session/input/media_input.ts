@@ -4,19 +4,30 @@
  * @module
  */
 
-import { MediaError, MPEG_TIME_BASE } from "../../base/mod.ts";
-import { type AudioFrame, scalePicture, VideoFrame } from "../../frames/mod.ts";
-import { type DecodedVideo, type PictureSize, VideoDecoder } from "../../media/codec/mod.ts";
+import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
+import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
+import {
+  canToneMap,
+  type ChangeBudget,
+  MAX_VIDEO_PIXELS,
+  type PictureSize,
+  VideoDecoder,
+  type WarmSet,
+} from "../../media/codec/mod.ts";
+import { decodedColor, isHdr } from "../../media/color.ts";
 import type { UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
+import { inFormat, toFrame } from "./frame_format.ts";
 import type { InputEvent } from "./input_events.ts";
+import { ReorderDepth } from "./reorder_depth.ts";
 import { StartWatch } from "./start_watch.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import type { Stage } from "../types.ts";
 
 /** The streams of the input that can be used. */
 export interface InputStreams {
+  /** Of 0x0 pixels while it is listed and has not come. */
   readonly video: VideoStreamInfo | undefined;
   readonly audio: AudioStreamInfo | undefined;
 }
@@ -49,8 +60,18 @@ export interface MediaInputOptions {
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
   readonly scale: PictureSize | undefined;
+  /** Whether PQ and HLG become BT.709. */
+  readonly toneMap: boolean;
+  /** The time in milliseconds. */
+  readonly now: () => number;
+  /** How often the video may change its shape. @default as often as it does */
+  readonly changeBudget?: ChangeBudget | undefined;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
 }
+
+const log = roomLogger("session");
 
 /** How long the output waits to learn what a listed audio stream is: one second of video. */
 const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
@@ -60,26 +81,44 @@ export class MediaInput implements AsyncDisposable {
   readonly #options: MediaInputOptions;
   #decoder: VideoDecoder | undefined;
   #scale: PictureSize | undefined;
+  #toneMap: boolean;
+  /** As it came. */
+  #videoStream: VideoStreamInfo | undefined;
   #pumping: Promise<void> | undefined;
   #withoutAudio: InputStreams | undefined;
   #firstVideoTicks: number | undefined;
   #needsKeyframe = true;
   #beforeKeyframe = 0;
-  readonly #startWatch = new StartWatch();
+  readonly #start: StartWatch;
+  /** Whether pictures are listed, and none has come yet. */
+  #lacksPictures = false;
+  readonly #reorders = new ReorderDepth();
+  /** A keyframe that waits for the next picture. */
+  #held: Packet | undefined;
+  /** Whether the pictures are larger than any that are decoded. */
+  #isTooLarge = false;
   #sawSegment = false;
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
+  #saidUnmapped = false;
   #reportedUnsupported = new Set<string>();
 
   /** Creates the input; {@linkcode run} reads it. */
   constructor(options: MediaInputOptions) {
     this.#options = options;
     this.#scale = options.scale;
+    this.#toneMap = options.toneMap;
+    this.#start = new StartWatch(options.now);
   }
 
   /** Decoders that died and were started again. */
   get codecRestarts(): number {
     return this.#decoder?.stats.restarts ?? 0;
+  }
+
+  /** Decoders that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#decoder?.stats.hangs ?? 0;
   }
 
   /** Access units of video that never became a frame. */
@@ -99,6 +138,14 @@ export class MediaInput implements AsyncDisposable {
   setScale(scale: PictureSize): void {
     this.#scale = scale;
     this.#decoder?.rescale(scale).catch(() => {}); // whoever decodes learns why it cannot go on
+  }
+
+  /** Maps high dynamic range to BT.709, or no more, from the next keyframe on. */
+  setToneMap(toneMap: boolean): void {
+    this.#toneMap = toneMap;
+    const stream = this.#videoStream;
+    if (stream === undefined) return;
+    this.#configureDecoder(stream).catch(() => {}); // as above
   }
 
   /** Reads to the end of the input; resolves when the last frame was handed on. */
@@ -140,6 +187,9 @@ export class MediaInput implements AsyncDisposable {
         sync.noteInput(event.stream, event.packet.ptsTicks);
         if (event.stream === "video") return await this.#takeVideo(event.packet);
         meters.audioArrived(event.packet.ptsTicks);
+        if (this.#lacksPictures) {
+          this.#report(this.#start.missing("pictures", event.packet.dtsTicks));
+        }
         return await handlers.onAudio(event.packet);
       case "video-frame":
         return await this.#takeFrame(event.frame);
@@ -169,10 +219,17 @@ export class MediaInput implements AsyncDisposable {
 
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video, audio } = streams;
+    this.#lacksPictures = video?.width === 0;
     // What a listed stream is may take a moment to arrive; the size of the picture must be known.
-    if (video !== undefined && video.width === 0) return;
-    if (video !== undefined) {
-      this.#options.handlers.onVideoStream(video);
+    if (video !== undefined && this.#isReportedTooLarge(video)) {
+      await this.#setAudio(audio);
+      this.#isTooLarge = true;
+      return;
+    }
+    this.#isTooLarge = false;
+    if (video !== undefined && video.width > 0) {
+      const color = decodedColor(video.color, await this.#mapsTones(video));
+      this.#options.handlers.onVideoStream({ ...video, color });
       await this.#configureDecoder(video);
     }
     if (audio !== undefined && audio.sampleRate === 0) {
@@ -182,19 +239,60 @@ export class MediaInput implements AsyncDisposable {
     await this.#announce(streams);
   }
 
+  /** The streams but for video that is too large. */
+  async #setAudio(audio: AudioStreamInfo | undefined): Promise<void> {
+    // An output that has begun with video goes on with it when it gets smaller.
+    if (this.#decoder === undefined) await this.#setStreams({ video: undefined, audio });
+  }
+
+  /** Pictures of such a size are hundreds of megabytes each, in every queue. */
+  #isReportedTooLarge({ width, height }: VideoStreamInfo): boolean {
+    if (width * height <= MAX_VIDEO_PIXELS) return false;
+    if (this.#isTooLarge) return true;
+    const found = `they have more than ${MAX_VIDEO_PIXELS} pixels; publish smaller ones`;
+    this.#options.handlers.onError(
+      new MediaError(
+        "MEDIA_BAD_FRAME",
+        `Cannot decode pictures of ${width}x${height}: ${found}`,
+        { context: { width, height } },
+      ),
+      "input",
+    );
+    return true;
+  }
+
   async #announce(streams: InputStreams): Promise<void> {
     this.#withoutAudio = undefined;
     await this.#options.handlers.onStreams(streams);
   }
 
-  async #configureDecoder(stream: VideoStreamInfo): Promise<void> {
+  async #mapsTones({ color }: VideoStreamInfo): Promise<boolean> {
+    if (!this.#toneMap || !isHdr(color)) return false;
+    if (await canToneMap()) return true;
+    if (!this.#saidUnmapped) {
+      log.warn(
+        "The pictures are of a high dynamic range, which this ffmpeg cannot map: " +
+          "they stay as they are; install a build with zscale and tonemap",
+      );
+    }
+    this.#saidUnmapped = true;
+    return false;
+  }
+
+  async #configureDecoder(coded: VideoStreamInfo): Promise<void> {
+    this.#videoStream = coded;
+    const toneMap = await this.#mapsTones(coded);
+    const stream = { ...coded, toneMap, reorderDepth: this.#reorders.depthOf(coded) };
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
-    const { pixelFormat, signal } = this.#options;
+    const { pixelFormat, changeBudget, warm, handlers, signal } = this.#options;
     const scale = this.#scale;
     const decoder = new VideoDecoder({
       stream,
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
+      changeBudget,
+      warm,
+      onHang: (error) => handlers.onError(error, "decode"),
       signal,
       ...(scale === undefined ? {} : { scale }),
     });
@@ -206,7 +304,7 @@ export class MediaInput implements AsyncDisposable {
   /** A frame of the application: it was never encoded. */
   async #takeFrame(frame: VideoFrame): Promise<void> {
     const { meters, sync, handlers, pixelFormat } = this.#options;
-    const { timestamp, width, height, color } = frame;
+    const { timestamp, width, height, color, sampleAspect } = frame;
     sync.noteInput("video", timestamp);
     meters.frameArrived(timestamp);
     if (timestamp <= (this.#lastFrameTicks ?? -Infinity)) {
@@ -222,6 +320,7 @@ export class MediaInput implements AsyncDisposable {
         height,
         reorderDepth: 0,
         color,
+        ...(sampleAspect === undefined ? {} : { sampleAspect }),
       });
     }
     this.#lastFrameTicks = timestamp;
@@ -233,14 +332,34 @@ export class MediaInput implements AsyncDisposable {
     meters.frameArrived(packet.ptsTicks);
     await this.#stopWaitingForAudio(packet);
     if (packet.keyframe) this.#needsKeyframe = false;
-    if (this.#decoder === undefined || this.#needsKeyframe) {
+    this.#lacksPictures = false;
+    if (this.#isTooLarge) {
       this.#beforeKeyframe++;
-      const problem = this.#startWatch.passed(packet.dtsTicks, this.#decoder !== undefined);
-      if (problem !== undefined) this.#options.handlers.onError(problem, "input");
       return;
     }
-    this.#startWatch.started();
-    await this.#decoder.decode(packet);
+    if (this.#decoder === undefined || this.#needsKeyframe) {
+      this.#beforeKeyframe++;
+      const missing = this.#decoder === undefined ? "parameter-sets" : "keyframe";
+      return this.#report(this.#start.missing(missing, packet.dtsTicks));
+    }
+    this.#report(this.#start.decoding());
+    await this.#decodeHeld(packet.dtsTicks);
+    if (this.#reorders.isUnknown(packet)) this.#held = packet;
+    else await this.#decoder.decode(packet);
+  }
+
+  #report(error: Error | undefined): void {
+    if (error !== undefined) this.#options.handlers.onError(error, "input");
+  }
+
+  /** Decodes the keyframe that waited to see when the next picture is decoded. */
+  async #decodeHeld(nextDtsTicks?: number): Promise<void> {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held === undefined || this.#videoStream === undefined) return;
+    this.#reorders.learn(held, nextDtsTicks);
+    await this.#configureDecoder(this.#videoStream);
+    await this.#decoder?.decode(held);
   }
 
   /** A listed audio stream that stays silent must not hold the output up for ever. */
@@ -255,43 +374,17 @@ export class MediaInput implements AsyncDisposable {
 
   async #pumpFrames(decoder: VideoDecoder): Promise<void> {
     const { handlers } = this.#options;
-    for await (const decoded of decoder.frames()) await handlers.onVideo(toFrame(decoded));
+    for await (const decoded of decoder.frames()) {
+      this.#start.decoded();
+      await handlers.onVideo(toFrame(decoded));
+    }
   }
 
   async #drainDecoder(): Promise<void> {
     if (this.#withoutAudio !== undefined) await this.#announce(this.#withoutAudio);
+    await this.#decodeHeld();
     if (this.#decoder === undefined) return;
     await this.#decoder.flush();
     await this.#pumping;
   }
-}
-
-/** The frame in the size and layout that the processor takes, in CPU memory. */
-async function inFormat(
-  frame: VideoFrame,
-  wanted: { readonly pixelFormat: PixelFormat; readonly size: PictureSize | undefined },
-): Promise<VideoFrame> {
-  const { pixelFormat, size = frame } = wanted;
-  if (frame.location === "gpu") await frame.to("cpu");
-  const isItsSize = frame.width === size.width && frame.height === size.height;
-  if (isItsSize && frame.pixelFormat === pixelFormat) return frame;
-  using other = frame;
-  if (isItsSize) return other.convert(pixelFormat);
-  const { width, height } = size;
-  using scaled = other.replaceData(scalePicture(other, { width, height, fit: "cover" }));
-  return scaled.convert(pixelFormat);
-}
-
-function toFrame(decoded: DecodedVideo): VideoFrame {
-  const { pixelFormat, data, width, height, ptsTicks, color, release } = decoded;
-  return new VideoFrame({
-    pixelFormat,
-    data,
-    width,
-    height,
-    ptsTicks,
-    color,
-    timeBase: MPEG_TIME_BASE,
-    release,
-  });
 }

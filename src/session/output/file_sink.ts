@@ -11,6 +11,11 @@ import type { SegmentSink, SegmentWriter } from "../../trickle/mod.ts";
 /** Files that hold MPEG-TS as it is; ffmpeg turns it into anything else. */
 const MPEG_TS_FILE = /\.(ts|m2ts|mts|mpegts)$/i;
 
+/** Pictures may begin long after the sound, and be minutes apart, which is no jump of the clock. */
+const LOOK_FAR = "-probesize 1G -analyzeduration 86400M -dts_delta_threshold 1000000".split(" ");
+/** The sound between two pictures waits for the second. */
+const QUEUE_MUCH = ["-max_muxing_queue_size", "1000000"] as const;
+
 /**
  * A sink whose segments follow each other in one file: MPEG-TS as it is for `.ts` and the like, else
  * whatever container the name says, into which ffmpeg copies the streams. An existing file is replaced.
@@ -25,10 +30,7 @@ export async function openFileSink(path: string): Promise<SegmentSink> {
   file.close();
   const child = new FfmpegChild({
     name: "file writer",
-    args: [
-      ...["-hide_banner", "-loglevel", "error", "-nostats"],
-      ...["-f", "mpegts", "-i", "pipe:0", "-map", "0", "-c", "copy", "-y", path],
-    ],
+    args: fileArguments(path),
     stdin: "piped",
     stdout: "null",
   });
@@ -36,6 +38,16 @@ export async function openFileSink(path: string): Promise<SegmentSink> {
     const { code } = await child.end();
     if (code !== 0) throw unwritten(path, child.stderrTail);
   });
+}
+
+/** The arguments of an ffmpeg that reads MPEG-TS and writes a file. */
+export function fileArguments(path: string): string[] {
+  return [
+    ...["-hide_banner", "-loglevel", "error", "-nostats", ...LOOK_FAR],
+    ...["-f", "mpegts", "-i", "pipe:0", "-map", "0", "-c", "copy", ...QUEUE_MUCH],
+    // With a protocol, ffmpeg takes no file's name for another protocol, or for an option.
+    ...["-y", `file:${path}`],
+  ];
 }
 
 async function createFile(path: string): Promise<Deno.FsFile> {

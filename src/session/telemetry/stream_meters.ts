@@ -85,6 +85,8 @@ export class StreamMeters {
   outputBytes = 0;
   /** Children that were started again after they died. */
   codecRestarts = 0;
+  /** Children that were ended because they hung. */
+  codecHangs = 0;
 
   /** Creates meters that start now. */
   constructor(now: () => number = () => performance.now()) {
@@ -177,7 +179,11 @@ export class StreamMeters {
     this.audio.in++;
     this.#rates.audioIn.mark();
     const waiting = this.#audioWaiting;
-    if (ptsTicks < (waiting.at(-1) ?? -Infinity)) waiting.length = 0; // times begin anew
+    if (ptsTicks < (waiting.at(-1) ?? -Infinity)) {
+      // Times begin anew: what was on its way comes out before this, and cannot be told apart from it.
+      this.audio.done += waiting.length;
+      waiting.length = 0;
+    }
     if (waiting.length >= MAX_TRACKED_PACKETS) waiting.shift();
     waiting.push(ptsTicks);
   }
@@ -257,6 +263,7 @@ export class StreamMeters {
       segments_out: this.segmentsOut,
       output_bytes: this.outputBytes,
       codec_restarts: this.codecRestarts,
+      codec_hangs: this.codecHangs,
       frames_leaked: frameCounts().leaked,
       gpu: gpuFigures(),
       time_to_first_frame_ms: this.#firstOutputMs === undefined

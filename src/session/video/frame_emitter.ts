@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Rational } from "../../base/mod.ts";
 import type { PictureFormat, VideoFrame } from "../../frames/mod.ts";
 import type { ErrorPolicy } from "../../processor/mod.ts";
 import type { LoadingOverlay } from "./loading_overlay.ts";
@@ -99,8 +100,22 @@ export class FrameEmitter {
     if (this.output === undefined) return this.#options.meters.frameConsumed(input.timestamp);
     const { width, height } = this.keepInputSize ? input : frame;
     this.#outputSize = { width, height };
-    await this.output.write(frame, this.keepInputSize ? { width, height } : undefined);
+    const sampleAspect = aspectOf(frame, { width, height, input });
+    const outputSize = this.keepInputSize ? { width, height } : undefined;
+    await this.output.write(frame, { sampleAspect, outputSize });
   }
+}
+
+/** Frames that were made anew, in the shape of the input, do not say what their pixels are. */
+function aspectOf(
+  frame: VideoFrame,
+  output: { readonly width: number; readonly height: number; readonly input: VideoFrame },
+): Rational | undefined {
+  const { width, height, input } = output;
+  if (width * input.height === height * input.width) {
+    return frame.sampleAspect ?? input.sampleAspect;
+  }
+  return frame.sampleAspect;
 }
 
 function formatOf({ pixelFormat, width, height, color }: VideoFrame): PictureFormat {

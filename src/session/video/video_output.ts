@@ -4,9 +4,14 @@
  * @module
  */
 
-import { MPEG_TIME_BASE, rescaleTicks } from "../../base/mod.ts";
+import { MPEG_TIME_BASE, type Rational, rescaleTicks } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
-import { type PictureShape, type PictureSize, VideoEncoder } from "../../media/codec/mod.ts";
+import {
+  type PictureShape,
+  type PictureSize,
+  VideoEncoder,
+  type WarmSet,
+} from "../../media/codec/mod.ts";
 import type { ColorInfo, Packet } from "../../media/types.ts";
 
 /** Options of a {@linkcode VideoOutput}. */
@@ -21,7 +26,19 @@ export interface VideoOutputOptions {
   readonly color: ColorInfo;
   /** Takes the packets in order, in 90 kHz ticks. */
   readonly emit: (packet: Packet) => Promise<void>;
+  /** Takes the error of an encoder that hung. */
+  readonly onHang?: (error: Error) => void;
+  /** Children that wait, where there are some. */
+  readonly warm?: WarmSet | undefined;
   readonly signal: AbortSignal;
+}
+
+/** How one frame is encoded. */
+export interface WriteOptions {
+  /** Size that it is scaled to. @default its own */
+  readonly outputSize?: PictureSize | undefined;
+  /** Of the pixels that come out. @default the frame's */
+  readonly sampleAspect?: Rational | undefined;
 }
 
 /** Encodes frames of any size and format, in order, and emits packets in 90 kHz ticks. */
@@ -31,13 +48,15 @@ export class VideoOutput implements AsyncDisposable {
 
   /** Starts the encoder's child. Throws an `FfmpegError` when that is not possible. */
   constructor(options: VideoOutputOptions) {
-    const { gopSeconds, frameRate, shape, color, emit, signal } = options;
+    const { gopSeconds, frameRate, shape, color, emit, onHang, warm, signal } = options;
     this.#encoder = new VideoEncoder({
       timeBase: MPEG_TIME_BASE,
       gopSeconds,
       frameRate,
       shape,
       color,
+      warm,
+      onHang,
       signal,
     });
     this.#encoder.prewarm();
@@ -50,6 +69,11 @@ export class VideoOutput implements AsyncDisposable {
     return this.#encoder.stats.restarts;
   }
 
+  /** Encoders that were ended because they hung. */
+  get codecHangs(): number {
+    return this.#encoder.stats.hangs;
+  }
+
   /** Frames that were inside an encoder when it died. */
   get framesLost(): number {
     return this.#encoder.stats.lostFrames;
@@ -60,14 +84,12 @@ export class VideoOutput implements AsyncDisposable {
     return this.#encoder.pid;
   }
 
-  /**
-   * Encodes a frame, scaled to `outputSize` where there is one; its memory is free again when the
-   * promise resolves.
-   */
-  async write(frame: VideoFrame, outputSize?: PictureSize): Promise<void> {
+  /** Encodes a frame; its memory is free again when the promise resolves. */
+  async write(frame: VideoFrame, options: WriteOptions = {}): Promise<void> {
+    const { outputSize, sampleAspect = frame.sampleAspect } = options;
     const { width, height, pixelFormat, data, color } = frame;
     const ptsTicks = rescaleTicks(frame.timestamp, frame.timeBase, MPEG_TIME_BASE);
-    const picture = { width, height, pixelFormat, data, color, ptsTicks };
+    const picture = { width, height, pixelFormat, data, color, sampleAspect, ptsTicks };
     await this.#encoder.encode(outputSize === undefined ? picture : { ...picture, outputSize });
   }
 

@@ -6,6 +6,7 @@ import {
   parseHevcSps,
   type SequenceInfo,
 } from "../../../src/media/bitstream/mod.ts";
+import { colorTags } from "../../../src/media/color.ts";
 import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 
 interface Probed {
@@ -14,6 +15,9 @@ interface Probed {
   readonly has_b_frames: number;
   readonly color_space?: string;
   readonly color_range?: string;
+  readonly color_primaries?: string;
+  readonly color_transfer?: string;
+  readonly sample_aspect_ratio?: string;
 }
 
 const H264: Readonly<Record<string, string>> = {
@@ -31,6 +35,8 @@ const H264: Readonly<Record<string, string>> = {
   "BT.709 full range, anamorphic": "-color_range pc -colorspace bt709 -color_primaries bt709 " +
     "-color_trc bt709 -vf scale=320:240:out_range=full,setsar=37/41",
   "BT.601 in HD": "-vf scale=1280:720 -colorspace smpte170m",
+  "PAL, 16:9": "-vf setsar=16/11 -colorspace bt470bg -color_primaries bt470bg -color_trc gamma28",
+  "sRGB": "-colorspace bt709 -color_primaries smpte432 -color_trc iec61966-2-1 -vf setsar=2/1",
 };
 
 const HEVC: Readonly<Record<string, string>> = {
@@ -41,6 +47,12 @@ const HEVC: Readonly<Record<string, string>> = {
   "4:2:2 cropped": "-pix_fmt yuv422p -vf scale=318:242",
   "temporal layers": "-x265-params log-level=none:temporal-layers=3",
   "BT.709 full range": "-color_range pc -colorspace bt709 -vf scale=320:240:out_range=full",
+  "PQ": "-pix_fmt yuv420p10le -x265-params " +
+    "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc",
+  "HLG, anamorphic": "-pix_fmt yuv420p10le -vf setsar=4/3 -x265-params " +
+    "log-level=none:colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc",
+  "BT.2020": "-pix_fmt yuv420p10le -x265-params " +
+    "log-level=none:colorprim=bt2020:transfer=bt2020-10:colormatrix=bt2020nc",
   "1080 lines with HRD": "-vf scale=1920:1080 -x265-params " +
     "log-level=none:hrd=1:vbv-maxrate=3000:vbv-bufsize=3000",
 };
@@ -140,8 +152,15 @@ async function assertAgrees(
     ? hd ? "bt709" : "bt601"
     : probed.color_space === "bt709"
     ? "bt709"
+    : probed.color_space === "bt2020nc"
+    ? "bt2020"
     : "bt601";
   assert.equal(info.color.matrix, matrix);
+  const { primaries, transfer } = colorTags(info.color);
+  if (probed.color_primaries !== undefined) assert.equal(primaries, probed.color_primaries);
+  if (probed.color_transfer !== undefined) assert.equal(transfer, probed.color_transfer);
+  const { num, den } = info.sampleAspect ?? { num: 1, den: 1 };
+  assert.equal(`${num}:${den}`, probed.sample_aspect_ratio ?? "1:1");
 }
 
 function findSps(stream: Uint8Array, codec: "h264" | "hevc"): Uint8Array {

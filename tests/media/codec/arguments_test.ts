@@ -7,6 +7,7 @@ import {
   type VideoEncodeArguments,
   videoEncodeArguments,
 } from "../../../src/media/codec/arguments.ts";
+import { canToneMap } from "../../../src/media/codec/tone_map.ts";
 
 const urls = { input: "pipe:0", output: "tcp://127.0.0.1:9" };
 const limited = { matrix: "bt709", fullRange: false } as const;
@@ -41,7 +42,7 @@ const END = "-max_error_rate 1 -write_index 0 -f nut -y tcp://127.0.0.1:9";
 Deno.test("videoDecodeArguments() of a plain stream", () => {
   assert.equal(
     videoDecodeArguments(DECODE).join(" "),
-    `${START} -flags low_delay -threads 1 -f nut -i pipe:0 -map 0 -vf null -threads 1 ` +
+    `${START} -flags low_delay -threads 1 -max_pixels 35389440 -f nut -i pipe:0 -map 0 -vf null -threads 1 ` +
       `-c:v rawvideo -pix_fmt yuv420p -fps_mode passthrough -enc_time_base 1:90000 ${END}`,
   );
 });
@@ -119,4 +120,49 @@ Deno.test("audio arguments", () => {
   const aac = audioEncodeArguments({ ...opus, codec: "aac", downmix: false }).join(" ");
   assert.match(aac, /-c:a aac -b:a 128000/);
   assert.ok(!aac.includes("aresample"));
+});
+
+const PQ = { matrix: "bt2020", fullRange: false, transfer: "smpte2084" } as const;
+
+/** The filters among arguments. */
+function filtersOf(args: readonly string[]): string {
+  return args[args.indexOf("-vf") + 1]!;
+}
+
+Deno.test("videoDecodeArguments() maps PQ and HLG, after scaling, only where asked", () => {
+  const options = { ...DECODE, color: PQ, scale: { width: 640, height: 360 } };
+  assert.doesNotMatch(filtersOf(videoDecodeArguments(options)), /tonemap/);
+  const mapped = videoDecodeArguments({ ...options, toneMap: true });
+  assert.match(
+    filtersOf(mapped),
+    /crop=640:360,setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084,zscale=.*tonemap=.*format=yuv420p$/,
+  );
+  const rgb = videoDecodeArguments({ ...options, toneMap: true, pixelFormat: "rgb24" });
+  assert.match(filtersOf(rgb), /format=gbrp$/);
+  assert.equal(filtersOf(videoDecodeArguments({ ...DECODE, toneMap: true })), "null");
+});
+
+Deno.test("videoDecodeArguments() makes oblong pixels square where it scales", () => {
+  const sampleAspect = { num: 16, den: 11 };
+  assert.equal(filtersOf(videoDecodeArguments({ ...DECODE, sampleAspect })), "null");
+  const scale = { width: 640, height: 360 };
+  assert.match(
+    filtersOf(videoDecodeArguments({ ...DECODE, sampleAspect, scale })),
+    /^scale=w=max\(2\\,round\(iw\*16\/11\)\):h=ih:flags=bilinear,setsar=1,scale=w=640/,
+  );
+});
+
+Deno.test("videoEncodeArguments() says what colours and pixels are", () => {
+  const sampleAspect = { num: 16, den: 11 };
+  const filters = filtersOf(videoEncodeArguments({ ...ENCODE, color: PQ, sampleAspect }));
+  assert.match(
+    filters,
+    /setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084,setsar=16\/11$/,
+  );
+});
+
+Deno.test("canToneMap() asks ffmpeg for its filters", async () => {
+  assert.equal(await canToneMap({ ffmpegPath: "/nonexistent/ffmpeg" }), false);
+  assert.equal(await canToneMap({ ffmpegPath: "true" }), false);
+  assert.equal(typeof await canToneMap(), "boolean");
 });

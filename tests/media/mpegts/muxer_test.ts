@@ -251,3 +251,22 @@ Deno.test("MpegTsMuxer.reconfigure() announces other streams without a break in 
   assert.equal(demuxer.stats.continuityErrors, 0);
   assert.equal(events.filter((event) => event.kind === "packet").length, video.length + 1);
 });
+
+Deno.test("MpegTsMuxer carries the clock with the sound while announced pictures do not come", async () => {
+  const { packets, options } = demuxed(await makeTs(CASES["h264 and aac"]!));
+  const audio = packets.filter(({ kind }) => kind === "audio");
+  const video = packets.filter(({ kind }) => kind === "video");
+  const muxer = new MpegTsMuxer(options);
+  const parts = [muxer.startSegment(), ...audio.map((packet) => muxer.write(packet))];
+  const clocks =
+    tsPackets(concatBytes(parts)).filter(({ pcrBase }) => pcrBase !== undefined).length;
+  assert.ok(clocks >= 20 && clocks <= 26, `${clocks} clock packets in two seconds`);
+  // The pictures join, and carry the clock alone from then on.
+  const joined = concatBytes([...parts, ...video.map((packet) => muxer.write(packet))]);
+  assert.equal((await probePackets(joined)).length, packets.length);
+  const { stderr } = await spawnTool("ffmpeg", WARNINGS_FATAL, joined);
+  assert.equal(stderr, "");
+  const demuxer = new MpegTsDemuxer();
+  assert.equal(packetsOf([...demuxer.push(joined), ...demuxer.flush()]).length, packets.length);
+  assert.equal(demuxer.stats.continuityErrors, 0);
+});

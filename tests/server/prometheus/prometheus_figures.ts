@@ -25,6 +25,7 @@ export function makeFigures(changes: Partial<ServerFigures> = {}): ServerFigures
     },
     gpu: null,
     registration: null,
+    ffmpeg: { running: 0, warm: { waiting: 3, used: 2, missed: 1, died: 0 } },
     messages_dropped: 0,
     ...changes,
   };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openFileSink } from "../../../src/session/output/file_sink.ts";
+import { fileArguments, openFileSink } from "../../../src/session/output/file_sink.ts";
 import { probeStreams } from "../../e2e/ffmpeg.ts";
 import { joined, testClip } from "../clips.ts";
 
@@ -35,6 +35,24 @@ Deno.test("another ending is another container with the same streams", () =>
     await writeClip(`${folder}/out.mp4`);
     const streams = await probeStreams(await Deno.readFile(`${folder}/out.mp4`));
     assert.deepEqual(streams.map(({ codec_name }) => codec_name), ["h264", "aac"]);
+  }));
+
+Deno.test("a name that looks like a URL or an option is the name of a file", () =>
+  withFolder(async (folder) => {
+    const { segments } = await testClip();
+    for (const name of ["http:clip.mp4", "-y.mkv", "12:30 news.mov", "pipe:1.mp4"]) {
+      const child = new Deno.Command("ffmpeg", {
+        args: fileArguments(name),
+        cwd: folder,
+        stdin: "piped",
+        stdout: "null",
+        stderr: "inherit",
+      }).spawn();
+      await new Blob([joined(segments) as BlobPart]).stream().pipeTo(child.stdin);
+      assert.ok((await child.status).success, name);
+      const streams = await probeStreams(await Deno.readFile(`${folder}/${name}`));
+      assert.deepEqual(streams.map(({ codec_name }) => codec_name), ["h264", "aac"], name);
+    }
   }));
 
 Deno.test("a file that cannot be written is named at once", () =>

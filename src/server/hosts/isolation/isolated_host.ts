@@ -6,6 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../../base/mod.ts";
+import type { WarmCodecsOptions } from "../../../session/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import type { JsonSchema } from "../../openapi/json_schema.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
@@ -34,6 +35,8 @@ export interface IsolatedHostOptions {
   readonly kind: IsolationKind;
   /** What says nothing of its stream for so long is ended. */
   readonly silenceMs: number;
+  /** ffmpeg children that wait there for its next stream. @default none */
+  readonly warmCodecs?: WarmCodecsOptions | undefined;
   /** The time of what it waits for. */
   readonly clock: Clock;
 }
@@ -76,6 +79,7 @@ export class IsolatedHost implements StreamHost {
         module: String(module),
         ...(forModule === undefined ? {} : { options: forModule }),
       },
+      ...(options.warmCodecs === undefined ? {} : { warmCodecs: options.warmCodecs }),
       logLevel: getLogger(["runnel"]).isEnabledFor("debug") ? "debug" : "info",
     });
   }

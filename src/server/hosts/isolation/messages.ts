@@ -21,6 +21,7 @@ import type {
   SessionState,
   Stage,
   StreamParams,
+  WarmCodecsOptions,
 } from "../../../session/mod.ts";
 import type { JsonSchema } from "../../openapi/json_schema.ts";
 import type { HostedStreamOptions } from "../stream_host.ts";
@@ -57,6 +58,8 @@ export type ToStream =
   | {
     readonly type: "initialize";
     readonly processor: { readonly module: string; readonly options?: unknown };
+    /** ffmpeg children that wait there. @default none */
+    readonly warmCodecs?: Omit<WarmCodecsOptions, "clock">;
     readonly logLevel: string;
   }
   | { readonly type: "call"; readonly id: number; readonly call: IsolatedCall }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { exitProcess } from "../../../base/mod.ts";
 import { STOP_SIGNALS } from "../../interrupt.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
 import type { ToStream } from "./messages.ts";
@@ -14,7 +15,7 @@ export async function serveStream(): Promise<void> {
   const encoder = new TextEncoder();
   const runner = new StreamRunner((message) => {
     writeAll(encoder.encode(writeMessage(message)));
-    if (message.type === "disposed") Deno.exit(0);
+    if (message.type === "disposed") exitProcess(0);
   });
   // A terminal and a service manager signal the whole group: the server decides when this ends.
   for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, () => {});
@@ -23,7 +24,7 @@ export async function serveStream(): Promise<void> {
     // A rejection ends the process, which is how the server hears of it.
     if (parsed !== undefined) void runner.take(parsed.message as ToStream);
   }
-  Deno.exit(0); // without its server a stream has no end
+  exitProcess(0); // without its server a stream has no end
 }
 
 function writeAll(bytes: Uint8Array): void {

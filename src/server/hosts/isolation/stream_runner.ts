@@ -10,7 +10,7 @@ import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, roomLogger } from "../../../base/mod.ts";
 import { AudioFrame, VideoFrame } from "../../../frames/mod.ts";
 import { importProcessor } from "../../../processor/mod.ts";
-import { openTrickleSession, runningFfmpegPids } from "../../../session/mod.ts";
+import { openTrickleSession, runningFfmpegPids, WarmCodecs } from "../../../session/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import { paramsOrThrow } from "../../api/schemas.ts";
 import { LocalHost } from "../stream_host.ts";
@@ -50,6 +50,7 @@ export class StreamRunner {
   readonly #stop = new AbortController();
   readonly #hosted = Promise.withResolvers<LocalHost>();
   #host: LocalHost | undefined;
+  #warmCodecs: WarmCodecs | undefined;
   #session: StreamSession | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Messages of the processor without a stream that the server has heard of. */
@@ -107,7 +108,13 @@ export class StreamRunner {
     try {
       const processor = await importProcessor(message.processor);
       const { signal } = this.#stop;
-      this.#host = new LocalHost({ processor, openSession: openTrickleSession, signal });
+      if (message.warmCodecs !== undefined) this.#warmCodecs = new WarmCodecs(message.warmCodecs);
+      this.#host = new LocalHost({
+        processor,
+        openSession: openTrickleSession,
+        warmCodecs: this.#warmCodecs,
+        signal,
+      });
     } catch (error) {
       const reason = describeError(error);
       log.error("The processor could not be imported: {reason}", { reason });
@@ -186,6 +193,7 @@ export class StreamRunner {
     this.#stop.abort();
     await this.#session?.stop();
     await this.#host?.[Symbol.asyncDispose]();
+    await this.#warmCodecs?.[Symbol.asyncDispose]();
     clearInterval(this.#timer);
     this.#snapshot();
     this.#post({ type: "disposed" });

@@ -1,0 +1,40 @@
+/**
+ * The end of the process.
+ *
+ * Where `OTEL_DENO` is set Deno sends out the last telemetry when the process exits. Nothing else runs
+ * meanwhile, and a collector that takes requests and answers none keeps it for 20 s and longer, now and
+ * then for ever (https://github.com/denoland/deno/issues/33157). So a thread of its own ends the process.
+ *
+ * @module
+ */
+
+/** How long the last telemetry may take. */
+const TELEMETRY_MS = 3_000;
+
+const LIBC: Partial<Record<typeof Deno.build.os, string>> = {
+  linux: "libc.so.6",
+  darwin: "libSystem.dylib",
+};
+
+/** Ends the process with this code, at the latest 3 s later: what telemetry is not out by then is lost. */
+export function exitProcess(code: number): never {
+  if (Deno.env.has("OTEL_DENO")) {
+    const watch = exitWatch(code);
+    new Worker(`data:text/javascript,${encodeURIComponent(watch)}`, { type: "module" });
+  }
+  Deno.exit(code);
+}
+
+/** A thread cannot end the process by Deno's API with a code, only kill it. */
+function exitWatch(code: number): string {
+  return `setTimeout(() => {
+    try {
+      const { symbols } = Deno.dlopen(${JSON.stringify(LIBC[Deno.build.os] ?? "")}, {
+        _exit: { parameters: ["i32"], result: "void" },
+      });
+      symbols._exit(${code});
+    } catch {
+      Deno.kill(Deno.pid, "SIGKILL");
+    }
+  }, ${TELEMETRY_MS});`;
+}

@@ -1,0 +1,112 @@
+/**
+ * Which ffmpeg children most streams need, before there is a stream.
+ *
+ * @module
+ */
+
+import { MPEG_TIME_BASE } from "../base/mod.ts";
+import {
+  AUDIO_DECODER,
+  audioOutputRecipe,
+  type ChildRecipe,
+  outputSettings,
+  videoDecoderRecipe,
+  videoEncoderRecipe,
+  WarmSet,
+  type WarmSetOptions,
+} from "../media/codec/mod.ts";
+import type { ColorInfo } from "../media/types.ts";
+import { type FrameProcessor, handlesAudio } from "../processor/mod.ts";
+import { DEFAULT_TARGET_FPS, type OutputAudioCodec } from "./types.ts";
+
+/** What of a worker's options tells which children its streams need. */
+export interface UsualStream {
+  /** See `SessionOptions.targetFps`. */
+  readonly targetFps?: number | undefined;
+  /** See `SessionOptions.audioCodec`. */
+  readonly audioCodec?: OutputAudioCodec | undefined;
+}
+
+/** Options of {@linkcode WarmCodecs}. Structured-cloneable, apart from the clock. */
+export interface WarmCodecsOptions extends UsualStream {
+  /** See `WarmSetOptions.maxChildren`; 0 for none. @default 6 */
+  readonly maxChildren?: number | undefined;
+  /** See `WarmSetOptions.idleMs`. @default {Infinity} */
+  readonly idleMs?: number | undefined;
+  /** See `WarmSetOptions.clock`. */
+  readonly clock?: WarmSetOptions["clock"];
+}
+
+/** The children that wait for the streams of a worker. The worker owns it and ends it. */
+export class WarmCodecs extends WarmSet {
+  readonly #usual: UsualStream;
+
+  /** Creates an empty set; {@linkcode expect} fills it. */
+  constructor(options: WarmCodecsOptions = {}) {
+    const { maxChildren, idleMs, clock } = options;
+    super({
+      ...(maxChildren === undefined ? {} : { maxChildren }),
+      ...(idleMs === undefined ? {} : { idleMs }),
+      ...(clock === undefined ? {} : { clock }),
+    });
+    this.#usual = options;
+  }
+
+  /** Starts what usual streams through this processor need. */
+  expect(processor: FrameProcessor): void {
+    this.want(usualRecipes(processor, this.#usual));
+    this.start();
+  }
+}
+
+const COLORS: readonly ColorInfo[] = [
+  { matrix: "bt709", fullRange: false },
+  { matrix: "bt601", fullRange: false },
+];
+const STEREO = { sampleRate: 48_000, channels: 2 };
+const MONO = { sampleRate: 48_000, channels: 1 };
+
+/**
+ * The children of streams with H.264 or HEVC video of any size in limited range and AAC, the most
+ * usual first: without B-frames and in HD colours.
+ */
+export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {}): ChildRecipe[] {
+  const { pixelFormat } = processor;
+  const { targetFps = DEFAULT_TARGET_FPS, audioCodec = "opus" } = usual;
+  const frameRate = encoderFrameRate(targetFps);
+  const decoder = (color: ColorInfo, reorderDepth: number): ChildRecipe =>
+    videoDecoderRecipe({
+      timeBase: MPEG_TIME_BASE,
+      pixelFormat,
+      stream: { color, reorderDepth },
+    });
+  const [hd, sd] = COLORS.map((color) => [
+    decoder(color, 0),
+    // Any even size will do: the command line does not name it.
+    videoEncoderRecipe({ frameRate }, { width: 2, height: 2, pixelFormat, color }),
+  ]);
+  const reordered = decoder(COLORS[0]!, 1);
+  const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
+  return [...hd!, ...stereo!, ...sd!, ...mono!, reordered];
+}
+
+function soundRecipes(
+  processor: FrameProcessor,
+  audioCodec: OutputAudioCodec,
+  shape: typeof STEREO,
+): ChildRecipe[] {
+  if (handlesAudio(processor)) {
+    const codec = audioCodec === "source" ? "aac" : audioCodec;
+    const settings = outputSettings({ codec, ...shape }, shape);
+    return [AUDIO_DECODER, audioOutputRecipe("audio encoder", settings)];
+  }
+  if (audioCodec !== "opus") return []; // copied
+  return [
+    audioOutputRecipe("audio transcoder", outputSettings({ codec: "opus", ...shape }, shape)),
+  ];
+}
+
+/** What an encoder is told of the frame rate where frames come at most this fast. */
+export function encoderFrameRate(maxFps: number): number {
+  return Number.isFinite(maxFps) ? maxFps : 30;
+}
