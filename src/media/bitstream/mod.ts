@@ -1,13 +1,14 @@
 /**
  * Bit streams of the codecs: what containers must know of a coded picture or an audio frame to
- * carry it. Bytes in, small records out; everything is pure, checks its bounds and decodes nothing.
+ * carry it. Bytes in, small records out: all of it checks its bounds and decodes nothing.
  *
  * @module
  */
 
 export * from "./aac_config.ts";
 export * from "./ac3.ts";
-export * from "./access_unit.ts";
+export * from "./access_units/access_unit.ts";
+export * from "./access_units/access_unit_parser.ts";
 export * from "./adts.ts";
 export * from "./annexb.ts";
 export * from "./audio_frame.ts";
@@ -26,5 +27,5 @@ export * from "./opus.ts";
 export * from "./opus_ts.ts";
 export * from "./pcm_frames.ts";
 export * from "./program_config.ts";
-export type { CodedPicture } from "./picture_reader.ts";
+export type { CodedPicture } from "./access_units/picture_reader.ts";
 export * from "./vui.ts";

@@ -214,12 +214,13 @@ export class MpegTsDemuxer {
     this.#aligner.push(head);
   }
 
-  /** There are no more bytes to tell by. */
+  /** There are no more bytes to tell by: what ends with a packet tells how it began. */
   #endSegmentHead(): void {
     const head = this.#segmentHead;
     this.#segmentHead = undefined;
-    if (head === undefined) return;
-    if (head[this.#aligner.leadBytes] === SYNC_BYTE) this.#aligner.flush();
+    if (head === undefined || head.length === 0) return;
+    const { missingBytes, strideBytes } = this.#aligner;
+    if (head.length % strideBytes !== missingBytes) this.#aligner.flush();
     this.#aligner.push(head);
   }
 

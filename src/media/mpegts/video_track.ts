@@ -91,7 +91,7 @@ export class VideoTrack {
       slabBytes: SLAB_BYTES,
       sink: {
         unit: (unit) => this.#take(unit),
-        judged: (isEnd, handedOn) => this.#judged(isEnd, handedOn),
+        judged: (isEnd, tooEarly) => this.#judged(isEnd, tooEarly),
         badParameterSet: () => this.#counters.badParameterSets++,
         dropped: (reason, bytes) => {
           if (reason === "stray") this.#counters.strayBytes += bytes;
@@ -136,7 +136,8 @@ export class VideoTrack {
   end(kind: PesEnd): void {
     const marked = this.#parser.mark();
     if (marked === undefined) return;
-    const { from, to, randomAccess: keyframe } = marked;
+    const { from, to, randomAccess, intra } = marked;
+    const keyframe = randomAccess || intra && this.#randomAccessTicks === undefined;
     const bytes = this.#parser.position - this.#pesAt;
     const alone = from <= this.#pesAt && to >= this.#pesAt;
     if (this.#ends.note({ kind, bytes, keyframe, alone, pes: this.#pes })) this.#parser.handOn();
@@ -161,9 +162,9 @@ export class VideoTrack {
     this.#stamps = [];
   }
 
-  #judged(isEnd: boolean, handedOn: boolean): void {
+  #judged(isEnd: boolean, tooEarly: boolean): void {
     if (isEnd) return this.#ends.confirm();
-    if (handedOn) this.#counters.falseEnds++;
+    if (tooEarly) this.#counters.falseEnds++;
     this.#ends.refute(this.#pes);
   }
 

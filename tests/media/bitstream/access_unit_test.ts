@@ -14,7 +14,7 @@ const END_OF_SEQUENCE = [0, 0, 1, 0x0A];
 
 interface Parsed {
   readonly units: AccessUnit[];
-  readonly judged: [isEnd: boolean, handedOn: boolean][];
+  readonly judged: [isEnd: boolean, tooEarly: boolean][];
   readonly parser: AccessUnitParser;
   readonly stray: () => number;
 }
@@ -27,7 +27,7 @@ function createParser(codec: VideoCodec = "h264"): Parsed {
     slabBytes: 4096,
     sink: {
       unit: (unit) => units.push(unit),
-      judged: (isEnd, handedOn) => judged.push([isEnd, handedOn]),
+      judged: (isEnd, tooEarly) => judged.push([isEnd, tooEarly]),
       badParameterSet: () => assert.fail("there is no parameter set"),
       dropped: (_reason, bytes) => stray += bytes,
     },
@@ -107,12 +107,12 @@ Deno.test("AccessUnitParser passes over bytes in front of the first unit", () =>
 Deno.test("AccessUnitParser hands on a unit at a mark, and says that it was whole", () => {
   const parsed = createParser();
   append(parsed, [...AUD, ...IDR]);
-  assert.deepEqual(parsed.parser.mark(), { from: 0, to: 0, randomAccess: true });
+  assert.deepEqual(parsed.parser.mark(), { from: 0, to: 0, randomAccess: true, intra: true });
   parsed.parser.handOn();
   assert.deepEqual(dataOf(parsed.units), [[...AUD, ...IDR]]);
   append(parsed, [...FILLER, ...NOTE, ...AUD, ...SLICE]);
   parsed.parser.finish();
-  assert.deepEqual(parsed.judged, [[true, true]]);
+  assert.deepEqual(parsed.judged, [[true, false]]);
   const next = [...FILLER, ...NOTE, ...AUD, ...SLICE];
   assert.deepEqual(dataOf(parsed.units), [[...AUD, ...IDR], next]);
 });

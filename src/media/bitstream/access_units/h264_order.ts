@@ -5,7 +5,7 @@
  * stands behind what is read of a slice header, and encoders in use send IDR pictures instead.
  */
 
-import type { H264Sps } from "./h264.ts";
+import type { H264Sps } from "../h264.ts";
 import type { H264SliceHead } from "./h264_slice.ts";
 
 /** Counts pictures in decoding order. */

@@ -4,67 +4,20 @@
  * Spec: ISO/IEC 14496-10 section 7.4.1.2.3, ISO/IEC 23008-2 section 7.4.2.4.4.
  */
 
-import type { VideoCodec } from "../types.ts";
-import { startCodeOffset } from "./annexb.ts";
+import type { VideoCodec } from "../../types.ts";
+import { startCodeOffset } from "../annexb.ts";
+import type { AccessUnitSink, MarkedUnit } from "./access_unit.ts";
 import { ByteWindow } from "./byte_window.ts";
 import { H264PictureReader } from "./h264_picture.ts";
 import { HevcPictureReader } from "./hevc_picture.ts";
+import { NalScanner, type ScanUntil } from "./nal_scanner.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
-import { messageEndBehind } from "./sei.ts";
-import { SLICE_HEAD_BYTES } from "./slice_reader.ts";
 
 /** The most bytes of one access unit. */
 const MAX_UNIT_BYTES = 8 * 1024 * 1024;
 
 /** So many bytes are looked at together. */
 const SCAN_BYTES = 4096;
-
-/** Parameter sets between two pictures that are read: more only keep a damaged stream busy. */
-const MAX_PARAMETER_SETS = 64;
-
-/** One picture with all that belongs to it; positions count from the start of the stream. */
-export interface AccessUnit {
-  /** From the start code of its first NAL unit to the next one's. Stays valid. */
-  readonly data: Uint8Array;
-  /** Where it begins. */
-  readonly at: number;
-  /** Where a delimiter or parameter set says that it begins; undefined without one. */
-  readonly markedAt: number | undefined;
-  /** Where its first slice begins. */
-  readonly pictureAt: number;
-  readonly picture: CodedPicture;
-  /** Whether all its slices are intra coded. */
-  readonly intra: boolean;
-  /** Whether its SEI says that decoding may start here. */
-  readonly recoveryPoint: boolean;
-  /** Whether it was handed on before, by {@linkcode AccessUnitParser.handOn}, without its end. */
-  readonly again: boolean;
-}
-
-/** What an {@linkcode AccessUnitParser} reports to. */
-export interface AccessUnitSink {
-  /** An access unit is whole, or was handed on. */
-  unit(unit: AccessUnit): void;
-  /**
-   * Whether the place that was marked last turned out to be the end of a picture, and whether the
-   * unit before was handed on there.
-   */
-  judged(isEnd: boolean, handedOn: boolean): void;
-  /** A parameter set could not be read. */
-  badParameterSet(): void;
-  /** Bytes belong to no access unit that could be used. */
-  dropped(reason: "stray" | "too-large", bytes: number): void;
-}
-
-/** The unit in front of a mark. */
-export interface MarkedUnit {
-  /** It begins here, */
-  readonly from: number;
-  /** or up to here, if what lies between belongs to the unit before. */
-  readonly to: number;
-  /** Whether decoding can start at it. */
-  readonly randomAccess: boolean;
-}
 
 /** The picture of the unit that is being read. */
 interface OpenPicture {
@@ -85,11 +38,7 @@ export class AccessUnitParser {
   readonly #sink: AccessUnitSink;
   readonly #reader: PictureReader;
   readonly #window: ByteWindow;
-  /** Where to go on looking for start codes. */
-  #search = 0;
-  /** The header of the last NAL unit found, or -1; and whether it was taken. */
-  #nal = -1;
-  #taken = true;
+  readonly #scanner: NalScanner;
   /** Whether what the window begins with begins a unit. */
   #synced = false;
   #picture: OpenPicture | undefined;
@@ -97,9 +46,10 @@ export class AccessUnitParser {
   #next = -1;
   #markedAt: number | undefined;
   #recoveryPoint = false;
-  #sets = 0;
-  /** A place that was marked and not judged yet, or -1. */
+  /** Where the unit ends before a place that was marked and not judged yet, or -1. */
   #mark = -1;
+  /** That place: SEI may lie between. */
+  #markedEnd = -1;
   /** Whether a NAL unit was taken since. */
   #passedMark = false;
   /** Whether the unit before the mark was handed on; and whether it was, but went on. */
@@ -112,6 +62,14 @@ export class AccessUnitParser {
     this.#sink = options.sink;
     this.#reader = codec === "h264" ? new H264PictureReader() : new HevcPictureReader();
     this.#window = new ByteWindow(options.slabBytes);
+    this.#scanner = new NalScanner(this.#window, {
+      reader: this.#reader,
+      sink: {
+        take: (nal, limit) => this.#take(nal, limit),
+        recoveryPoint: () => this.#recoveryPoint = true,
+        badParameterSet: () => this.#sink.badParameterSet(),
+      },
+    });
   }
 
   /** What the picture order count rises by from one frame to the next, usually. */
@@ -129,7 +87,7 @@ export class AccessUnitParser {
     this.#window.append(data, from, to);
     // In one go is faster; what a mark is waiting for must not wait itself.
     const waits = this.#mark < 0 && !this.#expectsNext;
-    if (waits && this.#window.end - this.#search < SCAN_BYTES) return;
+    if (waits && this.#scanner.unread < SCAN_BYTES) return;
     this.#scan("bytes");
     const bytes = this.#window.end - this.#window.start;
     if (bytes <= MAX_UNIT_BYTES) return;
@@ -150,11 +108,15 @@ export class AccessUnitParser {
     this.#scan("mark");
     this.#settle();
     const open = this.#picture;
-    if (open === undefined || open.half || !this.#taken || this.#mark >= 0) return undefined;
-    this.#mark = this.#next >= 0 ? this.#next : this.#window.end;
-    this.#passedMark = this.#next >= 0;
-    const randomAccess = open.picture.randomAccess || open.recoveryPoint;
-    return { from: this.#window.start, to: open.markedAt ?? open.at, randomAccess };
+    if (open === undefined || open.half || !this.#scanner.taken || this.#mark >= 0) {
+      return undefined;
+    }
+    this.#markedEnd = this.#window.end;
+    this.#mark = this.#next >= 0 ? this.#next : this.#markedEnd;
+    this.#passedMark = false;
+    const { picture, recoveryPoint, intra, markedAt, at } = open;
+    const randomAccess = picture.randomAccess || recoveryPoint;
+    return { from: this.#window.start, to: markedAt ?? at, randomAccess, intra };
   }
 
   /**
@@ -168,7 +130,7 @@ export class AccessUnitParser {
 
   /** Reports now if the NAL unit in which the last mark stands has gone on. */
   #settle(): void {
-    if (this.#mark >= 0 && this.#goesOnAt(this.#mark)) this.#decide(true, this.#mark);
+    if (this.#mark >= 0 && this.#isPassed()) this.#decide(false, this.#mark);
   }
 
   /** Hands on the unit before the place that was marked just now. */
@@ -191,7 +153,8 @@ export class AccessUnitParser {
   lost(options: { readonly trusted: boolean }): boolean {
     this.#scan("bytes");
     const wasOpen = this.open;
-    const ended = options.trusted && this.#mark >= 0 && !this.#goesOnAt(this.#mark);
+    const ended = options.trusted && this.#mark >= 0 &&
+      (this.#mark < this.#markedEnd || !this.#isPassed());
     if (wasOpen && ended) this.#emit(this.#mark);
     this.#restart();
     return wasOpen && !ended;
@@ -203,61 +166,25 @@ export class AccessUnitParser {
   }
 
   #restart(): void {
-    const { end } = this.#window;
+    const { start, end } = this.#window;
+    if (!this.#synced && start < end) this.#sink.dropped("stray", end - start);
     this.#cutAt(end);
     this.#reader.reset();
-    this.#search = end;
-    this.#nal = -1;
-    this.#taken = true;
+    this.#scanner.restart();
     this.#synced = false;
     this.#markedAt = undefined;
     this.#recoveryPoint = false;
   }
 
-  /** Reads all NAL units that can be read; at the end also what is known only in part. */
-  #scan(until: "bytes" | "mark" | "end"): void {
-    const window = this.#window;
-    for (;;) {
-      const found = window.findNalUnit(this.#search);
-      const isFound = found >= 0 && found < window.end;
-      const limit = isFound ? found - 3 : window.end;
-      if (!this.#taken && (isFound || this.#canTake(limit, until))) {
-        this.#taken = true;
-        this.#take(this.#nal, limit);
-      }
-      if (!isFound) {
-        this.#search = Math.max(this.#search, found >= 0 ? found - 3 : window.end - 2);
-        if (!this.#synced) this.#skip();
-        return;
-      }
-      const end = this.#nal < 0 ? -1 : this.#complete(this.#nal, found - 3);
-      if (end === "more" && until !== "end") {
-        this.#search = found - 3;
-        return;
-      }
-      if (typeof end === "number" && end >= 0) {
-        this.#search = end;
-        continue;
-      }
-      this.#nal = this.#search = found;
-      this.#taken = false;
-    }
-  }
-
-  /** Whether enough of the last NAL unit is there to tell what it is. */
-  #canTake(limit: number, until: "bytes" | "mark" | "end"): boolean {
-    if (until === "end" || limit - this.#nal >= SLICE_HEAD_BYTES) return true;
-    if (until === "bytes") return false;
-    const window = this.#window;
-    const [at, end] = [window.index(this.#nal), window.index(limit)];
-    const kind = this.#reader.kind(window.data, at, end);
-    return kind !== "slice" || this.#reader.canRead(window.data, at, end);
+  #scan(until: ScanUntil): void {
+    this.#scanner.scan(until);
+    if (!this.#synced) this.#skip();
   }
 
   /** Gives up bytes in front of the first unit. */
   #skip(): void {
     const window = this.#window;
-    const from = this.#taken ? this.#search - 1 : this.#nal - 4;
+    const from = this.#scanner.pendingFrom;
     if (from <= window.start) return;
     this.#sink.dropped("stray", from - window.start);
     window.release(from);
@@ -327,7 +254,7 @@ export class AccessUnitParser {
     };
     this.#recoveryPoint = false;
     this.#markedAt = undefined;
-    this.#sets = 0;
+    this.#scanner.pictureBegan();
   }
 
   /** Learns from the next NAL unit whether a picture ended at the mark. */
@@ -339,27 +266,36 @@ export class AccessUnitParser {
     }
     const isFirst = !this.#passedMark;
     this.#passedMark = true;
-    if (relation === "same-picture" || isFirst && !this.#zerosBetween(this.#mark, start)) {
-      return this.#decide(true, start);
-    }
+    if (relation === "same-picture") return this.#goOn();
+    if (isFirst && !this.#zerosBetween(this.#markedEnd, start)) return this.#decide(false, start);
     // What stands behind a picture may belong to it, or to the next.
     const isSure = kind === "slice" || kind === "delimiter" || kind === "parameter-set";
-    if (isSure) this.#decide(false, start);
+    if (isSure) this.#decide(true, start);
   }
 
-  #decide(goesOn: boolean, start: number): void {
+  /** The NAL unit at the mark ended there, or went on: if it was a slice, the picture did. */
+  #decide(ended: boolean, start: number): void {
     const mark = this.#mark;
+    if (!ended && mark === this.#markedEnd) return this.#goOn();
+    const handedOn = this.#handedOn;
     this.#mark = -1;
-    this.#sink.judged(!goesOn, this.#handedOn);
-    if (!this.#handedOn) return;
     this.#handedOn = false;
-    if (goesOn) this.#again = true;
-    else this.#cutAt(Math.min(mark, start));
+    this.#sink.judged(ended, false);
+    if (handedOn) this.#cutAt(Math.min(mark, start));
   }
 
-  /** Whether the NAL unit that the mark stands in goes on behind it. */
-  #goesOnAt(mark: number): boolean {
-    return !this.#passedMark && this.#nal < mark && !this.#zerosBetween(mark, this.#window.end);
+  /** The picture before the mark goes on behind it. */
+  #goOn(): void {
+    this.#again ||= this.#handedOn;
+    this.#sink.judged(false, this.#handedOn);
+    this.#mark = -1;
+    this.#handedOn = false;
+  }
+
+  /** Whether the NAL unit that the mark stands in has gone on behind it. */
+  #isPassed(): boolean {
+    return !this.#passedMark && this.#scanner.nal < this.#markedEnd &&
+      !this.#zerosBetween(this.#markedEnd, this.#window.end);
   }
 
   #zerosBetween(from: number, to: number): boolean {
@@ -367,34 +303,6 @@ export class AccessUnitParser {
       if (this.#window.at(at) !== 0) return false;
     }
     return true;
-  }
-
-  /**
-   * Takes a NAL unit that ends before the start code at `code`. If that is part of a message, returns
-   * where the message ends, or `"more"` when more bytes are needed to tell.
-   */
-  #complete(nal: number, code: number): number | "more" {
-    const window = this.#window;
-    const { data } = window;
-    const at = window.index(nal);
-    const kind = this.#reader.kind(data, at, window.index(code));
-    if (kind !== "sei" && kind !== "parameter-set") return -1;
-    let end = window.index(code);
-    while (end > at && data[end - 1] === 0) end--;
-    const unit = data.subarray(at, end);
-    if (kind === "parameter-set") {
-      const reads = this.#sets++ < MAX_PARAMETER_SETS;
-      if (reads && !this.#reader.parameterSet(unit)) this.#sink.badParameterSet();
-      return -1;
-    }
-    const behind = messageEndBehind(data, {
-      from: at + this.#reader.headerBytes,
-      code: window.index(code),
-      end: window.index(window.end),
-    });
-    if (behind !== -1) return behind === "more" ? behind : behind - at + nal;
-    if (this.#reader.recoveryPoint(unit)) this.#recoveryPoint = true;
-    return -1;
   }
 
   /** The picture that is open, if there is one, ends where the next unit begins: here, or before. */

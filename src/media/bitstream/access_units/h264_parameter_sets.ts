@@ -4,9 +4,9 @@
  * Spec: ISO/IEC 14496-10 sections 7.3.2.1.1 (sequence) and 7.3.2.2 (picture parameter set).
  */
 
-import { MediaError } from "../../base/errors.ts";
-import { sameBytes } from "./annexb.ts";
-import { H264_NAL, type H264Sps, parseH264Sps } from "./h264.ts";
+import { MediaError } from "../../../base/errors.ts";
+import { sameBytes } from "../annexb.ts";
+import { H264_NAL, type H264Sps, parseH264Sps } from "../h264.ts";
 import { SliceReader } from "./slice_reader.ts";
 
 /** What a picture parameter set says of slice headers. */

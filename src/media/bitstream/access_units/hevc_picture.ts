@@ -5,10 +5,10 @@
  * 7.4.2.4.4 (order of NAL units) and 8.3.1 (picture order count).
  */
 
-import { MediaError } from "../../base/errors.ts";
-import { sameBytes } from "./annexb.ts";
+import { MediaError } from "../../../base/errors.ts";
+import { sameBytes } from "../annexb.ts";
 import { nearestMsb } from "./h264_order.ts";
-import { HEVC_NAL, type HevcSps, parseHevcSps } from "./hevc.ts";
+import { HEVC_NAL, type HevcSps, parseHevcSps } from "../hevc.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
 import { SliceReader } from "./slice_reader.ts";
 

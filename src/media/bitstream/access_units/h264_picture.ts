@@ -5,7 +5,7 @@
  * picture).
  */
 
-import { H264_NAL, hasRecoveryPoint } from "./h264.ts";
+import { H264_NAL, hasRecoveryPoint } from "../h264.ts";
 import { H264Order } from "./h264_order.ts";
 import { H264ParameterSets } from "./h264_parameter_sets.ts";
 import {

@@ -4,7 +4,7 @@
  * Spec: ISO/IEC 14496-10 sections 7.3.3 (slice header) and 7.4.1.2.4 (first slice of a picture).
  */
 
-import { H264_NAL, type H264Sps } from "./h264.ts";
+import { H264_NAL, type H264Sps } from "../h264.ts";
 import type { H264ParameterSets } from "./h264_parameter_sets.ts";
 import type { SliceReader } from "./slice_reader.ts";
 
