@@ -4,18 +4,17 @@
  * Spec: ISO/IEC 13818-1 section 2.4.
  */
 
-import { MediaError } from "../../base/errors.ts";
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
-import { payloadStart, signalsDiscontinuity } from "./adaptation.ts";
+import { signalsDiscontinuity } from "./adaptation.ts";
 import { AudioTrack } from "./audio_track.ts";
-import { concatBytes, equalBytes } from "./bytes.ts";
+import { concatBytes } from "./bytes.ts";
 import { ProgramClock } from "./clock.ts";
 import { PacketAligner } from "./packet_aligner.ts";
 import { PesAssembler } from "./pes_assembler.ts";
-import { ProgramTable, type SelectedProgram } from "./program_table.ts";
+import { ProgramReader } from "./program_reader.ts";
+import type { SelectedProgram } from "./program_table.ts";
 import type { PesReader } from "./pes_reader.ts";
-import { parsePat, parsePmt, type Pmt } from "./psi.ts";
-import { SectionAssembler } from "./section_assembler.ts";
+import type { Pmt } from "./psi.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
 import {
   type AudioEntry,
@@ -25,8 +24,7 @@ import {
   type UnsupportedStream,
   type VideoEntry,
 } from "./streams.ts";
-import { putsOneUnitIntoEachPes } from "./sdt.ts";
-import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, PID, SYNC_BYTE } from "./tables.ts";
+import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, SYNC_BYTE } from "./tables.ts";
 import type { TrackHost } from "./track.ts";
 import { createVideoTrack, type PictureTrack } from "./create_video_track.ts";
 
@@ -76,9 +74,9 @@ interface Selected<Entry, T> {
 
 /**
  * Reads one program of an MPEG transport stream: its first video and its first audio stream. It is the
- * first program that has video (else audio), unless {@linkcode readProgram} says which. Takes bytes in chunks of any size, keeps none of them, and never throws for what they hold:
- * damage is counted in {@linkcode stats} and passed over. An access unit comes out with its last
- * byte.
+ * first program that has video (else audio), unless {@linkcode readProgram} says which. Takes bytes in
+ * chunks of any size, keeps none of them, and never throws for what they hold: damage is counted in
+ * {@linkcode stats} and passed over. An access unit comes out with its last byte.
  *
  * ```ts
  * import { MpegTsDemuxer } from "./demuxer.ts";
@@ -92,19 +90,10 @@ export class MpegTsDemuxer {
   readonly #aligner: PacketAligner;
   readonly #clock = new ProgramClock();
   readonly #host: TrackHost;
-  readonly #patSections: SectionAssembler;
-  readonly #programs = new ProgramTable();
-  /** By PID. */
-  readonly #pmtSections = new Map<number, SectionAssembler>();
-  readonly #sdtSections: SectionAssembler;
+  readonly #programs: ProgramReader;
   #events: TsEvent[] = [];
-  #patContinuity = -1;
-  #pat: Uint8Array | undefined;
-  #wanted: number | undefined;
-  #isMissing = false;
   #programNumber: number | undefined;
   #pcrPid = -1;
-  #knownMuxer = false;
   #video: Selected<VideoEntry, PictureTrack> | undefined;
   #audio: Selected<AudioEntry, AudioTrack> | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
@@ -117,8 +106,23 @@ export class MpegTsDemuxer {
   /** Creates a demuxer in front of a stream or segment. */
   constructor() {
     this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
-    this.#patSections = new SectionAssembler((section) => this.#readPat(section));
-    this.#sdtSections = new SectionAssembler((section) => this.#readSdt(section));
+    this.#programs = new ProgramReader({
+      counters: this.#counters,
+      sink: {
+        program: (program) => this.#follow(program),
+        missing: (all) =>
+          this.#events.push({
+            kind: "streams",
+            unsupported: [],
+            program: { number: undefined, all },
+          }),
+        countersRestart: () => {
+          this.#video?.assembler.forgiveContinuity();
+          this.#audio?.assembler.forgiveContinuity();
+        },
+        knownMuxer: () => this.#video?.track.vouchForEnds?.(),
+      },
+    });
     this.#host = {
       advance: (kind, raw) => this.#advance(kind, raw),
       near: (raw, ticks) => this.#clock.near(raw, ticks),
@@ -140,13 +144,7 @@ export class MpegTsDemuxer {
    * one that has video, else the first that has audio.
    */
   readProgram(programNumber: number | undefined): void {
-    if (programNumber === this.#wanted) return;
-    this.#wanted = programNumber;
-    this.#isMissing = false;
-    this.#programs.want(programNumber);
-    this.#noticeMissing();
-    const program = this.#programs.choose({ started: false });
-    if (program !== undefined) return this.#follow(program);
+    if (!this.#programs.want(programNumber)) return;
     this.#selectVideo(undefined, false);
     this.#selectAudio(undefined);
   }
@@ -179,7 +177,7 @@ export class MpegTsDemuxer {
     this.#segmentHead = NO_BYTES;
     this.#video?.assembler.nextSegment();
     this.#audio?.assembler.nextSegment();
-    this.#forgetPackets();
+    this.#programs.reset();
     return this.#take();
   }
 
@@ -195,14 +193,7 @@ export class MpegTsDemuxer {
     this.#audio?.assembler.reset();
     this.#audio?.track.lost();
     this.#clock.expectGap();
-    this.#forgetPackets();
-  }
-
-  #forgetPackets(): void {
-    this.#patSections.reset();
-    for (const sections of this.#pmtSections.values()) sections.reset();
-    this.#sdtSections.reset();
-    this.#patContinuity = -1;
+    this.#programs.reset();
   }
 
   /** Takes the first bytes of a segment once they say how it begins. */
@@ -243,82 +234,14 @@ export class MpegTsDemuxer {
     }
     if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
     else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
-    else if (pid === PID.PAT) this.#patPacket(data, at);
-    else if (pid === PID.SDT && !this.#knownMuxer) pushSection(this.#sdtSections, data, at);
-    else {
-      const sections = this.#pmtSections.get(pid);
-      if (sections !== undefined) pushSection(sections, data, at);
-    }
-  }
-
-  #patPacket(data: Uint8Array, at: number): void {
-    const counter = data[at + 3]! & 15;
-    const follows = this.#patContinuity < 0 || counter === (this.#patContinuity + 1 & 15);
-    this.#patContinuity = counter;
-    if (!follows) {
-      // Muxers start all counters anew with each file: most likely a segment was joined on here.
-      this.#video?.assembler.forgiveContinuity();
-      this.#audio?.assembler.forgiveContinuity();
-    }
-    pushSection(this.#patSections, data, at);
-  }
-
-  #readPat(section: Uint8Array): void {
-    if (this.#pat !== undefined && equalBytes(this.#pat, section)) return;
-    const pat = this.#parse(() => parsePat(section));
-    if (pat === undefined) return;
-    this.#pat = section.slice();
-    if (!this.#programs.takePat(pat)) return;
-    const pids = this.#programs.pmtPids;
-    for (const pid of this.#pmtSections.keys()) {
-      if (!pids.has(pid)) this.#pmtSections.delete(pid);
-    }
-    for (const pid of pids) {
-      if (this.#pmtSections.has(pid)) continue;
-      const sections = new SectionAssembler((section) => this.#readPmt(section, pid));
-      this.#pmtSections.set(pid, sections);
-    }
-    this.#noticeMissing();
-  }
-
-  /** A program that is asked for and not there is told once. */
-  #noticeMissing(): void {
-    const all = this.#programs.programNumbers;
-    if (this.#wanted === undefined || all.length === 0 || all.includes(this.#wanted)) return;
-    if (this.#isMissing) return;
-    this.#isMissing = true;
-    this.#events.push({ kind: "streams", unsupported: [], program: { number: undefined, all } });
-  }
-
-  #readPmt(section: Uint8Array, pid: number): void {
-    const parse = (): Pmt | undefined => this.#parse(() => parsePmt(section));
-    this.#follow(this.#programs.takePmt(section, pid, { started: this.#started, parse }));
+    else this.#programs.packet(pid, data, at);
   }
 
   /** Reads what a program map lists from now on. */
-  #follow(program: SelectedProgram | undefined): void {
-    if (program === undefined) return;
-    if (this.#programNumber !== program.programNumber) this.#clock.expectGap();
-    this.#programNumber = program.programNumber;
-    this.#pcrPid = program.pmt.pcrPid;
-    this.#select(program.pmt);
-  }
-
-  #readSdt(section: Uint8Array): void {
-    if (!putsOneUnitIntoEachPes(section)) return;
-    this.#knownMuxer = true;
-    this.#video?.track.vouchForEnds?.();
-  }
-
-  #parse<T>(parse: () => T): T | undefined {
-    try {
-      return parse();
-    } catch (error) {
-      // Damaged input is the sender's: counted, and the next table is as good.
-      if (!(error instanceof MediaError)) throw error;
-      this.#counters.badSections++;
-      return undefined;
-    }
+  #follow({ programNumber, pmt }: SelectedProgram): void {
+    this.#programNumber = programNumber;
+    this.#pcrPid = pmt.pcrPid;
+    this.#select(pmt);
   }
 
   #select(pmt: Pmt): void {
@@ -353,7 +276,7 @@ export class MpegTsDemuxer {
       aligned,
       onLoss: () => this.#lose(),
     });
-    if (this.#knownMuxer) track.vouchForEnds?.();
+    if (this.#programs.isMuxerKnown) track.vouchForEnds?.();
     this.#video = { entry, track, assembler };
   }
 
@@ -397,7 +320,7 @@ export class MpegTsDemuxer {
   }
 
   #deliver(packet: Packet): void {
-    this.#started = true;
+    this.#started = this.#programs.isStarted = true;
     if (this.#discontinuity !== undefined) {
       this.#events.push({ kind: "discontinuity", reason: this.#discontinuity });
       this.#discontinuity = undefined;
@@ -448,11 +371,4 @@ function isAligned(pmt: Pmt, pid: number | undefined): boolean {
   return stream?.descriptors.some(({ tag, data }) =>
     tag === DESCRIPTOR.DATA_STREAM_ALIGNMENT && data[0] === ALIGNED_TO_ACCESS_UNITS
   ) === true;
-}
-
-/** Hands the payload of a packet of tables on. */
-function pushSection(sections: SectionAssembler, data: Uint8Array, at: number): void {
-  if ((data[at + 3]! & 0x10) === 0) return;
-  const unitStart = (data[at + 1]! & 0x40) !== 0;
-  sections.push(data, payloadStart(data, at), { at, unitStart });
 }

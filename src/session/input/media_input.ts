@@ -16,7 +16,6 @@ import {
   type WarmSet,
 } from "../../media/codec/mod.ts";
 import { decodedColor, isHdr } from "../../media/color.ts";
-import type { ProgramChoice, UnsupportedStream } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
 import { inFormat, toFrame } from "./frame_format.ts";
@@ -24,7 +23,10 @@ import type { InputEvent } from "./input_events.ts";
 import { ReorderDepth } from "./reorder_depth.ts";
 import { StartWatch } from "./start_watch.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
+import { StreamReports } from "./stream_reports.ts";
 import type { Stage } from "../types.ts";
+
+const log = roomLogger("session");
 
 /** The streams of the input that can be used. */
 export interface InputStreams {
@@ -72,8 +74,6 @@ export interface MediaInputOptions {
   readonly signal: AbortSignal;
 }
 
-const log = roomLogger("session");
-
 /** How long the output waits to learn what a listed audio stream is: one second of video. */
 const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
 
@@ -104,8 +104,7 @@ export class MediaInput implements AsyncDisposable {
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
   #saidUnmapped = false;
-  #reportedProgram = "";
-  #reportedUnsupported = new Set<string>();
+  readonly #reports: StreamReports;
 
   /** Creates the input; {@linkcode run} reads it. */
   constructor(options: MediaInputOptions) {
@@ -113,6 +112,7 @@ export class MediaInput implements AsyncDisposable {
     this.#scale = options.scale;
     this.#toneMap = options.toneMap;
     this.#start = new StartWatch(options.now);
+    this.#reports = new StreamReports((error) => options.handlers.onError(error, "input"));
   }
 
   /** Decoders that died and were started again. */
@@ -185,7 +185,7 @@ export class MediaInput implements AsyncDisposable {
       case "error":
         return handlers.onError(event.error, "input");
       case "streams":
-        if (!this.#reportProgram(event.program)) return;
+        if (!this.#reports.program(event.program)) return;
         return await this.#takeStreams(event);
       case "packet":
         sync.noteInput(event.stream, event.packet.ptsTicks);
@@ -204,70 +204,13 @@ export class MediaInput implements AsyncDisposable {
     }
   }
 
-  /** Says once which program is read. Returns whether there is one to read. */
-  #reportProgram(program: ProgramChoice | undefined): boolean {
-    if (program === undefined) return true;
-    const { number, all } = program;
-    const key = `${number} ${all}`;
-    const isKnown = key === this.#reportedProgram;
-    this.#reportedProgram = key;
-    if (number === undefined) {
-      if (!isKnown) this.#options.handlers.onError(noProgram(all), "input");
-      return false;
-    }
-    if (!isKnown && all.length > 1) {
-      log.info("Reads program {number} of the input, which has {all}", {
-        number,
-        all: all.join(", "),
-      });
-    }
-    return true;
-  }
-
-  /**
-   * What cannot be used is an error where it leaves the stream without pictures or sound; beside
-   * streams that can be used it is only logged.
-   */
-  #reportUnsupported(event: InputStreams, streams: readonly UnsupportedStream[]): void {
-    const isNew = ({ name, pid }: UnsupportedStream): boolean => {
-      const key = `${pid} ${name}`;
-      const isKnown = this.#reportedUnsupported.has(key);
-      this.#reportedUnsupported.add(key);
-      return !isKnown;
-    };
-    const found = streams.filter(isNew);
-    const isMissed = ({ medium }: UnsupportedStream): boolean =>
-      medium !== "data" && event[medium] === undefined;
-    const others = found.filter((stream) => !isMissed(stream));
-    if (others.length > 0) {
-      log.info("Leaves out of the input: {streams}", {
-        streams: others.map(({ name, pid }) => `${name} (PID ${pid})`).join(", "),
-      });
-    }
-    for (const { name, pid } of found.filter(isMissed)) {
-      this.#options.handlers.onError(
-        new MediaError(
-          "MEDIA_UNSUPPORTED_CODEC",
-          `Cannot use the ${name} stream (PID ${pid}) of the input: publish H.264 or HEVC video ` +
-            "and AAC, Opus, MP3 or AC-3 audio",
-          { context: { name, pid } },
-        ),
-        "input",
-      );
-    }
-  }
-
   async #takeStreams(event: Extract<InputEvent, { kind: "streams" }>): Promise<void> {
     const { video, audio, unsupported } = event;
-    this.#reportUnsupported({ video, audio }, unsupported);
+    this.#reports.unsupported({ video, audio }, unsupported);
     if (video === undefined || await canDecode(video.codec)) {
       return await this.#setStreams({ video, audio });
     }
-    const key = `decoder ${video.codec}`;
-    if (!this.#reportedUnsupported.has(key)) {
-      this.#reportedUnsupported.add(key);
-      this.#options.handlers.onError(noDecoder(video.codec), "input");
-    }
+    this.#reports.noDecoder(video.codec);
     await this.#setStreams({ video: undefined, audio });
   }
 
@@ -454,24 +397,4 @@ export class MediaInput implements AsyncDisposable {
 /** Whether the container does not say how large pictures are. */
 function isSizedByDecoder({ codec }: VideoStreamInfo): boolean {
   return codec !== "h264" && codec !== "hevc" && codec !== "mpeg2video";
-}
-
-function noDecoder(codec: string): MediaError {
-  return new MediaError(
-    "MEDIA_UNSUPPORTED_CODEC",
-    `Cannot decode the ${codec} video of the input: this ffmpeg has no decoder for it; install one ` +
-      "that has, or publish H.264 or HEVC",
-    { context: { codec } },
-  );
-}
-
-function noProgram(all: readonly number[]): MediaError {
-  return new MediaError(
-    "MEDIA_NO_STREAM",
-    "Cannot find the program that was asked for: the input has " +
-      `${all.length === 1 ? "program" : "programs"} ${
-        all.join(", ")
-      }; change the parameter program`,
-    { context: { programs: all } },
-  );
 }
