@@ -170,13 +170,31 @@ async function acceptNext(
   return await Promise.race([next, end.then(() => undefined)]).catch(() => undefined);
 }
 
-/** Nobody else can connect to a unix socket; without `/proc` a connection over TCP is taken as it is. */
+/** Nobody else can connect to a unix socket; where `/proc` does not tell, a connection is taken as it is. */
 async function whoseConnection(
   { remoteAddr, localAddr }: Deno.Conn,
   pid: number,
 ): Promise<"child" | "other" | "nobody"> {
-  if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp" || !hasProc()) return "child";
+  if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp") return "child";
+  if (!await (tellsOwners ??= askForOwn())) return "child";
   return await ownerOf({ remotePort: remoteAddr.port, localPort: localAddr.port }, pid);
+}
+
+let tellsOwners: Promise<boolean> | undefined;
+
+/** Whether `/proc` knows whose a connection of this process is: sandboxes have one that does not. */
+async function askForOwn(): Promise<boolean> {
+  if (!hasProc()) return false;
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { hostname, port } = listener.addr;
+  const [accepted, connected] = await Promise.all([
+    listener.accept(),
+    Deno.connect({ hostname, port }),
+  ]);
+  using _connected = connected;
+  using _accepted = accepted;
+  const remotePort = connected.localAddr.port;
+  return await ownerOf({ remotePort, localPort: port }, Deno.pid) === "child";
 }
 
 function connectionSource(connection: Deno.Conn): ByteSource {
