@@ -15,6 +15,7 @@ import { CLIP, encodeClip, makeTestClip, movedClip, shownTicks } from "./clips.t
 import { beepStarts, decodeAudio, decodeVideo, flashTimes, loudness } from "./decoding.ts";
 import { assertDecodesCleanly } from "./ffmpeg.ts";
 import { joined } from "./harness.ts";
+import { ManualClock } from "../trickle/manual_clock.ts";
 import { until, within } from "../waiting.ts";
 import { WatchedServer } from "./watched_server.ts";
 
@@ -177,6 +178,7 @@ class ClientRig implements AsyncDisposable {
       publishUrl: output!,
       // The client may be as slow as it likes: that costs no frame.
       maxQueueSize: 300,
+      clock: new ManualClock(),
       ...subscribeUrl,
       ...options,
     });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MPEG_TIME_BASE, rescaleTicks } from "../../base/mod.ts";
+import { type Clock, MPEG_TIME_BASE, rescaleTicks } from "../../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import { AudioEncoder } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
@@ -26,6 +26,7 @@ export interface ClientOutputOptions {
   readonly tls: TlsOptions;
   readonly meters: StreamMeters;
   readonly sync: AvSync;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onError: (error: Error, stage: Stage) => void;
   readonly audioCodec: "opus" | "aac";
@@ -43,7 +44,8 @@ export class ClientOutput implements AsyncDisposable {
   #audio: AudioEncoder | undefined;
   #audioPumping: Promise<void> | undefined;
   #audioStream: AudioStreamInfo | undefined;
-  #audioTimer: ReturnType<typeof setTimeout> | undefined;
+  /** While the first segment waits for sound. */
+  #stopWaiting: (() => void) | undefined;
 
   /** Sets the output up; nothing is requested before something is written. */
   constructor(options: ClientOutputOptions) {
@@ -109,25 +111,24 @@ export class ClientOutput implements AsyncDisposable {
     await this.#audio?.flush();
     await this.#audioPumping;
     await this.#video?.finish();
-    clearTimeout(this.#audioTimer);
-    if (this.#audioTimer !== undefined) this.#configure();
+    if (this.#stopWaiting !== undefined) this.#configure();
     await this.releaseAudio();
     await this.#output.finish();
   }
 
   /** Ends at once. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#audioTimer);
+    this.#stopWaiting?.();
     await this.#video?.[Symbol.asyncDispose]();
     await this.#audio?.[Symbol.asyncDispose]();
     await this.#output[Symbol.asyncDispose]();
   }
 
   #startVideo(frame: VideoFrame): VideoOutput {
-    const { gopSeconds, signal, hasAudio } = this.#options;
+    const { gopSeconds, clock, signal, hasAudio } = this.#options;
     const { width, height, pixelFormat, color } = frame;
     if (!hasAudio || this.#audioStream !== undefined) this.#configure();
-    else this.#audioTimer = setTimeout(() => this.#configure(), MAX_AUDIO_WAIT_MS);
+    else this.#stopWaiting = clock.schedule(MAX_AUDIO_WAIT_MS, () => this.#configure());
     return new VideoOutput({
       gopSeconds,
       frameRate: 30,
@@ -162,8 +163,8 @@ export class ClientOutput implements AsyncDisposable {
   }
 
   #configure(): void {
-    clearTimeout(this.#audioTimer);
-    this.#audioTimer = undefined;
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
     this.#output.configure({ video: true, audio: this.#audioStream });
   }
 }

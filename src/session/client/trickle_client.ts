@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BoundedQueue, ConfigError } from "../../base/mod.ts";
+import { BoundedQueue, type Clock, ConfigError, systemClock } from "../../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import type { PixelFormat } from "../../media/types.ts";
 import type { TlsOptions } from "../../trickle/mod.ts";
@@ -40,6 +40,8 @@ export interface TrickleClientOptions {
   readonly gopSeconds?: number;
   /** What is demanded of the trickle servers' certificates. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions;
+  /** What tells how long sound and pictures wait for each other. @default {systemClock} */
+  readonly clock?: Clock;
   /** Takes errors that do not end the stream. @default they are counted */
   readonly onError?: (error: Error, stage: Stage) => void;
 }
@@ -90,9 +92,10 @@ export class TrickleClient implements AsyncDisposable {
         frame.close();
       },
     });
+    const clock = options.clock ?? systemClock;
     const parts = {
       meters: this.#meters,
-      sync: new AvSync({ waitForVideo: true, live: true }),
+      sync: new AvSync({ waitForVideo: true, live: true, now: () => clock.now() }),
       signal: this.#abort.signal,
       onError: (error: Error, stage: Stage): void => {
         this.#meters.errors++;
@@ -104,6 +107,7 @@ export class TrickleClient implements AsyncDisposable {
     const publishAudio = options.publishAudio ?? (subscribeUrl === undefined ? "frames" : "copy");
     this.#output = publishUrl === undefined ? undefined : new ClientOutput({
       ...parts,
+      clock,
       url: publishUrl,
       tls,
       audioCodec,
