@@ -29,7 +29,6 @@ import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
 import { VideoOutput } from "./video/video_output.ts";
 import { encoderFrameRate } from "./warm_codecs.ts";
-
 import type { VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
 

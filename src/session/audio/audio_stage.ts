@@ -9,14 +9,10 @@ import type { AudioFrame } from "../../frames/mod.ts";
 import type { ChangeBudget, WarmSet } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { ProcessorGuard } from "../../processor/mod.ts";
-import {
-  type AudioPath,
-  type AudioPathOptions,
-  createAudioPath,
-  FedAudio,
-  type ProcessAudio,
-  sameAudio,
-} from "./audio_path.ts";
+import type { AudioPath, AudioPathOptions, ProcessAudio } from "./audio_path.ts";
+import { FedAudio } from "./coded_audio.ts";
+import { createAudioPath } from "./create_audio_path.ts";
+import { sameAudio } from "./encoded_stream.ts";
 import { MAX_AUDIO_WAIT_MS } from "../av_sync.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import type { OutputAudioCodec, Stage } from "../types.ts";

@@ -9,7 +9,7 @@ import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import { AudioEncoder } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import { type TlsOptions, TricklePublisher } from "../../trickle/mod.ts";
-import { encodedStream } from "../audio/audio_path.ts";
+import { encodedStream } from "../audio/encoded_stream.ts";
 import type { AvSync } from "../av_sync.ts";
 import { readI420 } from "../video/read_back.ts";
 import { SegmentOutput } from "../output/segment_output.ts";
