@@ -4,19 +4,15 @@
  * @module
  */
 
-import { systemClock } from "../../base/clock.ts";
-import { describeError, FfmpegError } from "../../base/errors.ts";
-import { schedulePatiently } from "../../base/patience.ts";
 import type { Hardware } from "./arguments.ts";
-import { type FfmpegOptions, ffmpegProgram, missingFfmpeg } from "./child.ts";
+import { askFfmpeg, runProbe } from "./ask_ffmpeg.ts";
+import { type FfmpegOptions, ffmpegProgram } from "./child.ts";
 
 /** The oldest ffmpeg that has all the options used here. */
 export const MIN_FFMPEG_VERSION = "5.1";
 
 /** Codecs without which a worker is of no use: what is missing of them is a problem. */
 export const EVERYDAY_CODECS: readonly string[] = ["h264", "hevc", "aac", "opus", "mp3", "ac3"];
-
-const PROBE_TIMEOUT_MS = 20_000;
 
 /** What was found. */
 export interface CodecCapabilities {
@@ -57,39 +53,21 @@ export function probeCapabilities(options: FfmpegOptions = {}): Promise<CodecCap
   return found;
 }
 
-const decodable = new Map<string, Promise<ReadonlySet<string>>>();
-
 /**
- * Whether ffmpeg has a decoder for a codec, by the name that ffmpeg has for it. It is asked once for
- * each program, with the first codec that not every ffmpeg has: {@linkcode EVERYDAY_CODECS} are taken
- * for granted, because asking takes as long as starting a decoder does. Throws as
+ * Whether ffmpeg has a decoder for a codec, by the name that ffmpeg has for it. {@linkcode EVERYDAY_CODECS}
+ * are taken for granted, because asking takes as long as starting a decoder does. Throws as
  * {@linkcode probeCapabilities}.
  */
 export async function canDecode(codec: string, options: FfmpegOptions = {}): Promise<boolean> {
   if (EVERYDAY_CODECS.includes(codec)) return true;
-  const ffmpegPath = ffmpegProgram(options);
-  let asked = decodable.get(ffmpegPath);
-  if (asked === undefined) {
-    asked = askDecoders(ffmpegPath);
-    decodable.set(ffmpegPath, asked);
-    // What failed may work once ffmpeg was installed.
-    asked.catch(() => decodable.delete(ffmpegPath));
-  }
-  return (await asked).has(codec);
-}
-
-async function askDecoders(ffmpegPath: string): Promise<ReadonlySet<string>> {
-  const { stdout } = await runProbe(ffmpegPath, ["-hide_banner", "-decoders"]);
-  return decodedCodecs(new TextDecoder().decode(stdout));
+  return decodedCodecs(await askFfmpeg(ffmpegProgram(options), "-decoders")).has(codec);
 }
 
 async function probe(ffmpegPath: string): Promise<CodecCapabilities> {
-  const ask = async (...args: string[]): Promise<string> =>
-    new TextDecoder().decode((await runProbe(ffmpegPath, args)).stdout);
   const [versionText, encoderText, decoderText] = await Promise.all([
-    ask("-version"),
-    ask("-hide_banner", "-encoders"),
-    ask("-hide_banner", "-decoders"),
+    askFfmpeg(ffmpegPath, "-version"),
+    askFfmpeg(ffmpegPath, "-encoders"),
+    askFfmpeg(ffmpegPath, "-decoders"),
   ]);
   const version = /^ffmpeg version (\S+)/.exec(versionText)?.[1] ?? "unknown";
   const encoders = codecNames(encoderText);
@@ -177,45 +155,4 @@ async function tryCudaDecoding(
     "-f h264 -i pipe:0 -vf hwdownload,format=nv12 -f null -";
   const { success } = await runProbe(ffmpegPath, decode.split(" "), sample.stdout);
   return success ? "cuda" : "none";
-}
-
-async function runProbe(
-  command: string,
-  args: string[],
-  input?: Uint8Array,
-): Promise<{ success: boolean; stdout: Uint8Array }> {
-  const stdin = input === undefined ? "null" : "piped";
-  try {
-    const child = new Deno.Command(command, {
-      args,
-      stdin,
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const kill = (): void => child.kill("SIGKILL");
-    const cancel = schedulePatiently(systemClock, PROBE_TIMEOUT_MS, kill);
-    const [{ success, stdout }] = await Promise.all([
-      child.output(),
-      input === undefined ? undefined : feed(child.stdin, input),
-    ]);
-    cancel();
-    return { success, stdout };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw missingFfmpeg(command, error);
-    throw new FfmpegError(
-      "FFMPEG_SPAWN",
-      `Cannot run ${command}: ${describeError(error)}; check that it may be run`,
-      { cause: error, context: { command } },
-    );
-  }
-}
-
-async function feed(stdin: WritableStream<Uint8Array>, input: Uint8Array): Promise<void> {
-  const writer = stdin.getWriter();
-  try {
-    await writer.write(input);
-    await writer.close();
-  } catch {
-    // The program ended without reading its input: its exit code says what that means.
-  }
 }

@@ -76,7 +76,7 @@ export class CodecChild implements AsyncDisposable {
     log.debug(`${recipe.name}: started ffmpeg ${this.ffmpeg.pid}`);
     this.sink = input.connect(this.ffmpeg.process);
     this.source = output.connect(this.ffmpeg.process);
-    // Whoever reads or writes hears of it.
+    // The reader and the writer get the error when they await it.
     this.sink.catch(() => {});
     this.source.catch(() => {});
     void this.ffmpeg.exited.then(() => this.#giveUpConnecting());

@@ -15,7 +15,7 @@ export interface ProcessActivity {
   readonly cpuNs: number;
 }
 
-// A wrapper around ffmpeg has a child; what goes deeper is none of ours.
+// ffmpeg may be a wrapper script, and so the child of our child.
 const MAX_DEPTH = 4;
 const NS_PER_TICK = 10_000_000;
 

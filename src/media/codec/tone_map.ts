@@ -4,8 +4,10 @@
  * @module
  */
 
+import { FfmpegError } from "../../base/errors.ts";
 import { colorTags } from "../color.ts";
 import type { ColorInfo } from "../types.ts";
+import { askFfmpeg } from "./ask_ffmpeg.ts";
 import { type FfmpegOptions, ffmpegProgram } from "./child.ts";
 
 /** What is white in graphics and text of such a picture, in cd/m²: ITU-R BT.2408 section 2. */
@@ -33,32 +35,18 @@ export function toneMapFilters(color: ColorInfo, { rgb }: { readonly rgb: boolea
 }
 
 const NEEDED = ["zscale", "tonemap"] as const;
-const cache = new Map<string, Promise<boolean>>();
 
 /**
- * Whether this ffmpeg has the filters for it: they are left out of some builds. Asked once per program;
- * false where it cannot be run, which others report.
+ * Whether this ffmpeg has the filters for it: they are left out of some builds. False where ffmpeg cannot
+ * be run, which the decoder reports.
  */
-export function canToneMap(options: FfmpegOptions = {}): Promise<boolean> {
-  const program = ffmpegProgram(options);
-  let found = cache.get(program);
-  if (found === undefined) cache.set(program, found = hasFilters(program));
-  return found;
-}
-
-async function hasFilters(program: string): Promise<boolean> {
+export async function canToneMap(options: FfmpegOptions = {}): Promise<boolean> {
   try {
-    const { stdout } = await new Deno.Command(program, {
-      args: ["-hide_banner", "-filters"],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "null",
-    }).output();
-    const names = new TextDecoder().decode(stdout).split("\n").map((line) =>
-      line.trim().split(/\s+/)[1]
-    );
+    const list = await askFfmpeg(ffmpegProgram(options), "-filters");
+    const names = list.split("\n").map((line) => line.trim().split(/\s+/)[1]);
     return NEEDED.every((name) => names.includes(name));
-  } catch {
-    return false;
+  } catch (error) {
+    if (error instanceof FfmpegError) return false;
+    throw error;
   }
 }

@@ -193,11 +193,11 @@ export class VideoEncoder implements AsyncDisposable {
     const inFlight = this.#inFlight = new Map<number, number>();
     let timeBase = CLOCK;
     const onEvent = async (event: NutEvent): Promise<void> => {
-      if (event.kind === "streams") timeBase = event.streams[0]?.timeBase ?? CLOCK;
-      else {await this.#emit(event, {
-          inFlight,
-          tick: rescaleTicks(event.ptsTicks, timeBase, CLOCK),
-        });}
+      if (event.kind === "streams") {
+        timeBase = event.streams[0]?.timeBase ?? CLOCK;
+        return;
+      }
+      await this.#emit(event, { inFlight, tick: rescaleTicks(event.ptsTicks, timeBase, CLOCK) });
     };
     const run = this.#engine.begin({ ...this.#runSpec(shape), onEvent }, {
       onEnd: (end) => this.#onRunEnd(end, inFlight, run.packetsOut),

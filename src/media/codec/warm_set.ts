@@ -100,8 +100,8 @@ export class WarmSet implements AsyncDisposable {
   }
 
   /**
-   * A child of this kind that waits, which is the caller's then; undefined where there is none. Either way
-   * one is kept from now on.
+   * Gives the caller a child of this kind, or undefined if none waits. In both cases the set keeps a child
+   * of this kind from now on.
    */
   take(recipe: ChildRecipe): CodecChild | undefined {
     if (this.#state === "closed" || this.#capacity < 1) return undefined;
