@@ -9,6 +9,7 @@ export * from "./aac_config.ts";
 export * from "./ac3.ts";
 export * from "./access_units/access_unit.ts";
 export * from "./access_units/access_unit_parser.ts";
+export * from "./access_units/byte_window.ts";
 export * from "./adts.ts";
 export * from "./annexb.ts";
 export * from "./audio_frame.ts";

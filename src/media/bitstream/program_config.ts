@@ -38,7 +38,7 @@ export function dualMonoConfig(objectType: number, rateIndex: number): ProgramCo
   return { channels: 2, bits: bits.bytes(), bitCount: bits.length };
 }
 
-/** The program config element at the start of a raw data block; undefined where there is none. */
+/** Reads the program config element that a raw data block begins with, or undefined without one. */
 export function programConfigOfFrame(frame: Uint8Array): ProgramConfig | undefined {
   if (!startsWithProgramConfig(frame)) return undefined;
   const bits = new BitReader(frame);

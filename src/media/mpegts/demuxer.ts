@@ -217,7 +217,7 @@ export class MpegTsDemuxer {
 
   #take(): TsEvent[] {
     const events = this.#events;
-    if (events.length > 0) this.#events = [];
+    this.#events = [];
     return events;
   }
 

@@ -1,5 +1,5 @@
+import { ByteWindow } from "../bitstream/mod.ts";
 import { PesReader } from "./pes_reader.ts";
-import { SlabWriter } from "./slab_writer.ts";
 import type { DemuxCounters } from "./stats.ts";
 
 /** The largest PES packet that is put together. */
@@ -29,7 +29,8 @@ export interface PesSink {
 export class PesAssembler {
   readonly #sink: PesSink;
   readonly #counters: DemuxCounters;
-  readonly #slab: SlabWriter;
+  /** The packet that is being put together. */
+  readonly #window: ByteWindow;
   readonly #reader: PesReader;
   #pts: number | undefined;
   #dts: number | undefined;
@@ -38,7 +39,7 @@ export class PesAssembler {
   constructor(options: { sink: PesSink; counters: DemuxCounters; slabBytes: number }) {
     this.#sink = options.sink;
     this.#counters = options.counters;
-    this.#slab = new SlabWriter(options.slabBytes);
+    this.#window = new ByteWindow(options.slabBytes);
     this.#reader = new PesReader({
       counters: options.counters,
       sink: {
@@ -50,7 +51,7 @@ export class PesAssembler {
         payload: (data, from, to) => this.#append(data, from, to),
         end: () => this.#emit(),
         lost: () => this.#lose(),
-        endsWith: (data, from, to) => this.#slab.endsWith(data, from, to),
+        endsWith: (data, from, to) => this.#window.endsWith(data, from, to),
       },
     });
   }
@@ -84,16 +85,20 @@ export class PesAssembler {
   }
 
   #append(data: Uint8Array, from: number, to: number): void {
-    this.#slab.append(data, from, to);
-    if (this.#slab.length <= MAX_PES_BYTES) return;
+    this.#window.append(data, from, to);
+    if (this.#window.length <= MAX_PES_BYTES) return;
     this.#lose();
     this.#reader.reset();
   }
 
   #emit(): void {
-    if (this.#slab.length === 0) return;
-    const unit = { payload: this.#slab.view(), pts: this.#pts, dts: this.#dts };
-    this.#slab.begin();
+    if (this.#window.length === 0) return;
+    const unit = {
+      payload: this.#window.view(this.#window.start, this.#window.end),
+      pts: this.#pts,
+      dts: this.#dts,
+    };
+    this.#window.release(this.#window.end);
     this.#pts = this.#dts = undefined;
     this.#sink.pes(unit);
   }
@@ -104,7 +109,7 @@ export class PesAssembler {
   }
 
   #drop(): void {
-    if (this.#slab.length > 0) this.#counters.corruptPes++;
-    this.#slab.begin();
+    if (this.#window.length > 0) this.#counters.corruptPes++;
+    this.#window.release(this.#window.end);
   }
 }

@@ -216,7 +216,7 @@ export class AccessUnitParser {
     }
   }
 
-  /** Whether a unit begins with this NAL unit, in front of which there is none. */
+  /** Whether this NAL unit can be the first of a unit: no unit is open before it. */
   #begins(kind: NalKind, start: number): boolean {
     const begins = kind === "slice"
       ? this.#reader.startsPicture

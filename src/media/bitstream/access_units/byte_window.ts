@@ -32,6 +32,11 @@ export class ByteWindow {
     return this.#end;
   }
 
+  /** How many are kept. */
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
   /** The buffer as it is now: valid until the next {@linkcode append}. */
   get data(): Uint8Array {
     return this.#slab;

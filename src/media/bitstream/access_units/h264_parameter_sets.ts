@@ -4,9 +4,8 @@
  * Spec: ISO/IEC 14496-10 sections 7.3.2.1.1 (sequence) and 7.3.2.2 (picture parameter set).
  */
 
-import { MediaError } from "../../../base/errors.ts";
-import { sameBytes } from "../annexb.ts";
 import { H264_NAL, type H264Sps, parseH264Sps } from "../h264.ts";
+import { SequenceSets } from "./sequence_sets.ts";
 import { SliceReader } from "./slice_reader.ts";
 
 /** What a picture parameter set says of slice headers. */
@@ -20,13 +19,12 @@ export interface H264PictureParameters {
 /** Keeps the latest set of each number. */
 export class H264ParameterSets {
   readonly #bits = new SliceReader();
-  readonly #sps = new Map<number, { raw: Uint8Array; parsed: H264Sps }>();
+  readonly #sps = new SequenceSets(parseH264Sps, 32);
   readonly #pps = new Map<number, H264PictureParameters>();
-  #latest: H264Sps | undefined;
 
   /** The sequence parameter set that came last. */
   get latest(): H264Sps | undefined {
-    return this.#latest;
+    return this.#sps.latest;
   }
 
   /** A picture parameter set. */
@@ -36,30 +34,12 @@ export class H264ParameterSets {
 
   /** A sequence parameter set. */
   sequence(id: number): H264Sps | undefined {
-    return this.#sps.get(id)?.parsed;
+    return this.#sps.get(id);
   }
 
   /** Takes a NAL unit of one of the two kinds; returns whether it could be read. */
   take(nal: Uint8Array): boolean {
-    return (nal[0]! & 0x1F) === H264_NAL.SPS ? this.#readSps(nal) : this.#readPps(nal);
-  }
-
-  #readSps(nal: Uint8Array): boolean {
-    for (const { raw, parsed } of this.#sps.values()) {
-      if (!sameBytes(raw, nal)) continue;
-      this.#latest = parsed;
-      return true;
-    }
-    try {
-      const parsed = parseH264Sps(nal);
-      this.#sps.set(parsed.id & 31, { raw: nal.slice(), parsed });
-      this.#latest = parsed;
-      return true;
-    } catch (error) {
-      // Damaged input is the sender's: the stream goes on with the set it had.
-      if (!(error instanceof MediaError)) throw error;
-      return false;
-    }
+    return (nal[0]! & 0x1F) === H264_NAL.SPS ? this.#sps.take(nal) : this.#readPps(nal);
   }
 
   #readPps(nal: Uint8Array): boolean {

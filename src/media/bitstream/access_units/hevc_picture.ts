@@ -5,11 +5,10 @@
  * 7.4.2.4.4 (order of NAL units) and 8.3.1 (picture order count).
  */
 
-import { MediaError } from "../../../base/errors.ts";
-import { sameBytes } from "../annexb.ts";
 import { nearestMsb } from "./h264_order.ts";
 import { HEVC_NAL, type HevcSps, parseHevcSps } from "../hevc.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
+import { SequenceSets } from "./sequence_sets.ts";
 import { SliceReader } from "./slice_reader.ts";
 
 const FIRST_LEADING = 6;
@@ -39,9 +38,8 @@ export class HevcPictureReader implements PictureReader {
   readonly orderStep = 1;
   readonly headerBytes = 2;
   readonly #bits = new SliceReader();
-  readonly #sps = new Map<number, { raw: Uint8Array; parsed: HevcSps }>();
+  readonly #sps = new SequenceSets(parseHevcSps, 16);
   readonly #pps = new Map<number, PictureParameters>();
-  #latest: HevcSps | undefined;
   #intra = false;
   #first = false;
   #prevMsb = 0;
@@ -116,7 +114,7 @@ export class HevcPictureReader implements PictureReader {
       field: false,
       order,
       startsOrder,
-      sequence: sps ?? this.#latest,
+      sequence: sps ?? this.#sps.latest,
     };
     return "new-picture";
   }
@@ -129,7 +127,7 @@ export class HevcPictureReader implements PictureReader {
   /** Takes a parameter set; that of the video as a whole says nothing that is needed. */
   parameterSet(nal: Uint8Array): boolean {
     const type = nal[0]! >> 1 & 0x3F;
-    if (type === HEVC_NAL.SPS) return this.#readSps(nal);
+    if (type === HEVC_NAL.SPS) return this.#sps.take(nal);
     return type !== HEVC_NAL.PPS || this.#readPps(nal);
   }
 
@@ -151,7 +149,7 @@ export class HevcPictureReader implements PictureReader {
     bits.bit(); // first_slice_segment_in_pic_flag
     if (isIrap) bits.bit(); // no_output_of_prior_pics_flag
     const pps = this.#pps.get(bits.ue());
-    const sps = pps === undefined ? undefined : this.#sps.get(pps.spsId)?.parsed;
+    const sps = pps === undefined ? undefined : this.#sps.get(pps.spsId);
     if (pps === undefined || sps === undefined) {
       return { type, isIrap, intra: isIrap, lsb: 0, sps: undefined };
     }
@@ -162,24 +160,6 @@ export class HevcPictureReader implements PictureReader {
     const isIdr = type === HEVC_NAL.IDR_W_RADL || type === HEVC_NAL.IDR_N_LP;
     const lsb = isIdr ? 0 : bits.bits(sps.log2MaxPocLsb);
     return { type, isIrap, intra, lsb, sps };
-  }
-
-  #readSps(nal: Uint8Array): boolean {
-    for (const { raw, parsed } of this.#sps.values()) {
-      if (!sameBytes(raw, nal)) continue;
-      this.#latest = parsed;
-      return true;
-    }
-    try {
-      const parsed = parseHevcSps(nal);
-      this.#sps.set(parsed.id & 15, { raw: nal.slice(), parsed });
-      this.#latest = parsed;
-      return true;
-    } catch (error) {
-      // Damaged input is the sender's: the stream goes on with the set it had.
-      if (!(error instanceof MediaError)) throw error;
-      return false;
-    }
   }
 
   #readPps(nal: Uint8Array): boolean {
