@@ -5,6 +5,7 @@
  */
 
 import { execFileSync } from "node:child_process";
+import { processTree } from "../src/media/codec/proc.ts";
 
 /** What a process of a worker is for. */
 export type ProcessRole = "worker" | "decoders" | "encoders" | "transcoders";
@@ -19,7 +20,7 @@ export interface Usage {
 /** Adds up the process and all below it; roles without a process are absent. */
 export async function processUsage(pid: number): Promise<Map<ProcessRole, Usage>> {
   const usages = new Map<ProcessRole, Usage>();
-  for (const id of await treeOf(pid)) {
+  for (const id of processTree(pid)) {
     const seen = await look(id);
     if (seen === undefined) continue; // it has ended meanwhile
     const role = id === pid ? "worker" : roleOf(seen.commandLine);
@@ -31,18 +32,6 @@ export async function processUsage(pid: number): Promise<Map<ProcessRole, Usage>
     });
   }
   return usages;
-}
-
-async function treeOf(pid: number): Promise<number[]> {
-  const all = [pid];
-  for (let i = 0; i < all.length; i++) {
-    const tasks = `/proc/${all[i]}/task`;
-    for await (const { name } of Deno.readDir(tasks)) {
-      const children = await readText(`${tasks}/${name}/children`);
-      all.push(...children.split(" ").filter((word) => word !== "").map(Number));
-    }
-  }
-  return all;
 }
 
 async function look(

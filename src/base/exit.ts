@@ -18,11 +18,14 @@ const LIBC: Partial<Record<typeof Deno.build.os, string>> = {
 
 /** Ends the process with this code, at the latest 3 s later: what telemetry is not out by then is lost. */
 export function exitProcess(code: number): never {
-  if (Deno.env.has("OTEL_DENO")) {
-    const watch = exitWatch(code);
-    new Worker(`data:text/javascript,${encodeURIComponent(watch)}`, { type: "module" });
+  try {
+    if (Deno.env.has("OTEL_DENO")) {
+      const watch = exitWatch(code);
+      new Worker(`data:text/javascript,${encodeURIComponent(watch)}`, { type: "module" });
+    }
+  } finally {
+    Deno.exit(code);
   }
-  Deno.exit(code);
 }
 
 /** A thread cannot end the process by Deno's API with a code, only kill it. */

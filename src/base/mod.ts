@@ -1,6 +1,6 @@
 /**
- * What every room may use: errors, bounded queues, clocks, time bases and loggers. Nothing here knows of
- * media, HTTP or processes.
+ * What every room may use: errors, bounded queues, clocks, time bases, loggers, and the end of the
+ * process. Nothing here knows of media or HTTP.
  *
  * @module
  */
