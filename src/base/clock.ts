@@ -38,9 +38,28 @@ export function pauseOn(clock: Clock, delayMs: number, signal?: AbortSignal): Pr
   return promise;
 }
 
+/** The limit is waited for in this many parts, and between two of them everything else gets its turn. */
+const PARTS = 10;
+
 /**
- * Awaits a promise for at most `delayMs`. Resolves to whether it was fulfilled by then; its rejection is
- * left to its owner.
+ * Calls `run` after `delayMs`, of which at most a tenth may be time in which this process did not run:
+ * one that was stopped, or whose machine slept, finds the time passed and what it waited for there. The
+ * returned function cancels it and may be called any time.
+ */
+export function schedulePatiently(clock: Clock, delayMs: number, run: () => void): () => void {
+  let left = PARTS;
+  let cancel = (): void => {};
+  const wait = (): void => {
+    if (left-- === 0) run();
+    else cancel = clock.schedule(delayMs / PARTS, wait);
+  };
+  wait();
+  return () => cancel();
+}
+
+/**
+ * Awaits a promise for at most `delayMs`, patiently ({@linkcode schedulePatiently}). Resolves to whether
+ * it was fulfilled by then; its rejection is left to its owner.
  */
 export async function isDoneWithin(
   clock: Clock,
@@ -48,7 +67,7 @@ export async function isDoneWithin(
   delayMs: number,
 ): Promise<boolean> {
   const { promise: passed, resolve } = Promise.withResolvers<false>();
-  const cancel = clock.schedule(delayMs, () => resolve(false));
+  const cancel = schedulePatiently(clock, delayMs, () => resolve(false));
   const done = promise.then(() => true, () => false);
   try {
     return await Promise.race([done, passed]);

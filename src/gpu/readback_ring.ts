@@ -10,9 +10,8 @@
  * @module
  */
 
-import { systemClock } from "../base/clock.ts";
+import { schedulePatiently, systemClock } from "../base/clock.ts";
 import { GpuError } from "../base/errors.ts";
-import { schedulePatiently } from "../base/patience.ts";
 import { pause } from "../base/pause.ts";
 import { MapTiming } from "./map_timing.ts";
 

@@ -6,9 +6,8 @@
  */
 
 import { type InferenceSession, Tensor } from "onnxruntime-common";
-import { systemClock } from "../base/clock.ts";
+import { schedulePatiently, systemClock } from "../base/clock.ts";
 import { describeError, GpuError } from "../base/errors.ts";
-import { schedulePatiently } from "../base/patience.ts";
 import type { Gpu } from "../gpu/mod.ts";
 import { safeConvLayout } from "./conv_layout.ts";
 import type { OnnxFile } from "./onnx_file.ts";

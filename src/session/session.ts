@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../base/clock.ts";
+import { type Clock, schedulePatiently, systemClock } from "../base/clock.ts";
 import { describeError, ProcessorError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
@@ -335,7 +335,8 @@ export class Session implements AsyncDisposable {
     this.#requestedEnd = end;
     this.#setState("stopping");
     this.#processor.giveUp();
-    this.#cancelForce = this.#clock.schedule(
+    this.#cancelForce = schedulePatiently(
+      this.#clock,
       this.#options.stopTimeoutMs ?? 2_000,
       () => this.#pipeline.abort(),
     );

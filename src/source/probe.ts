@@ -4,10 +4,9 @@
  * @module
  */
 
-import { systemClock } from "../base/clock.ts";
+import { schedulePatiently, systemClock } from "../base/clock.ts";
 import { FfmpegError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
-import { schedulePatiently } from "../base/patience.ts";
 import { FfmpegChild, type FfmpegOptions, ffmpegProgram } from "../media/codec/mod.ts";
 import type { InputAddress } from "./input_address.ts";
 import { noPlayableStream, unreadableInput } from "./input_errors.ts";

@@ -142,7 +142,7 @@ for (
     await rig.source.feed(clip.segments);
     await within(reached.promise, "the call that hangs");
     const stopped = rig.session.stop();
-    await rig.clock.passDelay(50, 50);
+    await rig.clock.passPatience(50);
     assert.deepEqual(await within(stopped, "the stop"), { reason: "stopped" });
     await rig.ended();
     assert.ok(rig.session.metrics().frames_dropped > 0);

@@ -352,7 +352,7 @@ Deno.test("a stop before the processor is ready gives it no frames, and counts t
   await rig.send(5, () => 0);
   const stopped = rig.stop();
   // What a start that is under way may take until it is given up.
-  await rig.clock.passDelay(500, 500);
+  await rig.clock.passPatience(500);
   assert.deepEqual(await stopped, { reason: "stopped" });
   assert.deepEqual(processor.seen, []);
   assert.deepEqual(rig.session.metrics().frames_dropped_by_reason, { stop: 5 });

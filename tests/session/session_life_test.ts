@@ -155,7 +155,7 @@ Deno.test("a stop while the processor hangs ends in time, and counts what was in
   await rig.source.feed(clip.segments);
   await until(() => processor.frames === 1, "the first frame");
   const stopped = rig.session.stop();
-  await rig.clock.passDelay(50, 50);
+  await rig.clock.passPatience(50);
   assert.deepEqual(await within(stopped, "the stop"), { reason: "stopped" });
   await rig.ended();
   const { frames_out, frames_dropped_by_reason } = rig.session.metrics();

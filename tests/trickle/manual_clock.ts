@@ -60,6 +60,11 @@ export class ManualClock implements Clock {
     this.advance(Math.max(0, wanted()!.dueMs - this.#nowMs));
   }
 
+  /** Waits until somebody waits patiently for such a time, and lets it pass: see `schedulePatiently`. */
+  async passPatience(totalMs: number): Promise<void> {
+    for (let part = 0; part < 10; part++) await this.passDelay(totalMs / 10, totalMs / 10);
+  }
+
   /** Lets time pass for as long as something takes, and gives what comes of it. */
   async passUntil<T>(work: Promise<T>): Promise<T> {
     let isDone = false;

@@ -117,7 +117,7 @@ scripted("C38 close gives up on a server that does not answer", { ownsChannel: t
 ) => {
   const closed = stage.publisher.close();
   await stage.server.next("DELETE /c");
-  await stage.clock.passDelay(1, 5000);
+  await stage.clock.passPatience(2_500);
   await closed;
 });
 

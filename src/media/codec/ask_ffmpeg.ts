@@ -4,9 +4,8 @@
  * @module
  */
 
-import { systemClock } from "../../base/clock.ts";
+import { schedulePatiently, systemClock } from "../../base/clock.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
-import { schedulePatiently } from "../../base/patience.ts";
 import { missingFfmpeg } from "./child.ts";
 
 const PROBE_TIMEOUT_MS = 20_000;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { schedulePatiently, systemClock } from "../../base/clock.ts";
 import { withoutCredentials } from "../../base/credentials.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
@@ -71,7 +72,7 @@ export class FfmpegChild implements AsyncDisposable {
   readonly #options: FfmpegChildOptions;
   readonly #limited: Promise<void>;
   readonly #stderr: string[] = [];
-  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #cancels: (() => void)[] = [];
   #gone = false;
 
   /** Starts the child. Throws an `FfmpegError`: `FFMPEG_MISSING` or `FFMPEG_SPAWN`. */
@@ -103,12 +104,12 @@ export class FfmpegChild implements AsyncDisposable {
    * it is gone. Idempotent.
    */
   async end(): Promise<ChildExit> {
-    if (!this.#gone && this.#timers.length === 0) {
+    if (!this.#gone && this.#cancels.length === 0) {
       const terminateAfterMs = this.#options.terminateAfterMs ?? 2000;
       const killAfterMs = this.#options.killAfterMs ?? 5000;
-      this.#timers.push(
-        setTimeout(() => this.#signal("SIGTERM"), terminateAfterMs),
-        setTimeout(() => this.#signal("SIGKILL"), killAfterMs),
+      this.#cancels.push(
+        schedulePatiently(systemClock, terminateAfterMs, () => this.#signal("SIGTERM")),
+        schedulePatiently(systemClock, killAfterMs, () => this.#signal("SIGKILL")),
       );
     }
     return await this.exited;
@@ -146,7 +147,7 @@ export class FfmpegChild implements AsyncDisposable {
     const { code, signal } = await this.process.status;
     this.#gone = true;
     running.delete(this.pid);
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const cancel of this.#cancels) cancel();
     await Promise.all([drained, this.#limited]);
     return { code, signal };
   }

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { systemClock } from "../../base/clock.ts";
+import { schedulePatiently, systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
-import { schedulePatiently } from "../../base/patience.ts";
 import { FfmpegChild, type FfmpegOptions, ffmpegProgram } from "./child.ts";
 import { activityOf, hasProc } from "./proc.ts";
 import {

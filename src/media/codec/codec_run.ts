@@ -4,10 +4,9 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../../base/clock.ts";
+import { type Clock, schedulePatiently, systemClock } from "../../base/clock.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
-import { schedulePatiently } from "../../base/patience.ts";
 import { NutDemuxer, type NutEvent, NutMuxer, type NutPacket, type NutStream } from "../nut/mod.ts";
 import { ChildWatch } from "./child_watch.ts";
 import type { ChildRecipe, CodecChild } from "./codec_child.ts";

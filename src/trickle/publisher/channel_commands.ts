@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
+import { describeError, roomLogger, schedulePatiently, TrickleError } from "../../base/mod.ts";
 import { EXPECT_CONTENT_HEADER } from "../protocol.ts";
 import { discardBody, type TransportResponse } from "../transport/transport.ts";
 import type { PublisherSettings } from "./publisher_options.ts";
@@ -74,7 +74,8 @@ export class ChannelCommands {
     timeoutMs: number,
   ): Promise<TransportResponse> {
     const timeout = new AbortController();
-    const cancel = this.#settings.clock.schedule(timeoutMs, () => timeout.abort());
+    const { clock } = this.#settings;
+    const cancel = schedulePatiently(clock, timeoutMs, () => timeout.abort());
     try {
       const signal = timeout.signal;
       const response = await this.#settings.transport.request({ method, url, headers, signal });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
+import { describeError, isDoneWithin, roomLogger, TrickleError } from "../../base/mod.ts";
 import { INDEX_NEXT, trimChannelUrl } from "../protocol.ts";
 import type { SegmentSink, SegmentWriter } from "../segments.ts";
 import { separateCredentials } from "../transport/url_credentials.ts";
@@ -315,14 +315,8 @@ export class TricklePublisher implements SegmentSink {
     const closed = segment.close().catch((error: unknown) => {
       log.warn("The last segment was lost: {error}", { error: describeError(error) });
     });
-    await this.#within(this.#settings.closeTimeoutMs / 2, closed);
-  }
-
-  async #within(timeoutMs: number, work: Promise<void>): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#settings.clock.schedule(timeoutMs, resolve);
-    await Promise.race([work, promise]);
-    cancel();
+    const { clock, closeTimeoutMs } = this.#settings;
+    await isDoneWithin(clock, closed, closeTimeoutMs / 2);
   }
 
   #throwIfOver(): void {

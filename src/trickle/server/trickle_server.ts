@@ -4,8 +4,8 @@
  * @module
  */
 
-import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
-import { type Clock, pause, systemClock } from "../clock.ts";
+import { describeError, isDoneWithin, roomLogger, TrickleError } from "../../base/mod.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import type { ServerFigures } from "./channel.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
 import { handleTrickleRequest } from "./handler.ts";
@@ -22,7 +22,7 @@ import {
 
 const log = roomLogger("trickle");
 /** How long a stopping server lets answers drain before it cuts the connections. */
-const SHUTDOWN_GRACE_MS = 500;
+const SHUTDOWN_GRACE_MS = 1_000;
 
 /** Options of a {@linkcode TrickleServer}. */
 export interface TrickleServerOptions {
@@ -259,9 +259,7 @@ export class TrickleServer implements AsyncDisposable {
     if (this.#http === undefined) return;
     // Not `shutdown()`: a client that neither reads nor leaves would hold it up, and once it has
     // begun Deno lets nothing cut it short.
-    const grace = new AbortController();
-    void Promise.all(this.#deliveries).then(() => grace.abort());
-    await pause(systemClock, SHUTDOWN_GRACE_MS, grace.signal);
+    await isDoneWithin(systemClock, Promise.all(this.#deliveries), SHUTDOWN_GRACE_MS);
     this.#abort.abort();
     await this.#http.finished;
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { schedulePatiently } from "../../src/base/patience.ts";
+import { schedulePatiently } from "../../src/base/clock.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 
 Deno.test("schedulePatiently() calls after the whole time", () => {
