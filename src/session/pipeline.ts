@@ -117,7 +117,7 @@ export class Pipeline implements AsyncDisposable {
       emit: (packet) => this.#writeAudio(packet),
       onError: options.onError,
       isDispensable: () => this.#hasVideo,
-      onGivenUp: () => this.#output?.configure({ video: true, audio: undefined }),
+      onOutput: () => this.#output?.configure({ video: this.#hasVideo, audio: this.#audio.output }),
       clock,
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,

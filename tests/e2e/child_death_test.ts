@@ -5,10 +5,13 @@ import { assertEveryFrame } from "./assertions.ts";
 import { feedWithKill } from "./child_death.ts";
 import { CLIP, makeTestClip, shownTicks } from "./clips.ts";
 import { decodeVideo, type OutputFrame } from "./decoding.ts";
-import { Chain, type StreamOutput } from "./harness.ts";
+import { valueOf } from "../server/prometheus/prometheus_text.ts";
+import { Chain, type StillWorker, type StreamOutput } from "./harness.ts";
 import { testWith } from "../facilities.ts";
 
 const linuxTest = await testWith("linux");
+/** Lets pictures through until it is told otherwise. */
+const PROCESSOR = new URL("./processors/misbehaving.ts", import.meta.url).href;
 /** One second in 90 kHz, which is also the time between keyframes, and that by which the feed is ahead. */
 const SECOND_TICKS = 90_000;
 /** The first one after the death. */
@@ -61,12 +64,25 @@ for (const [name, word] of [["decoder", "rawvideo"], ["encoder", "libx264"]] as 
   });
 }
 
+for (const isolate of ["thread", "process"] as const) {
+  linuxTest(`a stopped decoder is replaced and counted, --isolate ${isolate}`, async () => {
+    await using chain = await Chain.startHere({ module: PROCESSOR }, { isolate });
+    const { metrics } = await runWithKill("rawvideo", "SIGSTOP", chain);
+    assert.equal(metrics.codec_hangs, 1);
+    assert.equal(metrics.error_count, 1);
+    const text = await (await fetch(`${chain.worker.url}/metrics`)).text();
+    assert.equal(valueOf(text, "runnel_codec_hangs_total"), 1);
+  });
+}
+
 /** Runs a clip, and kills a child on the way. */
 async function runWithKill(
   word: string,
   signal: "SIGKILL" | "SIGSTOP" = "SIGKILL",
+  given?: Chain<StillWorker>,
 ): Promise<{ clip: MediaClip; output: StreamOutput; metrics: SessionMetrics }> {
-  await using chain = await Chain.startHere();
+  await using own = given === undefined ? await Chain.startHere() : undefined;
+  const chain = own ?? given!;
   const whole = await makeTestClip();
   // Beside sound the feed waits for pictures, and the child that hangs for what it is fed.
   const silent = { ...whole, audio: undefined, packets: whole.packets.filter(isVideo) };

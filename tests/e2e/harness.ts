@@ -57,7 +57,7 @@ export class StillWorker implements ApiWorker {
 
   /** Starts it with a processor, a built-in one's name or a path; ready when that is initialized. */
   static async start(
-    processor: string | ProcessorSource,
+    processor: string | StreamServerOptions["processor"],
     options: Partial<StreamServerOptions> = {},
   ): Promise<StillWorker> {
     const source = typeof processor === "string" ? await loadProcessor(processor) : processor;
@@ -105,7 +105,7 @@ export class Chain<Worker extends ApiWorker = WorkerProcess> implements AsyncDis
 
   /** Starts both in this process, with a processor, a built-in one's name or a path. */
   static startHere(
-    processor: string | ProcessorSource = "passthrough",
+    processor: string | StreamServerOptions["processor"] = "passthrough",
     options: Partial<StreamServerOptions> = {},
   ): Promise<Chain<StillWorker>> {
     return Chain.#around(() => StillWorker.start(processor, options));

@@ -9,7 +9,7 @@ import { audioOnly, demux, joined, movedClip, testClip, withLateAudio } from "./
 import { MemorySource } from "./in_memory.ts";
 import { Passthrough, Rig } from "./rig.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
-import { within } from "../waiting.ts";
+import { until, within } from "../waiting.ts";
 
 /** Multiplies every sample. */
 class Volume extends FrameProcessor {
@@ -161,4 +161,32 @@ Deno.test("audio that changes its format goes on in the new one", async () => {
     assert.ok(times.at(-1)! > stereo.videoTicks[10]!, "sound of the second clip");
     assert.deepEqual(rig.errors, []);
   }
+});
+
+Deno.test("live sound that changes its format too often is left out, counted, and comes back", async () => {
+  const mono = await testClip({ audioChannels: 1 });
+  const stereo = await testClip();
+  const rig = new Rig({ pace: "live", audioCodec: "opus" });
+  rig.session.start();
+  const changes = 12;
+  for (let i = 0; i <= changes; i++) {
+    await rig.source.feed(movedClip(i % 2 === 0 ? mono : stereo, i * 90_000).segments);
+  }
+  const packetsIn = (): number => rig.session.metrics().audio_packets_in;
+  const perClip = mono.events.filter((event) =>
+    event.kind === "packet" && event.stream === "audio"
+  );
+  await until(() => packetsIn() > changes * perClip.length, "the last of many changes");
+  await until(() => rig.session.metrics().audio_packets_dropped > 0, "sound that is left out");
+  const heard = rig.audioPackets;
+  rig.clock.advance(1_000);
+  await rig.source.feed(movedClip(mono, (changes + 1) * 90_000).segments);
+  rig.source.end();
+  await rig.ended();
+  const { audio_packets_dropped } = rig.session.metrics();
+  const leftOut = (changes - 6) * perClip.length;
+  assert.ok(audio_packets_dropped >= leftOut - perClip.length, `${audio_packets_dropped} left out`);
+  assert.ok(audio_packets_dropped <= leftOut + perClip.length, `${audio_packets_dropped} left out`);
+  assert.ok(rig.audioPackets > heard, "sound after a break");
+  assert.deepEqual(rig.errors, []);
 });

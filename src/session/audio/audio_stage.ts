@@ -32,10 +32,10 @@ export interface AudioStageOptions {
   readonly onError: (error: Error, stage: Stage) => void;
   /** Whether the stream goes on without sound that cannot be used. */
   readonly isDispensable: () => boolean;
-  /** The sound was given up: `output` is undefined now. */
-  readonly onGivenUp: () => void;
+  /** `output` is another from now on, or undefined: the sound was given up, or goes on after a break. */
+  readonly onOutput: () => void;
   readonly clock: Clock;
-  /** How often the sound may jump in time. @default as often as it does */
+  /** How often the sound may change its format, or jump in time. @default as often as it does */
   readonly changeBudget?: ChangeBudget | undefined;
   /** Children that wait, where there are some. */
   readonly warm: WarmSet | undefined;
@@ -59,6 +59,9 @@ export class AudioStage implements AsyncDisposable {
   #retiring: Promise<void> | undefined;
   #unusable: AudioStreamInfo | undefined;
   #stream: AudioStreamInfo | undefined;
+  /** Whether the sound changed too often: it is left out until it may change again. */
+  #isPostponed = false;
+  #packetsLeftOut = 0;
   #fruitless = { since: 0, packets: 0 };
   #isReady = false;
   #patience: Promise<boolean> | undefined;
@@ -85,32 +88,33 @@ export class AudioStage implements AsyncDisposable {
     return this.#ended.codecHangs + (this.#path?.codecHangs ?? 0);
   }
 
-  /** Packets that never came out because a child died. */
+  /** Packets that never came out: a child died, or the sound changed too often. */
   get packetsLost(): number {
-    return this.#ended.packetsLost + (this.#path?.packetsLost ?? 0);
+    return this.#packetsLeftOut + this.#ended.packetsLost + (this.#path?.packetsLost ?? 0);
   }
 
   /** The audio is this from now on; undefined: there is none. */
   async setStream(stream: AudioStreamInfo | undefined): Promise<void> {
     if (this.#path !== undefined) {
       if (stream !== undefined && this.#path.accepts(stream)) return;
+      this.#isPostponed = true;
       await this.#tried(this.#endPath(this.#path));
     }
     this.#stream = stream;
-    if (stream === undefined) return;
-    if (this.#unusable !== undefined && sameAudio(stream, this.#unusable)) return;
-    this.#fruitless = { since: this.#options.clock.now(), packets: 0 };
-    await this.#tried(Promise.try(() => {
-      this.#path = this.#watched(createAudioPath({ ...this.#pathOptions(), stream }));
-    }));
+    if (stream !== undefined) await this.#begin(stream);
   }
 
   /** Takes the next packet of the input. */
   async write(packet: Packet): Promise<void> {
+    if (this.#path === undefined && this.#isPostponed && this.#stream !== undefined) {
+      await this.#begin(this.#stream);
+      if (this.#path !== undefined) this.#options.onOutput();
+    }
     if (this.#path !== undefined) {
       this.#noteFruitless();
       return await this.#tried(this.#path?.write(packet));
     }
+    if (this.#isPostponed) this.#packetsLeftOut++;
     this.#options.meters.audioDone(packet.ptsTicks); // nobody wants it
   }
 
@@ -137,6 +141,17 @@ export class AudioStage implements AsyncDisposable {
   /** Ends at once. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#path?.[Symbol.asyncDispose](), this.#retiring]);
+  }
+
+  /** Begins the way of a stream, unless it is another too soon. */
+  async #begin(stream: AudioStreamInfo): Promise<void> {
+    if (this.#unusable !== undefined && sameAudio(stream, this.#unusable)) return;
+    if (this.#isPostponed && this.#options.changeBudget?.spend() === false) return;
+    this.#isPostponed = false;
+    this.#fruitless = { since: this.#options.clock.now(), packets: 0 };
+    await this.#tried(Promise.try(() => {
+      this.#path = this.#watched(createAudioPath({ ...this.#pathOptions(), stream }));
+    }));
   }
 
   #pathOptions(): Omit<AudioPathOptions, "stream"> {
@@ -194,7 +209,8 @@ export class AudioStage implements AsyncDisposable {
       this.#unusable = this.#stream;
       this.#options.onError(unusableSound(error), "decode");
     }
-    this.#options.onGivenUp();
+    this.#isPostponed = false;
+    this.#options.onOutput();
     if (path !== undefined) this.#retiring = this.#retire(path);
     return true;
   }
