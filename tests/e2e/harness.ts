@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { clipEvents, type MediaClip, OutputProbe } from "../../bench/live_feed.ts";
 import { type StartOptions, WorkerProcess } from "../../bench/worker_process.ts";
 import type { Packet } from "../../src/media/types.ts";
-import { loadProcessor, type ProcessorSource } from "../../src/processor/mod.ts";
+import { loadProcessor } from "../../src/processor/mod.ts";
 import { StreamServer, type StreamServerOptions } from "../../src/server/mod.ts";
 import type { SessionMetrics } from "../../src/session/mod.ts";
 import { type MediaEvent, writeSegments } from "../../src/source/mod.ts";
