@@ -5,6 +5,7 @@
  * @module
  */
 
+export type { ConnectionLimits } from "../base/net/connection_limits.ts";
 export type { StreamSession } from "./active_stream.ts";
 export type { CorsOptions } from "./http/cors.ts";
 export type { HttpOptions } from "./http/http_options.ts";

@@ -101,6 +101,15 @@ export class StreamServer implements AsyncDisposable {
     return this.#pool?.settled ?? Promise.resolve();
   }
 
+  /**
+   * Rejects with a `RunnelError` (`PORT_LOST`) when the port is closed and cannot be opened again. Throws a
+   * `TypeError` before {@linkcode start}.
+   */
+  get lost(): Promise<never> {
+    if (this.#http !== undefined) return this.#http.lost;
+    throw new TypeError("Cannot watch the port of a server that does not listen: call start()");
+  }
+
   /** The ids of the streams that have not ended, oldest first. */
   get streamIds(): readonly string[] {
     return this.#registry?.streams.map(({ id }) => id) ?? [];
@@ -166,12 +175,18 @@ export class StreamServer implements AsyncDisposable {
 
   /**
    * Starts unless that was done, and serves until SIGINT, SIGTERM, {@linkcode stop} or the signal
-   * of the options. A second SIGINT or SIGTERM ends the process at once.
+   * of the options. A second SIGINT or SIGTERM ends the process at once. Stops and rejects with a
+   * `RunnelError` (`PORT_LOST`) when its port is closed and cannot be opened again.
    */
   async runForever(): Promise<void> {
     await (this.#started ?? this.start());
     using _guard = new InterruptGuard(this.#stopOnAbort);
-    await this.#over.promise;
+    try {
+      await Promise.race([this.#over.promise, this.lost]);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   /** Stops the streams, answers what is pending and frees the port. Idempotent. */
@@ -215,7 +230,10 @@ export class StreamServer implements AsyncDisposable {
       warmCodecs: this.#warmCodecs,
     });
     const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
-    this.#http = new HttpListener({ hostname, port, clock }, (request) => this.#handler!(request));
+    this.#http = new HttpListener(
+      { hostname, port, clock, limits: this.#options.connectionLimits },
+      (request) => this.#handler!(request),
+    );
     this.#pool = new HostPool({
       create,
       capacity,

@@ -25,6 +25,8 @@ const SWEEP_MS = 1_000;
 const ACCEPT_RETRY_MS = 100;
 /** How long a new connection is safe from making room for the next one. */
 const EVICTABLE_AFTER_MS = 1_000;
+/** Connections that are closed when `accept` has no descriptor. */
+const EVICTED_AT_ONCE = 16;
 
 const REFUSAL = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
   "Content-Length: 21\r\nRetry-After: 1\r\nConnection: close\r\n\r\nToo many connections\n";
@@ -80,6 +82,11 @@ export class GatedPort {
     return this.#connections.size;
   }
 
+  /** Those without a request that is being answered. */
+  get idleConnections(): number {
+    return [...this.#connections.keys()].filter(({ busy }) => !busy).length;
+  }
+
   /** Stops listening and resolves when all requests are answered and all connections closed. */
   async shutdown(): Promise<void> {
     this.#stopListening();
@@ -131,7 +138,7 @@ export class GatedPort {
         }
         failingSinceMs ??= clock.now();
         if (clock.now() - failingSinceMs >= giveUpAfterMs) return this.#giveUp(error);
-        this.#evict(undefined);
+        this.#makeRoom();
         await pauseOn(clock, ACCEPT_RETRY_MS, signal);
       }
     }
@@ -184,9 +191,14 @@ export class GatedPort {
     return this.#connections.size < maxConnections || this.#evict(undefined);
   }
 
+  /** Descriptors are short: new connections get those of the ones that do nothing. */
+  #makeRoom(): void {
+    for (let i = 0; i < EVICTED_AT_ONCE && this.#evict(undefined, 0); i++);
+  }
+
   /** Closes the connection that has waited longest without a request, of one client or of all. */
-  #evict(client: string | undefined): boolean {
-    const deadlineMs = this.#options.clock.now() - EVICTABLE_AFTER_MS;
+  #evict(client: string | undefined, leastAgeMs = EVICTABLE_AFTER_MS): boolean {
+    const deadlineMs = this.#options.clock.now() - leastAgeMs;
     let oldest: GatedConnection | undefined;
     for (const [connection, owner] of this.#connections) {
       if (connection.busy || client !== undefined && owner !== client) continue;

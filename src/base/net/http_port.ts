@@ -164,6 +164,7 @@ export class HttpPort {
   #giveUp(cause: unknown): void {
     const { hostname, port } = this.address;
     this.#end();
+    this.#cutOld();
     this.#lost.reject(
       new RunnelError(
         "PORT_LOST",

@@ -143,6 +143,6 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
   });
   await server.start();
   context.announce(`Serving ${describeProcessor(flags)} on ${server.url}`, { url: server.url });
-  await untilAborted(context.signal);
+  await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;
 }

@@ -63,7 +63,7 @@ async function serve(flags: TrickleServerFlags, context: CommandContext): Promis
   });
   server.listen({ hostname: flags.host, port: flags.port });
   context.announce(`Trickle server ready on ${server.url}`, { url: server.url });
-  await untilAborted(context.signal);
+  await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;
 }
 

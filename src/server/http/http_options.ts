@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { LifecycleHook } from "../lifecycle_hooks.ts";
 import type { Middleware } from "./middleware.ts";
@@ -43,6 +44,8 @@ export interface HttpOptions {
    * the time that it may take. @default {30_000}
    */
   readonly requestTimeoutMs?: number;
+  /** How many connections there may be, and how long one may say nothing. */
+  readonly connectionLimits?: Partial<ConnectionLimits>;
   /** `pipeline` of `/version` and of `status` events. @default {"byoc"} */
   readonly pipeline?: string;
   /** `model_id` of `/version`. @default {capabilityName} */
