@@ -7,6 +7,7 @@
 
 import { type Clock, describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
 import { checkToken, secureEndpoints } from "./http/auth.ts";
+import { BodyBudget } from "./http/body_budget.ts";
 import { checkCors, withCors } from "./http/cors.ts";
 import { DOCS_PATHS, docsEndpoints } from "./openapi/docs_endpoints.ts";
 import { withMiddleware } from "./http/middleware.ts";
@@ -58,6 +59,7 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
   const { http, prefix, streamPaths, clock } = options;
   const { routes = [], middleware = [], staticFolders = [], token, onUnauthorized } = http;
   const { bodyTimeoutMs = BODY_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = http;
+  const budget = new BodyBudget(http.maxBodiesBytes);
   const cors = http.cors === true ? {} : http.cors || undefined;
   const builtIn = [...options.endpoints.flatMap(({ paths }) => paths), ...streamPaths];
   checkCustomRoutes(routes, [...builtIn, ...DOCS_PATHS]);
@@ -75,7 +77,8 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
       : secureEndpoints(described, { token, onUnauthorized });
     const routed = createRoutes({ endpoints, routes, folders, prefix });
     const extended = withMiddleware(middleware, routed);
-    const bounded = withErrors(withLimits({ bodyTimeoutMs, requestTimeoutMs, clock }, extended));
+    const limits = { bodyTimeoutMs, requestTimeoutMs, clock, budget };
+    const bounded = withErrors(withLimits(limits, extended));
     // Around all of it: a page may read what went wrong, too.
     return cors === undefined ? bounded : withErrors(withCors(cors, bounded));
   };

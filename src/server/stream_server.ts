@@ -249,7 +249,7 @@ export class StreamServer implements AsyncDisposable {
       onEvent: onStreamEvent,
     });
     const endpoints = [
-      ...streamEndpoints(this.#registry, clock),
+      ...streamEndpoints(this.#registry),
       this.#metricsEndpoint(this.#registry),
     ];
     this.#handler = this.#openHttp(endpoints, () => this.#pool?.paramsSchema);

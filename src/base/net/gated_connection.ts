@@ -49,6 +49,7 @@ export class GatedConnection {
   #closesAfterAnswer = false;
   #isUpgraded = false;
   #lingers = true;
+  #isSaid = false;
 
   /** Takes over a connection that was accepted. */
   constructor(options: GatedConnectionOptions) {
@@ -65,6 +66,11 @@ export class GatedConnection {
   /** Since when it is in its phase, in milliseconds of the clock. */
   get sinceMs(): number {
     return this.#sinceMs;
+  }
+
+  /** Whether all that the server has to say is out, and only the client's end is waited for. */
+  get isSaid(): boolean {
+    return this.#isSaid;
   }
 
   /** The server has the head of a request. */
@@ -153,6 +159,7 @@ export class GatedConnection {
     }
     this.#enter("ending");
     await client.closeWrite();
+    this.#isSaid = true;
     if (!this.#lingers) this.cut();
   }
 

@@ -202,7 +202,7 @@ export class GatedPort {
     let oldest: GatedConnection | undefined;
     for (const [connection, owner] of this.#connections) {
       if (connection.busy || client !== undefined && owner !== client) continue;
-      if (connection.sinceMs > deadlineMs) continue;
+      if (connection.sinceMs > deadlineMs && !connection.isSaid) continue;
       if (oldest === undefined || connection.sinceMs < oldest.sinceMs) oldest = connection;
     }
     if (oldest === undefined) return false;

@@ -6,7 +6,6 @@
  */
 
 import {
-  type Clock,
   ConfigError,
   describeError,
   ProcessorError,
@@ -14,7 +13,7 @@ import {
   withoutCredentials,
 } from "../../base/mod.ts";
 import type { ActiveStream } from "../active_stream.ts";
-import { discardBodyWithin, readJsonBody } from "../http/json_body.ts";
+import { readJsonBody } from "../http/json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "../http/responses.ts";
 import type { Endpoint } from "../http/route_table.ts";
@@ -30,12 +29,9 @@ import { STREAM_ROUTES } from "./stream_routes.ts";
 
 const log = roomLogger("server");
 
-/** How long the answer to a stop waits for a body that says nothing. */
-const BODY_GRACE_MS = 250;
-
 /** The endpoints of a registry of streams. */
-export function streamEndpoints(registry: StreamRegistry, clock: Clock): Endpoint[] {
-  const endpoints = new StreamEndpoints(registry, clock);
+export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
+  const endpoints = new StreamEndpoints(registry);
   return [
     { ...STREAM_ROUTES.start, handler: (request) => endpoints.start(request) },
     { ...STREAM_ROUTES.params, handler: (request) => endpoints.updateParams(request) },
@@ -50,11 +46,9 @@ export function streamEndpoints(registry: StreamRegistry, clock: Clock): Endpoin
 
 class StreamEndpoints {
   readonly #registry: StreamRegistry;
-  readonly #clock: Clock;
 
-  constructor(registry: StreamRegistry, clock: Clock) {
+  constructor(registry: StreamRegistry) {
     this.#registry = registry;
-    this.#clock = clock;
   }
 
   async start(request: Request): Promise<Response> {
@@ -106,15 +100,11 @@ class StreamEndpoints {
   /** Any body is taken: the gateway sends a reason in plain text, or nothing. */
   async stop(request: Request): Promise<Response> {
     const ids = await this.#idsToStop(request);
-    // What names no stream need not arrive; what has arrived is read, so that the connection can go on.
-    const discarded = request.bodyUsed
-      ? undefined
-      : discardBodyWithin(request, { timeoutMs: BODY_GRACE_MS, clock: this.#clock });
     const cancelled = await this.#registry.cancelOpening(ids);
     if (cancelled !== undefined) return this.#succeed(cancelled, "Stream stopped");
     const stream = this.#find(ids, "stop");
     if (stream instanceof Response) return stream;
-    await Promise.all([stream.stop(), discarded]);
+    await stream.stop();
     return this.#succeed(stream.id, "Stream stopped");
   }
 

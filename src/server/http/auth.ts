@@ -6,7 +6,6 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ConfigError, describeError, roomLogger } from "../../base/mod.ts";
-import { discardBody } from "./json_body.ts";
 import { failure } from "./responses.ts";
 import type { Endpoint } from "./route_table.ts";
 
@@ -36,7 +35,7 @@ export function secureEndpoints(endpoints: readonly Endpoint[], options: AuthOpt
     const handler = async (request: Request): Promise<Response> =>
       carriesToken(request, expected)
         ? await endpoint.handler(request)
-        : await refuse(request, options.onUnauthorized);
+        : refuse(request, options.onUnauthorized);
     return { ...endpoint, handler };
   });
 }
@@ -51,8 +50,7 @@ function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-async function refuse(request: Request, onUnauthorized?: () => void): Promise<Response> {
-  await discardBody(request);
+function refuse(request: Request, onUnauthorized?: () => void): Response {
   const given = request.headers.has("authorization") ? "a wrong one was sent" : "none was sent";
   const response = failure(401, `Cannot ${request.method}: a token is needed and ${given}`);
   response.headers.set("WWW-Authenticate", 'Bearer realm="runnel"');

@@ -44,6 +44,12 @@ export interface HttpOptions {
    * the time that it may take. @default {30_000}
    */
   readonly requestTimeoutMs?: number;
+  /**
+   * Most bytes of all request bodies together, counted until each is answered: beyond it a request is
+   * answered with 503 and `Retry-After`. A stream endpoint takes 1 MiB of it, a route of the application as
+   * much as it is sent. @default {67_108_864}
+   */
+  readonly maxBodiesBytes?: number;
   /** How many connections there may be, and how long one may say nothing. */
   readonly connectionLimits?: Partial<ConnectionLimits>;
   /** `pipeline` of `/version` and of `status` events. @default {"byoc"} */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { findJsonError, MAX_BODY_BYTES } from "../../../src/server/http/json_body.ts";
+import { MAX_BODY_BYTES } from "../../../src/server/http/json_body.ts";
+import { findJsonError } from "../../../src/server/http/json_error.ts";
 import { BODY_TIMEOUT_MS } from "../../../src/server/http/request_limits.ts";
 import { startTestServer } from "../fake_session.ts";
 import { until } from "../../waiting.ts";
