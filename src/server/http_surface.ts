@@ -5,10 +5,12 @@
  * @module
  */
 
+import { pageProblem, type PageRules } from "../base/net/page_guard.ts";
 import { type Clock, describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
 import { checkToken, secureEndpoints } from "./http/auth.ts";
 import { BodyBudget } from "./http/body_budget.ts";
 import { checkCors, withCors } from "./http/cors.ts";
+import { SESSION_ID_HEADER } from "./api/stream_ids.ts";
 import { DOCS_PATHS, docsEndpoints } from "./openapi/docs_endpoints.ts";
 import { withMiddleware } from "./http/middleware.ts";
 import type { HttpOptions } from "./http/http_options.ts";
@@ -31,6 +33,8 @@ export interface HttpSurfaceOptions {
   readonly http: HttpOptions;
   /** The time of requests. */
   readonly clock: Clock;
+  /** Address that the server is bound to. */
+  readonly hostname: string;
   /** Path before every route, normalized. */
   readonly prefix: string;
   /** Name and version of the application, for the document. */
@@ -78,7 +82,8 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
     const routed = createRoutes({ endpoints, routes, folders, prefix });
     const extended = withMiddleware(middleware, routed);
     const limits = { bodyTimeoutMs, requestTimeoutMs, clock, budget };
-    const bounded = withErrors(withLimits(limits, extended));
+    const guarded = withPageGuard(pageRules(options), withLimits(limits, extended));
+    const bounded = withErrors(guarded);
     // Around all of it: a page may read what went wrong, too.
     return cors === undefined ? bounded : withErrors(withCors(cors, bounded));
   };
@@ -98,6 +103,33 @@ function describe(
     hasToken: http.token !== undefined,
     paramsSchema,
   });
+}
+
+function pageRules({ http, hostname }: HttpSurfaceOptions): PageRules {
+  const { cors = false, allowOrigins = [], allowHosts = [], token } = http;
+  const ofCors = typeof cors === "object" ? cors.origins ?? "*" : cors ? "*" : [];
+  const isAny = ofCors === "*" || allowOrigins === "*";
+  return {
+    allowOrigins: isAny ? "*" : [...ofCors, ...allowOrigins],
+    allowHosts: [hostname, ...allowHosts],
+    hasSecret: token !== undefined,
+    // A client of a live runner may be a page (LIVEPEER.md section 5).
+    proxyHeader: SESSION_ID_HEADER,
+  };
+}
+
+/** Refuses what pages may not do, before anything of the body is read. */
+function withPageGuard(rules: PageRules, handler: HttpHandler): HttpHandler {
+  return async (request) => {
+    const problem = pageProblem(request, rules);
+    if (problem === undefined) return await handler(request);
+    await request.body?.cancel();
+    const { pathname } = new URL(request.url);
+    const { status, reason } = problem;
+    const response = failure(status, `Cannot ${request.method} ${pathname}: ${reason}`);
+    if (request.body !== null) response.headers.set("Connection", "close");
+    return response;
+  };
 }
 
 /** The last boundary: what a handler threw is ours or the application's fault, not the client's. */

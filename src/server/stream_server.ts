@@ -200,6 +200,12 @@ export class StreamServer implements AsyncDisposable {
     await this.stop();
   }
 
+  /** Where anybody could come in, nobody is let in without being asked for. */
+  get #hostname(): string {
+    const { host, token } = this.#options;
+    return host ?? (token === undefined ? "127.0.0.1" : "0.0.0.0");
+  }
+
   #stream(id: string | undefined): ActiveStream {
     const streams = this.#registry?.streams ?? [];
     const found = id === undefined && streams.length === 1
@@ -229,11 +235,13 @@ export class StreamServer implements AsyncDisposable {
       clock,
       warmCodecs: this.#warmCodecs,
     });
-    const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
+    const { port = 8000 } = this.#options;
+    const hostname = this.#hostname;
     this.#http = new HttpListener(
       { hostname, port, clock, limits: this.#options.connectionLimits },
       (request) => this.#handler!(request),
     );
+    this.#warnOfOpenDoor(hostname);
     this.#pool = new HostPool({
       create,
       capacity,
@@ -257,6 +265,15 @@ export class StreamServer implements AsyncDisposable {
     signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
     if (signal?.aborted) this.#stopOnAbort();
     return this.address;
+  }
+
+  #warnOfOpenDoor(hostname: string): void {
+    if (this.#options.token !== undefined || isLoopback(hostname)) return;
+    log.warn(
+      "Anyone who reaches {hostname}:{port} may start, change and stop streams: there is no token; " +
+        "set one, or listen on 127.0.0.1",
+      { hostname, port: this.address.port },
+    );
   }
 
   #createWarmCodecs(): WarmCodecs | undefined {
@@ -325,6 +342,7 @@ export class StreamServer implements AsyncDisposable {
       },
       clock: this.#clock,
       prefix: this.#prefix,
+      hostname: this.#hostname,
       title: this.capabilityName,
       version: appVersion,
       streamPaths: [...STREAM_PATHS, METRICS_PATH],
@@ -355,6 +373,11 @@ export class StreamServer implements AsyncDisposable {
     if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     await this.#http?.close();
   }
+}
+
+/** Whether only this machine reaches an address. */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 function urlHost(hostname: string): string {

@@ -30,7 +30,7 @@ CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE
 CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
 interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
-  readonly host: string;
+  readonly host?: string;
   readonly port: number;
   readonly prefix: string;
   readonly capabilityName: string;
@@ -48,7 +48,15 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
 export function addServe(program: Command, run: RunTask): Command {
   const command = program.command("serve")
     .description("serve the stream API: each stream that is started goes through a processor")
-    .addOption(option("--host <address>", "address to bind", { env: "HOST", default: "0.0.0.0" }))
+    .addOption(
+      option(
+        "--host <address>",
+        "address to bind (default: 0.0.0.0 with a token, else 127.0.0.1)",
+        {
+          env: "HOST",
+        },
+      ),
+    )
     .addOption(option("--port <port>", "port to listen on; 0 takes a free one", {
       env: "PORT",
       default: 8000,
@@ -122,7 +130,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
       token: flags.token,
       tls,
     }),
-    host: flags.host,
+    ...(flags.host === undefined || flags.host === "" ? {} : { host: flags.host }),
     port: flags.port,
     prefix: flags.prefix,
     capabilityName: flags.capabilityName,

@@ -23,6 +23,16 @@ export interface HttpOptions {
   readonly staticFolders?: readonly StaticFolder[];
   /** Which pages of other origins may call the server; true for all. @default {false} */
   readonly cors?: boolean | CorsOptions;
+  /**
+   * Origins of pages that may send requests which change something, beside those of `cors` and of the server
+   * itself; "*" for all. @default {[]}
+   */
+  readonly allowOrigins?: "*" | readonly string[];
+  /**
+   * Host names that pages of the server are loaded from, where there is no token: addresses, names without
+   * a dot and private ones (`.local`, `.internal`) need not be named. @default {[]}
+   */
+  readonly allowHosts?: readonly string[];
   /** Run in order before the server listens; one that fails fails the start. */
   readonly onStartup?: readonly LifecycleHook[];
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isOfPage } from "../../base/net/page_guard.ts";
 import { depthProblem } from "./json_depth.ts";
 import { findJsonError } from "./json_error.ts";
 
@@ -26,7 +27,7 @@ export async function readJsonBody(
   request: Request,
   { anyType = false }: { readonly anyType?: boolean } = {},
 ): Promise<JsonBody> {
-  const refused = anyType ? undefined : refuseHeaders(request.headers);
+  const refused = anyType ? undefined : refuseHeaders(request.headers) ?? refusePage(request);
   if (refused !== undefined) return refused;
   const bytes = await readBounded(request);
   if (bytes === undefined) {
@@ -68,6 +69,12 @@ function refuseHeaders(headers: Headers): JsonBody | undefined {
   const coding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
   if (coding === "" || coding === "identity") return undefined;
   return unsupported(`Content-Encoding is ${JSON.stringify(coding)}: send the body uncompressed`);
+}
+
+/** A page can send what has no type without being asked about it: JSON has to say so. */
+function refusePage(request: Request): JsonBody | undefined {
+  if (!isOfPage(request) || (request.headers.get("content-type") ?? "") !== "") return undefined;
+  return bad("Content-Type is missing: send application/json");
 }
 
 function unsupported(problem: string): JsonBody {
