@@ -7,7 +7,7 @@
 
 import { pageProblem, type PageRules } from "../base/net/page_guard.ts";
 import { type Clock, describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
-import { checkToken, secureEndpoints } from "./http/auth.ts";
+import { checkToken, TokenGuard } from "./http/auth.ts";
 import { BodyBudget } from "./http/body_budget.ts";
 import { checkCors, withCors } from "./http/cors.ts";
 import { SESSION_ID_HEADER } from "./api/stream_ids.ts";
@@ -73,13 +73,20 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
     path: folderPath(folder),
     handler: folderHandler(folder),
   }));
+  const { tokenScope: scope = "control" } = http;
+  const guard = token === undefined ? undefined : new TokenGuard({ token, scope, onUnauthorized });
+  const ofApplication: TokenGuard["application"] = (handler) =>
+    guard?.application(handler) ?? handler;
   return (streamEndpoints, paramsSchema) => {
     const described: Endpoint[] = [...streamEndpoints, ...options.endpoints];
-    described.push(...docsEndpoints(() => describe(options, described, paramsSchema())));
-    const endpoints = token === undefined
-      ? described
-      : secureEndpoints(described, { token, onUnauthorized });
-    const routed = createRoutes({ endpoints, routes, folders, prefix });
+    const documented = (): readonly Endpoint[] => guard?.endpoints(described) ?? described;
+    described.push(...docsEndpoints(() => describe(options, documented(), paramsSchema())));
+    const routed = createRoutes({
+      endpoints: documented(),
+      routes: routes.map((route) => ({ ...route, handler: ofApplication(route.handler) })),
+      folders: folders.map((folder) => ({ ...folder, handler: ofApplication(folder.handler) })),
+      prefix,
+    });
     const extended = withMiddleware(middleware, routed);
     const limits = { bodyTimeoutMs, requestTimeoutMs, clock, budget };
     const guarded = withPageGuard(pageRules(options), withLimits(limits, extended));
@@ -101,6 +108,7 @@ function describe(
     endpoints,
     routes: http.routes ?? [],
     hasToken: http.token !== undefined,
+    areRoutesSecured: http.tokenScope === "all",
     paramsSchema,
   });
 }

@@ -7,6 +7,7 @@
 
 export type { ConnectionLimits } from "../base/net/connection_limits.ts";
 export type { StreamSession } from "./active_stream.ts";
+export type { TokenScope } from "./http/auth.ts";
 export type { CorsOptions } from "./http/cors.ts";
 export type { HttpOptions } from "./http/http_options.ts";
 export { InterruptGuard } from "./interrupt.ts";

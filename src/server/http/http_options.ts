@@ -5,6 +5,7 @@
  */
 
 import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
+import type { TokenScope } from "./auth.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { LifecycleHook } from "../lifecycle_hooks.ts";
 import type { Middleware } from "./middleware.ts";
@@ -41,10 +42,16 @@ export interface HttpOptions {
    */
   readonly onShutdown?: readonly LifecycleHook[];
   /**
-   * Token that start, params, stop and status ask for, as `Authorization: Bearer`; other paths need
-   * none.
+   * Token that start, params, stop and status ask for, as `Authorization: Bearer`; for other paths see
+   * `tokenScope`.
    */
   readonly token?: string;
+  /**
+   * What the token is asked for: `control` is what start, params, stop and status do; `all` is everything but
+   * `/health`, `/livez` and `/readyz`, also the routes and folders of the application.
+   * @default {"control"}
+   */
+  readonly tokenScope?: TokenScope;
   /** Called after each 401: orchestrators drop a worker that gives one. */
   readonly onUnauthorized?: () => void;
   /** How long a body may take to arrive, in milliseconds, before a 408. @default {30_000} */
