@@ -8,6 +8,14 @@ import type { Command } from "commander";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
 import { type IsolationKind, StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
+import {
+  type AccessFlags,
+  addAccessOptions,
+  hideSecrets,
+  httpAccess,
+  tokenOf,
+  warnOfVisibleToken,
+} from "../access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption, wholeNumber } from "../options.ts";
@@ -25,11 +33,11 @@ import { untilAborted } from "../../base/pause.ts";
 const MAX_CAPACITY = 256;
 
 const REGISTRATION_HELP = `
-With --registration, from the environment alone: ORCH_URL and ORCH_SECRET (both needed),
-CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE_PER_UNIT (0),
-CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
+With --registration, from the environment alone: ORCH_URL and ORCH_SECRET or ORCH_SECRET_FILE (both
+needed), CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION,
+CAPABILITY_PRICE_PER_UNIT (0), CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
+interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags {
   readonly host?: string;
   readonly port: number;
   readonly prefix: string;
@@ -39,7 +47,6 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
   readonly pipeline: string;
   readonly modelId?: string;
   readonly appVersion: string;
-  readonly token?: string;
   readonly registration: RegistrationKind;
   readonly tls: string;
 }
@@ -85,13 +92,15 @@ export function addServe(program: Command, run: RunTask): Command {
       default: "none",
       choices: ["byoc", "live-runner", "none"],
     }));
-  return addIdentityOptions(addWarmOptions(addStreamOptions(command)))
-    .addOption(option("--token <token>", "token that requests to streams must carry", {
-      env: "CAPABILITY_TOKEN",
-    }))
+  return addAccessOptions(addIdentityOptions(addWarmOptions(addStreamOptions(command))))
     .addOption(tlsOption())
     .addHelpText("after", REGISTRATION_HELP)
-    .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
+    .action((flags: ServeFlags, command: Command) =>
+      run(flags, async (context) => {
+        if (command.getOptionValueSource("token") === "cli") warnOfVisibleToken();
+        return await serve(flags, context);
+      })
+    );
 }
 
 /** What `/version` and `/app-version` say. */
@@ -112,24 +121,28 @@ function addIdentityOptions(command: Command): Command {
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
   const tls = tlsFromEnvironment({ get: () => flags.tls });
+  const token = tokenOf(flags);
+  const registration = registrationFromEnvironment(flags.registration, {
+    get: (name) => Deno.env.get(name),
+    defaults: {
+      name: flags.capabilityName,
+      capacity: flags.capacity,
+      pipeline: flags.pipeline,
+      modelId: flags.modelId ?? flags.capabilityName,
+      version: flags.appVersion,
+    },
+    token,
+    tls,
+  });
+  hideSecrets();
   using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
+    ...httpAccess(flags),
     processor: flags.isolate === "none"
       ? await chooseProcessor(flags, context)
       : isolatedProcessor(flags),
     isolate: flags.isolate,
-    registration: registrationFromEnvironment(flags.registration, {
-      get: (name) => Deno.env.get(name),
-      defaults: {
-        name: flags.capabilityName,
-        capacity: flags.capacity,
-        pipeline: flags.pipeline,
-        modelId: flags.modelId ?? flags.capabilityName,
-        version: flags.appVersion,
-      },
-      token: flags.token,
-      tls,
-    }),
+    registration,
     ...(flags.host === undefined || flags.host === "" ? {} : { host: flags.host }),
     port: flags.port,
     prefix: flags.prefix,
@@ -138,7 +151,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     pipeline: flags.pipeline,
     appVersion: flags.appVersion,
     ...(flags.modelId === undefined ? {} : { modelId: flags.modelId }),
-    ...(flags.token === undefined ? {} : { token: flags.token }),
+    ...(token === undefined ? {} : { token }),
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
     maxQueueLatencyMs: flags.maxQueueLatency,
