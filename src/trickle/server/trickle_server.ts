@@ -7,6 +7,7 @@
 import { describeError, isDoneWithin, roomLogger, TrickleError } from "../../base/mod.ts";
 import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
 import { GatedPort } from "../../base/net/gated_port.ts";
+import type { PageRules } from "../../base/net/page_guard.ts";
 import { HttpPort, type HttpPortOptions, type PortPatience } from "../../base/net/http_port.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ServerFigures } from "./channel.ts";
@@ -39,6 +40,16 @@ export interface TrickleServerOptions {
   readonly idleTimeoutMs?: number;
   /** How often that is looked at, in milliseconds. @default {60000} */
   readonly sweepIntervalMs?: number;
+  /**
+   * Origins of web pages that may publish, create and delete, beside those of the server itself; "*" for all.
+   * @default {[]}
+   */
+  readonly allowOrigins?: "*" | readonly string[];
+  /**
+   * Host names that pages of the server are loaded from: addresses, names without a dot and private ones
+   * (`.local`, `.internal`) need not be named. @default {[]}
+   */
+  readonly allowHosts?: readonly string[];
   /** What the server may hold. @default {DEFAULT_TRICKLE_LIMITS} */
   readonly limits?: Partial<TrickleLimits>;
   /** Where the time comes from. @default {systemClock} */
@@ -94,6 +105,7 @@ export class TrickleServer implements AsyncDisposable {
   readonly basePath: string;
   readonly #autocreate: boolean;
   readonly #limits: TrickleLimits;
+  readonly #pages: PageRules;
   readonly #registry: ChannelRegistry;
   readonly #pool: MemoryPool;
   readonly #posts = new ActivePosts();
@@ -110,6 +122,8 @@ export class TrickleServer implements AsyncDisposable {
     this.basePath = normalizeBasePath(options.basePath ?? "/");
     this.#autocreate = options.autocreate ?? true;
     this.#limits = resolveLimits(options.limits);
+    const { allowOrigins = [], allowHosts = [] } = options;
+    this.#pages = { allowOrigins, allowHosts, hasSecret: false };
     this.#pool = new MemoryPool(this.#limits.maxTotalBytes);
     this.#registry = new ChannelRegistry({
       clock,
@@ -182,6 +196,7 @@ export class TrickleServer implements AsyncDisposable {
       limits: this.#limits,
       basePath: this.basePath,
       autocreate: this.#autocreate,
+      pages: this.#pages,
     });
   };
 
