@@ -5,7 +5,14 @@
  */
 
 import manifest from "../../deno.json" with { type: "json" };
-import { type Clock, describeError, isDoneWithin, roomLogger, systemClock } from "../base/mod.ts";
+import {
+  type Clock,
+  describeError,
+  isDoneWithin,
+  isLoopback,
+  roomLogger,
+  systemClock,
+} from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
 import { type LoadingUpdate, type StreamParams, WarmCodecs } from "../session/mod.ts";
@@ -373,11 +380,6 @@ export class StreamServer implements AsyncDisposable {
     if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     await this.#http?.close();
   }
-}
-
-/** Whether only this machine reaches an address. */
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "::1" || /^127(\.\d+){3}$/.test(hostname);
 }
 
 function urlHost(hostname: string): string {

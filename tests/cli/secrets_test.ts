@@ -81,6 +81,19 @@ Deno.test("a token file that is missing or empty, or a token beside it, is an er
     }
   }));
 
+Deno.test("a worker that its orchestrator cannot reach says so", async () => {
+  await using worker = new CommandProcess(["serve", "--port", "0", "--registration", "byoc"], {
+    env: {
+      ORCH_URL: "http://127.0.0.1:9",
+      ORCH_SECRET: "s3cret",
+      CAPABILITY_URL: "http://worker.example:8000",
+    },
+  });
+  await worker.waitFor(
+    /The orchestrator is to call http:\/\/worker\.example:8000, but .* set HOST/,
+  );
+});
+
 Deno.test("a host that others reach is warned of without a token, and a token that others see", async () => {
   await using open = new CommandProcess(["serve", "--host", "0.0.0.0", "--port", "0"]);
   await open.waitFor(SERVING);

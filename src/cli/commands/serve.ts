@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "commander";
+import { isLoopback, roomLogger } from "../../base/mod.ts";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
 import { type IsolationKind, StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
@@ -28,6 +29,8 @@ import {
   type WarmFlags,
 } from "../stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
+
+const log = roomLogger("cli");
 
 /** Most streams of `--capacity`. */
 const MAX_CAPACITY = 256;
@@ -103,6 +106,17 @@ export function addServe(program: Command, run: RunTask): Command {
     );
 }
 
+/** An orchestrator elsewhere cannot reach a worker that listens to its own machine alone. */
+function warnOfUnreachableUrl({ address }: StreamServer): void {
+  const url = Deno.env.get("CAPABILITY_URL") || "http://localhost";
+  const host = URL.parse(url)?.hostname ?? "";
+  if (!isLoopback(address.hostname) || isLoopback(host)) return;
+  log.warn(
+    "The orchestrator is to call {url}, but the worker listens on {hostname} alone: set HOST",
+    { url, hostname: address.hostname },
+  );
+}
+
 /** What `/version` and `/app-version` say. */
 function addIdentityOptions(command: Command): Command {
   return command
@@ -163,6 +177,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     tls,
   });
   await server.start();
+  if (registration !== undefined) warnOfUnreachableUrl(server);
   context.announce(`Serving ${describeProcessor(flags)} on ${server.url}`, { url: server.url });
   await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;
