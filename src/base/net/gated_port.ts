@@ -234,13 +234,18 @@ export class GatedPort {
     // Somebody on this machine found the port behind the gate.
     if (connection === undefined) return new Response(null, { status: 403 });
     connection.begin();
-    let close = false;
-    let upgraded = false;
-    void info.completed.catch(() => {}).finally(() => connection.finish({ close, upgraded }));
-    const response = await handler(request, info);
-    upgraded = response.status === 101;
-    close = response.headers.get("connection")?.toLowerCase() === "close";
-    return response;
+    let response: Response | undefined;
+    try {
+      return response = await handler(request, info);
+    } finally {
+      const finish = (): void =>
+        connection.finish({
+          close: response?.headers.get("connection")?.toLowerCase() === "close",
+          upgraded: response?.status === 101,
+        });
+      // Only now: where a connection is upgraded, this resolves before the handler has answered.
+      void info.completed.then(finish, finish);
+    }
   }
 
   #scheduleSweep(): void {
