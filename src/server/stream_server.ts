@@ -244,8 +244,9 @@ export class StreamServer implements AsyncDisposable {
     });
     const { port = 8000 } = this.#options;
     const hostname = this.#hostname;
+    const { connectionLimits: limits, portPatience: patience } = this.#options;
     this.#http = new HttpListener(
-      { hostname, port, clock, limits: this.#options.connectionLimits },
+      { hostname, port, clock, limits, patience },
       (request) => this.#handler!(request),
     );
     this.#warnOfOpenDoor(hostname);

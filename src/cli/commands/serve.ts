@@ -177,8 +177,8 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     tls,
   });
   await server.start();
-  if (registration !== undefined) warnOfUnreachableUrl(server);
   context.announce(`Serving ${describeProcessor(flags)} on ${server.url}`, { url: server.url });
+  if (registration !== undefined) warnOfUnreachableUrl(server);
   await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
+import type { PortPatience } from "../../base/net/http_port.ts";
 import type { TokenScope } from "./auth.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { LifecycleHook } from "../lifecycle_hooks.ts";
@@ -69,6 +70,8 @@ export interface HttpOptions {
   readonly maxBodiesBytes?: number;
   /** How many connections there may be, and how long one may say nothing. */
   readonly connectionLimits?: Partial<ConnectionLimits>;
+  /** How long a port that takes no connections any more is waited for before the server fails. */
+  readonly portPatience?: PortPatience;
   /** `pipeline` of `/version` and of `status` events. @default {"byoc"} */
   readonly pipeline?: string;
   /** `model_id` of `/version`. @default {capabilityName} */
