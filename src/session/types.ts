@@ -202,6 +202,11 @@ export interface SessionMetrics extends ChannelFigures {
   readonly frames_out: number;
   /** Frames that ended with their processing, because the stream has no output. */
   readonly frames_consumed: number;
+  /** Frames that went on as they came, without being encoded: the processor only looks (`readOnly`). */
+  readonly frames_copied: number;
+  /** Frames of `frames_copied` that the processor did not get, or failed on: they went out all the same. */
+  readonly frames_unseen: number;
+  readonly frames_unseen_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   /** Frames of `frames_out` that the loading overlay took the place of. */
   readonly frames_overlaid: number;
   /** Whether the loading overlay is shown now. */
@@ -211,6 +216,10 @@ export interface SessionMetrics extends ChannelFigures {
   readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   /** Audio packets that were dropped while they waited for the first video frame, or in a dead child. */
   readonly audio_packets_dropped: number;
+  /**
+   * Audio packets that went on and that a processor which only listens did not get, or failed on.
+   */
+  readonly audio_packets_unheard: number;
   /**
    * Audio packets that came in, those of them that the stream is through with, and those that went out,
    * which may have another length.

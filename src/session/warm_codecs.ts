@@ -82,8 +82,10 @@ export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {})
     });
   const [hd, sd] = COLORS.map((color) => [
     decoder(color, 0),
-    // Any even size will do: the command line does not name it.
-    videoEncoderRecipe({ frameRate }, { width: 2, height: 2, pixelFormat, color }),
+    // Any even size will do: the command line does not name it. What only is looked at is copied.
+    ...(processor.readOnly
+      ? []
+      : [videoEncoderRecipe({ frameRate }, { width: 2, height: 2, pixelFormat, color })]),
   ]);
   const reordered = decoder(COLORS[0]!, 1);
   const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
@@ -95,13 +97,15 @@ function soundRecipes(
   audioCodec: OutputAudioCodec,
   shape: typeof STEREO,
 ): ChildRecipe[] {
-  if (handlesAudio(processor)) {
+  const decoders = handlesAudio(processor) ? [audioDecoderRecipe("aac")] : [];
+  if (decoders.length > 0 && !processor.readOnly) {
     const codec = audioCodec === "source" ? "aac" : audioCodec;
     const settings = outputSettings({ codec, ...shape }, shape);
-    return [audioDecoderRecipe("aac"), audioOutputRecipe("audio encoder", settings)];
+    return [...decoders, audioOutputRecipe("audio encoder", settings)];
   }
-  if (audioCodec !== "opus") return []; // copied
+  if (audioCodec !== "opus") return decoders; // copied
   return [
+    ...decoders,
     audioOutputRecipe("audio transcoder", outputSettings({ codec: "opus", ...shape }, shape)),
   ];
 }

@@ -27,6 +27,7 @@ export * from "./mpeg_audio.ts";
 export * from "./opus.ts";
 export * from "./opus_ts.ts";
 export * from "./pcm_frames.ts";
+export * from "./parameter_set_store.ts";
 export * from "./program_config.ts";
 export type { CodedPicture } from "./access_units/picture_reader.ts";
 export * from "./vui.ts";

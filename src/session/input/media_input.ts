@@ -18,10 +18,11 @@ import {
 import { decodedColor, isHdr } from "../../media/color.ts";
 import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
+import { DecodeBacklog } from "./decode_backlog.ts";
 import { inFormat, toFrame } from "./frame_format.ts";
 import type { InputEvent } from "./input_events.ts";
 import { ReorderDepth } from "./reorder_depth.ts";
-import { StartWatch } from "./start_watch.ts";
+import { type MissingStart, StartWatch } from "./start_watch.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import { StreamReports } from "./stream_reports.ts";
 import type { Stage } from "../types.ts";
@@ -35,14 +36,31 @@ export interface InputStreams {
   readonly audio: AudioStreamInfo | undefined;
 }
 
+/** How an access unit of video is decoded. */
+export type PacketFate =
+  /** Reading goes on when the decoder has it. */
+  | "awaited"
+  /** Reading goes on at once: its picture is out already. */
+  | "beside"
+  /** It is not decoded. */
+  | "lost";
+
 /** Takes what a {@linkcode MediaInput} reads, in order. Each promise holds the input back. */
 export interface InputHandlers {
   /** The first segment begins. */
   onFirstSegment(): void;
-  /** The video is or becomes this: before its first frame, also while audio is waited for. */
-  onVideoStream(video: VideoStreamInfo): void;
+  /**
+   * The video is or becomes this: before its first frame, also while audio is waited for. The colour is
+   * that of the frames; `mapsTones` says that it is mapped to BT.709.
+   */
+  onVideoStream(video: VideoStreamInfo, meaning: { readonly mapsTones: boolean }): void;
   /** All that the input holds, once it is known, and again when it changes. */
   onStreams(streams: InputStreams): Promise<void>;
+  /**
+   * An access unit of video, in decoding order, before it is decoded; `isLost`: it cannot be, since
+   * something is missing before it. Says what is to become of it. @default "awaited"
+   */
+  onVideoPacket?(packet: Packet, state: { readonly isLost: boolean }): Promise<PacketFate>;
   /** A decoded frame; the handler closes it. */
   onVideo(frame: VideoFrame): Promise<void>;
   /** An access unit of audio. */
@@ -76,6 +94,8 @@ export interface MediaInputOptions {
 
 /** How long the output waits to learn what a listed audio stream is: one second of video. */
 const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
+/** Access units that may wait for a decoder whose pictures are out already: two seconds at 60 a second. */
+const MAX_DECODE_BACKLOG = 120;
 
 /** Reads input events, decodes the video, and hands on frames and audio packets. */
 export class MediaInput implements AsyncDisposable {
@@ -91,7 +111,11 @@ export class MediaInput implements AsyncDisposable {
   #withoutAudio: InputStreams | undefined;
   #firstVideoTicks: number | undefined;
   #needsKeyframe = true;
-  #beforeKeyframe = 0;
+  #leftOut = 0;
+  readonly #backlog = new DecodeBacklog({
+    decode: (packet) => this.#decode(packet),
+    most: MAX_DECODE_BACKLOG,
+  });
   readonly #start: StartWatch;
   /** Whether pictures are listed, and none has come yet. */
   #lacksPictures = false;
@@ -125,12 +149,17 @@ export class MediaInput implements AsyncDisposable {
     return this.#decoder?.stats.hangs ?? 0;
   }
 
-  /** Access units of video that never became a frame. */
+  /** Access units of video that were not given to a decoder, since something was missing before them. */
+  get framesLeftOut(): number {
+    return this.#leftOut;
+  }
+
+  /** Access units of video that a decoder made no frame of. */
   get framesLost(): number {
+    const { leftOut } = this.#backlog;
     const stats = this.#decoder?.stats;
-    if (stats === undefined) return this.#beforeKeyframe;
-    const { droppedPackets, lostPackets, undecodedPackets } = stats;
-    return this.#beforeKeyframe + droppedPackets + lostPackets + undecodedPackets;
+    if (stats === undefined) return leftOut;
+    return leftOut + stats.droppedPackets + stats.lostPackets + stats.undecodedPackets;
   }
 
   /** The process id of the decoder's child, for tests and status. */
@@ -149,7 +178,7 @@ export class MediaInput implements AsyncDisposable {
     this.#toneMap = toneMap;
     const stream = this.#videoStream;
     if (stream === undefined) return;
-    this.#configureDecoder(stream).catch(() => {}); // as above
+    this.#describe(stream).catch(() => {}); // as above
   }
 
   /** Reads to the end of the input; resolves when the last frame was handed on. */
@@ -225,9 +254,7 @@ export class MediaInput implements AsyncDisposable {
     }
     this.#isTooLarge = false;
     if (video !== undefined && video.width > 0) {
-      const color = decodedColor(video.color, await this.#mapsTones(video));
-      this.#options.handlers.onVideoStream({ ...video, color });
-      await this.#configureDecoder(video);
+      await this.#describe(video);
     } else if (video !== undefined && isSizedByDecoder(video)) {
       if (this.#decoder === undefined) this.#unsized = video;
       await this.#configureDecoder(video);
@@ -279,7 +306,17 @@ export class MediaInput implements AsyncDisposable {
     return false;
   }
 
+  async #describe(video: VideoStreamInfo): Promise<void> {
+    const mapsTones = await this.#mapsTones(video);
+    await this.#backlog.drained();
+    const color = decodedColor(video.color, mapsTones);
+    this.#options.handlers.onVideoStream({ ...video, color }, { mapsTones });
+    await this.#configureDecoder(video);
+  }
+
   async #configureDecoder(coded: VideoStreamInfo): Promise<void> {
+    // What comes before the first keyframe of another format is nothing to a decoder.
+    if (coded.codec !== this.#videoStream?.codec) this.#needsKeyframe = true;
     this.#videoStream = coded;
     const toneMap = await this.#mapsTones(coded);
     const stream = { ...coded, toneMap, reorderDepth: this.#reorders.depthOf(coded) };
@@ -321,31 +358,46 @@ export class MediaInput implements AsyncDisposable {
         reorderDepth: 0,
         color,
         ...(sampleAspect === undefined ? {} : { sampleAspect }),
-      });
+      }, { mapsTones: false });
     }
     this.#lastFrameTicks = timestamp;
     await handlers.onVideo(await inFormat(frame, { pixelFormat, size: this.#scale }));
   }
 
   async #takeVideo(packet: Packet): Promise<void> {
-    const { meters } = this.#options;
+    const { meters, handlers } = this.#options;
     meters.frameArrived(packet.ptsTicks);
     await this.#stopWaitingForAudio(packet);
-    if (packet.keyframe) this.#needsKeyframe = false;
     this.#lacksPictures = false;
-    if (this.#isTooLarge) {
-      this.#beforeKeyframe++;
-      return;
-    }
-    if (this.#decoder === undefined || this.#needsKeyframe) {
-      this.#beforeKeyframe++;
-      const missing = this.#decoder === undefined ? "parameter-sets" : "keyframe";
+    const missing = this.#missingBefore(packet);
+    const isLost = missing !== undefined;
+    const fate = await handlers.onVideoPacket?.(packet, { isLost }) ?? "awaited";
+    if (isLost || fate === "lost") {
+      this.#leftOut++;
+      if (missing === undefined || missing === "smaller-pictures") return;
       return this.#report(this.#start.missing(missing, packet.dtsTicks));
     }
     this.#report(this.#start.decoding());
+    if (fate === "beside") return this.#backlog.offer(packet);
+    await this.#backlog.drained();
+    await this.#decode(packet);
+  }
+
+  /** What an access unit lacks to be decoded. */
+  #missingBefore({ keyframe }: Packet): MissingStart | "smaller-pictures" | undefined {
+    if (this.#isTooLarge) {
+      this.#needsKeyframe = true;
+      return "smaller-pictures";
+    }
+    if (this.#decoder === undefined) return "parameter-sets";
+    if (keyframe) this.#needsKeyframe = false;
+    return this.#needsKeyframe ? "keyframe" : undefined;
+  }
+
+  async #decode(packet: Packet): Promise<void> {
     await this.#decodeHeld(packet.dtsTicks);
     if (this.#reorders.isUnknown(packet)) this.#held = packet;
-    else await this.#decoder.decode(packet);
+    else await this.#decoder!.decode(packet);
   }
 
   #report(error: Error | undefined): void {
@@ -378,7 +430,7 @@ export class MediaInput implements AsyncDisposable {
       this.#start.decoded();
       const { width, height } = decoded;
       if (this.#unsized !== undefined) {
-        handlers.onVideoStream({ ...this.#unsized, width, height });
+        handlers.onVideoStream({ ...this.#unsized, width, height }, { mapsTones: false });
         this.#unsized = undefined;
       }
       await handlers.onVideo(toFrame(decoded));
@@ -387,6 +439,7 @@ export class MediaInput implements AsyncDisposable {
 
   async #drainDecoder(): Promise<void> {
     if (this.#withoutAudio !== undefined) await this.#announce(this.#withoutAudio);
+    await this.#backlog.drained();
     await this.#decodeHeld();
     if (this.#decoder === undefined) return;
     await this.#decoder.flush();

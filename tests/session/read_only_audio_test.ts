@@ -1,0 +1,156 @@
+/** Processors that only hear: sound goes on as it would without them. */
+
+import assert from "node:assert/strict";
+import type { AudioFrame } from "../../src/frames/mod.ts";
+import type { Packet } from "../../src/media/types.ts";
+import {
+  defineProcessor,
+  type FrameProcessor,
+  type ReadOnlyDefinition,
+} from "../../src/processor/mod.ts";
+import { decodeAudio, loudness, soundSeconds } from "../e2e/decoding.ts";
+import { until } from "../waiting.ts";
+import { audioOnly, type Clip, demux, joined, movedClip, testClip } from "./clips.ts";
+import { Rig } from "./rig.ts";
+
+function hearing(definition: Omit<ReadOnlyDefinition, "readOnly">): FrameProcessor {
+  return defineProcessor({ ...definition, readOnly: true })();
+}
+
+function soundOf(bytes: Uint8Array): Pick<Packet, "ptsTicks" | "data">[] {
+  return demux(bytes).filter(({ kind }) => kind === "audio")
+    .map(({ ptsTicks, data }) => ({ ptsTicks, data }));
+}
+
+function inputOf(clip: Clip): Uint8Array {
+  return joined(clip.segments);
+}
+
+for (const pace of ["live", "complete"] as const) {
+  Deno.test(`sound is copied beside a processor that only hears it, in a ${pace} stream`, async () => {
+    const clip = await testClip();
+    const heard: AudioFrame[] = [];
+    const rig = new Rig({
+      processor: hearing({ audio: (frame) => void heard.push(frame) }),
+      audioCodec: "source",
+      pace,
+    });
+    await rig.run(clip);
+    const input = inputOf(clip);
+    assert.deepEqual(soundOf(joined(rig.sink.whole)), soundOf(input));
+    assert.deepEqual(rig.videoTicks, clip.videoTicks);
+    assert.deepEqual(rig.errors, []);
+    const metrics = rig.session.metrics();
+    assert.equal(metrics.audio_packets_unheard, 0);
+    assert.equal(metrics.audio_packets_dropped, 0);
+    assert.equal(metrics.audio_packets_done, metrics.audio_packets_in);
+    // What is heard is what ffmpeg decodes.
+    const theirs = await decodeAudio(input);
+    const seconds = heard.reduce((sum, { durationSeconds }) => sum + durationSeconds, 0);
+    const all = theirs.reduce((sum, { samples }) => sum + samples.length, 0) / 48_000;
+    assert.ok(Math.abs(seconds - all) < 0.05, `${seconds} s of ${all} s`);
+    assert.deepEqual(
+      heard.map(({ timestamp }) => timestamp),
+      soundOf(input).map(({ ptsTicks }) => ptsTicks),
+    );
+  });
+}
+
+Deno.test("sound is transcoded where the output wants that, and heard beside", async () => {
+  const clip = await testClip();
+  let heard = 0;
+  const rig = new Rig({ processor: hearing({ audio: () => void heard++ }), audioCodec: "opus" });
+  await rig.run(clip);
+  const input = inputOf(clip);
+  const [ours, theirs] = await Promise.all([
+    decodeAudio(joined(rig.sink.whole)),
+    decodeAudio(input),
+  ]);
+  assert.ok(Math.abs(soundSeconds(ours) - soundSeconds(theirs)) < 0.1);
+  assert.ok(Math.abs(loudness(ours) / loudness(theirs) - 1) < 0.1);
+  assert.equal(heard, rig.session.metrics().audio_packets_in);
+});
+
+Deno.test("sound alone is heard, and goes on", async () => {
+  const clip = audioOnly(await testClip());
+  let heard = 0;
+  const rig = new Rig({ processor: hearing({ audio: () => void heard++ }), audioCodec: "source" });
+  await rig.run(clip);
+  assert.equal(heard, clip.audioPackets);
+  assert.equal(rig.audioPackets, clip.audioPackets);
+});
+
+Deno.test("sound goes on without a processor that hangs, and the output ends without it", async () => {
+  const clip = await testClip({ seconds: 2 });
+  let calls = 0;
+  const processor = hearing({
+    timeoutMs: 60_000,
+    audio: () => {
+      calls++;
+      return new Promise<void>(() => {});
+    },
+  });
+  const rig = new Rig({ processor, audioCodec: "source", pace: "live" });
+  rig.session.start();
+  await rig.source.feed(clip.segments);
+  rig.source.end();
+  await until(() => rig.sink.closed && calls === 1, "the end of the output");
+  const ended = rig.session.stop();
+  rig.clock.advance(2_001);
+  rig.clock.advance(60_001);
+  await ended;
+  await rig.ended();
+  assert.deepEqual(soundOf(joined(rig.sink.whole)), soundOf(inputOf(clip)));
+  assert.deepEqual(rig.videoTicks, clip.videoTicks);
+});
+
+Deno.test("what a processor fails on or changes is out all the same, and counted", async () => {
+  const clip = await testClip();
+  let calls = 0;
+  const processor = defineProcessor({
+    readOnly: true as boolean,
+    audio: (frame) => {
+      if (calls++ === 0) throw new Error("no idea");
+      return calls === 2 ? null : frame;
+    },
+  })();
+  const rig = new Rig({ processor, audioCodec: "source" });
+  await rig.run(clip);
+  assert.deepEqual(soundOf(joined(rig.sink.whole)), soundOf(inputOf(clip)));
+  assert.equal(rig.session.metrics().audio_packets_unheard, 2);
+  assert.equal(rig.session.metrics().audio_packets_dropped, 0);
+  assert.match(rig.errors[0]!, /no idea/);
+  assert.match(rig.errors[1]!, /it is null, and readOnly is true; return the frame as it came/);
+});
+
+for (const readOnly of [true, false]) {
+  Deno.test(`an error on sound ends a stream whose processor says so, readOnly being ${readOnly}`, async () => {
+    const clip = await testClip();
+    const processor = defineProcessor({
+      readOnly,
+      onError: "stop",
+      audio: () => {
+        throw new Error("enough");
+      },
+    })();
+    const end = await new Rig({ processor, audioCodec: "source" }).run(clip);
+    assert.ok(end.reason === "failed" && /enough/.test(end.error.message));
+  });
+}
+
+Deno.test("sound that jumps back in time is heard and goes on", async () => {
+  const clips = [movedClip(await testClip(), 900_000), await testClip()];
+  let heard = 0;
+  const rig = new Rig({
+    processor: hearing({ audio: () => void heard++ }),
+    audioCodec: "source",
+    pace: "live",
+    maxQueueSize: 100,
+  });
+  await rig.run(...clips);
+  const input = joined(clips.flatMap(({ segments }) => segments));
+  assert.deepEqual(soundOf(joined(rig.sink.whole)), soundOf(input));
+  assert.deepEqual(rig.videoTicks, clips.flatMap(({ videoTicks }) => videoTicks));
+  assert.equal(heard, rig.session.metrics().audio_packets_in);
+  assert.equal(rig.session.metrics().frames_dropped + rig.session.metrics().frames_unseen, 0);
+});
