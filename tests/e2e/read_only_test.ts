@@ -45,6 +45,8 @@ async function runLooking(
 for (const isolate of ["none", "thread", "process"]) {
   Deno.test(`--isolate ${isolate}: pictures and sound are copied beside a processor that only looks`, async () => {
     const clip = await makeTestClip();
+    // Sound before the first picture is in no segment of the feed.
+    const fed = clip.packets.slice(clip.packets.findIndex(({ kind }) => kind === "video"));
     await using chain = await Chain.start(
       ...["--isolate", isolate, "--processor", PROCESSOR, "--audio-codec", "source"],
       ...["--target-fps", "60"],
@@ -53,7 +55,7 @@ for (const isolate of ["none", "thread", "process"]) {
       const { output, encoder } = await runLooking(chain, clip);
       const packets = demux(output.bytes);
       assert.deepEqual(videoOf(packets), videoOf(clip.packets));
-      assert.deepEqual(soundOf(packets), soundOf(clip.packets));
+      assert.deepEqual(soundOf(packets), soundOf(fed));
       assert.equal(encoder, undefined);
       const metrics = await chain.metrics();
       const frames = videoOf(clip.packets).length;
