@@ -13,7 +13,12 @@ import {
   systemClock,
 } from "../base/mod.ts";
 import { type AudioFrame, isAudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
-import { type FrameProcessor, handlesAudio, type ProcessorParams } from "./frame_processor.ts";
+import {
+  type FrameProcessor,
+  handlesAudio,
+  handlesVideo,
+  type ProcessorParams,
+} from "./frame_processor.ts";
 
 /** The smallest side of a frame that can be encoded: chroma is a sample for two pixels. */
 const MIN_FRAME_SIDE = 2;
@@ -30,6 +35,8 @@ export class ProcessorGuard {
   readonly processor: FrameProcessor;
   /** Whether audio goes through the processor. */
   readonly handlesAudio: boolean;
+  /** Whether the processor does something with pictures; if not, they go on as they come. */
+  readonly handlesVideo: boolean;
   /** Whether the processor says that it changes nothing. */
   readonly isReadOnly: boolean;
   readonly #clock: Clock;
@@ -43,6 +50,7 @@ export class ProcessorGuard {
     this.processor = processor;
     this.#clock = clock;
     this.handlesAudio = handlesAudio(processor);
+    this.handlesVideo = handlesVideo(processor);
     // A user's processor may extend another version of the class.
     this.isReadOnly = processor.readOnly === true;
   }

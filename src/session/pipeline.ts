@@ -289,6 +289,7 @@ export class Pipeline implements AsyncDisposable {
     return new VideoStage({
       hasOutput: sink !== undefined,
       isReadOnly: guard.isReadOnly,
+      isLookedAt: guard.handlesVideo,
       isFed,
       pixelFormat: guard.processor.pixelFormat,
       gopSeconds,
@@ -311,8 +312,8 @@ export class Pipeline implements AsyncDisposable {
 
   async #takePacket(packet: Packet, state: { readonly isLost: boolean }): Promise<PacketFate> {
     const fate = await this.#video.take(packet, state);
-    if (fate === "lost") return "lost";
-    return fate === "copied" && this.#options.live ? "beside" : "awaited";
+    if (fate === "lost" || fate === "done") return fate;
+    return fate === "to look at" && this.#options.live ? "beside" : "awaited";
   }
 
   async #takeFrame(frame: VideoFrame): Promise<void> {

@@ -154,3 +154,21 @@ Deno.test("sound that jumps back in time is heard and goes on", async () => {
   assert.equal(heard, rig.session.metrics().audio_packets_in);
   assert.equal(rig.session.metrics().frames_dropped + rig.session.metrics().frames_unseen, 0);
 });
+
+Deno.test("pictures are not even decoded beside a processor that only hears, until they must be encoded", async () => {
+  const clips = [await testClip(), movedClip(await testClip(), 90_000)];
+  const rig = new Rig({ processor: hearing({ audio: () => {} }), audioCodec: "source" });
+  rig.session.start();
+  await rig.source.feed(clips[0]!.segments);
+  await until(() => rig.session.metrics().frames_out >= 19, "the first clip");
+  assert.deepEqual(rig.session.codecPids, { decoder: undefined, encoder: undefined });
+  assert.equal(rig.session.metrics().frames_processed, rig.session.metrics().frames_copied);
+  await rig.session.updateParams({ width: 96, height: 64 });
+  await rig.source.feed(clips[1]!.segments);
+  rig.source.end();
+  await rig.ended();
+  assert.deepEqual(rig.videoTicks, clips.flatMap(({ videoTicks }) => videoTicks));
+  const { frames_copied, frames_dropped, frames_unseen } = rig.session.metrics();
+  assert.equal(frames_copied, 20);
+  assert.equal(frames_dropped + frames_unseen, 0);
+});

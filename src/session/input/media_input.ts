@@ -42,6 +42,8 @@ export type PacketFate =
   | "awaited"
   /** Reading goes on at once: its picture is out already. */
   | "beside"
+  /** It needs not be decoded: its picture is out, and nobody looks at it. */
+  | "done"
   /** It is not decoded. */
   | "lost";
 
@@ -377,6 +379,7 @@ export class MediaInput implements AsyncDisposable {
       if (missing === undefined || missing === "smaller-pictures") return;
       return this.#report(this.#start.missing(missing, packet.dtsTicks));
     }
+    if (fate === "done") return;
     this.#report(this.#start.decoding());
     if (fate === "beside") return this.#backlog.offer(packet);
     await this.#backlog.drained();

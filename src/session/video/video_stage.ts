@@ -24,6 +24,8 @@ export interface VideoStageOptions {
   readonly hasOutput: boolean;
   /** Whether the processor says that it changes nothing. */
   readonly isReadOnly: boolean;
+  /** Whether it looks at pictures at all; otherwise those that are copied are not decoded. */
+  readonly isLookedAt: boolean;
   /** Whether pictures come as frames of the application. */
   readonly isFed: boolean;
   /** Layout of the processor's frames. */
@@ -138,12 +140,13 @@ export class VideoStage implements AsyncDisposable {
 
   /**
    * Takes an access unit of the input, in decoding order and before it is decoded; it may be one that
-   * is not decoded (`isLost`). Resolves to what became of it, once the output has room for more.
+   * is not decoded (`isLost`). Resolves to what became of it, once the output has room for more; what
+   * was copied is still `to look at`, or `done` where nobody does.
    */
   async take(
     packet: Packet,
     { isLost }: { readonly isLost: boolean },
-  ): Promise<"copied" | "to encode" | "lost"> {
+  ): Promise<"to look at" | "done" | "to encode" | "lost"> {
     const copied = this.#copied;
     if (copied !== undefined && (isLost || !copied.takes(packet))) {
       copied.note(packet);
@@ -152,11 +155,17 @@ export class VideoStage implements AsyncDisposable {
     if (copied === undefined || packet.keyframe && this.#turnsToEncoding()) {
       return isLost ? "lost" : "to encode";
     }
+    const { meters, isLookedAt } = this.#options;
+    const { ptsTicks } = packet;
     this.#hasCopied = true;
-    this.#options.meters.frameCopied(packet.ptsTicks);
-    this.#remember(packet.ptsTicks);
+    meters.frameCopied(ptsTicks);
+    if (isLookedAt) this.#remember(ptsTicks);
+    else {
+      meters.frameReached("processed", ptsTicks);
+      meters.frameSeen(ptsTicks);
+    }
     await copied.write(packet);
-    return "copied";
+    return isLookedAt ? "to look at" : "done";
   }
 
   /** A frame comes out of the decoder, which has lost so many pictures before. */
