@@ -1,7 +1,7 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `streams`, `relay`, `gpu`, `overload`
- * and `stop`; all of them without a name.
+ * [--seconds N]` with the names `latency`, `throughput`, `streams`, `onlookers`, `relay`, `gpu`,
+ * `overload` and `stop`; all of them without a name.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -31,6 +31,9 @@ const FIRST_OUTPUT_TARGET_MS = 400;
 /** Memory of the worker's own process at 720p, in MiB. */
 const MEMORY_TARGET_MIB = 200;
 const MEMORY_TARGET_HEIGHT = 720;
+
+/** A processor that only looks: its pictures are copied. */
+const ONLOOKER = new URL("./processors/onlooker.ts", import.meta.url).pathname;
 
 /** A stream of which only the first output is looked at. */
 const COLD_SECONDS = 4;
@@ -62,6 +65,8 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   latency: benchLatency,
   throughput: benchThroughput,
   streams: ({ seconds }) => benchStreams({ seconds, progress: (what) => console.error(what) }),
+  onlookers: ({ seconds }) =>
+    benchStreams({ seconds, processor: ONLOOKER, progress: (what) => console.error(what) }),
   relay: ({ runs }) => benchRelay({ runs }),
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),

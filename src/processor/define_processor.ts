@@ -82,14 +82,15 @@ export interface CommonDefinition {
  * ```
  */
 export function defineProcessor(
-  definition: AnyDefinition | (() => AnyDefinition),
+  definition:
+    | ProcessorDefinition
+    | ReadOnlyDefinition
+    | (() => ProcessorDefinition | ReadOnlyDefinition),
 ): () => FrameProcessor {
   return () => toProcessor(typeof definition === "function" ? definition() : definition);
 }
 
-type AnyDefinition = ProcessorDefinition | ReadOnlyDefinition;
-
-function toProcessor(definition: AnyDefinition): FrameProcessor {
+function toProcessor(definition: ProcessorDefinition | ReadOnlyDefinition): FrameProcessor {
   const {
     video,
     audio,

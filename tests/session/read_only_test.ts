@@ -502,3 +502,17 @@ Deno.test("children of an encoder that wait are not taken", async () => {
   const names = usualRecipes(processor).map(({ name }) => name);
   assert.ok(!names.includes("video encoder"), names.join());
 });
+
+Deno.test("what a processor that only looks fails on goes out, too, where it has to be encoded", async () => {
+  const clip = await silentClip();
+  const processor = looking({
+    video: () => {
+      throw new Error("no idea");
+    },
+  });
+  const rig = new Rig({ processor, params: { width: 96, height: 64 } });
+  await rig.run(clip);
+  assert.deepEqual(rig.videoTicks, clip.videoTicks);
+  assert.equal(rig.session.metrics().frames_dropped, 0);
+  assert.equal(errorsOf(rig.events).length, 20);
+});
