@@ -49,8 +49,10 @@ for (const isolate of ["none", "thread", "process"]) {
     const fed = clip.packets.slice(clip.packets.findIndex(({ kind }) => kind === "video"));
     await using chain = await Chain.start(
       ...["--isolate", isolate, "--processor", PROCESSOR, "--audio-codec", "source"],
-      ...["--target-fps", "60"],
+      ...["--target-fps", "60", "--log-level", "info"],
     );
+    const isSaid = chain.worker.log.some((line) => line.includes("and only looks"));
+    assert.ok(isSaid, chain.worker.log.join("\n"));
     for (let run = 0; run < 2; run++) {
       const { output, encoder } = await runLooking(chain, clip);
       const packets = demux(output.bytes);
