@@ -4,19 +4,14 @@
  * @module
  */
 
-import { ConfigError, GpuError } from "../base/errors.ts";
+import { ConfigError, GpuError, ModelError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { sharedGpu } from "../gpu/mod.ts";
 import { Model } from "./model.ts";
 import type { DownloadProgress } from "./download.ts";
 import { ModelCore } from "./model_core.ts";
-import {
-  type ExternalDataSource,
-  type ModelSource,
-  readModelFiles,
-  sourceAddress,
-  sourceName,
-} from "./model_files.ts";
+import { type ModelSource, sourceAddress, sourceName } from "./model_address.ts";
+import { type ExternalDataSource, forgetModel, readModelFiles } from "./model_files.ts";
 import type { OrtProvider } from "./ort_runtime.ts";
 import { SharedLoads } from "./shared_loads.ts";
 
@@ -81,7 +76,13 @@ export async function loadModel(
         firstSignal = undefined; // Later reads belong to runs.
         return reading;
       };
-      return ModelCore.load({ name, provider, dims, graphCapture, readFiles });
+      const loading = ModelCore.load({ name, provider, dims, graphCapture, readFiles });
+      return loading.catch(async (error) => {
+        if (error instanceof ModelError && error.code === "MODEL_INVALID") {
+          await forgetModel(source, { cacheDir });
+        }
+        throw error;
+      });
     },
   });
   return new Model(core, release);

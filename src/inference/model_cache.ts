@@ -66,10 +66,18 @@ export async function cachedDownload(
   }
 }
 
+/** Deletes a URL's file from the cache: what it holds turned out to be of no use. */
+export async function forgetDownload(
+  url: URL,
+  options: Pick<CachedDownloadOptions, "cacheDir">,
+): Promise<void> {
+  await removeIfThere(`${options.cacheDir ?? defaultCacheDir()}/${await cacheName(url)}`);
+}
+
 /** A name that no two URLs share and a person recognizes. */
 async function cacheName(url: URL): Promise<string> {
   const hash = await sha256Hex(new TextEncoder().encode(url.href));
-  const last = decodeURIComponent(url.pathname).split("/").findLast((part) => part !== "") ?? "";
+  const last = url.pathname.split("/").findLast((part) => part !== "") ?? "";
   const readable = last.replace(/[^\w.-]+/g, "_").replace(/^\.+/, "").slice(-80) || "model";
   return `${hash.slice(0, 16)}-${readable}`;
 }

@@ -6,12 +6,10 @@
 
 import { describeError, ModelError } from "../base/errors.ts";
 import type { DownloadProgress } from "./download.ts";
-import { cachedDownload } from "./model_cache.ts";
+import { besideModel, type ModelSource, sourceAddress } from "./model_address.ts";
+import { cachedDownload, forgetDownload } from "./model_cache.ts";
 import { type OnnxFile, readOnnxFile } from "./onnx_file.ts";
 import { sha256Hex } from "./sha256.ts";
-
-/** Where a model is: a path, an `http:`, `https:` or `file:` URL, or its bytes. */
-export type ModelSource = string | URL | Uint8Array;
 
 /** A file that a model keeps its weights in. */
 export interface ExternalDataSource {
@@ -49,21 +47,6 @@ const MAX_MODEL_BYTES = 768 * 2 ** 20;
 /** The largest file of weights: more does not fit into one array. */
 const MAX_DATA_BYTES = 4 * 2 ** 30;
 
-/** The source as a path or URL; undefined for bytes. */
-export function sourceAddress(source: ModelSource): string | URL | undefined {
-  if (source instanceof Uint8Array) return undefined;
-  const url = source instanceof URL || /^(?:https?|file):/.test(source) ? new URL(source) : source;
-  return url instanceof URL && url.protocol === "file:" ? filePath(url) : url;
-}
-
-/** The last part of a source's address, without credentials and query. */
-export function sourceName(source: ModelSource): string {
-  const address = sourceAddress(source);
-  if (address === undefined) return "(bytes)";
-  const path = address instanceof URL ? address.pathname : address;
-  return path.split("/").findLast((part) => part !== "") ?? String(address);
-}
-
 /**
  * Reads a model and the files that it keeps its weights in: those of the options, else those beside it.
  * Throws a {@linkcode ModelError}: `MODEL_NOT_FOUND`, `MODEL_DOWNLOAD`, `MODEL_CHECKSUM`,
@@ -76,14 +59,29 @@ export async function readModelFiles(
   const bytes = await readSource(source, options, MAX_MODEL_BYTES);
   if (options.sha256 !== undefined) await checkSum(bytes, options.sha256, options.name);
   const file = parse(bytes, options.name);
-  const externalData: { path: string; data: Uint8Array }[] = [];
+  const externalData: { path: string; source: ModelSource; data: Uint8Array }[] = [];
   const dataOptions = { ...options, sha256: undefined };
   for (const path of externalPaths(file)) {
     const from = externalSource(source, path, options);
-    externalData.push({ path, data: await readSource(from, dataOptions, MAX_DATA_BYTES) });
+    const data = await readSource(from, dataOptions, MAX_DATA_BYTES);
+    externalData.push({ path, source: from, data });
   }
-  checkExternalSizes(file, externalData, options.name);
+  try {
+    checkExternalSizes(file, externalData, options.name);
+  } catch (error) {
+    for (const { source: from } of externalData) await forgetModel(from, options);
+    throw error;
+  }
   return { bytes, file, externalData };
+}
+
+/** Deletes what was downloaded from a model's address: it is no model, and must not be found again. */
+export async function forgetModel(
+  source: ModelSource,
+  options: Pick<ModelFilesOptions, "cacheDir">,
+): Promise<void> {
+  const address = sourceAddress(source);
+  if (address instanceof URL) await forgetDownload(address, options);
 }
 
 async function readSource(
@@ -175,22 +173,15 @@ function externalSource(
   const given = externalData.find((file) => file.path === path);
   if (given !== undefined) return given.source;
   const address = sourceAddress(source);
-  const isInside = path !== "" && !/^[/\\]|^[a-z]+:|(?:^|[/\\])\.\.(?:[/\\]|$)/i.test(path);
-  if (address === undefined || !isInside) {
-    throw new ModelError(
-      "MODEL_NOT_FOUND",
-      `Cannot load the model ${name}: it keeps its weights in ${JSON.stringify(path)}, which ` +
-        `${isInside ? "bytes have no folder for" : "lies outside its folder"}; ` +
-        "give that file with the option externalData",
-      { context: { path } },
-    );
-  }
-  if (address instanceof URL) return new URL(path, address);
-  const folder = address.slice(
-    0,
-    Math.max(address.lastIndexOf("/"), address.lastIndexOf("\\")) + 1,
+  const found = address === undefined ? undefined : besideModel(address, path);
+  if (found !== undefined) return found;
+  throw new ModelError(
+    "MODEL_NOT_FOUND",
+    `Cannot load the model ${name}: it keeps its weights in ${JSON.stringify(path)}, which ` +
+      `${address === undefined ? "bytes have no folder for" : "lies outside its folder"}; ` +
+      "give that file with the option externalData",
+    { context: { path } },
   );
-  return folder + path;
 }
 
 function checkExternalSizes(
@@ -210,9 +201,4 @@ function checkExternalSizes(
       { context: { path: tensor.location, size } },
     );
   }
-}
-
-function filePath(url: URL): string {
-  const path = decodeURIComponent(url.pathname);
-  return Deno.build.os === "windows" ? path.replace(/^\//, "").replaceAll("/", "\\") : path;
 }

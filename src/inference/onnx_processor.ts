@@ -21,7 +21,7 @@ import { ImageIo } from "./image_io.ts";
 import type { ImageInputOptions, ImageOutputOptions } from "./image_options.ts";
 import { loadModel, type LoadModelOptions, type Provider } from "./load_model.ts";
 import type { Model } from "./model.ts";
-import type { ModelSource } from "./model_files.ts";
+import type { ModelSource } from "./model_address.ts";
 
 /** What a model takes: its inputs by name. */
 export type Feeds = Readonly<Record<string, Tensor>>;

@@ -24,6 +24,8 @@ const DEFAULT_INTERVAL_MS = 5_000;
 /** Whatever the orchestrator names. */
 const MIN_INTERVAL_MS = 500;
 const MAX_INTERVAL_MS = 60_000;
+/** The least time between a heartbeat and one that a 401 brings about. */
+const MIN_WAKE_MS = 2_000;
 /** How long taking the registration back may take. */
 const UNREGISTER_TIMEOUT_MS = 3_000;
 
@@ -88,6 +90,7 @@ type HeartbeatAnswer = z.output<typeof heartbeatAnswer>;
 export class LiveRunnerRegistration implements Registration {
   readonly #options: LiveRunnerOptions;
   readonly #client: OrchestratorClient;
+  readonly #clock: Clock;
   readonly #stop = new AbortController();
   readonly #waiter: Waiter;
   readonly #channel: RunnerChannel;
@@ -100,6 +103,7 @@ export class LiveRunnerRegistration implements Registration {
   #runnerId: string | undefined;
   #secret: string | undefined;
   #intervalMs = DEFAULT_INTERVAL_MS;
+  #lastBeatMs = -Infinity;
   #knownSessions: readonly string[] | undefined;
   /** Streams that are being ended because the orchestrator does not know them. */
   readonly #ends = new Map<string, Promise<void>>();
@@ -110,6 +114,7 @@ export class LiveRunnerRegistration implements Registration {
     this.#options = options;
     const { orchestratorUrl: url, tls, clock = systemClock } = options;
     this.#client = new OrchestratorClient({ url, tls, clock });
+    this.#clock = clock;
     this.#waiter = new Waiter(clock, this.#stop.signal);
     this.#channel = new RunnerChannel({
       tls,
@@ -141,9 +146,12 @@ export class LiveRunnerRegistration implements Registration {
     this.#run = this.#beat(worker);
   }
 
-  /** The next heartbeat comes at once: it says that the worker is there. */
+  /**
+   * The next heartbeat comes at once: it says that the worker is there. Anybody can be answered 401, as
+   * often as he asks: the last one must be a while ago.
+   */
   unauthorized(): void {
-    this.#waiter.wake();
+    if (this.#clock.now() - this.#lastBeatMs >= MIN_WAKE_MS) this.#waiter.wake();
   }
 
   /** Takes the runner back, within 3 s. Idempotent. */
@@ -167,6 +175,7 @@ export class LiveRunnerRegistration implements Registration {
   async #sendHeartbeat(
     worker: RegisteredWorker,
   ): Promise<"taken" | "forgotten" | "refused" | "failed"> {
+    this.#lastBeatMs = this.#clock.now();
     const isFirst = this.#secret === undefined;
     if (isFirst) this.#state = "registering";
     const sent = worker.sessionIds();

@@ -22,14 +22,18 @@ export const INDEX_NEXT = -1;
 /** GET of this index means the segment being written. */
 export const INDEX_CURRENT = -2;
 
+/** The last index of a channel: at ten segments a second, seven years of them. */
+export const MAX_INDEX = 2 ** 31 - 1;
+
 /**
  * Parses a decimal integer with an optional sign: an index in a path, or the value of a
- * `Lp-Trickle-*` header. Gives undefined for anything else and beyond 2^53-1 (section 2).
+ * `Lp-Trickle-*` header. Gives undefined for anything else, and beyond one past the last index: the
+ * numbers of other machines must leave room to count on (section 2).
  */
 export function parseDecimal(text: string | null | undefined): number | undefined {
   if (text === null || text === undefined || !/^[+-]?[0-9]+$/.test(text)) return undefined;
   const value = Number(text);
-  return Number.isSafeInteger(value) ? value + 0 : undefined;
+  return Math.abs(value) <= MAX_INDEX + 1 ? value + 0 : undefined;
 }
 
 /** The URL of a channel without the trailing slash that some callers leave on it. */

@@ -164,6 +164,78 @@ Deno.test("loadModel() finds weights beside the model, or where it is told", asy
   });
 });
 
+/** Paths that no file of a model may name. */
+const OUTSIDE = [
+  "../weights.bin",
+  "/etc/weights.bin",
+  "a/../../weights.bin",
+  "a/./.././../weights.bin",
+  "c:weights",
+  "file:///etc/passwd",
+  "..",
+  ".",
+  "",
+];
+
+/** What means another place in a URL, and is a name beside the model here. */
+const NAMES = [
+  " file:///etc/passwd",
+  "fi\tle:///etc/passwd",
+  " //127.0.0.1/etc/passwd",
+  "\n//127.0.0.1/",
+  "%2e%2e/secret.bin",
+  "weights?.bin",
+  "weights#.bin",
+];
+
+Deno.test("the weights of a model on the web come from its folder, whatever their names mean", async () => {
+  const asked: string[] = [];
+  let path = "";
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request) => {
+      const { pathname, search } = new URL(request.url);
+      asked.push(pathname + search);
+      return pathname.endsWith("model.onnx")
+        ? new Response(externalDataModel(path).model.slice())
+        : new Response(null, { status: 404 });
+    },
+  );
+  await inTempFolder(async (cacheDir) => {
+    const load = (index: number) =>
+      loadModel(`http://127.0.0.1:${server.addr.port}/models/${index}/model.onnx`, {
+        ...WASM,
+        cacheDir,
+      });
+    for (const [index, name] of NAMES.entries()) {
+      path = name;
+      await assert.rejects(load(index), failsWith("MODEL_NOT_FOUND", /the server answered 404/));
+      const [file] = asked.splice(0).slice(1);
+      const parts = file?.split("/").slice(3).map(decodeURIComponent);
+      assert.equal(file?.startsWith(`/models/${index}/`), true, file);
+      assert.equal(parts?.join("/"), name);
+    }
+    for (const [index, name] of [...OUTSIDE, "..\\weights.bin"].entries()) {
+      if (name.includes(":")) continue; // a name like any other, here
+      path = name;
+      const message = /lies outside its folder/;
+      await assert.rejects(load(100 + index), failsWith("MODEL_NOT_FOUND", message));
+      assert.equal(asked.splice(0).length, 1, "only the model is asked for");
+    }
+  });
+});
+
+Deno.test("what was downloaded and is no model is not kept", async () => {
+  await inTempFolder(async (cacheDir) => {
+    await using server = fileServer(["whole"], notOnnx().slice());
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      const loading = loadModel(server.url, { ...WASM, cacheDir });
+      await assert.rejects(loading, failsWith("MODEL_INVALID", /not an ONNX model/));
+      assert.equal(server.requests, attempt);
+    }
+  });
+});
+
 Deno.test("loadModel() says what is wrong with weights in files of their own", async () => {
   await inTempFolder(async (folder) => {
     const { model, dataPath, data } = externalDataModel("weights.bin");
@@ -179,7 +251,7 @@ Deno.test("loadModel() says what is wrong with weights in files of their own", a
       loading(),
       failsWith("MODEL_INVALID", /byte 324 of weights\.bin, which has 100/),
     );
-    for (const path of ["../weights.bin", "/etc/weights.bin", "a/../../weights.bin", "c:weights"]) {
+    for (const path of OUTSIDE) {
       await Deno.writeFile(`${folder}/model.onnx`, externalDataModel(path).model);
       await assert.rejects(loading(), failsWith("MODEL_NOT_FOUND", /lies outside its folder/));
     }

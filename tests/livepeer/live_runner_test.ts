@@ -50,6 +50,23 @@ async function untilBeats({ orchestrator }: Stage, count: number): Promise<void>
   await until(() => orchestrator.to(HEARTBEAT).length === count, `heartbeat ${count}`);
 }
 
+Deno.test("a 401 brings the next heartbeat forward, however many there are only one", async () => {
+  await using test = stage();
+  test.runner.start(test.worker);
+  await untilBeats(test, 1);
+  await until(() => test.runner.status.state === "registered", "the registration");
+  for (let round = 2; round <= 4; round++) {
+    for (let i = 0; i < 20; i++) test.runner.unauthorized();
+    test.clock.advance(1_999);
+    assert.equal(test.orchestrator.to(HEARTBEAT).length, round - 1);
+    test.clock.advance(1);
+    await until(() => test.clock.delays.includes(5_000), "the wait for the next heartbeat");
+    for (let i = 0; i < 20; i++) test.runner.unauthorized();
+    await untilBeats(test, round);
+    await until(() => test.clock.delays.includes(5_000), "the wait for the next heartbeat");
+  }
+});
+
 Deno.test("the first heartbeat has the orchestrator's secret, the others the runner's own", async () => {
   await using test = stage({ version: "1.2", metadata: { region: "eu" }, price: { price: 0.5 } });
   test.runner.start(test.worker);

@@ -159,3 +159,20 @@ Deno.test("a stopping server takes no new requests", async () => {
   await disposed;
   await delay(0);
 });
+
+Deno.test("an index beyond 2^31-1 is 400, and a channel at its end takes no more", () =>
+  withServer(async (bench) => {
+    const last = 2 ** 31 - 1;
+    for (const beyond of [last + 1, 2 ** 53 - 1, "9223372036854775807"]) {
+      assert.equal((await bench.ask("POST", `/c/${beyond}`)).status, 400);
+      assert.equal((await bench.ask("GET", `/c/${beyond}`)).status, 404);
+    }
+    assert.equal((await bench.post(last, "")).status, 200);
+    assert.equal(await bench.next(), String(last + 1));
+    const refused = await bench.post(-1, "x");
+    assert.equal(refused.status, 400);
+    assert.equal((await bench.ask("GET", `/c/${last + 1}`)).status, 400);
+    assert.equal((await bench.ask("DELETE", "/c")).status, 200);
+    assert.equal((await bench.post(-1, "x")).status, 200);
+    assert.equal((await bench.read(0)).body, "x");
+  }));

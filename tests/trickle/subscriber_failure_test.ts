@@ -209,3 +209,58 @@ Deno.test("buffered bytes are bounded, whatever arrives", () =>
     for await (const received of subscriber) seen.push(await textOf(received));
     assert.deepEqual(seen, [`3:${"3".repeat(60)}+3`]);
   }));
+
+scripted("a body that always breaks off is asked for at a measured pace, and given up", {
+  start: 0,
+  maxRetries: 2,
+}, async (server, reading, clock) => {
+  const zero = await server.next("GET /c/0");
+  await zero.begin({ headers: { "Lp-Trickle-Seq": 0 }, body: "abc" });
+  const one = await server.next("GET /c/1");
+  await until(() => reading.subscriber.stats.bytes === 3, "the first bytes");
+  zero.drop();
+  for (let round = 0; round < 3; round++) {
+    if (round > 0) await clock.passDelay(250, 250);
+    const again = await server.next("GET /c/0");
+    await again.begin({ headers: { "Lp-Trickle-Seq": 0 }, body: "abc" });
+    again.drop();
+  }
+  await segment(one, 1, "one");
+  await reading.shows("0:abc", "1:one");
+  assert.equal(reading.subscriber.stats.truncatedSegments, 1);
+});
+
+for (const [kind, body] of [["of length 0", undefined], ["without a length", ""]] as const) {
+  scripted(`empty segments ${kind} in a row are asked for at a measured pace`, { start: 0 }, async (
+    server,
+    reading,
+    clock,
+  ) => {
+    for (let seq = 0; seq < 10; seq++) {
+      const request = await server.next(`GET /c/${seq}`);
+      const headers = { "Lp-Trickle-Seq": seq, "Lp-Trickle-Latest": 1000 };
+      if (body === undefined) await request.answer({ headers });
+      else {
+        await request.begin({ headers, body });
+        await request.end();
+      }
+      if (seq >= 4) await clock.passDelay(250, 250);
+    }
+    await segment(await server.next("GET /c/10"), 10, "ten");
+    await clock.passDelay(250, 250);
+    await segment(await server.next("GET /c/11"), 11, "eleven");
+    await reading.shows("10:ten", "11:eleven");
+  });
+}
+
+scripted("an index that is out of range counts as none", { start: 0 }, async (
+  server,
+  reading,
+  clock,
+) => {
+  const huge = { "Lp-Trickle-Seq": 2 ** 53 - 1, "Lp-Trickle-Latest": 2 ** 53 - 1 };
+  await (await server.next("GET /c/0")).answer({ headers: huge });
+  await clock.passDelay(250, 250);
+  await segment(await server.next("GET /c/0"), 0, "zero");
+  await reading.shows("0:zero");
+});

@@ -17,7 +17,7 @@ import {
 import { readSegment } from "./read_segment.ts";
 import { closedHeaders, errorResponse, unreadBodyResponse } from "./responses.ts";
 import { type ActivePosts, writeSegment } from "./write_segment.ts";
-import { EXPECT_CONTENT_HEADER, LATEST_HEADER } from "../protocol.ts";
+import { EXPECT_CONTENT_HEADER, INDEX_NEXT, LATEST_HEADER, MAX_INDEX } from "../protocol.ts";
 
 /** What the requests of one server share. */
 export interface HandlerContext {
@@ -139,6 +139,12 @@ function write(
   const mime = request.headers.get("Content-Type") ?? "";
   const channel = findOrCreate(found.name, mime, context);
   if (channel instanceof Response) return channel;
+  if (requested === INDEX_NEXT && channel.next > MAX_INDEX) {
+    return unreadBodyResponse(
+      400,
+      `Cannot write after segment ${MAX_INDEX}, the last one: delete the channel and begin anew`,
+    );
+  }
   return writeSegment(request, { channel, requested }, context.posts);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { INDEX_CURRENT, INDEX_NEXT, parseDecimal } from "../protocol.ts";
+import { INDEX_CURRENT, INDEX_NEXT, MAX_INDEX, parseDecimal } from "../protocol.ts";
 
 /** What a path names. */
 export type TrickleRoute =
@@ -36,20 +36,22 @@ export function parseTrickleRoute(pathname: string, basePath: string): TrickleRo
 
 /** The index that a GET may ask for, or undefined where the answer is 400 (Q1, Q2, Q4). */
 export function parseReadIndex(text: string): number | undefined {
-  const index = parseDecimal(text);
-  return index !== undefined && index >= INDEX_CURRENT ? index : undefined;
+  return parseIndex(text, INDEX_CURRENT);
 }
 
 /** The index that a POST may ask for, or undefined. */
 export function parseWriteIndex(text: string): number | undefined {
-  const index = parseDecimal(text);
-  return index !== undefined && index >= INDEX_NEXT ? index : undefined;
+  return parseIndex(text, INDEX_NEXT);
 }
 
 /** The index that a DELETE may ask for, or undefined (Q3). */
 export function parseDeleteIndex(text: string): number | undefined {
+  return parseIndex(text, 0);
+}
+
+function parseIndex(text: string, least: number): number | undefined {
   const index = parseDecimal(text);
-  return index !== undefined && index >= 0 ? index : undefined;
+  return index !== undefined && index >= least && index <= MAX_INDEX ? index : undefined;
 }
 
 function decode(part: string): string | undefined {

@@ -6,8 +6,9 @@
  */
 
 import { describeError, roomLogger } from "../../base/mod.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, pause } from "../clock.ts";
 import { discardBody, type TransportResponse } from "../transport/transport.ts";
+import { SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
 import type { ReceiveBuffer, ReceivedSegment } from "./receive_buffer.ts";
 import type { FoundSegment, SegmentLocator } from "./segment_locator.ts";
 import type { MutableSubscriberStats, SubscriberSettings } from "./subscriber_options.ts";
@@ -28,12 +29,21 @@ export async function downloadSegment(
   found: FoundSegment,
   context: DownloadContext,
 ): Promise<void> {
+  const { settings, stats, locator, signal } = context;
   const download = new Download(found, context);
   let response: TransportResponse | undefined = found.response;
+  let known = 0;
+  let fruitless = 0;
   while (response !== undefined && !(await download.copy(response))) {
-    context.settings.transport.renew();
-    response = await context.locator.refetch(found.seq, context.signal);
-    if (response !== undefined) context.stats.recoveredBodies++;
+    settings.transport.renew();
+    fruitless = download.receivedBytes > known ? 0 : fruitless + 1;
+    known = download.receivedBytes;
+    if (fruitless > settings.maxRetries) response = undefined;
+    else {
+      if (fruitless > 0) await pause(settings.clock, SAME_INDEX_DELAY_MS, signal);
+      response = await locator.refetch(found.seq, signal);
+    }
+    if (response !== undefined) stats.recoveredBodies++;
   }
   download.finish(response !== undefined);
 }
@@ -43,7 +53,8 @@ class Download {
   readonly #found: FoundSegment;
   readonly #context: DownloadContext;
   #segment: ReceivedSegment | undefined;
-  #receivedBytes = 0;
+  /** Bytes of the segment that came, each counted once. */
+  receivedBytes = 0;
 
   constructor(found: FoundSegment, context: DownloadContext) {
     this.#found = found;
@@ -58,7 +69,7 @@ class Download {
     const watch = new SilenceWatch(settings.clock, settings.bodyRefreshMs, () => {
       reader.cancel().catch(logBroken);
     });
-    let known = this.#receivedBytes;
+    let known = this.receivedBytes;
     try {
       for (;;) {
         const { done, value } = await reader.read();
@@ -100,7 +111,8 @@ class Download {
       this.#segment = buffer.open(this.#found);
       stats.segments++;
     }
-    this.#receivedBytes += bytes.byteLength;
+    this.receivedBytes += bytes.byteLength;
+    this.#context.locator.progress();
     stats.bytes += bytes.byteLength;
     return await buffer.append(this.#segment, bytes);
   }

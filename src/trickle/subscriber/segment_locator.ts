@@ -15,7 +15,7 @@ import {
   STATUS_NO_SEGMENT,
 } from "../protocol.ts";
 import { discardBody, type TransportResponse } from "../transport/transport.ts";
-import { afterMissingSegment, SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
+import { afterMissingSegment, FREE_JUMPS, SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
 import type { MutableSubscriberStats, SubscriberSettings } from "./subscriber_options.ts";
 
 /** Pause after a transport error or an unexpected status: 300 to 500 ms. */
@@ -63,6 +63,8 @@ export class SegmentLocator {
   readonly #graceEndsMs: number;
   #isChannelSeen = false;
   #failures = 0;
+  /** Answers since the last byte of a segment. */
+  #fruitless = 0;
 
   /** Creates a locator; `url` is the channel's, without a slash at its end. */
   constructor(url: string, settings: SubscriberSettings, stats: MutableSubscriberStats) {
@@ -84,6 +86,9 @@ export class SegmentLocator {
     const search: Search = { index, expected, skipped: 0, retries: 0, misses: 0 };
     while (!signal.aborted) {
       try {
+        if (this.#fruitless > FREE_JUMPS) {
+          await pause(this.#settings.clock, SAME_INDEX_DELAY_MS, signal);
+        }
         const response = await this.#ask(search.index, signal);
         const verdict = await this.#judge(response, search, signal);
         if (verdict !== undefined) return verdict;
@@ -95,6 +100,11 @@ export class SegmentLocator {
       }
     }
     return { kind: "aborted" };
+  }
+
+  /** Says that bytes of a segment came: the server gives what it promises. */
+  progress(): void {
+    this.#fruitless = 0;
   }
 
   /**
@@ -173,6 +183,7 @@ export class SegmentLocator {
       search.skipped += seq - search.expected;
     }
     if (response.headers.get("Content-Length") !== "0") {
+      this.#fruitless++; // it may be empty all the same
       const contentType = response.headers.get("Content-Type") ?? "";
       return { kind: "segment", seq, hasSeq, skipped: search.skipped, contentType, response };
     }
@@ -184,7 +195,8 @@ export class SegmentLocator {
     search.index = hasSeq ? seq + 1 : seq;
     search.expected = search.index >= 0 ? search.index : undefined;
     search.retries = 0;
-    if (isStuck) await pause(this.#settings.clock, SAME_INDEX_DELAY_MS, signal);
+    if (!isStuck) this.#fruitless++;
+    else await pause(this.#settings.clock, SAME_INDEX_DELAY_MS, signal);
     return undefined;
   }
 
