@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { AudioFrame } from "../../src/frames/mod.ts";
-import type { Packet } from "../../src/media/types.ts";
+import { MpegTsMuxer } from "../../src/media/mpegts/mod.ts";
+import type { AudioStreamInfo, Packet } from "../../src/media/types.ts";
 import {
   defineProcessor,
   type FrameProcessor,
@@ -100,9 +101,39 @@ Deno.test("sound goes on without a processor that hangs, and the output ends wit
   rig.clock.advance(60_001);
   await ended;
   await rig.ended();
+  assert.deepEqual(rig.errors.filter((error) => /Cannot decode/.test(error)), []);
   assert.deepEqual(soundOf(joined(rig.sink.whole)), soundOf(inputOf(clip)));
   assert.deepEqual(rig.videoTicks, clip.videoTicks);
 });
+
+Deno.test("sound that cannot be decoded goes on, and the processor's loss is said once and counted", async () => {
+  const clip = await testClip();
+  const muxer = new MpegTsMuxer({ video: { codec: "h264" }, audio: soundInfoOf(clip) });
+  const segments = [muxer.startSegment()];
+  for (const packet of demux(inputOf(clip))) {
+    // Frames whose payload is damaged from its first bits on.
+    const data = packet.kind === "audio" ? packet.data.map(() => 0xFF) : packet.data;
+    segments.push(muxer.write({ ...packet, data }));
+  }
+  let heard = 0;
+  const rig = new Rig({ processor: hearing({ audio: () => void heard++ }), audioCodec: "source" });
+  rig.session.start();
+  await rig.source.feed([joined(segments)]);
+  rig.source.end();
+  await rig.ended();
+  assert.equal(heard, 0);
+  assert.equal(rig.audioPackets, clip.audioPackets - 1); // the first is before the first picture
+  assert.deepEqual(rig.videoTicks, clip.videoTicks);
+  assert.equal(rig.errors.length, 1);
+  assert.match(rig.errors[0]!, /^decode: Cannot decode the sound for the processor/);
+  const metrics = rig.session.metrics();
+  assert.equal(metrics.audio_packets_unheard, metrics.audio_packets_in);
+});
+
+function soundInfoOf({ events }: Clip): AudioStreamInfo {
+  for (const event of events) if (event.kind === "streams" && event.audio) return event.audio;
+  return assert.fail("there is no sound");
+}
 
 Deno.test("what a processor fails on or changes is out all the same, and counted", async () => {
   const clip = await testClip();

@@ -33,12 +33,16 @@ export class HeardAudio implements AudioPath {
   readonly #hearing: Promise<void>;
   readonly #failed = Promise.withResolvers<never>();
   #heard: Promise<void> = Promise.resolve();
+  readonly #signal: AbortSignal;
   #isDeaf = false;
+  /** Packets that were not decoded any more. */
+  #afterDeafness = 0;
 
   /** Starts the decoder. */
   constructor({ path, hear, stream, onHang, warm, signal }: HeardAudioOptions) {
     this.#path = path;
     this.#hear = hear;
+    this.#signal = signal;
     this.output = path.output;
     const timeBase = MPEG_TIME_BASE;
     this.#decoder = new AudioDecoder({ stream, timeBase, onHang, warm, signal });
@@ -71,7 +75,7 @@ export class HeardAudio implements AudioPath {
   /** Packets that were not decoded for the processor. */
   get packetsUnheard(): number {
     const { lostPackets, undecodedPackets } = this.#decoder.stats;
-    return this.#backlog.leftOut + lostPackets + undecodedPackets;
+    return this.#backlog.leftOut + lostPackets + undecodedPackets + this.#afterDeafness;
   }
 
   /** Whether this path can go on with a stream as it is described now. */
@@ -82,14 +86,16 @@ export class HeardAudio implements AudioPath {
   /** Takes the next packet of the input. */
   async write(packet: Packet): Promise<void> {
     await this.#path.write(packet);
-    if (this.#isDeaf) return;
-    const isLive = this.#hear.isLive;
-    try {
-      if (isLive) this.#backlog.offer(packet);
-      else await this.#decoder.decode(packet);
-    } catch (error) {
-      this.#goDeaf(error);
+    if (!this.#isDeaf) {
+      try {
+        if (this.#hear.isLive) this.#backlog.offer(packet);
+        else await this.#decoder.decode(packet);
+        return;
+      } catch (error) {
+        this.#goDeaf(error);
+      }
     }
+    this.#afterDeafness++;
   }
 
   /** Resolves when everything was heard, once the input has ended. Rejects with what ends the stream. */
@@ -136,7 +142,7 @@ export class HeardAudio implements AudioPath {
 
   /** The processor hears no more; what goes out goes on. */
   #goDeaf(error: unknown): void {
-    if (this.#isDeaf) return;
+    if (this.#isDeaf || this.#signal.aborted) return;
     this.#isDeaf = true;
     this.#hear.onDeaf(error);
   }
