@@ -13,3 +13,4 @@ export * from "./exit.ts";
 export * from "./log.ts";
 export * from "./pause.ts";
 export * from "./rational.ts";
+export * from "./url_policy.ts";

@@ -5,7 +5,14 @@
  */
 
 import manifest from "../../deno.json" with { type: "json" };
-import { type Clock, describeError, isDoneWithin, roomLogger, systemClock } from "../base/mod.ts";
+import {
+  type Clock,
+  describeError,
+  isDoneWithin,
+  roomLogger,
+  systemClock,
+  UrlPolicy,
+} from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
 import { type LoadingUpdate, type StreamParams, WarmCodecs } from "../session/mod.ts";
@@ -56,6 +63,7 @@ export class StreamServer implements AsyncDisposable {
   readonly #options: StreamServerOptions;
   readonly #clock: Clock;
   readonly #prefix: string;
+  readonly #urls: UrlPolicy;
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
   #http: HttpListener | undefined;
@@ -69,13 +77,14 @@ export class StreamServer implements AsyncDisposable {
 
   /**
    * Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix and a
-   * `ConfigError` for a token, routes, folders or CORS options that cannot be used.
+   * `ConfigError` for a token, URLs, routes, folders or CORS options that cannot be used.
    */
   constructor(options: StreamServerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#prefix = normalizePrefix(options.prefix ?? "");
     this.capabilityName = options.capabilityName ?? "runnel";
+    this.#urls = new UrlPolicy({ allow: options.allowUrls });
     this.#openHttp = this.#prepareHttp();
   }
 
@@ -231,7 +240,7 @@ export class StreamServer implements AsyncDisposable {
       onEvent: onStreamEvent,
     });
     const endpoints = [
-      ...streamEndpoints(this.#registry, clock),
+      ...streamEndpoints(this.#registry, { clock, urls: this.#urls }),
       this.#metricsEndpoint(this.#registry),
     ];
     this.#handler = this.#openHttp(endpoints, () => this.#pool?.paramsSchema);

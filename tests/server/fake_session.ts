@@ -211,6 +211,7 @@ export interface TestServerOptions extends HttpOptions {
   /** @default {ADMIT_ALL} */
   readonly admit?: Admission;
   readonly prefix?: string;
+  readonly allowUrls?: readonly string[];
   readonly onStreamEvent?: NonNullable<StreamServerOptions["onStreamEvent"]>;
   /** Prepares each session before the server has it. */
   readonly onOpen?: (session: FakeSession) => void;

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { TrickleSubscriber } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { withScript } from "./scripted_server.ts";
+import { type ScriptedServer, withScript } from "./scripted_server.ts";
 import { CLOSED, missing, Reading, scripted, segment, textOf } from "./subscriber_stage.ts";
 import { unusedPort } from "../unused_port.ts";
 import { until } from "../waiting.ts";
 
 scripted(
   "C18 five errors are survived at a measured pace, and six in a row are not",
-  { start: 3 },
+  { start: 3, reconnectMs: 0 },
   async (server, reading, clock) => {
     for (let round = 0; round < 5; round++) {
       await (await server.next("GET /c/3")).answer({ status: 500 });
@@ -49,7 +49,7 @@ scripted(
 Deno.test("C19 a refused connection ends with TRICKLE_UNREACHABLE", async () => {
   const url = `http://127.0.0.1:${unusedPort()}/c`;
   const clock = new ManualClock();
-  await using subscriber = new TrickleSubscriber(url, { clock });
+  await using subscriber = new TrickleSubscriber(url, { clock, reconnectMs: 0 });
   subscriber.start();
   for (let round = 0; round < 5; round++) await clock.passDelay(300, 500);
   const outcome = await subscriber.outcome;
@@ -263,4 +263,63 @@ scripted("an index that is out of range counts as none", { start: 0 }, async (
   await clock.passDelay(250, 250);
   await segment(await server.next("GET /c/0"), 0, "zero");
   await reading.shows("0:zero");
+});
+
+/** Drops the request for segment 4; what came on a used connection the HTTP client sends again by itself. */
+async function loseServer(server: ScriptedServer, clock: ManualClock): Promise<void> {
+  (await server.next("GET /c/4")).drop();
+  const asked = server.requests.length;
+  const isPaused = (): boolean => clock.delays.includes(400);
+  await until(() => isPaused() || server.requests.length > asked, "what follows");
+  if (!isPaused()) (await server.next("GET /c/4")).drop();
+}
+
+scripted(
+  "a server that is out of reach for less than the window is waited for, even without the channel",
+  { start: 3 },
+  async (server, reading, clock) => {
+    await segment(await server.next("GET /c/3"), 3, "three");
+    await reading.shows("3:three");
+    await loseServer(server, clock);
+    for (let elapsed = 400; elapsed < 29_000; elapsed += 400) {
+      await clock.passDelay(400, 400);
+      const request = await server.next("GET /c/4");
+      if (elapsed < 15_000) request.drop();
+      else await request.answer({ status: 404 });
+    }
+    await clock.passDelay(400, 400);
+    await missing(await server.next("GET /c/4"), 1);
+    await clock.passDelay(100, 100);
+    await segment(await server.next("GET /c/1"), 1, "one");
+    await reading.shows("3:three", "1:one");
+  },
+);
+
+scripted("a server that stays out of reach is given up after the window", { start: 3 }, async (
+  server,
+  reading,
+  clock,
+) => {
+  await segment(await server.next("GET /c/3"), 3, "three");
+  await loseServer(server, clock);
+  for (let elapsed = 400; elapsed <= 30_000; elapsed += 400) {
+    await clock.passDelay(400, 400);
+    (await server.next("GET /c/4")).drop();
+  }
+  await reading.done;
+  assert.equal((reading.error as { code?: string }).code, "TRICKLE_UNREACHABLE");
+});
+
+scripted("a channel that does not come back with its server is not found", { start: 3 }, async (
+  server,
+  reading,
+  clock,
+) => {
+  await segment(await server.next("GET /c/3"), 3, "three");
+  await loseServer(server, clock);
+  for (let elapsed = 400; elapsed <= 30_000; elapsed += 400) {
+    await clock.passDelay(400, 400);
+    await (await server.next("GET /c/4")).answer({ status: 404 });
+  }
+  assert.deepEqual(await reading.subscriber.outcome, { kind: "not-found" });
 });

@@ -7,10 +7,9 @@
 import type { Command } from "commander";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
 import { type IsolationKind, StreamServer } from "../../server/mod.ts";
-import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { option, port, tlsOption, wholeNumber } from "../options.ts";
+import { addTlsOptions, option, port, type TlsFlags, tlsOf, wholeNumber } from "../options.ts";
 import { chooseProcessor, describeProcessor, isolatedProcessor } from "../processor_options.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
 import {
@@ -29,7 +28,7 @@ With --registration, from the environment alone: ORCH_URL and ORCH_SECRET (both 
 CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE_PER_UNIT (0),
 CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
+interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, TlsFlags {
   readonly host: string;
   readonly port: number;
   readonly prefix: string;
@@ -41,7 +40,6 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
   readonly appVersion: string;
   readonly token?: string;
   readonly registration: RegistrationKind;
-  readonly tls: string;
 }
 
 /** Adds the command. */
@@ -77,11 +75,11 @@ export function addServe(program: Command, run: RunTask): Command {
       default: "none",
       choices: ["byoc", "live-runner", "none"],
     }));
-  return addIdentityOptions(addWarmOptions(addStreamOptions(command)))
+  const all = addIdentityOptions(addWarmOptions(addStreamOptions(command)))
     .addOption(option("--token <token>", "token that requests to streams must carry", {
       env: "CAPABILITY_TOKEN",
-    }))
-    .addOption(tlsOption())
+    }));
+  return addTlsOptions(all)
     .addHelpText("after", REGISTRATION_HELP)
     .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
 }
@@ -103,7 +101,7 @@ function addIdentityOptions(command: Command): Command {
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
-  const tls = tlsFromEnvironment({ get: () => flags.tls });
+  const tls = tlsOf(flags);
   using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
     processor: flags.isolate === "none"

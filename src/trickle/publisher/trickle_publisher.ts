@@ -5,7 +5,7 @@
  */
 
 import { describeError, isDoneWithin, roomLogger, TrickleError } from "../../base/mod.ts";
-import { INDEX_NEXT, trimChannelUrl } from "../protocol.ts";
+import { INDEX_NEXT } from "../protocol.ts";
 import type { SegmentSink, SegmentWriter } from "../segments.ts";
 import { separateCredentials } from "../transport/url_credentials.ts";
 import { ChannelCommands } from "./channel_commands.ts";
@@ -63,7 +63,7 @@ export class TricklePublisher implements SegmentSink {
   /** Creates a publisher that sends nothing yet. Throws a `RangeError` for options out of range. */
   constructor(url: string | URL, options: TricklePublisherOptions = {}) {
     const settings = resolvePublisherOptions(options);
-    const address = separateCredentials(trimChannelUrl(url), settings.transport);
+    const address = separateCredentials(String(url), settings.transport);
     this.url = address.url;
     this.#settings = { ...settings, transport: address.transport };
     this.#commands = new ChannelCommands(this.url, this.#settings);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { describeError, TrickleError } from "../../base/mod.ts";
+import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
 import { pause } from "../clock.ts";
 import {
   CLOSED_HEADER,
@@ -18,6 +18,7 @@ import { discardBody, type TransportResponse } from "../transport/transport.ts";
 import { afterMissingSegment, FREE_JUMPS, SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
 import type { MutableSubscriberStats, SubscriberSettings } from "./subscriber_options.ts";
 
+const log = roomLogger("trickle");
 /** Pause after a transport error or an unexpected status: 300 to 500 ms. */
 const RETRY_DELAY_MS = 400;
 
@@ -63,6 +64,9 @@ export class SegmentLocator {
   readonly #graceEndsMs: number;
   #isChannelSeen = false;
   #failures = 0;
+  #firstFailureMs = 0;
+  /** Whether the server was out of reach since it last knew the channel: it may have begun anew. */
+  #wasLost = false;
   /** Answers since the last byte of a segment. */
   #fruitless = 0;
 
@@ -94,6 +98,7 @@ export class SegmentLocator {
         if (verdict !== undefined) return verdict;
       } catch (error) {
         if (signal.aborted) break;
+        this.#wasLost = true;
         this.#settings.transport.renew();
         const failure = await this.#failed(describeError(error), signal, error);
         if (failure !== undefined) return failure;
@@ -175,6 +180,7 @@ export class SegmentLocator {
     signal: AbortSignal,
   ): Promise<Verdict> {
     this.#failures = 0;
+    this.#wasLost = false;
     this.#isChannelSeen = true;
     const answered = parseDecimal(response.headers.get(SEQ_HEADER));
     const hasSeq = answered !== undefined && answered >= 0;
@@ -200,9 +206,13 @@ export class SegmentLocator {
     return undefined;
   }
 
-  /** A 404: final, but for the grace at the start (section 10.4). */
+  /** A 404: final, but for the grace at the start (section 10.4) and after a restart of the server. */
   async #notFound(signal: AbortSignal): Promise<Verdict> {
     const { clock } = this.#settings;
+    if (this.#isChannelSeen && this.#wasLost) {
+      const failure = await this.#failed("the server has come back without the channel", signal);
+      return failure === undefined ? undefined : { kind: "not-found" };
+    }
     if (this.#isChannelSeen || clock.now() >= this.#graceEndsMs) return { kind: "not-found" };
     await pause(clock, SAME_INDEX_DELAY_MS, signal);
     return undefined;
@@ -220,6 +230,8 @@ export class SegmentLocator {
       misses: search.misses,
     });
     this.#isChannelSeen = true;
+    if (this.#wasLost) this.#failures = 0; // it is back
+    this.#wasLost = false;
     search.misses++;
     search.retries = step.index === search.index ? search.retries + 1 : 0;
     const failure = step.isAdvance ? undefined : this.#countFailure(
@@ -247,8 +259,14 @@ export class SegmentLocator {
     found: string,
     cause?: unknown,
   ): Located | undefined {
-    this.#failures++;
-    if (this.#failures <= this.#settings.maxRetries) {
+    const { clock, maxRetries, reconnectMs } = this.#settings;
+    if (this.#failures++ === 0) this.#firstFailureMs = clock.now();
+    const lastsMs = clock.now() - this.#firstFailureMs;
+    const mayComeBack = code === "TRICKLE_UNREACHABLE" && lastsMs < reconnectMs;
+    if (this.#failures <= maxRetries || mayComeBack) {
+      if (this.#failures === 2) {
+        log.warn("Cannot read {url}, and tries again: {found}", { url: this.#url, found });
+      }
       this.#stats.retries++;
       return undefined;
     }

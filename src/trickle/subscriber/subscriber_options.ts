@@ -28,8 +28,13 @@ export interface TrickleSubscriberOptions {
   readonly refreshMs?: number;
   /** A body without a byte for this long is asked for anew, in milliseconds. @default {30000} */
   readonly bodyRefreshMs?: number;
-  /** Failures in a row that are survived. @default {5} */
+  /** Failures in a row that are survived, however quickly they come. @default {5} */
   readonly maxRetries?: number;
+  /**
+   * How long the server may be out of reach, answer with errors, or have lost the channel with its restart,
+   * before the subscription fails, in milliseconds. @default {30000}
+   */
+  readonly reconnectMs?: number;
   /** What is demanded of the server's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions;
   /** How requests are sent; the subscriber disposes of it. @default {createTransport(tls)} */
@@ -85,6 +90,7 @@ export interface SubscriberSettings {
   readonly refreshMs: number;
   readonly bodyRefreshMs: number;
   readonly maxRetries: number;
+  readonly reconnectMs: number;
   readonly transport: Transport;
   readonly clock: Clock;
 }
@@ -99,6 +105,7 @@ export function resolveSubscriberOptions(options: TrickleSubscriberOptions): Sub
     refreshMs: options.refreshMs ?? 20_000,
     bodyRefreshMs: options.bodyRefreshMs ?? 30_000,
     maxRetries: options.maxRetries ?? 5,
+    reconnectMs: options.reconnectMs ?? 30_000,
     transport: options.transport ?? createTransport(options.tls),
     clock: options.clock ?? systemClock,
   };
