@@ -5,16 +5,16 @@
  */
 
 import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
-import { signalsDiscontinuity } from "./adaptation.ts";
-import { AudioTrack } from "./audio_track.ts";
+import { signalsDiscontinuity } from "./packets/adaptation.ts";
+import { AudioTrack } from "./tracks/audio_track.ts";
 import { concatBytes } from "./bytes.ts";
-import { ProgramClock } from "./clock.ts";
-import { PacketAligner } from "./packet_aligner.ts";
-import { PesAssembler } from "./pes_assembler.ts";
-import { ProgramReader } from "./program_reader.ts";
-import type { SelectedProgram } from "./program_table.ts";
-import type { PesReader } from "./pes_reader.ts";
-import type { Pmt } from "./psi.ts";
+import { ProgramClock } from "./tracks/clock.ts";
+import { PacketAligner } from "./packets/packet_aligner.ts";
+import { PesAssembler } from "./pes/pes_assembler.ts";
+import { ProgramReader } from "./tables/program_reader.ts";
+import type { SelectedProgram } from "./tables/program_table.ts";
+import type { PesReader } from "./pes/pes_reader.ts";
+import type { Pmt } from "./tables/psi.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
 import {
   type AudioEntry,
@@ -23,10 +23,10 @@ import {
   unrecognizedAudio,
   type UnsupportedStream,
   type VideoEntry,
-} from "./streams.ts";
-import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, SYNC_BYTE } from "./tables.ts";
-import type { TrackHost } from "./track.ts";
-import { createVideoTrack, type PictureTrack } from "./create_video_track.ts";
+} from "./tables/streams.ts";
+import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, SYNC_BYTE } from "./numbers.ts";
+import type { TrackHost } from "./tracks/track.ts";
+import { createVideoTrack, type PictureTrack } from "./tracks/create_video_track.ts";
 
 const AUDIO_SLAB_BYTES = 32 * 1024;
 const NO_BYTES = new Uint8Array(0);

@@ -4,12 +4,12 @@
  * Spec: ISO/IEC 13818-1 section 2.4.
  */
 
-import type { Packet, VideoCodec } from "../types.ts";
+import type { Packet, VideoCodec } from "../../types.ts";
 import { audioFraming, type Framing, type MuxAudio, videoFraming } from "./framing.ts";
 import { packetize, type PacketizeOptions, planPackets, writeClockPacket } from "./packetizer.ts";
-import { maskClock, pesHeaderBytes, writePesHeader } from "./pes.ts";
-import { writePat, writePmt } from "./psi.ts";
-import { PID, SYNC_BYTE, TS_HEADER_BYTES, TS_PACKET_BYTES } from "./tables.ts";
+import { maskClock, pesHeaderBytes, writePesHeader } from "../pes/pes.ts";
+import { writePat, writePmt } from "../tables/psi.ts";
+import { PID, SYNC_BYTE, TS_HEADER_BYTES, TS_PACKET_BYTES } from "../numbers.ts";
 
 export type { MuxAudio };
 

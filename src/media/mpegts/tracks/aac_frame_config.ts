@@ -5,7 +5,7 @@ import {
   type ProgramConfig,
   programConfigOfFrame,
   writeAacConfig,
-} from "../bitstream/mod.ts";
+} from "../../bitstream/mod.ts";
 
 /** What an AAC frame and those before it say of the stream. */
 export interface AacFrameConfig {

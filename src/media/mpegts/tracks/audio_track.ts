@@ -4,13 +4,13 @@ import {
   type AudioFrameHeader,
   type AudioFrameParser,
   type ProgramConfig,
-} from "../bitstream/mod.ts";
-import type { AudioCodec, AudioStreamInfo } from "../types.ts";
+} from "../../bitstream/mod.ts";
+import type { AudioCodec, AudioStreamInfo } from "../../types.ts";
 import { aacFrameConfig } from "./aac_frame_config.ts";
-import { concatBytes, equalBytes } from "./bytes.ts";
-import type { PesUnit } from "./pes_assembler.ts";
-import type { DemuxCounters } from "./stats.ts";
-import type { AudioEntry } from "./streams.ts";
+import { concatBytes, equalBytes } from "../bytes.ts";
+import type { PesUnit } from "../pes/pes_assembler.ts";
+import type { DemuxCounters } from "../stats.ts";
+import type { AudioEntry } from "../tables/streams.ts";
 import type { Track, TrackHost } from "./track.ts";
 
 const TICKS_PER_SECOND = 90_000;

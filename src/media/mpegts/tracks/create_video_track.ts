@@ -1,8 +1,8 @@
-import type { VideoCodec, VideoStreamInfo } from "../types.ts";
-import { PesAssembler } from "./pes_assembler.ts";
-import { PesReader } from "./pes_reader.ts";
+import type { VideoCodec, VideoStreamInfo } from "../../types.ts";
+import { PesAssembler } from "../pes/pes_assembler.ts";
+import { PesReader } from "../pes/pes_reader.ts";
 import { StartCodeTrack } from "./start_code_track.ts";
-import type { DemuxCounters } from "./stats.ts";
+import type { DemuxCounters } from "../stats.ts";
 import type { Track, TrackHost } from "./track.ts";
 import { VideoTrack } from "./video_track.ts";
 import { WholePesTrack } from "./whole_pes_track.ts";

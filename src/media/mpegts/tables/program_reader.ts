@@ -1,12 +1,12 @@
-import { MediaError } from "../../base/errors.ts";
-import { payloadStart } from "./adaptation.ts";
-import { equalBytes } from "./bytes.ts";
+import { MediaError } from "../../../base/errors.ts";
+import { payloadStart } from "../packets/adaptation.ts";
+import { equalBytes } from "../bytes.ts";
 import { ProgramTable, type SelectedProgram } from "./program_table.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { putsOneUnitIntoEachPes } from "./sdt.ts";
 import { SectionAssembler } from "./section_assembler.ts";
-import type { DemuxCounters } from "./stats.ts";
-import { PID } from "./tables.ts";
+import type { DemuxCounters } from "../stats.ts";
+import { PID } from "../numbers.ts";
 
 /** What a {@linkcode ProgramReader} reports to. */
 export interface ProgramSink {

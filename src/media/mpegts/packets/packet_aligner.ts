@@ -6,8 +6,8 @@
  * (204).
  */
 
-import { concatBytes } from "./bytes.ts";
-import { SYNC_BYTE, TS_PACKET_BYTES } from "./tables.ts";
+import { concatBytes } from "../bytes.ts";
+import { SYNC_BYTE, TS_PACKET_BYTES } from "../numbers.ts";
 
 /** After damage, and where packets are not of 188 bytes, so many sync bytes in a row are needed. */
 const SYNCS_NEEDED = 3;

@@ -4,7 +4,7 @@
  * Spec: ISO/IEC 13818-1 section 2.4.3.5.
  */
 
-import { TS_HEADER_BYTES, TS_PACKET_BYTES } from "./tables.ts";
+import { TS_HEADER_BYTES, TS_PACKET_BYTES } from "../numbers.ts";
 
 /** Flags of an adaptation field's second byte. */
 export const ADAPTATION = {

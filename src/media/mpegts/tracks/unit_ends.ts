@@ -1,4 +1,4 @@
-import type { PesEnd } from "./pes_reader.ts";
+import type { PesEnd } from "../pes/pes_reader.ts";
 
 /** A false end must be outweighed by so many true ones, and after the next by the square of it. */
 const REGAIN = 32;

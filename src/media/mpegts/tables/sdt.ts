@@ -4,7 +4,7 @@
  * Spec: ETSI EN 300 468 sections 5.2.3 (service description) and 6.2.33 (service descriptor).
  */
 
-import { TABLE_ID } from "./tables.ts";
+import { TABLE_ID } from "../numbers.ts";
 
 const SECTION_HEADER_BYTES = 11;
 const SERVICE_HEADER_BYTES = 5;

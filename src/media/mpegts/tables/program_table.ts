@@ -1,4 +1,4 @@
-import { equalBytes } from "./bytes.ts";
+import { equalBytes } from "../bytes.ts";
 import type { Pat, PatProgram, Pmt } from "./psi.ts";
 import { identifyStreams } from "./streams.ts";
 

@@ -1,4 +1,4 @@
-import { CLOCK_WRAP } from "./tables.ts";
+import { CLOCK_WRAP } from "../numbers.ts";
 
 /** A step further ahead than this is a jump: 10 s at 90 kHz. Pauses of live sources are shorter. */
 const MAX_FORWARD_TICKS = 900_000;

@@ -5,7 +5,7 @@
  * (HEVC); ISO/IEC 14496-3 section 1.A.2 (ADTS); the Opus in MPEG-TS draft, sections 4.2 and 4.3.
  */
 
-import { MediaError } from "../../base/errors.ts";
+import { MediaError } from "../../../base/errors.ts";
 import {
   aacChannels,
   type AacConfig,
@@ -22,9 +22,9 @@ import {
   startsWithProgramConfig,
   writeAdtsHeader,
   writeOpusControlHeader,
-} from "../bitstream/mod.ts";
-import type { AudioStreamInfo, VideoCodec } from "../types.ts";
-import type { Descriptor, PmtStream } from "./psi.ts";
+} from "../../bitstream/mod.ts";
+import type { AudioStreamInfo, VideoCodec } from "../../types.ts";
+import type { Descriptor, PmtStream } from "../tables/psi.ts";
 import {
   ALIGNED_TO_ACCESS_UNITS,
   DESCRIPTOR,
@@ -33,7 +33,7 @@ import {
   PID,
   STREAM_ID,
   STREAM_TYPE,
-} from "./tables.ts";
+} from "../numbers.ts";
 
 /** How one elementary stream is carried. */
 export interface Framing {

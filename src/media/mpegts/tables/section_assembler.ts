@@ -1,4 +1,4 @@
-import { TS_PACKET_BYTES } from "./tables.ts";
+import { TS_PACKET_BYTES } from "../numbers.ts";
 
 /** `section_length` of PAT and PMT is at most 1,021, behind 3 bytes. */
 const MAX_SECTION_BYTES = 1024;

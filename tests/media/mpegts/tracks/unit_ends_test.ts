@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type UnitEnd, UnitEnds } from "../../../src/media/mpegts/unit_ends.ts";
+import { type UnitEnd, UnitEnds } from "../../../../src/media/mpegts/tracks/unit_ends.ts";
 
 function end(changes: Partial<UnitEnd> = {}): UnitEnd {
   return { kind: "stuffing", bytes: 1000, keyframe: false, alone: true, pes: 1, ...changes };

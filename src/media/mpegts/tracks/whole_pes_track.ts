@@ -1,9 +1,9 @@
-import { readAv1Unit } from "../bitstream/mod.ts";
-import type { PlainVideoCodec, VideoStreamInfo } from "../types.ts";
-import { concatBytes } from "./bytes.ts";
-import type { PesUnit } from "./pes_assembler.ts";
+import { readAv1Unit } from "../../bitstream/mod.ts";
+import type { PlainVideoCodec, VideoStreamInfo } from "../../types.ts";
+import { concatBytes } from "../bytes.ts";
+import type { PesUnit } from "../pes/pes_assembler.ts";
 import { PictureTimer } from "./picture_timer.ts";
-import type { DemuxCounters } from "./stats.ts";
+import type { DemuxCounters } from "../stats.ts";
 import type { Track, TrackHost } from "./track.ts";
 
 /** The largest access unit that is put together. */

@@ -1,14 +1,14 @@
-import { MediaError } from "../../base/errors.ts";
+import { MediaError } from "../../../base/errors.ts";
 import {
   MPEG2_CODE,
   type Mpeg2Sequence,
   parseMpeg2Picture,
   parseMpeg2Sequence,
-} from "../bitstream/mod.ts";
-import type { PlainVideoCodec, VideoStreamInfo } from "../types.ts";
-import type { PesUnit } from "./pes_assembler.ts";
+} from "../../bitstream/mod.ts";
+import type { PlainVideoCodec, VideoStreamInfo } from "../../types.ts";
+import type { PesUnit } from "../pes/pes_assembler.ts";
 import { PictureTimer } from "./picture_timer.ts";
-import type { DemuxCounters } from "./stats.ts";
+import type { DemuxCounters } from "../stats.ts";
 import { sameVideo, type Track, type TrackHost } from "./track.ts";
 import {
   type SplitUnit,

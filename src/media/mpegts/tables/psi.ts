@@ -4,10 +4,10 @@
  * Spec: ISO/IEC 13818-1 sections 2.4.4.3 (PAT) and 2.4.4.8 (PMT).
  */
 
-import { MediaError } from "../../base/errors.ts";
-import { ByteCursor } from "../bitstream/mod.ts";
-import { crc32, MPEG_CRC_START } from "../crc32.ts";
-import { TABLE_ID } from "./tables.ts";
+import { MediaError } from "../../../base/errors.ts";
+import { ByteCursor } from "../../bitstream/mod.ts";
+import { crc32, MPEG_CRC_START } from "../../crc32.ts";
+import { TABLE_ID } from "../numbers.ts";
 
 const CRC_BYTES = 4;
 const PROGRAM_NUMBER_NETWORK = 0;

@@ -1,4 +1,4 @@
-import type { PesUnit } from "./pes_assembler.ts";
+import type { PesUnit } from "../pes/pes_assembler.ts";
 
 /** The largest access unit that is put together. */
 const MAX_UNIT_BYTES = 8 * 1024 * 1024;

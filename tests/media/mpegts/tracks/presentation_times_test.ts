@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { PresentationTimes } from "../../../src/media/mpegts/presentation_times.ts";
+import { PresentationTimes } from "../../../../src/media/mpegts/tracks/presentation_times.ts";
 
 const IDR = { order: 0, startsOrder: true };
 const at = (order: number): { order: number; startsOrder: boolean } => ({

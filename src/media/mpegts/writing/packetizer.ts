@@ -4,8 +4,8 @@
  * Spec: ISO/IEC 13818-1 sections 2.4.3.2 (transport packet) and 2.4.3.4 (adaptation field).
  */
 
-import { ADAPTATION, PCR_BYTES } from "./adaptation.ts";
-import { SYNC_BYTE, TS_HEADER_BYTES, TS_PACKET_BYTES, TS_PAYLOAD_BYTES } from "./tables.ts";
+import { ADAPTATION, PCR_BYTES } from "../packets/adaptation.ts";
+import { SYNC_BYTE, TS_HEADER_BYTES, TS_PACKET_BYTES, TS_PAYLOAD_BYTES } from "../numbers.ts";
 
 /** Bytes of an adaptation field in front of its PCR: length and flags. */
 const FIELD_HEAD_BYTES = 2;

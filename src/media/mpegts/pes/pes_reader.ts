@@ -4,10 +4,10 @@
  * Spec: ISO/IEC 13818-1 sections 2.4.3.3 (continuity counter, duplicates) and 2.4.3.7 (PES length).
  */
 
-import { isStuffed, payloadStart, signalsDiscontinuity } from "./adaptation.ts";
+import { isStuffed, payloadStart, signalsDiscontinuity } from "../packets/adaptation.ts";
 import { MAX_PES_HEADER_BYTES, parsePesHeader, PES_FIXED_BYTES, PES_PREFIX_BYTES } from "./pes.ts";
-import type { DemuxCounters } from "./stats.ts";
-import { STREAM_ID, TS_PACKET_BYTES } from "./tables.ts";
+import type { DemuxCounters } from "../stats.ts";
+import { STREAM_ID, TS_PACKET_BYTES } from "../numbers.ts";
 
 /**
  * What says that a PES packet ends: `"length"`, its own length; `"stuffing"`, a packet with stuffing

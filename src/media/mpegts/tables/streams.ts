@@ -5,8 +5,8 @@
  * Opus in MPEG-TS draft, section 4.2; ETSI TS 101 154 Annex on AC-3.
  */
 
-import type { AudioCodec, VideoCodec } from "../types.ts";
-import { opusHeadFromChannelConfig, writeOpusHead } from "../bitstream/mod.ts";
+import type { AudioCodec, VideoCodec } from "../../types.ts";
+import { opusHeadFromChannelConfig, writeOpusHead } from "../../bitstream/mod.ts";
 import type { Descriptor, Pmt, PmtStream } from "./psi.ts";
 import {
   DESCRIPTOR,
@@ -15,7 +15,7 @@ import {
   OPUS_EXTENSION_TAG,
   OTHER_STREAM_TYPES,
   STREAM_TYPE,
-} from "./tables.ts";
+} from "../numbers.ts";
 
 /** An elementary stream that this demuxer does not read. */
 export interface UnsupportedStream {

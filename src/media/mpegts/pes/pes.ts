@@ -4,7 +4,7 @@
  * Spec: ISO/IEC 13818-1 section 2.4.3.6 (PES_packet), Table 2-22 (stream_id).
  */
 
-import { CLOCK_WRAP } from "./tables.ts";
+import { CLOCK_WRAP } from "../numbers.ts";
 
 /** Bytes up to and with `PES_packet_length`. */
 export const PES_PREFIX_BYTES = 6;

@@ -1,9 +1,9 @@
-import { type AccessUnit, AccessUnitParser, type SequenceInfo } from "../bitstream/mod.ts";
-import { MPEG_TIME_BASE, secondsToTicks } from "../../base/rational.ts";
-import type { VideoCodec, VideoStreamInfo } from "../types.ts";
-import type { PesEnd, PesStamp } from "./pes_reader.ts";
+import { type AccessUnit, AccessUnitParser, type SequenceInfo } from "../../bitstream/mod.ts";
+import { MPEG_TIME_BASE, secondsToTicks } from "../../../base/rational.ts";
+import type { VideoCodec, VideoStreamInfo } from "../../types.ts";
+import type { PesEnd, PesStamp } from "../pes/pes_reader.ts";
 import { PresentationTimes } from "./presentation_times.ts";
-import type { DemuxCounters } from "./stats.ts";
+import type { DemuxCounters } from "../stats.ts";
 import { sameVideo, type TrackHost } from "./track.ts";
 import { UnitEnds } from "./unit_ends.ts";
 

@@ -1,6 +1,6 @@
-import { ByteWindow } from "../bitstream/mod.ts";
+import { ByteWindow } from "../../bitstream/mod.ts";
 import { PesReader } from "./pes_reader.ts";
-import type { DemuxCounters } from "./stats.ts";
+import type { DemuxCounters } from "../stats.ts";
 
 /** The largest PES packet that is put together. */
 const MAX_PES_BYTES = 8 * 1024 * 1024;

@@ -1,6 +1,6 @@
-import { sameColor } from "../color.ts";
-import type { Packet, VideoStreamInfo } from "../types.ts";
-import type { PesUnit } from "./pes_assembler.ts";
+import { sameColor } from "../../color.ts";
+import type { Packet, VideoStreamInfo } from "../../types.ts";
+import type { PesUnit } from "../pes/pes_assembler.ts";
 
 /** Where a track's packets go, and what it asks of the program. */
 export interface TrackHost {
