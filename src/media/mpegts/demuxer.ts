@@ -4,18 +4,17 @@
  * Spec: ISO/IEC 13818-1 section 2.4.
  */
 
-import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
+import type { Packet } from "../types.ts";
+import type { TsEvent } from "./events.ts";
+import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR } from "./numbers.ts";
 import { signalsDiscontinuity } from "./packets/adaptation.ts";
-import { AudioTrack } from "./tracks/audio_track.ts";
-import { concatBytes } from "./bytes.ts";
-import { ProgramClock } from "./tracks/clock.ts";
-import { PacketAligner } from "./packets/packet_aligner.ts";
+import { SegmentJoiner } from "./packets/segment_joiner.ts";
 import { PesAssembler } from "./pes/pes_assembler.ts";
+import type { PesReader } from "./pes/pes_reader.ts";
+import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
 import { ProgramReader } from "./tables/program_reader.ts";
 import type { SelectedProgram } from "./tables/program_table.ts";
-import type { PesReader } from "./pes/pes_reader.ts";
 import type { Pmt } from "./tables/psi.ts";
-import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
 import {
   type AudioEntry,
   guessAudio,
@@ -24,46 +23,12 @@ import {
   type UnsupportedStream,
   type VideoEntry,
 } from "./tables/streams.ts";
-import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, SYNC_BYTE } from "./numbers.ts";
-import type { TrackHost } from "./tracks/track.ts";
+import { AudioTrack } from "./tracks/audio_track.ts";
+import { ProgramClock } from "./tracks/clock.ts";
 import { createVideoTrack, type PictureTrack } from "./tracks/create_video_track.ts";
+import type { TrackHost } from "./tracks/track.ts";
 
 const AUDIO_SLAB_BYTES = 32 * 1024;
-const NO_BYTES = new Uint8Array(0);
-
-/** Sync bytes that tell whether a segment begins with a packet. */
-const SYNCS_COMPARED = 3;
-
-/** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
-export type TsEvent =
-  /**
-   * What the program holds: before its first packet, and again before the first packet of which it
-   * is no longer true. What is not known yet is 0: width and height until a parameter set was seen,
-   * sample rate and channels until an audio frame was; a stream that is listed will come.
-   */
-  | {
-    readonly kind: "streams";
-    readonly video?: VideoStreamInfo;
-    readonly audio?: AudioStreamInfo;
-    readonly unsupported: readonly UnsupportedStream[];
-    /** Which program of an MPEG-TS this is. */
-    readonly program?: ProgramChoice;
-  }
-  /**
-   * One access unit, in 90 kHz ticks. Its data stays valid, as a view of a buffer that it shares
-   * with its neighbours: copy it where the buffer itself is to be transferred or kept for long.
-   */
-  | { readonly kind: "packet"; readonly packet: Packet; readonly stream: "video" | "audio" }
-  /** The packets that follow do not go on where those before ended. */
-  | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
-
-/** Which program is read, and what there is. */
-export interface ProgramChoice {
-  /** Its number; undefined where the one that was asked for is not in the stream. */
-  readonly number: number | undefined;
-  /** The numbers of all programs, in the order of the program association table. */
-  readonly all: readonly number[];
-}
 
 /** One stream of the program that is read. */
 interface Selected<Entry, T> {
@@ -87,7 +52,7 @@ interface Selected<Entry, T> {
  */
 export class MpegTsDemuxer {
   readonly #counters: DemuxCounters = createCounters();
-  readonly #aligner: PacketAligner;
+  readonly #segments: SegmentJoiner;
   readonly #clock = new ProgramClock();
   readonly #host: TrackHost;
   readonly #programs: ProgramReader;
@@ -100,12 +65,10 @@ export class MpegTsDemuxer {
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
   #started = false;
-  /** Bytes of a segment of which it is not known yet whether it begins with a packet. */
-  #segmentHead: Uint8Array | undefined;
 
   /** Creates a demuxer in front of a stream or segment. */
   constructor() {
-    this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
+    this.#segments = new SegmentJoiner({ packet: (data, at) => this.#packet(data, at) });
     this.#programs = new ProgramReader({
       counters: this.#counters,
       sink: {
@@ -135,7 +98,7 @@ export class MpegTsDemuxer {
 
   /** What was met so far: a snapshot. */
   get stats(): DemuxStats {
-    const { resyncs, skippedBytes } = this.#aligner;
+    const { resyncs, skippedBytes } = this.#segments;
     return { ...this.#counters, resyncs, skippedBytes };
   }
 
@@ -151,15 +114,13 @@ export class MpegTsDemuxer {
 
   /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
   push(chunk: Uint8Array): TsEvent[] {
-    if (this.#segmentHead === undefined) this.#aligner.push(chunk);
-    else this.#beginSegment(concatBytes(this.#segmentHead, chunk));
+    this.#segments.push(chunk);
     return this.#take();
   }
 
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
-    this.#endSegmentHead();
-    this.#aligner.flush();
+    this.#segments.flush();
     this.#video?.assembler.finish();
     this.#video?.track.finish();
     this.#audio?.assembler.finish();
@@ -173,8 +134,7 @@ export class MpegTsDemuxer {
    * Returns what came of the last one.
    */
   nextSegment(): TsEvent[] {
-    this.#endSegmentHead();
-    this.#segmentHead = NO_BYTES;
+    this.#segments.nextSegment();
     this.#video?.assembler.nextSegment();
     this.#audio?.assembler.nextSegment();
     this.#programs.reset();
@@ -186,33 +146,13 @@ export class MpegTsDemuxer {
    * clock may go on anywhere.
    */
   reset(): void {
-    this.#aligner.reset();
-    this.#segmentHead = undefined;
+    this.#segments.reset();
     this.#video?.assembler.reset();
     this.#video?.track.lost();
     this.#audio?.assembler.reset();
     this.#audio?.track.lost();
     this.#clock.expectGap();
     this.#programs.reset();
-  }
-
-  /** Takes the first bytes of a segment once they say how it begins. */
-  #beginSegment(head: Uint8Array): void {
-    const joins = this.#aligner.missingBytes === 0 ? false : goesOn(head, this.#aligner);
-    this.#segmentHead = joins === undefined ? head : undefined;
-    if (joins === undefined) return;
-    if (!joins) this.#aligner.flush();
-    this.#aligner.push(head);
-  }
-
-  /** There are no more bytes to tell by: what ends with a packet tells how it began. */
-  #endSegmentHead(): void {
-    const head = this.#segmentHead;
-    this.#segmentHead = undefined;
-    if (head === undefined || head.length === 0) return;
-    const { missingBytes, strideBytes } = this.#aligner;
-    if (head.length % strideBytes !== missingBytes) this.#aligner.flush();
-    this.#aligner.push(head);
   }
 
   #take(): TsEvent[] {
@@ -346,23 +286,6 @@ export class MpegTsDemuxer {
       program: { number: this.#programNumber, all: this.#programs.programNumbers },
     });
   }
-}
-
-/**
- * Whether a segment goes on with the packet that the one before broke off in, which has bytes to come,
- * rather than with a packet of its own; undefined while there are too few bytes to tell.
- */
-function goesOn(
-  head: Uint8Array,
-  { missingBytes, strideBytes, leadBytes }: PacketAligner,
-): boolean | undefined {
-  for (let packet = 0; packet < SYNCS_COMPARED; packet++) {
-    const at = packet * strideBytes;
-    if (at + Math.max(missingBytes, leadBytes) >= head.length) return undefined;
-    const joins = head[at + missingBytes] === SYNC_BYTE;
-    if (joins !== (head[at + leadBytes] === SYNC_BYTE)) return joins;
-  }
-  return false;
 }
 
 /** Whether the program map promises that PES packets of a stream begin with access units. */

@@ -6,6 +6,7 @@
  */
 
 export * from "./demuxer.ts";
+export * from "./events.ts";
 export { canMuxAudio } from "./writing/framing.ts";
 export * from "./writing/muxer.ts";
 export type { DemuxStats } from "./stats.ts";

@@ -1,7 +1,6 @@
 import type { VideoCodec, VideoStreamInfo } from "../../types.ts";
 import { PesAssembler } from "../pes/pes_assembler.ts";
 import { PesReader } from "../pes/pes_reader.ts";
-import { StartCodeTrack } from "./start_code_track.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { Track, TrackHost } from "./track.ts";
 import { VideoTrack } from "./video_track.ts";
@@ -42,17 +41,11 @@ export interface PictureStreamOptions {
 /** The track that finds the access units of a codec. */
 export function createVideoTrack(codec: VideoCodec, options: PictureStreamOptions): PictureStream {
   switch (codec) {
-    case "h264":
-    case "hevc":
-      return withReader(new VideoTrack(codec, options), options);
-    case "mpeg2video":
-    case "mpeg4":
-    case "vc1":
-    case "cavs":
-      return withAssembler(new StartCodeTrack(codec, options), options);
     case "dirac":
     case "av1":
       return withAssembler(new WholePesTrack(codec, options), options);
+    default:
+      return withReader(new VideoTrack(codec, options), options);
   }
 }
 

@@ -2,12 +2,20 @@ import { readAv1Unit } from "../../bitstream/mod.ts";
 import type { PlainVideoCodec, VideoStreamInfo } from "../../types.ts";
 import { concatBytes } from "../bytes.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
-import { PictureTimer } from "./picture_timer.ts";
+import { PictureTimes, type Times } from "./picture_times.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { Track, TrackHost } from "./track.ts";
 
 /** The largest access unit that is put together. */
 const MAX_UNIT_BYTES = 8 * 1024 * 1024;
+
+/** What is known of the order of these pictures. */
+const UNORDERED = { order: undefined, startsOrder: false, sequence: undefined };
+
+interface CodedUnit {
+  readonly data: Uint8Array;
+  readonly keyframe: boolean;
+}
 
 /** Codecs whose PES packets hold whole access units. */
 export type WholePesCodec = Extract<PlainVideoCodec, "dirac" | "av1">;
@@ -20,7 +28,7 @@ export class WholePesTrack implements Track {
   readonly #codec: WholePesCodec;
   readonly #host: TrackHost;
   readonly #counters: DemuxCounters;
-  readonly #timer: PictureTimer;
+  readonly #times: PictureTimes<CodedUnit>;
   #open: PesUnit | undefined;
   /** The stream as far as it is known here: the decoder says the size. */
   readonly info: VideoStreamInfo;
@@ -32,7 +40,14 @@ export class WholePesTrack implements Track {
     this.#codec = codec;
     this.#host = options.host;
     this.#counters = options.counters;
-    this.#timer = new PictureTimer(options.host);
+    this.#times = new PictureTimes({
+      host: options.host,
+      orderStep: 1,
+      sink: {
+        timed: (unit, times) => this.#deliver(unit, times),
+        untimed: () => this.#counters.untimed++,
+      },
+    });
     const color = { matrix: "bt709", fullRange: false } as const;
     this.info = { kind: "video", codec, width: 0, height: 0, reorderDepth: 1, color };
   }
@@ -45,7 +60,7 @@ export class WholePesTrack implements Track {
       if (payload.length <= MAX_UNIT_BYTES) this.#open = { ...open, payload };
       return;
     }
-    this.finish();
+    this.#close();
     this.#open = unit;
   }
 
@@ -53,33 +68,31 @@ export class WholePesTrack implements Track {
   lost(): void {
     if (this.#open !== undefined) this.#counters.corruptPes++;
     this.#open = undefined;
+    this.#times.flush();
   }
 
-  /** Hands on the unit that is open. */
+  /** Hands on what was kept. */
   finish(): void {
+    this.#close();
+    this.#times.flush();
+  }
+
+  /** The unit that is open is whole. */
+  #close(): void {
     const open = this.#open;
     this.#open = undefined;
-    if (open !== undefined) this.#deliver(open);
-  }
-
-  #deliver({ payload, pts, dts }: PesUnit): void {
+    if (open === undefined) return;
+    const { payload, pts, dts } = open;
     const unit = this.#codec === "av1" ? readAv1Unit(payload) : { data: payload, keyframe: true };
     if (unit === undefined) {
       this.#counters.corruptPes++;
       return;
     }
-    const untimed = { order: undefined, startsOrder: false, frameTicks: 0 };
-    const times = this.#timer.next({ pts, dts, ...untimed });
-    if (times === undefined) {
-      this.#counters.untimed++;
-      return;
-    }
-    this.#host.packet({
-      kind: "video",
-      ptsTicks: times.pts,
-      dtsTicks: times.dts,
-      keyframe: unit.keyframe,
-      data: unit.data,
-    });
+    const stamp = pts === undefined ? undefined : { pts, dts: dts ?? pts };
+    this.#times.push({ unit, picture: UNORDERED, stamp });
+  }
+
+  #deliver({ data, keyframe }: CodedUnit, { pts, dts }: Times): void {
+    this.#host.packet({ kind: "video", ptsTicks: pts, dtsTicks: dts, keyframe, data });
   }
 }
