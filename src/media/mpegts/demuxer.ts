@@ -6,29 +6,26 @@
 
 import type { Packet } from "../types.ts";
 import type { TsEvent } from "./events.ts";
-import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR } from "./numbers.ts";
 import { signalsDiscontinuity } from "./packets/adaptation.ts";
 import { SegmentJoiner } from "./packets/segment_joiner.ts";
-import { PesAssembler } from "./pes/pes_assembler.ts";
+import type { PesAssembler } from "./pes/pes_assembler.ts";
 import type { PesReader } from "./pes/pes_reader.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
+import { ProgramGuess } from "./tables/program_guess.ts";
 import { ProgramReader } from "./tables/program_reader.ts";
 import type { SelectedProgram } from "./tables/program_table.ts";
 import type { Pmt } from "./tables/psi.ts";
 import {
   type AudioEntry,
-  guessAudio,
-  identifyStreams,
+  chooseStreams,
   unrecognizedAudio,
   type UnsupportedStream,
   type VideoEntry,
 } from "./tables/streams.ts";
-import { AudioTrack } from "./tracks/audio_track.ts";
+import type { AudioTrack } from "./tracks/audio_track.ts";
 import { ProgramClock } from "./tracks/clock.ts";
-import { createVideoTrack, type PictureTrack } from "./tracks/create_video_track.ts";
+import { createAudioTrack, createVideoTrack, type PictureTrack } from "./tracks/create_track.ts";
 import type { TrackHost } from "./tracks/track.ts";
-
-const AUDIO_SLAB_BYTES = 32 * 1024;
 
 /** One stream of the program that is read. */
 interface Selected<Entry, T> {
@@ -56,6 +53,8 @@ export class MpegTsDemuxer {
   readonly #clock = new ProgramClock();
   readonly #host: TrackHost;
   readonly #programs: ProgramReader;
+  /** Until there is a program map. */
+  #guess: ProgramGuess | undefined = new ProgramGuess();
   #events: TsEvent[] = [];
   #programNumber: number | undefined;
   #pcrPid = -1;
@@ -121,6 +120,7 @@ export class MpegTsDemuxer {
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
     this.#segments.flush();
+    this.#guessProgram();
     this.#video?.assembler.finish();
     this.#video?.track.finish();
     this.#audio?.assembler.finish();
@@ -153,6 +153,7 @@ export class MpegTsDemuxer {
     this.#audio?.track.lost();
     this.#clock.expectGap();
     this.#programs.reset();
+    this.#guess?.reset();
   }
 
   #take(): TsEvent[] {
@@ -168,6 +169,12 @@ export class MpegTsDemuxer {
       return;
     }
     const pid = (data[at + 1]! & 0x1F) << 8 | data[at + 2]!;
+    this.#guess?.packet(pid, data, at);
+    this.#route(pid, data, at);
+    if (this.#guess?.isDue === true) this.#guessProgram();
+  }
+
+  #route(pid: number, data: Uint8Array, at: number): void {
     if (pid === this.#pcrPid && this.#started && signalsDiscontinuity(data, at)) {
       this.#discontinuity = "signalled";
       this.#clock.expectGap();
@@ -177,23 +184,29 @@ export class MpegTsDemuxer {
     else this.#programs.packet(pid, data, at);
   }
 
+  /** There is no program map: reads what seems to be there, from the first packet on. */
+  #guessProgram(): void {
+    const guess = this.#guess;
+    this.#guess = undefined;
+    if (guess === undefined || this.#programs.isChosen) return;
+    const { pmt, packets } = guess.take();
+    if (pmt === undefined) return;
+    this.#follow({ programNumber: pmt.programNumber, pmt });
+    for (const packet of packets) this.#route((packet[1]! & 0x1F) << 8 | packet[2]!, packet, 0);
+  }
+
   /** Reads what a program map lists from now on. */
   #follow({ programNumber, pmt }: SelectedProgram): void {
+    this.#guess = undefined;
     this.#programNumber = programNumber;
     this.#pcrPid = pmt.pcrPid;
     this.#select(pmt);
   }
 
   #select(pmt: Pmt): void {
-    const entries = identifyStreams(pmt);
-    const video = entries.find((entry) => entry.kind === "video");
-    const audio = entries.find((entry) => entry.kind === "audio") ?? guessAudio(pmt);
-    this.#unsupported = entries.flatMap((entry) => {
-      if (entry.kind !== "unsupported") return [];
-      const { medium, streamType, pid, name } = entry;
-      return [{ medium, streamType, pid, name }];
-    });
-    this.#selectVideo(video, isAligned(pmt, video?.pid));
+    const { video, isAligned, audio, unsupported } = chooseStreams(pmt);
+    this.#unsupported = unsupported;
+    this.#selectVideo(video, isAligned);
     this.#selectAudio(audio);
     this.#announce = true;
     const pending = this.#video?.track.known === false ||
@@ -231,22 +244,12 @@ export class MpegTsDemuxer {
       this.#audio = undefined;
       return;
     }
-    const track = new AudioTrack(entry, { host: this.#host, counters: this.#counters });
-    this.#audio = { entry, track, assembler: this.#createAssembler(track) };
-  }
-
-  #createAssembler(track: AudioTrack): PesAssembler {
-    return new PesAssembler({
+    const { track, assembler } = createAudioTrack(entry, {
+      host: this.#host,
       counters: this.#counters,
-      slabBytes: AUDIO_SLAB_BYTES,
-      sink: {
-        pes: (unit) => track.pes(unit),
-        lost: () => {
-          track.lost();
-          this.#lose();
-        },
-      },
+      onLoss: () => this.#lose(),
     });
+    this.#audio = { entry, track, assembler };
   }
 
   #lose(): void {
@@ -286,12 +289,4 @@ export class MpegTsDemuxer {
       program: { number: this.#programNumber, all: this.#programs.programNumbers },
     });
   }
-}
-
-/** Whether the program map promises that PES packets of a stream begin with access units. */
-function isAligned(pmt: Pmt, pid: number | undefined): boolean {
-  const stream = pmt.streams.find((entry) => entry.pid === pid);
-  return stream?.descriptors.some(({ tag, data }) =>
-    tag === DESCRIPTOR.DATA_STREAM_ALIGNMENT && data[0] === ALIGNED_TO_ACCESS_UNITS
-  ) === true;
 }

@@ -141,6 +141,7 @@ Deno.test("MpegTsDemuxer passes over packets with a transport error or scrambled
   const { units, tables } = pictures([100, 100, 100]);
   units[1]![1]! |= 0x80;
   units[2]![3]! |= 0x80;
+  units[2]!.fill(0x5A, 8);
   const demuxer = new MpegTsDemuxer();
   const events = demuxer.push(concatBytes([tables, ...units]));
   assert.equal(packetsOf(events).length, 1);

@@ -5,6 +5,7 @@
  */
 
 import { isStuffed, payloadStart, signalsDiscontinuity } from "../packets/adaptation.ts";
+import { ContinuityCounter } from "./continuity.ts";
 import { MAX_PES_HEADER_BYTES, parsePesHeader, PES_FIXED_BYTES, PES_PREFIX_BYTES } from "./pes.ts";
 import type { DemuxCounters } from "../stats.ts";
 import { STREAM_ID, TS_PACKET_BYTES } from "../numbers.ts";
@@ -52,9 +53,13 @@ export class PesReader {
   #headBytes = 0;
   /** Payload bytes to come; -1 when the header does not say. */
   #left = -1;
-  #continuity = -1;
+  readonly #continuity = new ContinuityCounter();
   #forgiving = false;
   #lastPayloadBytes = 0;
+  /** What stood behind the end of a PES packet by its length. */
+  #excess: Uint8Array | undefined;
+  /** Whether packets that are marked as scrambled are not. */
+  #marksAreFalse = false;
 
   /** Creates a reader in front of a stream. */
   constructor(options: { sink: PesReaderSink; counters: DemuxCounters }) {
@@ -65,12 +70,12 @@ export class PesReader {
   /** Takes the packet at `at` of `data`, which is of this PID and without transport error. */
   packet(data: Uint8Array, at: number): void {
     const control = data[at + 3]!;
-    if ((control & 0xC0) !== 0) {
+    if ((control & 0x10) === 0) return this.#continuity.field(control & 15);
+    const start = payloadStart(data, at);
+    if ((control & 0xC0) !== 0 && !this.#isClear(data, at, start)) {
       this.#counters.scrambled++;
       return;
     }
-    if ((control & 0x10) === 0) return; // no payload: the continuity counter stands still
-    const start = payloadStart(data, at);
     const end = at + TS_PACKET_BYTES;
     if (start > end) {
       this.#counters.transportErrors++;
@@ -83,8 +88,10 @@ export class PesReader {
     if (unitStart) {
       this.#state = "head";
       this.#headBytes = 0;
+      this.#dropExcess();
     }
     if (this.#state === "head") from = this.#readHead(data, start, end);
+    if (this.#state === "done" && !unitStart && this.#excess !== undefined) this.#reopen();
     if (this.#state !== "open") {
       this.#counters.strayBytes += end - from;
       return;
@@ -113,27 +120,49 @@ export class PesReader {
   /** Forgets what is incomplete: the next packet need not follow the last. */
   reset(): void {
     this.#state = "seeking";
-    this.#continuity = -1;
+    this.#continuity.restart();
     this.#forgiving = false;
+    this.#dropExcess();
+  }
+
+  /** Whether a packet that is marked as scrambled holds a PES header: then neither it nor the next are. */
+  #isClear(data: Uint8Array, at: number, start: number): boolean {
+    if ((data[at + 1]! & 0x40) === 0) return this.#marksAreFalse;
+    this.#marksAreFalse = start + 3 < at + TS_PACKET_BYTES && data[start] === 0 &&
+      data[start + 1] === 0 && data[start + 2] === 1 && data[start + 3]! >= STREAM_ID.PRIVATE_1;
+    return this.#marksAreFalse;
+  }
+
+  /** Senders exist whose lengths are too small: what follows belongs to the PES packet nevertheless. */
+  #reopen(): void {
+    const excess = this.#excess!;
+    this.#excess = undefined;
+    this.#state = "open";
+    this.#left = -1;
+    if (excess.length > 0) this.#sink.payload(excess, 0, excess.length);
+  }
+
+  #dropExcess(): void {
+    this.#counters.strayBytes += this.#excess?.length ?? 0;
+    this.#excess = undefined;
   }
 
   /** Returns whether the packet counts: a duplicate does not. */
   #checkContinuity(data: Uint8Array, packet: { at: number; unitStart: boolean }): boolean {
     const { at, unitStart } = packet;
-    const counter = data[at + 3]! & 15;
-    const previous = this.#continuity;
+    const continuity = this.#continuity.take(data[at + 3]! & 15);
     const forgiven = this.#forgiving && unitStart;
     this.#forgiving = false;
-    this.#continuity = counter;
-    const follows = previous < 0 || counter === (previous + 1 & 15);
-    if (follows || signalsDiscontinuity(data, at)) return true;
-    if (counter === previous && this.#isRepeated(data, at)) {
+    if (continuity === "follows" || signalsDiscontinuity(data, at)) return true;
+    if (continuity === "same" && this.#isRepeated(data, at)) {
       this.#counters.duplicates++;
       return false;
     }
     if (forgiven) return true;
     this.#counters.continuityErrors++;
+    if (!this.#continuity.isGap()) return true;
     this.#state = "seeking";
+    this.#dropExcess();
     this.#sink.lost();
     return true;
   }
@@ -179,12 +208,12 @@ export class PesReader {
       return;
     }
     const to = Math.min(end, from + this.#left);
-    this.#counters.strayBytes += end - to;
     this.#left -= to - from;
     this.#lastPayloadBytes = to === end ? to - from : 0;
     if (to > from) this.#sink.payload(data, from, to);
     if (this.#left > 0) return;
     this.#state = "done";
+    this.#excess = data.slice(to, end);
     this.#sink.end("length");
   }
 }

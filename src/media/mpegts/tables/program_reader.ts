@@ -50,6 +50,11 @@ export class ProgramReader {
     return this.#programs.programNumbers;
   }
 
+  /** Whether a certain program was asked for. */
+  get isChosen(): boolean {
+    return this.#wanted !== undefined;
+  }
+
   /** Whether the muxer is known to put one access unit into each PES packet. */
   get isMuxerKnown(): boolean {
     return this.#isMuxerKnown;

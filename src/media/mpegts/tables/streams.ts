@@ -9,6 +9,7 @@ import type { AudioCodec, VideoCodec } from "../../types.ts";
 import { opusHeadFromChannelConfig, writeOpusHead } from "../../bitstream/mod.ts";
 import type { Descriptor, Pmt, PmtStream } from "./psi.ts";
 import {
+  ALIGNED_TO_ACCESS_UNITS,
   DESCRIPTOR,
   FORMAT,
   type Medium,
@@ -53,6 +54,33 @@ export type StreamEntry =
   | AudioEntry
   | ({ readonly kind: "unsupported" } & UnsupportedStream);
 
+/** What is read of a program. */
+export interface ProgramStreams {
+  readonly video: VideoEntry | undefined;
+  /** Whether the program map promises that PES packets of the video begin with access units. */
+  readonly isAligned: boolean;
+  readonly audio: AudioEntry | undefined;
+  readonly unsupported: readonly UnsupportedStream[];
+}
+
+/** Chooses the first video and the first audio stream of a program map. */
+export function chooseStreams(pmt: Pmt): ProgramStreams {
+  const entries = identifyStreams(pmt);
+  const video = entries.find((entry) => entry.kind === "video");
+  const audio = entries.find((entry) => entry.kind === "audio") ?? guessAudio(pmt);
+  const unsupported = entries.flatMap((entry) => {
+    if (entry.kind !== "unsupported") return [];
+    const { medium, streamType, pid, name } = entry;
+    return [{ medium, streamType, pid, name }];
+  });
+  const descriptors = pmt.streams.find(({ pid }) => pid === video?.pid)?.descriptors;
+  const isAligned =
+    descriptors?.some(({ tag, data }) =>
+      tag === DESCRIPTOR.DATA_STREAM_ALIGNMENT && data[0] === ALIGNED_TO_ACCESS_UNITS
+    ) === true;
+  return { video, isAligned, audio, unsupported };
+}
+
 /**
  * Tells what the entries of a program map are, by their stream types and, for private ones,
  * descriptors. `HDMV` programs (Blu-ray) give some stream types a meaning of their own.
@@ -66,7 +94,7 @@ export function identifyStreams(pmt: Pmt): StreamEntry[] {
  * A private stream of which nothing is said, where no other is audio: some muxers say nothing of AAC
  * in `HDMV` programs.
  */
-export function guessAudio(pmt: Pmt): AudioEntry | undefined {
+function guessAudio(pmt: Pmt): AudioEntry | undefined {
   const silent = pmt.streams.find(({ streamType, descriptors }) =>
     streamType === STREAM_TYPE.PRIVATE_PES && descriptors.length === 0
   );

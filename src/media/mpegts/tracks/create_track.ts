@@ -1,12 +1,15 @@
 import type { VideoCodec, VideoStreamInfo } from "../../types.ts";
 import { PesAssembler } from "../pes/pes_assembler.ts";
 import { PesReader } from "../pes/pes_reader.ts";
+import type { AudioEntry } from "../tables/streams.ts";
+import { AudioTrack } from "./audio_track.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { Track, TrackHost } from "./track.ts";
 import { VideoTrack } from "./video_track.ts";
 import { WholePesTrack } from "./whole_pes_track.ts";
 
-const SLAB_BYTES = 512 * 1024;
+const VIDEO_SLAB_BYTES = 512 * 1024;
+const AUDIO_SLAB_BYTES = 32 * 1024;
 
 /** Pictures of one elementary stream. */
 export interface PictureTrack {
@@ -28,14 +31,29 @@ export interface PictureStream {
   readonly assembler: PesAssembler | PesReader;
 }
 
-/** What {@linkcode createVideoTrack} needs. */
-export interface PictureStreamOptions {
+/** A track of sound, and what puts its PES packets together. */
+export interface SoundStream {
+  readonly track: AudioTrack;
+  readonly assembler: PesAssembler;
+}
+
+/** What a track needs. */
+export interface TrackOptions {
   readonly host: TrackHost;
   readonly counters: DemuxCounters;
-  /** Whether the program map says that each PES packet begins with an access unit. */
-  readonly aligned: boolean;
   /** Packets are missing. */
   readonly onLoss: () => void;
+}
+
+/** What {@linkcode createVideoTrack} needs. */
+export interface PictureStreamOptions extends TrackOptions {
+  /** Whether the program map says that each PES packet begins with an access unit. */
+  readonly aligned: boolean;
+}
+
+/** The track that finds the frames of a sound stream. */
+export function createAudioTrack(entry: AudioEntry, options: TrackOptions): SoundStream {
+  return withAssembler(new AudioTrack(entry, options), options, AUDIO_SLAB_BYTES);
 }
 
 /** The track that finds the access units of a codec. */
@@ -43,7 +61,7 @@ export function createVideoTrack(codec: VideoCodec, options: PictureStreamOption
   switch (codec) {
     case "dirac":
     case "av1":
-      return withAssembler(new WholePesTrack(codec, options), options);
+      return withAssembler(new WholePesTrack(codec, options), options, VIDEO_SLAB_BYTES);
     default:
       return withReader(new VideoTrack(codec, options), options);
   }
@@ -66,13 +84,14 @@ function withReader(track: VideoTrack, { counters, onLoss }: PictureStreamOption
   return { track, assembler };
 }
 
-function withAssembler(
-  track: PictureTrack & Track,
-  { counters, onLoss }: PictureStreamOptions,
-): PictureStream {
+function withAssembler<T extends Track>(
+  track: T,
+  { counters, onLoss }: TrackOptions,
+  slabBytes: number,
+): { readonly track: T; readonly assembler: PesAssembler } {
   const assembler = new PesAssembler({
     counters,
-    slabBytes: SLAB_BYTES,
+    slabBytes,
     sink: {
       pes: (unit) => track.pes(unit),
       lost: () => {

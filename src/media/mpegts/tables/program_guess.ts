@@ -1,0 +1,153 @@
+/**
+ * What a transport stream without tables holds: tools that cut streams leave them out, and ffmpeg plays
+ * what is left.
+ */
+
+import { MediaError } from "../../../base/errors.ts";
+import {
+  H264_NAL,
+  HEVC_NAL,
+  MPEG2_CODE,
+  nalUnits,
+  parseH264Sps,
+  parseHevcSps,
+  parseMpeg2Sequence,
+} from "../../bitstream/mod.ts";
+import { concatBytes } from "../bytes.ts";
+import { PID, STREAM_ID, STREAM_TYPE, TS_PACKET_BYTES } from "../numbers.ts";
+import { payloadStart } from "../packets/adaptation.ts";
+import { parsePesHeader } from "../pes/pes.ts";
+import type { Pmt, PmtStream } from "./psi.ts";
+
+/** After so much without a program map there is none. */
+const MAX_KEPT_PACKETS = 2_800;
+
+/** Or after so long by the times of one stream: 2 s. */
+const MAX_KEPT_TICKS = 180_000;
+
+/** PIDs below have a meaning of their own. */
+const FIRST_PID = 0x20;
+
+/** Streams that are looked at, and how much of each. */
+const MAX_STREAMS = 16;
+const MAX_STREAM_BYTES = 65_536;
+
+const SEQUENCE_START = Uint8Array.of(0, 0, 1);
+
+/** `stream_id`s of video and of audio go up to these. */
+const LAST_VIDEO_ID = 0xEF;
+const LAST_AUDIO_ID = 0xDF;
+
+interface FoundStream {
+  readonly streamId: number;
+  readonly firstTicks: number | undefined;
+  readonly pieces: Uint8Array[];
+  bytes: number;
+}
+
+/** Keeps the packets in front of the tables, and guesses what they are if no tables come. */
+export class ProgramGuess {
+  #kept: Uint8Array[] = [];
+  readonly #streams = new Map<number, FoundStream>();
+  #isLong = false;
+
+  /** Whether so much was kept that tables would have come. */
+  get isDue(): boolean {
+    return this.#isLong || this.#kept.length >= MAX_KEPT_PACKETS;
+  }
+
+  /** Takes the packet at `at` of `data`. It is copied. */
+  packet(pid: number, data: Uint8Array, at: number): void {
+    if (pid < FIRST_PID || pid === PID.NULL) return;
+    const packet = data.slice(at, at + TS_PACKET_BYTES);
+    this.#kept.push(packet);
+    const start = payloadStart(packet, 0);
+    if ((packet[3]! & 0x10) === 0 || start >= TS_PACKET_BYTES) return;
+    const payload = packet.subarray(start);
+    if ((packet[1]! & 0x40) !== 0) return this.#begin(pid, payload);
+    const stream = this.#streams.get(pid);
+    if (stream !== undefined) addTo(stream, payload);
+  }
+
+  /** What the stream seems to hold, if anything, and the packets to read it from. */
+  take(): { readonly pmt: Pmt | undefined; readonly packets: readonly Uint8Array[] } {
+    const packets = this.#kept;
+    const streams = [...this.#streams].flatMap(([pid, stream]) => guessStream(pid, stream) ?? []);
+    this.reset();
+    if (streams.length === 0) return { pmt: undefined, packets };
+    return { pmt: { programNumber: 0, pcrPid: PID.NULL, streams }, packets };
+  }
+
+  /** Forgets all. */
+  reset(): void {
+    this.#kept = [];
+    this.#streams.clear();
+    this.#isLong = false;
+  }
+
+  #begin(pid: number, payload: Uint8Array): void {
+    const header = parsePesHeader(payload);
+    if (header === undefined) return;
+    const { streamId, pts, headerBytes } = header;
+    let stream = this.#streams.get(pid);
+    if (stream === undefined) {
+      if (this.#streams.size >= MAX_STREAMS) return;
+      stream = { streamId, firstTicks: pts, pieces: [], bytes: 0 };
+      this.#streams.set(pid, stream);
+    }
+    const since = pts === undefined || stream.firstTicks === undefined
+      ? 0
+      : pts - stream.firstTicks;
+    this.#isLong ||= since > MAX_KEPT_TICKS;
+    addTo(stream, payload.subarray(headerBytes));
+  }
+}
+
+function addTo(stream: FoundStream, payload: Uint8Array): void {
+  if (stream.bytes > MAX_STREAM_BYTES) return;
+  stream.bytes += payload.length;
+  stream.pieces.push(payload);
+}
+
+function guessStream(pid: number, { streamId, pieces }: FoundStream): PmtStream | undefined {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  const isAudio = streamId >= STREAM_ID.AUDIO && streamId <= LAST_AUDIO_ID;
+  const streamType = isAudio ? undefined : guessVideo(all);
+  if (streamType !== undefined) return { streamType, pid, descriptors: [] };
+  // Sound tells by its frames what it is.
+  const mayBeAudio = streamId < STREAM_ID.VIDEO || streamId > LAST_VIDEO_ID;
+  return mayBeAudio ? { streamType: STREAM_TYPE.PRIVATE_PES, pid, descriptors: [] } : undefined;
+}
+
+/** The stream type by the first sequence header or parameter set that can be read. */
+function guessVideo(data: Uint8Array): number | undefined {
+  for (const unit of nalUnits(data)) {
+    if (unit.length < 4) continue;
+    const header = unit[0]!;
+    if (header === MPEG2_CODE.SEQUENCE) {
+      const whole = concatBytes(SEQUENCE_START, unit);
+      if (reads(() => parseMpeg2Sequence(whole))) return STREAM_TYPE.MPEG2_VIDEO;
+    } else if (header < 0x80 && (header & 0x1F) === H264_NAL.SPS) {
+      if (reads(() => parseH264Sps(unit))) return STREAM_TYPE.H264;
+    } else if (header >> 1 === HEVC_NAL.SPS && unit[1] === 1) {
+      if (reads(() => parseHevcSps(unit))) return STREAM_TYPE.HEVC;
+    }
+  }
+  return undefined;
+}
+
+function reads(parse: () => { readonly width: number; readonly height: number }): boolean {
+  try {
+    const { width, height } = parse();
+    return width > 0 && height > 0;
+  } catch (error) {
+    // What cannot be read is something else.
+    if (!(error instanceof MediaError)) throw error;
+    return false;
+  }
+}
