@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { concatBytes, createRandom } from "../media/mpegts/fixtures.ts";
-import { type SourcePicture, splitNals } from "../media/mpegts/fuzz.ts";
+import { type SourcePicture, splitNals } from "../media/mpegts/fuzz_clips.ts";
 import {
   AUDIO_PID,
   patSection,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { fieldFrames } from "../media/mpegts/field_pictures.ts";
 import { TsLayout, VIDEO_PID } from "../media/mpegts/ts_layout.ts";
-import { splitNals } from "../media/mpegts/fuzz.ts";
+import { splitNals } from "../media/mpegts/fuzz_clips.ts";
 import { joined, silentClip } from "./clips.ts";
 import { Rig } from "./rig.ts";
 

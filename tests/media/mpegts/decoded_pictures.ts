@@ -4,7 +4,7 @@ import { NutMuxer } from "../../../src/media/nut/mod.ts";
 import type { Packet, VideoCodec } from "../../../src/media/types.ts";
 import type { FfmpegBatch, Made } from "../ffmpeg_batch.ts";
 import { concatBytes } from "./fixtures.ts";
-import type { SourcePicture } from "./fuzz.ts";
+import type { SourcePicture } from "./fuzz_clips.ts";
 import type { TsLayout } from "./ts_layout.ts";
 
 const LISTING = "-fps_mode passthrough -enc_time_base 1:90000 -f framemd5 pipe:1".split(" ");

@@ -108,7 +108,7 @@ Deno.test("MpegTsDemuxer goes on after lost, inserted and deleted bytes", async 
 });
 
 Deno.test("MpegTsDemuxer drops a picture with a lost packet and reports the loss once", () => {
-  const { units, tables } = pictures([500, 2000, 500, 500]);
+  const { units, tables } = pictures([1500, 2000, 500, 500]);
   const holed = units[1]!.slice();
   const withoutThird = concatBytes([holed.subarray(0, 2 * PACKET), holed.subarray(3 * PACKET)]);
   const demuxer = new MpegTsDemuxer();

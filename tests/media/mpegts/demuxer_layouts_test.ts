@@ -10,7 +10,7 @@ import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 import { bytesOf, cutEvery, decodePackets, decodeTs, listing } from "./decoded_pictures.ts";
 import { fieldFrames } from "./field_pictures.ts";
 import { concatBytes, demuxAll, makeTs, packetsOf, picture, prepareTs } from "./fixtures.ts";
-import { type SourcePicture, splitNals } from "./fuzz.ts";
+import { type SourcePicture, splitNals } from "./fuzz_clips.ts";
 import { TsLayout, VIDEO_PID } from "./ts_layout.ts";
 
 const H264_TYPE = 0x1B;
@@ -257,7 +257,7 @@ function layFields(mode: "frames" | "fields" | "fields with times" | "anywhere")
   };
   if (mode === "anywhere") {
     const pictures = FIELD_FRAMES.map((frame, index): SourcePicture => ({
-      nals: frame.fields.flatMap(splitNals),
+      nals: frame.fields.flatMap((field) => splitNals(field)),
       ...times(index),
       keyframe: index % 10 === 0,
     }));

@@ -9,7 +9,7 @@ import type { VideoCodec } from "../../../src/media/types.ts";
 import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 import { cutEvery, decodePackets, decodeTs, listing } from "./decoded_pictures.ts";
 import { concatBytes, demuxAll, makeTs, packetsOf, picture, prepareTs } from "./fixtures.ts";
-import { type SourcePicture, splitNals } from "./fuzz.ts";
+import { type SourcePicture, splitNals } from "./fuzz_clips.ts";
 import {
   emptyPayload,
   fieldOnly,
@@ -287,6 +287,24 @@ const VARIANTS: readonly Variant[] = [
     lay: (pictures, layout) => {
       const { pts, dts } = pictures[0]!;
       layout.pes({ payload: concatBytes(pictures.flatMap(({ nals }) => nals)), pts, dts });
+    },
+  },
+  {
+    name: "no times before the fifth picture",
+    lay: (pictures, layout) => {
+      pictures.forEach(({ nals, pts, dts }, index) => {
+        layout.pes({ payload: concatBytes(nals), ...(index < 5 ? {} : { pts, dts }) });
+      });
+    },
+  },
+  {
+    name: "two delimiters, each in a PES packet of its own, the first with the time",
+    lay: (pictures, layout, codec) => {
+      for (const { nals, pts, dts } of pictures) {
+        layout.pes({ payload: aud(codec), pts, dts });
+        const rest = nals.filter((nal) => !isAud(nal, codec));
+        layout.pes({ payload: concatBytes([aud(codec), ...rest]) });
+      }
     },
   },
   {

@@ -44,7 +44,8 @@ export class AccessUnitParser {
   #picture: OpenPicture | undefined;
   /** Behind the open picture: where the next unit begins if the picture does not go on; or -1. */
   #next = -1;
-  #markedAt: number | undefined;
+  /** Where a header says that the next unit begins; a delimiter is sure of it. */
+  #marked: { readonly at: number; readonly isSure: boolean } | undefined;
   #recoveryPoint = false;
   readonly #mark: UnitMark;
   #expectsNext = false;
@@ -86,6 +87,16 @@ export class AccessUnitParser {
     if (bytes <= MAX_UNIT_BYTES) return;
     this.#sink.dropped("too-large", bytes);
     this.#restart();
+  }
+
+  /** Whether a start code begins at a position, which is within what is kept. */
+  startsAt(position: number): boolean {
+    const { data, end } = this.#window;
+    const last = this.#window.index(end);
+    let at = this.#window.index(position);
+    let zeros = 0;
+    for (; at < last && data[at] === 0; at++) zeros++;
+    return zeros >= 2 && at < last && data[at] === 1;
   }
 
   /** Whether the piece appended last was the bytes of `data` from `from` to `to`. */
@@ -162,7 +173,7 @@ export class AccessUnitParser {
     this.#reader.reset();
     this.#scanner.restart();
     this.#synced = false;
-    this.#markedAt = undefined;
+    this.#marked = undefined;
     this.#recoveryPoint = false;
   }
 
@@ -198,8 +209,9 @@ export class AccessUnitParser {
         // The second field of a frame has its own.
         if (this.#picture?.half !== true) this.#cut(start);
         else if (this.#next < 0) this.#next = start;
-        if (kind === "delimiter") this.#markedAt = start;
-        else this.#markedAt ??= start;
+        if (this.#marked === undefined || kind === "delimiter" && !this.#marked.isSure) {
+          this.#marked = { at: start, isSure: kind === "delimiter" };
+        }
         return;
       case "sei":
       case "prefix":
@@ -227,7 +239,7 @@ export class AccessUnitParser {
     const open = this.#picture;
     if (open !== undefined && relation !== "new-picture") {
       this.#next = -1;
-      this.#markedAt = undefined;
+      this.#marked = undefined;
       this.#recoveryPoint = false;
       if (relation === "second-field") open.half = false;
       else open.intra &&= this.#reader.intraSlice;
@@ -238,13 +250,13 @@ export class AccessUnitParser {
     this.#picture = {
       at: start,
       picture,
-      markedAt: this.#markedAt,
+      markedAt: this.#marked?.at,
       recoveryPoint: this.#recoveryPoint,
       intra: picture.intra,
       half: picture.field,
     };
     this.#recoveryPoint = false;
-    this.#markedAt = undefined;
+    this.#marked = undefined;
     this.#scanner.pictureBegan();
   }
 

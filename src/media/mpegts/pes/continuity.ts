@@ -5,7 +5,7 @@
  */
 
 /** So many packets in a row must follow each other before a gap is believed to be one. */
-const PROOF = 4;
+const PROOF = 8;
 
 /** Gaps in the last packets at which the counters are not believed any more; a packet takes back one. */
 const MAX_SCORE = 8;
@@ -14,13 +14,18 @@ const MAX_SCORE = 8;
 export type Continuity = "follows" | "same" | "gap";
 
 /**
- * Compares counters. Senders exist that do not count, or count packets without payload too: gaps are
- * only believed of those whose counters were seen to be right.
+ * Compares counters. Senders exist that do not count, begin anew with each PES packet, or count packets
+ * without payload too: gaps are only believed of those whose counters were seen to be right.
  */
 export class ContinuityCounter {
   #last = -1;
   /** Whether packets without payload do not count, as they should not; undefined: none came yet. */
   #fieldsStandStill: boolean | undefined;
+  /** The counter with which the last PES packet began. */
+  #lastStart = -1;
+  /** Whether counters go on from one PES packet to the next, as they should. */
+  #goesOn = false;
+  #mayRestart = false;
   #inRow = 0;
   #score = 0;
   #isTrusted = false;
@@ -30,6 +35,11 @@ export class ContinuityCounter {
     return this.#isTrusted;
   }
 
+  /** Whether nothing speaks against that counters count. */
+  get seemsRight(): boolean {
+    return this.#score === 0 && !this.#mayRestart;
+  }
+
   /** Takes the counter of a packet without payload. */
   field(counter: number): void {
     if (this.#last < 0) return;
@@ -37,21 +47,27 @@ export class ContinuityCounter {
     else if (counter === next(this.#last) && this.#fieldsStandStill !== true) this.#last = counter;
   }
 
-  /** Takes the counter of a packet with payload. */
-  take(counter: number): Continuity {
+  /** Takes the counter of a packet with payload; `starts`: a PES packet begins there. */
+  take(counter: number, starts: boolean): Continuity {
     const last = this.#last;
+    const before = this.#lastStart;
     this.#last = counter;
+    if (starts) this.#lastStart = counter;
     if (last < 0) return "follows";
     if (counter === next(last)) {
+      this.#goesOn ||= starts && before >= 0 && counter !== before;
       this.#score = Math.max(0, this.#score - 1);
-      if (++this.#inRow >= PROOF) this.#isTrusted = true;
+      if (++this.#inRow >= PROOF && this.#score === 0) this.#isTrusted = true;
       return "follows";
     }
+    // Counters that begin anew with each PES packet begin with the same number.
+    this.#mayRestart = starts && counter === before && !this.#goesOn;
     return counter === last ? "same" : "gap";
   }
 
   /** The packet taken last was neither expected nor forgiven. Returns whether packets are missing. */
   isGap(): boolean {
+    if (this.#mayRestart) return false;
     this.#inRow = 0;
     this.#score += 2;
     if (this.#score >= 2 * MAX_SCORE) this.#isTrusted = false;

@@ -43,6 +43,9 @@ export interface PesReaderSink {
 /** `"seeking"`: no PES has started; `"head"`: its header is being read; `"done"`: its length came. */
 type State = "seeking" | "head" | "open" | "done";
 
+/** The least payload that tells a repeated packet from another. */
+const MIN_REPEATED_BYTES = 16;
+
 /** Reads the packets of one PID. */
 export class PesReader {
   readonly #sink: PesReaderSink;
@@ -150,7 +153,7 @@ export class PesReader {
   /** Returns whether the packet counts: a duplicate does not. */
   #checkContinuity(data: Uint8Array, packet: { at: number; unitStart: boolean }): boolean {
     const { at, unitStart } = packet;
-    const continuity = this.#continuity.take(data[at + 3]! & 15);
+    const continuity = this.#continuity.take(data[at + 3]! & 15, unitStart);
     const forgiven = this.#forgiving && unitStart;
     this.#forgiving = false;
     if (continuity === "follows" || signalsDiscontinuity(data, at)) return true;
@@ -170,6 +173,8 @@ export class PesReader {
   #isRepeated(data: Uint8Array, at: number): boolean {
     const bytes = this.#lastPayloadBytes;
     const end = at + TS_PACKET_BYTES;
+    // A few bytes are soon the same.
+    if (bytes < MIN_REPEATED_BYTES && !this.#continuity.seemsRight) return false;
     return bytes > 0 && bytes <= TS_PACKET_BYTES && this.#sink.endsWith(data, end - bytes, end);
   }
 

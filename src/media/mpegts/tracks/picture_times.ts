@@ -63,8 +63,11 @@ export class PictureTimes<Unit> {
 
   /** Takes the next unit. */
   push(untimed: UntimedUnit<Unit>): void {
-    const { picture, stamp } = untimed;
-    const entry = { ...untimed, noted: false };
+    const { stamp } = untimed;
+    // Before the first picture there is no order that it could start anew.
+    const isFirst = this.#last === undefined && this.#waiting.length === 0;
+    const picture = isFirst ? { ...untimed.picture, startsOrder: false } : untimed.picture;
+    const entry = { ...untimed, picture, noted: false };
     if (stamp !== undefined && this.#waiting.length > 0) {
       const pts = this.#host.near(stamp.pts, this.#last?.dts ?? stamp.pts);
       const pictures = [...this.#waiting.map((other) => other.picture), picture];
@@ -144,8 +147,15 @@ export class PictureTimes<Unit> {
       (guesses && last !== undefined ? last.pts + step : undefined);
     if (pts === undefined) return undefined;
     this.#presentation.assume(picture, pts);
-    if (last === undefined) return { pts, dts: pts };
+    if (last === undefined) return { pts, dts: Math.min(pts, this.#firstDts(pts, step)) };
     return { pts, dts: Math.max(last.dts, Math.min(pts, Math.round(last.dts + step))) };
+  }
+
+  /** When the first of the pictures that wait is decoded, by the first of them that has a time. */
+  #firstDts(pts: number, step: number): number {
+    const index = this.#waiting.findIndex(({ stamp }) => stamp !== undefined);
+    const stamp = this.#waiting[index]?.stamp;
+    return stamp === undefined ? pts : Math.round(this.#host.near(stamp.dts, pts) - index * step);
   }
 
   #note(entry: WaitingUnit<Unit>, pts: number): void {

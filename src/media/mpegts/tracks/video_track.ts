@@ -112,7 +112,8 @@ export class VideoTrack {
     const { from, to, randomAccess, intra } = marked;
     const keyframe = randomAccess || intra && this.#randomAccessTicks === undefined;
     const bytes = this.#parser.position - this.#pesAt;
-    const alone = from <= this.#pesAt && to >= this.#pesAt;
+    // Parameter sets may come in the PES packet before.
+    const alone = from <= this.#pesAt && to >= this.#pesAt && this.#parser.startsAt(this.#pesAt);
     if (this.#ends.note({ kind, bytes, keyframe, alone, pes: this.#pes })) this.#parser.handOn();
   }
 
