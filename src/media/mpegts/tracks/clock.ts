@@ -68,7 +68,8 @@ export class ProgramClock {
   }
 }
 
-function isJump(delta: number): boolean {
+/** Whether a clock that steps by so many ticks does not go on. */
+export function isJump(delta: number): boolean {
   return delta > MAX_FORWARD_TICKS || delta < -MAX_BACKWARD_TICKS;
 }
 

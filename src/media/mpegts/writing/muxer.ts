@@ -8,6 +8,7 @@ import type { Packet, VideoCodec } from "../../types.ts";
 import { audioFraming, type Framing, type MuxAudio, videoFraming } from "./framing.ts";
 import { packetize, type PacketizeOptions, planPackets, writeClockPacket } from "./packetizer.ts";
 import { maskClock, pesHeaderBytes, writePesHeader } from "../pes/pes.ts";
+import { isJump } from "../tracks/clock.ts";
 import { writePat, writePmt } from "../tables/psi.ts";
 import { PID, SYNC_BYTE, TS_HEADER_BYTES, TS_PACKET_BYTES } from "../numbers.ts";
 
@@ -56,7 +57,8 @@ export class MpegTsMuxer {
   #tableContinuity = 0;
   #version = 0;
   #hasPictures = false;
-  #lastClockTicks = -Infinity;
+  /** The decoding time of the last packet that carried the clock. */
+  #clockTicks: number | undefined;
 
   /**
    * Throws a `TypeError` without streams, and a `MediaError` (`MEDIA_UNSUPPORTED_CODEC`,
@@ -114,6 +116,7 @@ export class MpegTsMuxer {
       pid: framing.entry.pid,
       pcrBase: carriesClock ? pcrBase(dtsTicks) : undefined,
       randomAccess: carriesClock && packet.keyframe,
+      jumps: carriesClock && this.#jumpsTo(dtsTicks),
       continuity: stream.continuity,
     };
     const payloadBytes = framing.prefixBytes(data) + data.length;
@@ -138,19 +141,26 @@ export class MpegTsMuxer {
     return all;
   }
 
+  /** Whether the clock does not go on with a packet that carries it. */
+  #jumpsTo(dtsTicks: number): boolean {
+    const before = this.#clockTicks;
+    this.#clockTicks = dtsTicks;
+    return before !== undefined && isJump(dtsTicks - before);
+  }
+
   /** The clock is the pictures' to carry, and runs before the first of them, too. */
   #clockPacket({ kind, dtsTicks }: Packet): Uint8Array | undefined {
     this.#hasPictures ||= kind === "video";
     if (this.#hasPictures || this.#video === undefined) return undefined;
-    const step = dtsTicks - this.#lastClockTicks;
+    const step = dtsTicks - (this.#clockTicks ?? -Infinity);
     if (step >= 0 && step < PCR_INTERVAL_TICKS) return undefined;
-    this.#lastClockTicks = dtsTicks;
     const clock = new Uint8Array(TS_PACKET_BYTES);
     const { framing, continuity } = this.#video;
     writeClockPacket(clock, {
       pid: framing.entry.pid,
       pcrBase: pcrBase(dtsTicks),
       continuity: continuity + 15 & 15,
+      jumps: this.#jumpsTo(dtsTicks),
     });
     return clock;
   }

@@ -16,6 +16,8 @@ export interface PacketizeOptions {
   /** 90 kHz part of the program clock in the first packet; undefined for none. */
   readonly pcrBase: number | undefined;
   readonly randomAccess: boolean;
+  /** Whether the clock does not go on from the one before. It needs `pcrBase`. @default it does */
+  readonly jumps?: boolean;
   /** Continuity counter of the first packet. */
   readonly continuity: number;
 }
@@ -70,13 +72,14 @@ export function packetize(
 /** Writes a packet without payload that carries the program clock. Its counter is that of the packet before. */
 export function writeClockPacket(
   target: Uint8Array,
-  { pid, pcrBase, continuity }: { pid: number; pcrBase: number; continuity: number },
+  clock: { pid: number; pcrBase: number; continuity: number; jumps: boolean },
 ): void {
+  const { pid, continuity } = clock;
   target[0] = SYNC_BYTE;
   target[1] = pid >> 8;
   target[2] = pid & 0xFF;
   target[3] = 0x20 | continuity;
-  const field = { pid, pcrBase, continuity, randomAccess: false };
+  const field = { ...clock, randomAccess: false };
   writeField(target, { at: TS_HEADER_BYTES, fieldBytes: TS_PAYLOAD_BYTES, field });
 }
 
@@ -95,6 +98,7 @@ function writeField(
   if (fieldBytes === 1) return;
   const hasPcr = field?.pcrBase !== undefined;
   target[at + 1] = (field?.randomAccess === true ? ADAPTATION.RANDOM_ACCESS : 0) |
+    (field?.jumps === true ? ADAPTATION.DISCONTINUITY : 0) |
     (hasPcr ? ADAPTATION.PCR : 0);
   if (field?.pcrBase !== undefined) writePcr(target, at + FIELD_HEAD_BYTES, field.pcrBase);
   target.fill(0xFF, at + FIELD_HEAD_BYTES + (hasPcr ? PCR_BYTES : 0), at + fieldBytes);
