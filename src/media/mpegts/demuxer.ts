@@ -11,7 +11,7 @@ import { SegmentJoiner } from "./packets/segment_joiner.ts";
 import type { PesAssembler } from "./pes/pes_assembler.ts";
 import type { PesReader } from "./pes/pes_reader.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
-import { ProgramGuess } from "./tables/program_guess.ts";
+import { NO_GUESS, ProgramGuess } from "./tables/program_guess.ts";
 import { ProgramReader } from "./tables/program_reader.ts";
 import type { SelectedProgram } from "./tables/program_table.ts";
 import type { Pmt } from "./tables/psi.ts";
@@ -56,8 +56,7 @@ export class MpegTsDemuxer {
   /** Until there is a program map. */
   #guess: ProgramGuess | undefined = new ProgramGuess();
   #events: TsEvent[] = [];
-  #programNumber: number | undefined;
-  #pcrPid = -1;
+  #program: SelectedProgram | undefined;
   #video: Selected<VideoEntry, PictureTrack> | undefined;
   #audio: Selected<AudioEntry, AudioTrack> | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
@@ -99,6 +98,11 @@ export class MpegTsDemuxer {
   get stats(): DemuxStats {
     const { resyncs, skippedBytes } = this.#segments;
     return { ...this.#counters, resyncs, skippedBytes };
+  }
+
+  /** Whether there are streams of which no table has told yet: they are read if none does. */
+  get hasUnlistedStreams(): boolean {
+    return this.#guess?.hasStreams === true;
   }
 
   /**
@@ -175,7 +179,7 @@ export class MpegTsDemuxer {
   }
 
   #route(pid: number, data: Uint8Array, at: number): void {
-    if (pid === this.#pcrPid && this.#started && signalsDiscontinuity(data, at)) {
+    if (pid === this.#program?.pmt.pcrPid && this.#started && signalsDiscontinuity(data, at)) {
       this.#discontinuity = "signalled";
       this.#clock.expectGap();
     }
@@ -184,23 +188,26 @@ export class MpegTsDemuxer {
     else this.#programs.packet(pid, data, at);
   }
 
-  /** There is no program map: reads what seems to be there, from the first packet on. */
+  /**
+   * There is no program map, or it names no video: reads what seems to be there, from the first packet
+   * on.
+   */
   #guessProgram(): void {
-    const guess = this.#guess;
+    const { pmt, pids, packets } = this.#guess?.take(this.#program?.pmt) ?? NO_GUESS;
     this.#guess = undefined;
-    if (guess === undefined || this.#programs.isChosen) return;
-    const { pmt, packets } = guess.take();
-    if (pmt === undefined) return;
-    this.#follow({ programNumber: pmt.programNumber, pmt });
-    for (const packet of packets) this.#route((packet[1]! & 0x1F) << 8 | packet[2]!, packet, 0);
+    if (pmt === undefined || this.#programs.isChosen) return;
+    this.#follow({ programNumber: this.#program?.programNumber ?? pmt.programNumber, pmt });
+    for (const packet of packets) {
+      const pid = (packet[1]! & 0x1F) << 8 | packet[2]!;
+      if (pids.has(pid)) this.#route(pid, packet, 0);
+    }
   }
 
   /** Reads what a program map lists from now on. */
-  #follow({ programNumber, pmt }: SelectedProgram): void {
-    this.#guess = undefined;
-    this.#programNumber = programNumber;
-    this.#pcrPid = pmt.pcrPid;
-    this.#select(pmt);
+  #follow(program: SelectedProgram): void {
+    this.#program = program;
+    this.#select(program.pmt);
+    if (this.#video !== undefined) this.#guess = undefined;
   }
 
   #select(pmt: Pmt): void {
@@ -286,7 +293,7 @@ export class MpegTsDemuxer {
       unsupported: unknown === undefined
         ? unsupported
         : [...unsupported, unrecognizedAudio(unknown)],
-      program: { number: this.#programNumber, all: this.#programs.programNumbers },
+      program: { number: this.#program?.programNumber, all: this.#programs.programNumbers },
     });
   }
 }

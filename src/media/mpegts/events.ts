@@ -26,7 +26,10 @@ export type TsEvent =
 
 /** Which program is read, and what there is. */
 export interface ProgramChoice {
-  /** Its number; undefined where the one that was asked for is not in the stream. */
+  /**
+   * Its number; undefined where the one that was asked for is not in the stream, 0 where there are no
+   * tables and it is guessed.
+   */
   readonly number: number | undefined;
   /** The numbers of all programs, in the order of the program association table. */
   readonly all: readonly number[];

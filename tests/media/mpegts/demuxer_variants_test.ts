@@ -344,6 +344,14 @@ const VARIANTS: readonly Variant[] = [
       });
     },
   },
+  ...[0x06, 0x99].map((type): Variant => ({
+    name: `video that is listed as stream type ${type}`,
+    tables: false,
+    lay: (pictures, layout, codec) => {
+      layout.tables([[type, VIDEO_PID]]);
+      plainly(pictures, layout, codec);
+    },
+  })),
   { name: "no tables at all", tables: false, lay: plainly },
   {
     name: "a map without table of programs",

@@ -1,6 +1,6 @@
 /**
- * What a transport stream without tables holds: tools that cut streams leave them out, and ffmpeg plays
- * what is left.
+ * What a transport stream holds whose tables do not say it. Tools that cut streams leave tables out, and
+ * some senders list video as private data; ffmpeg plays both.
  */
 
 import { MediaError } from "../../../base/errors.ts";
@@ -14,7 +14,7 @@ import {
   parseMpeg2Sequence,
 } from "../../bitstream/mod.ts";
 import { concatBytes } from "../bytes.ts";
-import { PID, STREAM_ID, STREAM_TYPE, TS_PACKET_BYTES } from "../numbers.ts";
+import { OTHER_STREAM_TYPES, PID, STREAM_ID, STREAM_TYPE, TS_PACKET_BYTES } from "../numbers.ts";
 import { payloadStart } from "../packets/adaptation.ts";
 import { parsePesHeader } from "../pes/pes.ts";
 import type { Pmt, PmtStream } from "./psi.ts";
@@ -45,6 +45,19 @@ interface FoundStream {
   bytes: number;
 }
 
+/** What a stream seems to hold. */
+export interface Guess {
+  /** Undefined where nothing can be read that is not read already. */
+  readonly pmt: Pmt | undefined;
+  /** The streams that were not read so far. */
+  readonly pids: ReadonlySet<number>;
+  /** The packets to read them from. */
+  readonly packets: readonly Uint8Array[];
+}
+
+/** Nothing. */
+export const NO_GUESS: Guess = { pmt: undefined, pids: new Set(), packets: [] };
+
 /** Keeps the packets in front of the tables, and guesses what they are if no tables come. */
 export class ProgramGuess {
   #kept: Uint8Array[] = [];
@@ -54,6 +67,11 @@ export class ProgramGuess {
   /** Whether so much was kept that tables would have come. */
   get isDue(): boolean {
     return this.#isLong || this.#kept.length >= MAX_KEPT_PACKETS;
+  }
+
+  /** Whether PES packets came. */
+  get hasStreams(): boolean {
+    return this.#streams.size > 0;
   }
 
   /** Takes the packet at `at` of `data`. It is copied. */
@@ -69,13 +87,23 @@ export class ProgramGuess {
     if (stream !== undefined) addTo(stream, payload);
   }
 
-  /** What the stream seems to hold, if anything, and the packets to read it from. */
-  take(): { readonly pmt: Pmt | undefined; readonly packets: readonly Uint8Array[] } {
+  /** What the stream seems to hold, where `pmt`, if there is one, says nothing of video. */
+  take(pmt: Pmt | undefined): Guess {
     const packets = this.#kept;
-    const streams = [...this.#streams].flatMap(([pid, stream]) => guessStream(pid, stream) ?? []);
+    const found = [...this.#streams].flatMap(([pid, stream]) => guessStream(pid, stream) ?? []);
     this.reset();
-    if (streams.length === 0) return { pmt: undefined, packets };
-    return { pmt: { programNumber: 0, pcrPid: PID.NULL, streams }, packets };
+    if (pmt === undefined) {
+      if (found.length === 0) return NO_GUESS;
+      const pids = new Set(found.map(({ pid }) => pid));
+      return { pmt: { programNumber: 0, pcrPid: PID.NULL, streams: found }, pids, packets };
+    }
+    const nameless = pmt.streams.filter(isNameless);
+    const video = found.find(({ streamType, pid }) =>
+      streamType !== STREAM_TYPE.PRIVATE_PES && nameless.some((stream) => stream.pid === pid)
+    );
+    if (video === undefined) return NO_GUESS;
+    const streams = pmt.streams.map((stream) => stream.pid === video.pid ? video : stream);
+    return { pmt: { ...pmt, streams }, pids: new Set([video.pid]), packets };
   }
 
   /** Forgets all. */
@@ -101,6 +129,13 @@ export class ProgramGuess {
     this.#isLong ||= since > MAX_KEPT_TICKS;
     addTo(stream, payload.subarray(headerBytes));
   }
+}
+
+/** Whether nothing says what a stream is. */
+function isNameless({ streamType, descriptors }: PmtStream): boolean {
+  return streamType === STREAM_TYPE.PRIVATE_PES
+    ? descriptors.length === 0
+    : !OTHER_STREAM_TYPES.has(streamType);
 }
 
 function addTo(stream: FoundStream, payload: Uint8Array): void {
