@@ -100,13 +100,14 @@ export class H264PictureReader implements PictureReader {
       if (head.sps !== undefined) this.#order.secondField(head, head.sps);
       return relation;
     }
-    const order = head.sps === undefined ? undefined : this.#order.next(head, head.sps);
+    let order = head.sps === undefined ? undefined : this.#order.next(head, head.sps);
+    if (head.resetsOrder) order = this.#order.restart(head);
     this.#picture = {
       randomAccess: head.idr,
       intra: isIntra(head),
       field: head.field,
       order,
-      startsOrder: head.idr,
+      startsOrder: head.idr || head.resetsOrder,
       sequence: head.sps ?? this.#sets.latest,
     };
     return relation;
