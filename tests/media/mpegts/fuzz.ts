@@ -46,7 +46,7 @@ export function fuzzOnce(seed: number, clips: readonly SourceClip[]): FuzzCase {
   const pes = layOut(pictures, random);
   const stamping = stampPolicy(random);
   const laterTicks = random(8) === 0 ? CLOCK_WRAP - pictures[0]!.dts - 1 - random(60_000) : 0;
-  const pieces = pes.pieces.map((piece, index) => later(stamping.stamp(piece, index), laterTicks));
+  const pieces = pes.pieces.map((piece) => later(stamping.stamp(piece), laterTicks));
   const packed = pack(pieces, { random, plain: pes.plain, codec: clip.codec });
   const about = `seed ${seed}: ${clip.name} from ${start}, ${words}; ${pes.words}; ` +
     `${stamping.words}${laterTicks > 0 ? " that wrap" : ""}; ${packed.words}`;

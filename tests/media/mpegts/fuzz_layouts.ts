@@ -216,12 +216,17 @@ function beginsUnit(bytes: Uint8Array, at: number): boolean {
 /** Which PES packets keep their times. */
 export function stampPolicy(random: Random): {
   words: string;
-  stamp: (piece: Piece, index: number) => Piece;
+  stamp: (piece: Piece) => Piece;
 } {
   const mode = (["all", "all", "all", "reference", "sparse"] as const)[random(5)]!;
-  const stamp = (piece: Piece, index: number): Piece => {
+  let hasStamp = false;
+  const stamp = (piece: Piece): Piece => {
     const { owner, payload } = piece;
-    if (owner === undefined || index === 0 || mode === "all") return piece;
+    if (owner === undefined || mode === "all") return piece;
+    // Without any time nothing could be told.
+    const isFirst = !hasStamp;
+    hasStamp = true;
+    if (isFirst) return piece;
     const keeps = mode === "reference"
       ? owner.pts !== owner.dts || owner.keyframe
       : random(3) === 0;

@@ -85,7 +85,7 @@ export class PesReader {
       return;
     }
     const unitStart = (data[at + 1]! & 0x40) !== 0;
-    if (!this.#checkContinuity(data, { at, unitStart })) return;
+    if (!this.#checkContinuity(data, { at, start, unitStart })) return;
     this.#lastPayloadBytes = 0;
     let from = start;
     if (unitStart) {
@@ -151,13 +151,16 @@ export class PesReader {
   }
 
   /** Returns whether the packet counts: a duplicate does not. */
-  #checkContinuity(data: Uint8Array, packet: { at: number; unitStart: boolean }): boolean {
+  #checkContinuity(
+    data: Uint8Array,
+    packet: { at: number; start: number; unitStart: boolean },
+  ): boolean {
     const { at, unitStart } = packet;
     const continuity = this.#continuity.take(data[at + 3]! & 15, unitStart);
     const forgiven = this.#forgiving && unitStart;
     this.#forgiving = false;
     if (continuity === "follows" || signalsDiscontinuity(data, at)) return true;
-    if (continuity === "same" && this.#isRepeated(data, at)) {
+    if (continuity === "same" && this.#isRepeated(data, packet)) {
       this.#counters.duplicates++;
       return false;
     }
@@ -170,12 +173,23 @@ export class PesReader {
     return true;
   }
 
-  #isRepeated(data: Uint8Array, at: number): boolean {
+  #isRepeated(
+    data: Uint8Array,
+    { at, start, unitStart }: { at: number; start: number; unitStart: boolean },
+  ): boolean {
     const bytes = this.#lastPayloadBytes;
     const end = at + TS_PACKET_BYTES;
-    // A few bytes are soon the same.
-    if (bytes < MIN_REPEATED_BYTES && !this.#continuity.seemsRight) return false;
+    // A few bytes are soon the same, unless a time is among them.
+    const isTold = bytes >= MIN_REPEATED_BYTES || this.#continuity.seemsRight ||
+      unitStart && this.#isSameTimedHead(data, start);
+    if (!isTold) return false;
     return bytes > 0 && bytes <= TS_PACKET_BYTES && this.#sink.endsWith(data, end - bytes, end);
+  }
+
+  /** Whether the header of the PES packet that is read has a time, and begins once more at `start`. */
+  #isSameTimedHead(data: Uint8Array, start: number): boolean {
+    const head = this.#head.subarray(0, this.#headBytes);
+    return head[7]! >= 0x80 && head.every((byte, index) => byte === data[start + index]);
   }
 
   /** Reads the header, or the next part of it; returns where the payload begins. */

@@ -16,8 +16,10 @@ export interface Stamp {
 
 /** Where an access unit lies in the elementary stream. */
 export interface UnitPlace {
-  /** Where it may begin. */
+  /** Where it begins, or up to where, if SEI in front may be of the unit before. */
   readonly from: number;
+  /** Where that SEI begins. */
+  readonly earliest: number;
   /** Where its picture begins. */
   readonly pictureAt: number;
 }
@@ -46,27 +48,43 @@ export class PesStamps {
 
   /**
    * The time of the PES packet that a unit begins in, if no other began there before. `isLikely` says
-   * whether it can be the time of a PES packet (which ends at `end`) that begins within the unit, in
-   * front of its picture.
+   * whether it can be the time of a PES packet that begins within the unit, in front of its picture;
+   * `end` is where that one ends, `isBefore` whether the unit may begin behind it.
    */
   claim(
-    { from, pictureAt }: UnitPlace,
-    isLikely: (stamp: Stamp, end: number | undefined) => boolean,
+    { from, earliest, pictureAt }: UnitPlace,
+    isLikely: (stamp: Stamp, place: { end: number | undefined; isBefore: boolean }) => boolean,
   ): Stamp | undefined {
     const stamps = this.#stamps;
-    let first = 0;
-    while (first + 1 < stamps.length && stamps[first + 1]!.at <= from) first++;
-    if (first > 0) stamps.splice(0, first);
+    this.#dropBefore(earliest);
+    const [kept] = stamps;
+    if (earliest < from && kept?.pts !== undefined && !kept.claimed) {
+      const stamp = { at: kept.at, pts: kept.pts, dts: kept.dts ?? kept.pts };
+      if (stamps[1] !== undefined && stamps[1].at <= from) {
+        kept.claimed = isLikely(stamp, { end: stamps[1].at, isBefore: true });
+        if (kept.claimed) return stamp;
+      }
+    }
+    this.#dropBefore(from);
     for (let index = 0; index < stamps.length; index++) {
       const kept = stamps[index]!;
       const { at, pts, dts } = kept;
       if (index > 0 && at > pictureAt) return undefined;
       if (pts === undefined || kept.claimed) continue;
       const stamp = { at, pts, dts: dts ?? pts };
-      if (index > 0 && !isLikely(stamp, stamps[index + 1]?.at)) return undefined;
+      const place = { end: stamps[index + 1]?.at, isBefore: false };
+      if (index > 0 && !isLikely(stamp, place)) return undefined;
       kept.claimed = true;
       return stamp;
     }
     return undefined;
+  }
+
+  /** Forgets the PES packets that end before a position. */
+  #dropBefore(position: number): void {
+    const stamps = this.#stamps;
+    let first = 0;
+    while (first + 1 < stamps.length && stamps[first + 1]!.at <= position) first++;
+    if (first > 0) stamps.splice(0, first);
   }
 }

@@ -146,9 +146,12 @@ export class VideoTrack {
     if (unit.again) return this.#takeAgain(unit);
     const { picture, pictureAt, markedAt, at, data } = unit;
     // PES packets may begin behind the parameter sets or SEI that let a unit begin before.
-    const stamp = this.#stamps.claim({ from: markedAt ?? at, pictureAt }, ({ pts }, end) => {
+    const place = { from: markedAt ?? at, earliest: at, pictureAt };
+    const stamp = this.#stamps.claim(place, ({ pts }, { end, isBefore }) => {
+      const agrees = this.#times.agrees(picture, pts);
+      if (isBefore) return agrees === true;
       const fills = at + data.length >= (end ?? this.#parser.position);
-      return this.#times.agrees(picture, pts) ?? (fills || markedAt === undefined);
+      return agrees ?? (fills || markedAt === undefined);
     });
     this.#times.push({ unit, picture, stamp });
   }
