@@ -176,13 +176,13 @@ export function layOut(
       break;
     }
     case "split":
-      for (const { at, bytes, keyframe } of pictures) {
+      for (const { at, bytes, slicesTo, keyframe } of pictures) {
         cuts.add(at);
         const parts = keyframe ? 1 + random(4) : random(3);
         for (let i = 0; i < parts; i++) {
           // At the head of a picture it would be a PES packet of its own, which may be learned from.
           const cut = 1 + random(bytes.length - 1);
-          cuts.add(at + (beginsUnit(bytes, cut) ? bytes.length - 3 : cut));
+          cuts.add(beginsUnit(bytes, cut) ? slicesTo - 3 : at + cut);
         }
       }
       break;

@@ -58,7 +58,9 @@ export function pack(
       headerStuffing: chosen.headerStuffing ? random(40) : 0,
       ...(chosen.stuffedFirst || random(2) === 0 ? { pcr: 90_000 + 3000 * index } : {}),
     });
-    if (chosen.repeated && counters === "right" && random(6) === 0) layout.repeat();
+    // Before the counters are known a few repeated bytes may be others that are the same.
+    const repeats = chosen.repeated && counters === "right" && random(6) === 0;
+    if (repeats && index > 8) layout.repeat();
     if (chosen.otherPids && random(2) === 0) {
       const payload = Uint8Array.from({ length: 1 + random(400) }, () => random(256));
       layout.pes({ payload, pts: 90_000 }, { pid: 0x200, streamId: 0xBD, sized: true });
