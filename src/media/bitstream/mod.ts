@@ -10,6 +10,7 @@ export * from "./ac3.ts";
 export * from "./access_units/access_unit.ts";
 export * from "./access_units/access_unit_parser.ts";
 export * from "./access_units/byte_window.ts";
+export { isPlainVideo, type StartCodeCodec } from "./access_units/create_picture_reader.ts";
 export * from "./adts.ts";
 export * from "./annexb.ts";
 export * from "./audio_frame.ts";
