@@ -1,7 +1,8 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `streams`, `relay`, `gpu`, `overload`
- * and `stop`; all of them without a name.
+ * [--seconds N]` with the names `latency`, `throughput`, `streams`, `relay`, `gpu`, `overload`,
+ * `start` and `stop`; all of them without a name. `--against FOLDER` is another checkout, which
+ * `start` measures in turn with this one.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -22,6 +23,7 @@ import {
 import { benchOverload } from "./overload_bench.ts";
 import { benchRelay } from "./relay_bench.ts";
 import { median, round } from "./statistics.ts";
+import { benchStart } from "./start_bench.ts";
 import { benchStop } from "./stop_bench.ts";
 import { benchStreams } from "./streams_bench.ts";
 import { measureThroughput, THROUGHPUT_SIZES } from "./throughput_bench.ts";
@@ -38,6 +40,7 @@ const COLD_SECONDS = 4;
 interface BenchSettings {
   readonly runs: number;
   readonly seconds: number;
+  readonly against: string | undefined;
 }
 
 /** One row of the latency table; times in milliseconds. */
@@ -65,6 +68,7 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   relay: ({ runs }) => benchRelay({ runs }),
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),
+  start: benchStart,
   stop: ({ runs }) => benchStop({ runs }),
 };
 
@@ -155,11 +159,16 @@ async function main(args: string[]): Promise<number> {
       json: { type: "boolean", default: false },
       runs: { type: "string", default: "3" },
       seconds: { type: "string", default: "12" },
+      against: { type: "string" },
     },
   });
   const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
   const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
-  const settings = { runs: Number(values.runs), seconds: Number(values.seconds) };
+  const settings = {
+    runs: Number(values.runs),
+    seconds: Number(values.seconds),
+    against: values.against,
+  };
   if (unknown !== undefined || !(settings.runs >= 1) || !(settings.seconds >= 4)) {
     console.error(
       `Cannot bench ${unknown ?? ""}: use ${Object.keys(BENCHES).join(", ")}, ` +

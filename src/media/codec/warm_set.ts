@@ -15,7 +15,9 @@ const log = roomLogger("codec");
 
 /** A start waits this long after the last one, so that a stream that begins has the processors. */
 const REFILL_DELAY_MS = 2_000;
-/** Between two starts, so that they do not compete. */
+/** Decoder, encoder and transcoder of a stream that may come at once: they start together. */
+const FIRST_STARTS = 3;
+/** Between two starts of others, so that they do not compete with each other. */
 const START_INTERVAL_MS = 100;
 /** A kind whose children die this often is given up until it is wanted again. */
 const MAX_DEATHS = 3;
@@ -91,12 +93,12 @@ export class WarmSet implements AsyncDisposable {
     if (this.#state === "open") this.#refill(START_INTERVAL_MS);
   }
 
-  /** Begins to start children, one after the other. Idempotent. */
+  /** Starts the likeliest children, and then the others, one after the other. Idempotent. */
   start(): void {
     if (this.#state !== "new") return;
     this.#state = "open";
     this.#watchForDisuse();
-    this.#refill(START_INTERVAL_MS);
+    for (let started = 0; started < FIRST_STARTS; started++) this.#startNext();
   }
 
   /**
