@@ -8,6 +8,7 @@ import { frameCounts } from "../../frames/mod.ts";
 import { currentGpu } from "../../gpu/mod.ts";
 import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
 import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
+import { StartBacklog } from "./start_backlog.ts";
 import type { InputCounts } from "../input/input_events.ts";
 import type { ChannelFigures } from "../channels/side_channels.ts";
 import type { DropReason, GpuFigures, SessionDetails, SessionMetrics, Stage } from "../types.ts";
@@ -48,6 +49,9 @@ export class StreamMeters {
   readonly #frames = new Map<number, FrameTimes>();
   readonly #dropped = new Map<DropReason, number>();
   readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
+  readonly #start = new StartBacklog();
+  readonly #startLatency = new LatencyMeter();
+  /** Of frames that came after the start. */
   readonly #latency = ofEachStage(() => new LatencyMeter());
   readonly #histograms = ofEachStage(() => new LatencyHistogram());
   readonly #errorsByStage = new Map<Stage, number>();
@@ -132,13 +136,20 @@ export class StreamMeters {
     if (times === undefined) return;
     this.#frames.delete(ptsTicks);
     const now = this.#now();
-    this.#time("total", now - times.arrived);
+    const isOfStart = this.#start.includes(times.arrived, now);
+    const time = (stage: LatencyStage, durationMs: number): void => {
+      if (!isOfStart) this.#latency[stage].add(durationMs);
+      this.#histograms[stage].add(durationMs);
+      this.onLatency?.(stage, durationMs);
+    };
+    if (isOfStart) this.#startLatency.add(now - times.arrived);
+    time("total", now - times.arrived);
     if (times.decoded === undefined) return;
-    this.#time("decode", times.decoded - times.arrived);
+    time("decode", times.decoded - times.arrived);
     if (times.processing === undefined || times.processed === undefined) return;
-    this.#time("queue", times.processing - times.decoded);
-    this.#time("process", times.processed - times.processing);
-    this.#time("encode", now - times.processed);
+    time("queue", times.processing - times.decoded);
+    time("process", times.processed - times.processing);
+    time("encode", now - times.processed);
   }
 
   /** Counts an error of a stage. */
@@ -238,6 +249,7 @@ export class StreamMeters {
       },
       latency_ms: {
         ...total.figures(),
+        start: this.#startLatency.figures(),
         stages: {
           decode: decode.figures(),
           queue: queue.figures(),
@@ -281,12 +293,6 @@ export class StreamMeters {
       errors_by_stage: Object.fromEntries(this.#errorsByStage),
       latency: ofEachStage((stage) => this.#histograms[stage].figures()),
     };
-  }
-
-  #time(stage: LatencyStage, durationMs: number): void {
-    this.#latency[stage].add(durationMs);
-    this.#histograms[stage].add(durationMs);
-    this.onLatency?.(stage, durationMs);
   }
 }
 
