@@ -12,13 +12,15 @@ import { TrickleServer, TrickleSubscriber } from "../src/trickle/mod.ts";
 import { feedLive, type MediaClip, OutputProbe } from "./live_feed.ts";
 import { percentile } from "./statistics.ts";
 import { makeClip } from "./test_clip.ts";
-import { WorkerProcess } from "./worker_process.ts";
+import { type BenchWorker, WorkerProcess } from "./worker_process.ts";
 
 /** One picture size at one rate. */
 export interface LatencyCase {
   readonly width: number;
   readonly height: number;
   readonly fps: number;
+  /** Whether the stream has sound. @default true */
+  readonly audio?: boolean;
   readonly targets: { readonly p50: number; readonly p95?: number };
 }
 
@@ -56,6 +58,8 @@ export interface LatencyOptions {
   readonly lead?: number;
   /** Whether ffmpeg children wait for the stream, as they do in a worker that is idle. @default true */
   readonly warm?: boolean;
+  /** Starts another worker than Runnel's; `processor` and `warm` are not for it. */
+  readonly startWorker?: () => Promise<BenchWorker>;
 }
 
 /** A stream that was fed in real time, and what came of it. */
@@ -82,15 +86,12 @@ export async function runLive(
   bench: Omit<LatencyCase, "targets">,
   options: LatencyOptions,
 ): Promise<LiveRun> {
-  const { seconds, processor = "passthrough", lead = 1, warm = true } = options;
+  const { seconds, lead = 1 } = options;
+  const { width, height, fps } = bench;
   const clip = await makeClip({ ...bench, seconds });
   await using server = new TrickleServer();
   server.listen();
-  await using worker = await WorkerProcess.start([
-    ...["--processor", processor, "--target-fps", `${bench.fps}`, "--log-level", "warning"],
-    ...["--warm-ffmpeg", `${warm ? WARM_CHILDREN : 0}`],
-  ]);
-  if (warm) await untilWarm(worker);
+  await using worker = await (options.startWorker?.() ?? startRunnel(fps, options));
   await using input = server.publisher("in", { autocreate: true });
   server.createChannel("out", "video/mp2t");
   await using subscriber = new TrickleSubscriber(server.channelUrl("out"), { start: 0 });
@@ -108,6 +109,8 @@ export async function runLive(
     gateway_request_id: "bench",
     subscribe_url: server.channelUrl("in"),
     publish_url: server.channelUrl("out"),
+    // PyTrickle scales to 512x512 unless it is told the size.
+    ...(options.startWorker && { params: { width, height, max_framerate: fps } }),
   });
   if (status !== 200) throw new Error(`The worker refused the stream: ${JSON.stringify(json)}`);
   await feeding;
@@ -117,8 +120,19 @@ export async function runLive(
   return { clip, probe, writtenMs, startedMs, peakMemoryBytes };
 }
 
+/** A worker as it is when it has been idle for a while. */
+async function startRunnel(fps: number, options: LatencyOptions): Promise<BenchWorker> {
+  const { processor = "passthrough", warm = true } = options;
+  const worker = await WorkerProcess.start([
+    ...["--processor", processor, "--target-fps", `${fps}`, "--log-level", "warning"],
+    ...["--warm-ffmpeg", `${warm ? WARM_CHILDREN : 0}`],
+  ]);
+  if (warm) await untilWarm(worker);
+  return worker;
+}
+
 /** Waits until as many children wait as may. */
-async function untilWarm(worker: WorkerProcess): Promise<void> {
+async function untilWarm(worker: BenchWorker): Promise<void> {
   const isWarm = async (): Promise<boolean> => {
     const text = await (await fetch(`${worker.url}/metrics`)).text();
     return text.includes(`\nrunnel_ffmpeg_waiting ${WARM_CHILDREN}\n`);
