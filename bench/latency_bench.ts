@@ -40,7 +40,10 @@ export interface LatencyRun {
   readonly p50: number;
   readonly p95: number;
   readonly max: number;
+  /** Of the first byte. */
   readonly firstOutputMs: number;
+  /** Of the first picture that is whole. */
+  readonly firstPictureMs: number;
   readonly framesIn: number;
   readonly framesOut: number;
   readonly dropped: number;
@@ -116,8 +119,18 @@ export async function runLive(
   await feeding;
   const peakMemoryBytes = await worker.peakMemory();
   await input.close();
+  await untilIdle(worker);
+  // PyTrickle leaves it open.
+  server.closeChannel("out");
   await probe.ended;
   return { clip, probe, writtenMs, startedMs, peakMemoryBytes };
+}
+
+/** Waits until the stream has ended. */
+async function untilIdle(worker: BenchWorker): Promise<void> {
+  while ((await worker.call("/health")).json["status"] !== "IDLE") {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** A worker as it is when it has been idle for a while. */
@@ -167,6 +180,7 @@ function summarize({ probe, ...fed }: LiveRun): Omit<LatencyRun, "peakMemoryByte
     p95: percentile(delays, 0.95),
     max: delays.at(-1) ?? NaN,
     firstOutputMs: (probe.firstByteMs ?? NaN) - fed.startedMs,
+    firstPictureMs: (video[0]?.atMs ?? NaN) - fed.startedMs,
     framesIn: expected.length,
     framesOut: video.length,
     dropped: expected.filter(({ ptsTicks }) => !seen.has(ptsTicks)).length,

@@ -25,6 +25,7 @@ export interface PeerRow {
   readonly sound: boolean;
   readonly worker: string;
   readonly first_output_ms: number;
+  readonly first_picture_ms: number;
   readonly p50: number;
   readonly p95: number;
   readonly max: number;
@@ -80,6 +81,7 @@ function peerRow(
     sound: audio,
     worker,
     first_output_ms: typical("firstOutputMs"),
+    first_picture_ms: typical("firstPictureMs"),
     p50: typical("p50"),
     p95: typical("p95"),
     max: typical("max"),

@@ -6,7 +6,7 @@
 
 import { linesOf } from "./text_lines.ts";
 
-const MOD = new URL("../mod.ts", import.meta.url).pathname;
+const MAIN = new URL("../src/cli/main.ts", import.meta.url).pathname;
 const READY = /https?:\/\/[^\s"]+/;
 /** Minutes, so that only a defect reaches it. */
 const START_TIMEOUT_MS = 180_000;
@@ -67,7 +67,7 @@ export class WorkerProcess implements BenchWorker {
     args: readonly string[],
     { command = "serve", env = {}, terminal = false }: StartOptions = {},
   ): Promise<WorkerProcess> {
-    const line = ["run", "-A", MOD, command, "--host", "127.0.0.1", "--port", "0", ...args];
+    const line = ["run", "-A", MAIN, command, "--host", "127.0.0.1", "--port", "0", ...args];
     const child = terminal ? spawnInTerminal(line, env) : new Deno.Command(Deno.execPath(), {
       args: line,
       env,

@@ -5,7 +5,14 @@
  */
 
 import manifest from "../../deno.json" with { type: "json" };
-import { type Clock, describeError, isDoneWithin, roomLogger, systemClock } from "../base/mod.ts";
+import {
+  type Clock,
+  describeError,
+  InterruptGuard,
+  isDoneWithin,
+  roomLogger,
+  systemClock,
+} from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
 import { type LoadingUpdate, type StreamParams, WarmCodecs } from "../session/mod.ts";
@@ -15,7 +22,6 @@ import { HardwareMonitor } from "./api/hardware.ts";
 import { createHostFactory, isReplaceable, warmCodecsOptions } from "./hosts/host_factory.ts";
 import { HostPool } from "./hosts/host_pool.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
-import { InterruptGuard } from "./interrupt.ts";
 import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
