@@ -63,6 +63,8 @@ export class WarmSet implements AsyncDisposable {
   readonly #ending = new Set<Promise<void>>();
   #cancelStart: (() => void) | undefined;
   #cancelIdle: (() => void) | undefined;
+  /** Children started, or tried. */
+  #starts = 0;
   #state: "new" | "open" | "idle" | "closed" = "new";
   #counts = { used: 0, missed: 0, died: 0 };
 
@@ -98,7 +100,7 @@ export class WarmSet implements AsyncDisposable {
     if (this.#state !== "new") return;
     this.#state = "open";
     this.#watchForDisuse();
-    for (let started = 0; started < FIRST_STARTS; started++) this.#startNext();
+    this.#refill(0);
   }
 
   /**
@@ -161,6 +163,7 @@ export class WarmSet implements AsyncDisposable {
     const places = [...this.#places.values()].reverse();
     const place = places.find(({ child, deaths }) => child === undefined && deaths < MAX_DEATHS);
     if (place === undefined) return;
+    this.#starts++;
     try {
       const child = place.child = new CodecChild(place.recipe, this.#options);
       void child.ffmpeg.exited.then(() => this.#childEnded(place, child));
@@ -168,7 +171,8 @@ export class WarmSet implements AsyncDisposable {
       log.warn(`Cannot start an ffmpeg for the next stream: ${describeError(error)}`);
       place.deaths++;
     }
-    this.#refill(START_INTERVAL_MS);
+    // Starting one takes this thread a while, too: it answers requests in between.
+    this.#refill(this.#starts < FIRST_STARTS ? 0 : START_INTERVAL_MS);
   }
 
   /** One that is used, or ended by us, is not in its place any more. */

@@ -100,6 +100,7 @@ Deno.test("WarmSet starts the children of one stream at once, and others after t
   );
   warm.want([DECODER, ENCODER, TRANSCODER, mono]);
   warm.start();
+  clock.advance(0);
   assert.equal(warm.figures.waiting, 3);
   clock.advance(100);
   assert.equal(warm.figures.waiting, 4);
@@ -167,6 +168,7 @@ Deno.test("WarmSet gives a kind up that dies at once, until it is wanted again",
   const broken = { ...DECODER, args: () => ["-such-an-option"] };
   warm.want([broken]);
   warm.start();
+  clock.advance(0);
   for (let deaths = 1; deaths <= 3; deaths++) {
     await until(() => warm.figures.died === deaths, `death ${deaths}`);
     clock.advance(2_000);
