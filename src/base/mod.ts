@@ -10,6 +10,7 @@ export * from "./clock.ts";
 export * from "./credentials.ts";
 export * from "./errors.ts";
 export * from "./exit.ts";
+export * from "./interrupt.ts";
 export * from "./log.ts";
 export * from "./pause.ts";
 export * from "./rational.ts";

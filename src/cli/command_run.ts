@@ -4,8 +4,7 @@
  * @module
  */
 
-import { describeError } from "../base/mod.ts";
-import { InterruptGuard } from "../server/mod.ts";
+import { describeError, InterruptGuard } from "../base/mod.ts";
 import type { PacingClock } from "../source/mod.ts";
 import { configureLogging, type LogSettings } from "./logging.ts";
 import { type TextOutput, writeText } from "./stdout.ts";

@@ -8,6 +8,7 @@ import manifest from "../../deno.json" with { type: "json" };
 import {
   type Clock,
   describeError,
+  InterruptGuard,
   isDoneWithin,
   roomLogger,
   systemClock,
@@ -22,7 +23,6 @@ import { HardwareMonitor } from "./api/hardware.ts";
 import { createHostFactory, isReplaceable, warmCodecsOptions } from "./hosts/host_factory.ts";
 import { HostPool } from "./hosts/host_pool.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
-import { InterruptGuard } from "./interrupt.ts";
 import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";

@@ -191,9 +191,11 @@ export interface SessionMetrics extends ChannelFigures {
   };
   /**
    * From a frame's last input byte to its last output byte, in total and per stage; without an output to
-   * the end of its processing.
+   * the end of its processing. Frames that waited for the start of the stream, and those behind them, are
+   * in `start` alone.
    */
   readonly latency_ms: LatencyFigures & {
+    readonly start: LatencyFigures;
     readonly stages: Readonly<Record<"decode" | "queue" | "process" | "encode", LatencyFigures>>;
   };
   /** Frames that entered: decoded access units and published ones. */

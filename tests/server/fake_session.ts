@@ -139,6 +139,7 @@ export const FAKE_METRICS: SessionMetrics = {
     p50: 12,
     p95: 20,
     max: 33,
+    start: NO_LATENCY,
     stages: { decode: NO_LATENCY, queue: NO_LATENCY, process: NO_LATENCY, encode: NO_LATENCY },
   },
   frames_in: 100,

@@ -9,7 +9,7 @@ import { retry } from "@std/async/retry";
 import { roomLogger, TrickleError } from "../../base/mod.ts";
 import { TricklePublisher } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import { sendLive, TEST_INPUT } from "../live_media.ts";
+import { LiveMedia, TEST_INPUT } from "../live_media.ts";
 import type { LogSettings } from "../logging.ts";
 import {
   addTlsOptions,
@@ -57,14 +57,14 @@ async function publish(
 ): Promise<ExitCode> {
   const tls = tlsOf(flags);
   await using publisher = new TricklePublisher(url, { contentType: "video/mp2t", tls });
-  const { signal } = context;
+  const { signal, pacing } = context;
+  await using media = new LiveMedia({ ...flags, input, signal, pacing });
+  // What a camera shows while the server is waited for would be late.
+  if (input === TEST_INPUT || flags.wait === undefined) media.begin();
   // Says at once where there is no server, or no such channel and no way to create it.
   await createChannel(publisher, { waitMs: (flags.wait ?? 0) * 1000, signal });
   context.announce(`Publishing ${input} to ${url}`, { url });
-  const { segments, bytes, failedSegments } = await sendLive(
-    { ...flags, input, signal, pacing: context.pacing },
-    publisher,
-  );
+  const { segments, bytes, failedSegments } = await media.send(publisher);
   await publisher.close();
   log.info("Published {segments} segments, {bytes} bytes", { segments, bytes });
   if (failedSegments > 0) log.warn("{count} segments failed", { count: failedSegments });

@@ -8,6 +8,7 @@ import { frameCounts } from "../../frames/mod.ts";
 import { currentGpu } from "../../gpu/mod.ts";
 import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
 import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
+import { StartBacklog } from "./start_backlog.ts";
 import type { InputCounts } from "../input/input_events.ts";
 import type { ChannelFigures } from "../channels/side_channels.ts";
 import type { DropReason, GpuFigures, SessionDetails, SessionMetrics, Stage } from "../types.ts";
@@ -35,6 +36,8 @@ interface FrameTimes {
   processed?: number;
   /** Whether its picture went on as it came. */
   isCopied?: boolean;
+  /** Whether it waited for the start of the stream. */
+  isOfStart?: boolean;
 }
 
 /** Points of a frame's way after its arrival. */
@@ -51,6 +54,9 @@ export class StreamMeters {
   readonly #dropped = new Map<DropReason, number>();
   readonly #unseen = new Map<DropReason, number>();
   readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
+  readonly #start = new StartBacklog();
+  readonly #startLatency = new LatencyMeter();
+  /** Of frames that came after the start. */
   readonly #latency = ofEachStage(() => new LatencyMeter());
   readonly #histograms = ofEachStage(() => new LatencyHistogram());
   readonly #errorsByStage = new Map<Stage, number>();
@@ -161,19 +167,28 @@ export class StreamMeters {
     const times = this.#frames.get(ptsTicks);
     if (times === undefined) return;
     const now = this.#now();
-    this.#time("total", now - times.arrived);
+    const isOfStart = times.isOfStart = this.#start.includes(times.arrived, now);
+    if (isOfStart) this.#startLatency.add(now - times.arrived);
+    this.#time("total", now - times.arrived, isOfStart);
     if (times.isCopied === true) return; // its stages come later
     this.#frames.delete(ptsTicks);
     this.#timeStages(times, now);
   }
 
-  #timeStages({ arrived, decoded, processing, processed }: FrameTimes, writtenMs?: number): void {
+  #timeStages(times: FrameTimes, writtenMs?: number): void {
+    const { arrived, decoded, processing, processed, isOfStart = false } = times;
     if (decoded === undefined) return;
-    this.#time("decode", decoded - arrived);
+    this.#time("decode", decoded - arrived, isOfStart);
     if (processing === undefined || processed === undefined) return;
-    this.#time("queue", processing - decoded);
-    this.#time("process", processed - processing);
-    if (writtenMs !== undefined) this.#time("encode", writtenMs - processed);
+    this.#time("queue", processing - decoded, isOfStart);
+    this.#time("process", processed - processing, isOfStart);
+    if (writtenMs !== undefined) this.#time("encode", writtenMs - processed, isOfStart);
+  }
+
+  #time(stage: LatencyStage, durationMs: number, isOfStart: boolean): void {
+    if (!isOfStart) this.#latency[stage].add(durationMs);
+    this.#histograms[stage].add(durationMs);
+    this.onLatency?.(stage, durationMs);
   }
 
   /** Counts an error of a stage. */
@@ -283,6 +298,7 @@ export class StreamMeters {
       },
       latency_ms: {
         ...total.figures(),
+        start: this.#startLatency.figures(),
         stages: {
           decode: decode.figures(),
           queue: queue.figures(),
@@ -330,12 +346,6 @@ export class StreamMeters {
       errors_by_stage: Object.fromEntries(this.#errorsByStage),
       latency: ofEachStage((stage) => this.#histograms[stage].figures()),
     };
-  }
-
-  #time(stage: LatencyStage, durationMs: number): void {
-    this.#latency[stage].add(durationMs);
-    this.#histograms[stage].add(durationMs);
-    this.onLatency?.(stage, durationMs);
   }
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { exitProcess, roomLogger } from "../base/mod.ts";
+import { exitProcess } from "./exit.ts";
+import { roomLogger } from "./log.ts";
 
 const log = roomLogger("server");
 
