@@ -12,13 +12,15 @@ import { TrickleServer, TrickleSubscriber } from "../src/trickle/mod.ts";
 import { feedLive, type MediaClip, OutputProbe } from "./live_feed.ts";
 import { percentile } from "./statistics.ts";
 import { makeClip } from "./test_clip.ts";
-import { WorkerProcess } from "./worker_process.ts";
+import { type BenchWorker, WorkerProcess } from "./worker_process.ts";
 
 /** One picture size at one rate. */
 export interface LatencyCase {
   readonly width: number;
   readonly height: number;
   readonly fps: number;
+  /** Whether the stream has sound. @default true */
+  readonly audio?: boolean;
   readonly targets: { readonly p50: number; readonly p95?: number };
 }
 
@@ -38,7 +40,10 @@ export interface LatencyRun {
   readonly p50: number;
   readonly p95: number;
   readonly max: number;
+  /** Of the first byte. */
   readonly firstOutputMs: number;
+  /** Of the first picture that is whole. */
+  readonly firstPictureMs: number;
   readonly framesIn: number;
   readonly framesOut: number;
   readonly dropped: number;
@@ -56,6 +61,8 @@ export interface LatencyOptions {
   readonly lead?: number;
   /** Whether ffmpeg children wait for the stream, as they do in a worker that is idle. @default true */
   readonly warm?: boolean;
+  /** Starts another worker than Runnel's; `processor` and `warm` are not for it. */
+  readonly startWorker?: () => Promise<BenchWorker>;
 }
 
 /** A stream that was fed in real time, and what came of it. */
@@ -82,15 +89,12 @@ export async function runLive(
   bench: Omit<LatencyCase, "targets">,
   options: LatencyOptions,
 ): Promise<LiveRun> {
-  const { seconds, processor = "passthrough", lead = 1, warm = true } = options;
+  const { seconds, lead = 1 } = options;
+  const { width, height, fps } = bench;
   const clip = await makeClip({ ...bench, seconds });
   await using server = new TrickleServer();
   server.listen();
-  await using worker = await WorkerProcess.start([
-    ...["--processor", processor, "--target-fps", `${bench.fps}`, "--log-level", "warning"],
-    ...["--warm-ffmpeg", `${warm ? WARM_CHILDREN : 0}`],
-  ]);
-  if (warm) await untilWarm(worker);
+  await using worker = await (options.startWorker?.() ?? startRunnel(fps, options));
   await using input = server.publisher("in", { autocreate: true });
   server.createChannel("out", "video/mp2t");
   await using subscriber = new TrickleSubscriber(server.channelUrl("out"), { start: 0 });
@@ -108,17 +112,40 @@ export async function runLive(
     gateway_request_id: "bench",
     subscribe_url: server.channelUrl("in"),
     publish_url: server.channelUrl("out"),
+    // PyTrickle scales to 512x512 unless it is told the size.
+    ...(options.startWorker && { params: { width, height, max_framerate: fps } }),
   });
   if (status !== 200) throw new Error(`The worker refused the stream: ${JSON.stringify(json)}`);
   await feeding;
   const peakMemoryBytes = await worker.peakMemory();
   await input.close();
+  await untilIdle(worker);
+  // PyTrickle leaves it open.
+  server.closeChannel("out");
   await probe.ended;
   return { clip, probe, writtenMs, startedMs, peakMemoryBytes };
 }
 
+/** Waits until the stream has ended. */
+async function untilIdle(worker: BenchWorker): Promise<void> {
+  while ((await worker.call("/health")).json["status"] !== "IDLE") {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** A worker as it is when it has been idle for a while. */
+async function startRunnel(fps: number, options: LatencyOptions): Promise<BenchWorker> {
+  const { processor = "passthrough", warm = true } = options;
+  const worker = await WorkerProcess.start([
+    ...["--processor", processor, "--target-fps", `${fps}`, "--log-level", "warning"],
+    ...["--warm-ffmpeg", `${warm ? WARM_CHILDREN : 0}`],
+  ]);
+  if (warm) await untilWarm(worker);
+  return worker;
+}
+
 /** Waits until as many children wait as may. */
-async function untilWarm(worker: WorkerProcess): Promise<void> {
+async function untilWarm(worker: BenchWorker): Promise<void> {
   const isWarm = async (): Promise<boolean> => {
     const text = await (await fetch(`${worker.url}/metrics`)).text();
     return text.includes(`\nrunnel_ffmpeg_waiting ${WARM_CHILDREN}\n`);
@@ -153,6 +180,7 @@ function summarize({ probe, ...fed }: LiveRun): Omit<LatencyRun, "peakMemoryByte
     p95: percentile(delays, 0.95),
     max: delays.at(-1) ?? NaN,
     firstOutputMs: (probe.firstByteMs ?? NaN) - fed.startedMs,
+    firstPictureMs: (video[0]?.atMs ?? NaN) - fed.startedMs,
     framesIn: expected.length,
     framesOut: video.length,
     dropped: expected.filter(({ ptsTicks }) => !seen.has(ptsTicks)).length,

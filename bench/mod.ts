@@ -1,7 +1,9 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `streams`, `relay`, `gpu`, `overload`
- * and `stop`; all of them without a name.
+ * [--seconds N]` with the names `latency`, `throughput`, `streams`, `onlookers`, `relay`, `gpu`,
+ * `overload`, `start` and `stop`; all of them without a name. `--against FOLDER` is another checkout,
+ * which `start` measures in turn with this one. `latency --peer pytrickle` measures PyTrickle beside
+ * Runnel.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -20,8 +22,10 @@ import {
   measureLatency,
 } from "./latency_bench.ts";
 import { benchOverload } from "./overload_bench.ts";
+import { benchPeer, PEERS } from "./peer_bench.ts";
 import { benchRelay } from "./relay_bench.ts";
 import { median, round } from "./statistics.ts";
+import { benchStart } from "./start_bench.ts";
 import { benchStop } from "./stop_bench.ts";
 import { benchStreams } from "./streams_bench.ts";
 import { measureThroughput, THROUGHPUT_SIZES } from "./throughput_bench.ts";
@@ -32,12 +36,17 @@ const FIRST_OUTPUT_TARGET_MS = 400;
 const MEMORY_TARGET_MIB = 200;
 const MEMORY_TARGET_HEIGHT = 720;
 
+/** A processor that only looks: its pictures are copied. */
+const ONLOOKER = new URL("./processors/onlooker.ts", import.meta.url).pathname;
+
 /** A stream of which only the first output is looked at. */
 const COLD_SECONDS = 4;
 
 interface BenchSettings {
   readonly runs: number;
   readonly seconds: number;
+  readonly against: string | undefined;
+  readonly peer: string | undefined;
 }
 
 /** One row of the latency table; times in milliseconds. */
@@ -62,13 +71,19 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   latency: benchLatency,
   throughput: benchThroughput,
   streams: ({ seconds }) => benchStreams({ seconds, progress: (what) => console.error(what) }),
+  onlookers: ({ seconds }) =>
+    benchStreams({ seconds, processor: ONLOOKER, progress: (what) => console.error(what) }),
   relay: ({ runs }) => benchRelay({ runs }),
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),
+  start: benchStart,
   stop: ({ runs }) => benchStop({ runs }),
 };
 
-async function benchLatency(settings: BenchSettings): Promise<LatencyRow[]> {
+async function benchLatency(settings: BenchSettings): Promise<unknown> {
+  if (settings.peer !== undefined) {
+    return await benchPeer({ ...settings, progress: (what) => console.error(what) });
+  }
   const rows: LatencyRow[] = [];
   for (const bench of LATENCY_CASES) {
     const runs: LatencyRun[] = [];
@@ -155,15 +170,24 @@ async function main(args: string[]): Promise<number> {
       json: { type: "boolean", default: false },
       runs: { type: "string", default: "3" },
       seconds: { type: "string", default: "12" },
+      against: { type: "string" },
+      peer: { type: "string" },
     },
   });
   const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
   const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
-  const settings = { runs: Number(values.runs), seconds: Number(values.seconds) };
-  if (unknown !== undefined || !(settings.runs >= 1) || !(settings.seconds >= 4)) {
+  const settings = {
+    runs: Number(values.runs),
+    seconds: Number(values.seconds),
+    against: values.against,
+    peer: values.peer,
+  };
+  const isKnownPeer = settings.peer === undefined || PEERS.some((peer) => peer === settings.peer);
+  const isUsable = settings.runs >= 1 && settings.seconds >= 4 && isKnownPeer;
+  if (unknown !== undefined || !isUsable) {
     console.error(
       `Cannot bench ${unknown ?? ""}: use ${Object.keys(BENCHES).join(", ")}, ` +
-        "--runs from 1, --seconds from 4",
+        `--runs from 1, --seconds from 4, --peer ${PEERS.join(", ")}`,
     );
     return 2;
   }
@@ -172,7 +196,8 @@ async function main(args: string[]): Promise<number> {
     const result = results[name] = await BENCHES[name]!(settings);
     if (values.json) continue;
     console.log(`\n${name}`);
-    console.table(result);
+    if (typeof result === "string") console.log(result);
+    else console.table(result);
   }
   if (values.json) console.log(JSON.stringify({ ...machine(), ...results }));
   return 0;

@@ -33,6 +33,8 @@ export interface RelayRow {
   /** From a frame's write to its last byte at the last subscriber, in milliseconds. */
   readonly p50_ms: number;
   readonly p95_ms: number;
+  /** The most that the server's process held, in MiB. */
+  readonly peak_memory_mib: number;
 }
 
 /** One row for each number of subscribers. */
@@ -56,11 +58,13 @@ export async function benchRelay(options: RelayOptions = {}): Promise<RelayResul
   for (const count of subscribers) {
     const rates: number[] = [];
     const delays: number[][] = [];
+    const peaks: number[] = [];
     for (let run = 0; run < runs; run++) {
       console.error(`relay to ${count} subscribers, run ${run + 1}`);
       await using server = await WorkerProcess.start([], { command: "trickle-server" });
       rates.push(await measureRate(`${server.url}/bulk`, { count, seconds }));
       delays.push(await measureDelays(`${server.url}/live`, { count, seconds }));
+      peaks.push(await server.peakMemory());
     }
     const typical = (share: number): number =>
       round(median(delays.map((each) => percentile(each, share))));
@@ -69,6 +73,7 @@ export async function benchRelay(options: RelayOptions = {}): Promise<RelayResul
       mb_per_second: round(median(rates)),
       p50_ms: typical(0.5),
       p95_ms: typical(0.95),
+      peak_memory_mib: Math.round(median(peaks) / 2 ** 20),
     });
   }
   return rows;

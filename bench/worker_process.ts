@@ -6,7 +6,7 @@
 
 import { linesOf } from "./text_lines.ts";
 
-const MOD = new URL("../mod.ts", import.meta.url).pathname;
+const MAIN = new URL("../src/cli/main.ts", import.meta.url).pathname;
 const READY = /https?:\/\/[^\s"]+/;
 /** Minutes, so that only a defect reaches it. */
 const START_TIMEOUT_MS = 180_000;
@@ -21,8 +21,24 @@ export interface StartOptions {
   readonly terminal?: boolean;
 }
 
+/** A worker that a bench gives a stream. */
+export interface BenchWorker extends AsyncDisposable {
+  /** URL of its API, without a slash at the end. */
+  readonly url: string;
+  /** Calls the API; the answer is whatever JSON it gives. */
+  call(path: string, body?: unknown): Promise<ApiAnswer>;
+  /** Peak resident memory in bytes since the start (Linux; 0 elsewhere). */
+  peakMemory(): Promise<number>;
+}
+
+/** What an API answered. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly json: Record<string, unknown>;
+}
+
 /** A process that serves HTTP: a worker and its API, or a trickle server. */
-export class WorkerProcess implements AsyncDisposable {
+export class WorkerProcess implements BenchWorker {
   /** URL of its API, without a slash at the end. */
   readonly url: string;
   /** Its process id. */
@@ -51,7 +67,7 @@ export class WorkerProcess implements AsyncDisposable {
     args: readonly string[],
     { command = "serve", env = {}, terminal = false }: StartOptions = {},
   ): Promise<WorkerProcess> {
-    const line = ["run", "-A", MOD, command, "--host", "127.0.0.1", "--port", "0", ...args];
+    const line = ["run", "-A", MAIN, command, "--host", "127.0.0.1", "--port", "0", ...args];
     const child = terminal ? spawnInTerminal(line, env) : new Deno.Command(Deno.execPath(), {
       args: line,
       env,
@@ -87,28 +103,12 @@ export class WorkerProcess implements AsyncDisposable {
     }
   }
 
-  /** Calls the API; the answer is whatever JSON it gives. */
-  async call(
-    path: string,
-    body?: unknown,
-  ): Promise<{ status: number; json: Record<string, unknown> }> {
-    const response = await fetch(`${this.url}${path}`, {
-      method: body === undefined ? "GET" : "POST",
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
-    });
-    return { status: response.status, json: await response.json() };
+  call(path: string, body?: unknown): Promise<ApiAnswer> {
+    return callApi(`${this.url}${path}`, body);
   }
 
-  /** Peak resident memory in bytes since the start (Linux; 0 elsewhere). */
-  async peakMemory(): Promise<number> {
-    try {
-      const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
-      return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
-    } catch {
-      return 0; // no /proc here: memory is not measured
-    }
+  peakMemory(): Promise<number> {
+    return peakMemory(this.pid);
   }
 
   /** Presses Ctrl-C in its terminal. */
@@ -133,6 +133,27 @@ export class WorkerProcess implements AsyncDisposable {
   /** Ends the process. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+}
+
+/** Calls an API: POST with a body, GET without one. */
+export async function callApi(url: string, body?: unknown): Promise<ApiAnswer> {
+  const response = await fetch(url, {
+    method: body === undefined ? "GET" : "POST",
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  return { status: response.status, json: await response.json() };
+}
+
+/** Peak resident memory of a process in bytes since its start (Linux; 0 elsewhere). */
+export async function peakMemory(pid: number): Promise<number> {
+  try {
+    const status = await Deno.readTextFile(`/proc/${pid}/status`);
+    return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0; // no /proc here: memory is not measured
   }
 }
 

@@ -12,7 +12,6 @@
 
 import {
   type AudioFrame,
-  type ErrorPolicy,
   FrameProcessor,
   type ProcessorContext,
   type ProcessorParams,
@@ -34,7 +33,7 @@ const MAX_GAP_SECONDS = 0.1;
 
 /** Listens; changes nothing. */
 export default class VoiceActivity extends FrameProcessor {
-  override readonly onError: ErrorPolicy = "passthrough";
+  override readonly readOnly = true;
   #context: ProcessorContext | undefined;
   #silero: Silero | undefined;
   #parameters = Parameters.parse({});

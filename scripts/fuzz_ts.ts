@@ -7,7 +7,8 @@
  * @module
  */
 
-import { fuzzOnce, makeClips } from "../tests/media/mpegts/fuzz.ts";
+import { fuzzOnce } from "../tests/media/mpegts/fuzz.ts";
+import { makeClips } from "../tests/media/mpegts/fuzz_clips.ts";
 
 if (import.meta.main) {
   const [seeds = 10_000, first = 1] = Deno.args.map(Number);

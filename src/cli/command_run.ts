@@ -4,8 +4,7 @@
  * @module
  */
 
-import { describeError, withoutCredentials } from "../base/mod.ts";
-import { InterruptGuard } from "../server/mod.ts";
+import { describeError, InterruptGuard, withoutCredentials } from "../base/mod.ts";
 import type { PacingClock } from "../source/mod.ts";
 import { configureLogging, type LogSettings, oneLine } from "./logging.ts";
 import { type TextOutput, writeText } from "./stdout.ts";

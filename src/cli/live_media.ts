@@ -21,7 +21,7 @@ import type { TestFlags } from "./test_options.ts";
 /** The input that names the test picture instead of a file. */
 export const TEST_INPUT = "test";
 
-/** What {@linkcode sendLive} sends. */
+/** What {@linkcode LiveMedia} is made of. */
 export interface LiveMediaOptions extends TestFlags {
   /** `test`, or a file or URL that ffmpeg opens. */
   readonly input: string;
@@ -34,18 +34,49 @@ export interface LiveMediaOptions extends TestFlags {
 }
 
 /**
- * Writes media to a sink in real time, one segment per keyframe, until it ends or the signal
- * aborts. The sink stays open. Rejects as the source does, for a file that cannot be read or
- * without ffmpeg, and as the sink does when the channel is gone.
+ * Media for a channel. What makes it (ffmpeg) may start while the channel is still being created:
+ * {@linkcode begin}. It is sent once.
  */
-export async function sendLive(
-  options: LiveMediaOptions,
-  sink: SegmentSink,
-): Promise<SegmentTotals> {
-  const { signal, pacing } = options;
-  const clock = pacing === undefined ? {} : { clock: pacing };
-  const media = paced(openMedia(options), { signal, ...clock });
-  return await writeSegments(media, () => sink.next());
+export class LiveMedia implements AsyncDisposable {
+  readonly #media: AsyncGenerator<MediaEvent>;
+  readonly #abort = new AbortController();
+  #first: Promise<IteratorResult<MediaEvent>> | undefined;
+
+  /** Starts nothing yet. Throws a `RangeError` for a test picture that cannot be made. */
+  constructor(options: LiveMediaOptions) {
+    const { pacing } = options;
+    const signal = AbortSignal.any([options.signal, this.#abort.signal]);
+    const clock = pacing === undefined ? {} : { clock: pacing };
+    this.#media = paced(openMedia({ ...options, signal }), { signal, ...clock });
+  }
+
+  /** Begins to make the first packets; their time begins when they are sent. Idempotent. */
+  begin(): void {
+    this.#first ??= this.#media.next();
+    this.#first.catch(() => {}); // thrown when it is sent
+  }
+
+  /**
+   * Writes the media to a sink in real time, one segment per keyframe, until it ends or the signal
+   * aborts. The sink stays open. Rejects as the source does, for a file that cannot be read or
+   * without ffmpeg, and as the sink does when the channel is gone.
+   */
+  async send(sink: SegmentSink): Promise<SegmentTotals> {
+    return await writeSegments(this.#events(), () => sink.next());
+  }
+
+  /** Ends the media where it is. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await this.#media.return(undefined);
+  }
+
+  async *#events(): AsyncGenerator<MediaEvent> {
+    this.begin();
+    const first = await this.#first!;
+    if (first.done !== true) yield first.value;
+    yield* this.#media;
+  }
 }
 
 function openMedia(options: LiveMediaOptions): AsyncIterable<MediaEvent> {

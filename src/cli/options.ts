@@ -5,6 +5,7 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { resolveTls, type TlsOptions } from "../trickle/mod.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./logging.ts";
 
 /** One option with an environment variable, for {@linkcode Command.addOption}. */
@@ -45,13 +46,39 @@ export function addLogOptions(command: Command): Command {
     }));
 }
 
-/** `--tls`: how the certificates of trickle servers are checked. */
-export function tlsOption(): Option {
-  return option("--tls <mode>", "check certificates of trickle servers, or do not (insecure)", {
-    env: "TRICKLE_TLS",
-    default: "system",
-    choices: ["system", "insecure"],
-  });
+/** What {@linkcode addTlsOptions} adds, as the command's action gets it. */
+export interface TlsFlags {
+  readonly tls: string;
+  readonly tlsCa?: string;
+  readonly tlsPin?: string;
+  readonly tlsInsecureHosts?: string;
+}
+
+/** Adds `--tls` and its like: how the certificates of trickle servers and orchestrators are checked. */
+export function addTlsOptions(command: Command): Command {
+  return command
+    .addOption(option("--tls <mode>", "check certificates of trickle servers, or do not", {
+      env: "TRICKLE_TLS",
+      default: "system",
+      choices: ["system", "insecure"],
+    }))
+    .addOption(option("--tls-ca <file>", "PEM file of authorities to trust beside the system's", {
+      env: "TRICKLE_TLS_CA",
+    }))
+    .addOption(option("--tls-pin <sha256>", "take only certificates of this SHA-256 (a,b,…)", {
+      env: "TRICKLE_TLS_PIN",
+    }))
+    .addOption(
+      option("--tls-insecure-hosts <hosts>", "check no certificates of these (a,b:8935,…)", {
+        env: "TRICKLE_TLS_INSECURE_HOSTS",
+      }),
+    );
+}
+
+/** What the TLS options ask for. Throws a `ConfigError` as {@linkcode resolveTls} does. */
+export function tlsOf(flags: TlsFlags): TlsOptions {
+  const { tls: mode, tlsCa: ca, tlsPin: pins, tlsInsecureHosts: insecureHosts } = flags;
+  return resolveTls({ mode, ca, pins, insecureHosts });
 }
 
 /** Checks a whole number within bounds. */

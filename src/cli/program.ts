@@ -6,15 +6,6 @@
 
 import { Command, CommanderError } from "commander";
 import { EXIT, type ExitCode, runCommand, type RunTask, type Surroundings } from "./command_run.ts";
-import { addBench } from "./commands/bench.ts";
-import { addDemo } from "./commands/demo.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addProcess } from "./commands/process.ts";
-import { addPublish } from "./commands/publish.ts";
-import { ISOLATED_STREAM_COMMAND, serveStream } from "../server/mod.ts";
-import { addServe } from "./commands/serve.ts";
-import { addSubscribe } from "./commands/subscribe.ts";
-import { addTrickleServer } from "./commands/trickle_server.ts";
 import { addLogOptions } from "./options.ts";
 import { writeText } from "./stdout.ts";
 import { VERSION } from "./version.ts";
@@ -38,11 +29,12 @@ export async function main(
 ): Promise<number> {
   quietMesa();
   let exitCode: ExitCode = EXIT.ok;
-  const program = createProgram(async (settings, task) => {
+  const words = withDefaultCommand(args);
+  const program = await createProgram(words[0], async (settings, task) => {
     exitCode = await runCommand(settings, task, surroundings);
   }, surroundings);
   try {
-    await program.parseAsync(withDefaultCommand(args), { from: "user" });
+    await program.parseAsync(words, { from: "user" });
     return exitCode;
   } catch (error) {
     // Commander wrote its message and throws only because it may not exit.
@@ -57,7 +49,11 @@ function quietMesa(): void {
   Deno.env.set("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
 }
 
-function createProgram(run: RunTask, { stdout, stderr }: Surroundings): Command {
+async function createProgram(
+  chosen: string | undefined,
+  run: RunTask,
+  { stdout, stderr }: Surroundings,
+): Promise<Command> {
   const program = new Command("runnel")
     .configureOutput({
       ...(stdout === undefined ? {} : { writeOut: (text) => writeText(text, stdout) }),
@@ -70,22 +66,30 @@ function createProgram(run: RunTask, { stdout, stderr }: Surroundings): Command 
     .showHelpAfterError("Run with --help for all commands and options.")
     .exitOverride()
     .hook("preAction", (_program, command) => heedFalseWords(command));
-  for (const add of COMMANDS) addLogOptions(add(program, run));
-  // A compiled program starts itself anew for each stream of `serve --isolate process`.
-  program.command(ISOLATED_STREAM_COMMAND, { hidden: true }).action(serveStream);
+  for (const load of commandsFor(chosen)) addLogOptions((await load())(program, run));
   return program;
 }
 
-const COMMANDS: readonly ((program: Command, run: RunTask) => Command)[] = [
-  addServe,
-  addDemo,
-  addProcess,
-  addTrickleServer,
-  addPublish,
-  addSubscribe,
-  addDoctor,
-  addBench,
-];
+type AddCommand = (program: Command, run: RunTask) => Command;
+
+/** The rooms that a command needs are loaded with it. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  "serve": async () => (await import("./commands/serve.ts")).addServe,
+  "demo": async () => (await import("./commands/demo.ts")).addDemo,
+  "process": async () => (await import("./commands/process.ts")).addProcess,
+  "trickle-server": async () => (await import("./commands/trickle_server.ts")).addTrickleServer,
+  "publish": async () => (await import("./commands/publish.ts")).addPublish,
+  "subscribe": async () => (await import("./commands/subscribe.ts")).addSubscribe,
+  "doctor": async () => (await import("./commands/doctor.ts")).addDoctor,
+  "bench": async () => (await import("./commands/bench.ts")).addBench,
+  "isolated-stream": async () => (await import("./commands/isolated_stream.ts")).addIsolatedStream,
+};
+
+/** The one that was chosen; all of them for the general help, and to guess what was meant. */
+function commandsFor(chosen: string | undefined): (() => Promise<AddCommand>)[] {
+  if (chosen === undefined || !Object.hasOwn(COMMANDS, chosen)) return Object.values(COMMANDS);
+  return [COMMANDS[chosen]!];
+}
 
 /**
  * Commander takes any value of a flag's variable for "on": `=0`, `=false` and `=no` mean "off"

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { describeError, ModelError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { pause } from "../base/pause.ts";
+import { UrlPolicy } from "../base/url_policy.ts";
 
 /** How far a download is. */
 export interface DownloadProgress {
@@ -33,6 +34,9 @@ export interface DownloadOptions {
 
 const RETRY_DELAYS_MS: readonly number[] = [250, 1_000, 3_000];
 const STALL_MS = 30_000;
+
+/** From a model's page to the file on a server near by takes two or three. */
+const MAX_REDIRECTS = 5;
 
 /** No model has more: a server that sends without end must not fill the disk. */
 const MAX_BYTES = 16 * 2 ** 30;
@@ -82,10 +86,10 @@ async function attemptDownload(
   { onProgress, signal, stallMs = STALL_MS }: DownloadOptions,
 ): Promise<string> {
   using stall = new StallTimer(stallMs);
-  const response = await fetch(url, {
-    headers: { "accept-encoding": "identity" },
-    signal: signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
-  });
+  const response = await follow(
+    url,
+    signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
+  );
   const body = await checkResponse(url, response);
   const totalBytes = contentLength(response);
   const file = url.pathname.split("/").findLast((part) => part !== "") ?? url.host;
@@ -107,6 +111,29 @@ async function attemptDownload(
   if (loadedBytes === 0) throw new TransientFailure("it is empty");
   await output.sync();
   return hash.digest("hex");
+}
+
+/** Follows redirects, which are the server's words: not to addresses that hold a machine's keys. */
+async function follow(url: URL, signal: AbortSignal): Promise<Response> {
+  const policy = new UrlPolicy();
+  for (let address = url, hops = 0;; hops++) {
+    const response = await fetch(address, {
+      headers: { "accept-encoding": "identity" },
+      redirect: "manual",
+      signal,
+    });
+    const location = response.headers.get("location");
+    if (location === null || ![301, 302, 303, 307, 308].includes(response.status)) return response;
+    await response.body?.cancel();
+    if (hops === MAX_REDIRECTS) throw new Error(`it redirects more than ${MAX_REDIRECTS} times`);
+    const next = URL.parse(location, address);
+    const isWeb = next?.protocol === "https:" ||
+      next?.protocol === "http:" && address.protocol === "http:";
+    if (next === null || !isWeb || !await policy.allows(next)) {
+      throw new Error("it redirects to an address that models are not taken from");
+    }
+    address = next;
+  }
 }
 
 async function checkResponse(

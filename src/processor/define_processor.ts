@@ -17,7 +17,25 @@ import {
 } from "./frame_processor.ts";
 
 /** The functions of a processor; `this` is not used, closures keep the state. */
-export interface ProcessorDefinition {
+export interface ProcessorDefinition extends CommonDefinition {
+  /** See {@linkcode FrameProcessor.processVideo}. @default frames go on as they come */
+  readonly video?: (frame: VideoFrame) => VideoResult | Promise<VideoResult>;
+  /** See {@linkcode FrameProcessor.processAudio}. @default audio is copied */
+  readonly audio?: (frame: AudioFrame) => AudioResult | Promise<AudioResult>;
+}
+
+/** The functions of a processor that only looks and listens: they need not return the frame. */
+export interface ReadOnlyDefinition extends CommonDefinition {
+  /** See {@linkcode FrameProcessor.readOnly}. */
+  readonly readOnly: true;
+  /** Looks at a frame, which goes on as it came. @default nothing is looked at */
+  readonly video?: (frame: VideoFrame) => VideoFrame | void | Promise<VideoFrame | void>;
+  /** Listens to a piece of sound, which goes on as it came. @default nothing is listened to */
+  readonly audio?: (frame: AudioFrame) => AudioFrame | void | Promise<AudioFrame | void>;
+}
+
+/** What all definitions have in common. */
+export interface CommonDefinition {
   /** Layout of the frames that `video` gets. @default "i420" */
   readonly pixelFormat?: PixelFormat;
   /** Where the frames are that `video` gets. @default "cpu" */
@@ -28,12 +46,10 @@ export interface ProcessorDefinition {
   readonly timeoutMs?: number;
   /** Frames processed at once. @default 1 */
   readonly maxInFlight?: number;
+  /** Whether it only looks and listens: see {@linkcode FrameProcessor.readOnly}. @default false */
+  readonly readOnly?: boolean;
   /** The parameters, as a zod object schema: see {@linkcode FrameProcessor.paramsSchema}. @default any */
   readonly paramsSchema?: ParamsSchema;
-  /** See {@linkcode FrameProcessor.processVideo}. @default frames go on as they come */
-  readonly video?: (frame: VideoFrame) => VideoResult | Promise<VideoResult>;
-  /** See {@linkcode FrameProcessor.processAudio}. @default audio is copied */
-  readonly audio?: (frame: AudioFrame) => AudioResult | Promise<AudioResult>;
   /** See {@linkcode FrameProcessor.initialize}. */
   readonly initialize?: (context: ProcessorContext) => void | Promise<void>;
   /** See {@linkcode FrameProcessor.updateParams}. */
@@ -66,12 +82,15 @@ export interface ProcessorDefinition {
  * ```
  */
 export function defineProcessor(
-  definition: ProcessorDefinition | (() => ProcessorDefinition),
+  definition:
+    | ProcessorDefinition
+    | ReadOnlyDefinition
+    | (() => ProcessorDefinition | ReadOnlyDefinition),
 ): () => FrameProcessor {
   return () => toProcessor(typeof definition === "function" ? definition() : definition);
 }
 
-function toProcessor(definition: ProcessorDefinition): FrameProcessor {
+function toProcessor(definition: ProcessorDefinition | ReadOnlyDefinition): FrameProcessor {
   const {
     video,
     audio,
@@ -84,8 +103,8 @@ function toProcessor(definition: ProcessorDefinition): FrameProcessor {
   } = definition;
   const processor = new DefinedProcessor(definition);
   // Only what is defined is overridden: a processor without audio has its audio copied.
-  if (video !== undefined) processor.processVideo = video;
-  if (audio !== undefined) processor.processAudio = audio;
+  if (video !== undefined) processor.processVideo = returning(video);
+  if (audio !== undefined) processor.processAudio = returning(audio);
   if (initialize !== undefined) processor.initialize = initialize;
   if (updateParams !== undefined) processor.updateParams = updateParams;
   if (onStreamStart !== undefined) processor.onStreamStart = onStreamStart;
@@ -95,21 +114,30 @@ function toProcessor(definition: ProcessorDefinition): FrameProcessor {
   return processor;
 }
 
+/** The same function: what returned nothing is the guard's to judge. */
+function returning<Frame, Result>(
+  look: (frame: Frame) => Result | void | Promise<Result | void>,
+): (frame: Frame) => Result | Promise<Result> {
+  return look as (frame: Frame) => Result | Promise<Result>;
+}
+
 class DefinedProcessor extends FrameProcessor {
   override readonly pixelFormat: PixelFormat;
   override readonly device: "cpu" | "gpu";
   override readonly onError: ErrorPolicy;
   override readonly timeoutMs: number;
   override readonly maxInFlight: number;
+  override readonly readOnly: boolean;
   declare readonly paramsSchema?: ParamsSchema;
 
-  constructor(definition: ProcessorDefinition) {
+  constructor(definition: CommonDefinition) {
     super();
     this.pixelFormat = definition.pixelFormat ?? "i420";
     this.device = definition.device ?? "cpu";
     this.onError = definition.onError ?? "drop";
     this.timeoutMs = definition.timeoutMs ?? 10_000;
     this.maxInFlight = definition.maxInFlight ?? 1;
+    this.readOnly = definition.readOnly ?? false;
     if (definition.paramsSchema !== undefined) this.paramsSchema = definition.paramsSchema;
   }
 }

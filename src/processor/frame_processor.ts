@@ -59,10 +59,10 @@ export interface ParamsSchemaError {
   }[];
 }
 
-/** What `processVideo` may return: a frame, or null to drop it. */
+/** What `processVideo` may return: a frame, or null to drop it. One that is `readOnly`: the frame. */
 export type VideoResult = VideoFrame | null;
 
-/** What `processAudio` may return: frames, or null to drop it. */
+/** What `processAudio` may return: frames, or null to drop it. One that is `readOnly`: the frame. */
 export type AudioResult = AudioFrame | readonly AudioFrame[] | null;
 
 /**
@@ -83,6 +83,13 @@ export abstract class FrameProcessor {
   readonly timeoutMs: number = 10_000;
   /** Frames processed at once; results leave in order all the same. */
   readonly maxInFlight: number = 1;
+  /**
+   * Whether it only looks and listens (detection, transcription, measuring). Then H.264 and HEVC go on as
+   * they came, without being encoded and without waiting for the processor, which gets its frames beside:
+   * those that it is too slow for, or fails on, are missing to it and not to the output. It returns each
+   * frame as it came, and changes nothing in it.
+   */
+  readonly readOnly: boolean = false;
   /**
    * The processor's parameters: a zod object schema. It refuses bad values before the processor sees
    * them, fills in defaults when a stream starts, and is shown in `/openapi.json`.

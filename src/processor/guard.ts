@@ -13,7 +13,12 @@ import {
   systemClock,
 } from "../base/mod.ts";
 import { type AudioFrame, isAudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
-import { type FrameProcessor, handlesAudio, type ProcessorParams } from "./frame_processor.ts";
+import {
+  type FrameProcessor,
+  handlesAudio,
+  handlesVideo,
+  type ProcessorParams,
+} from "./frame_processor.ts";
 
 /** The smallest side of a frame that can be encoded: chroma is a sample for two pixels. */
 const MIN_FRAME_SIDE = 2;
@@ -30,6 +35,10 @@ export class ProcessorGuard {
   readonly processor: FrameProcessor;
   /** Whether audio goes through the processor. */
   readonly handlesAudio: boolean;
+  /** Whether the processor does something with pictures; if not, they go on as they come. */
+  readonly handlesVideo: boolean;
+  /** Whether the processor says that it changes nothing. */
+  readonly isReadOnly: boolean;
   readonly #clock: Clock;
   /** Settles when the last update has really ended, which may be after it was given up. */
   #updates: Promise<void> = Promise.resolve();
@@ -41,6 +50,9 @@ export class ProcessorGuard {
     this.processor = processor;
     this.#clock = clock;
     this.handlesAudio = handlesAudio(processor);
+    this.handlesVideo = handlesVideo(processor);
+    // A user's processor may extend another version of the class.
+    this.isReadOnly = processor.readOnly === true;
   }
 
   /** Calls that were given up and have not come back. */
@@ -49,9 +61,10 @@ export class ProcessorGuard {
   }
 
   /**
-   * Runs the processor on a frame. Resolves to a usable frame, or null when it dropped it. Rejects with
-   * a `ProcessorError` of code `PROCESSOR_FRAME` when it threw, `PROCESSOR_TIMEOUT` when it hung, or
-   * `PROCESSOR_RESULT` when it returned something else. A frame whose call hung stays the processor's
+   * Runs the processor on a frame. Resolves to a usable frame, or null when it dropped it; of a processor
+   * that only looks to the frame that it was given. Rejects with a `ProcessorError` of code
+   * `PROCESSOR_FRAME` when it threw, `PROCESSOR_TIMEOUT` when it hung, or `PROCESSOR_RESULT` when it
+   * returned something else. A frame whose call hung stays the processor's
    * until that call ends, and is closed then: its memory must not be reused before.
    */
   async processVideo(frame: VideoFrame): Promise<VideoFrame | null> {
@@ -64,6 +77,11 @@ export class ProcessorGuard {
         frame.close();
       },
     });
+    if (this.isReadOnly && result !== frame) {
+      if (result === undefined) return frame;
+      if (isVideoFrame(result)) result.close();
+      throw changed("processVideo()", result);
+    }
     if (result === null) return null;
     if (!isVideoFrame(result)) {
       throw badResult("processVideo()", result, "a VideoFrame, or null to drop the frame");
@@ -84,6 +102,11 @@ export class ProcessorGuard {
       code: "PROCESSOR_FRAME",
       run: () => this.processor.processAudio(frame),
     });
+    if (this.isReadOnly) {
+      const only = Array.isArray(result) && result.length === 1 ? result[0] : result;
+      if (only === frame || only === undefined) return [frame];
+      throw changed("processAudio()", result);
+    }
     if (result === null) return [];
     const frames: readonly unknown[] = Array.isArray(result) ? result : [result];
     if (!frames.every(isAudioFrame)) {
@@ -241,6 +264,22 @@ function badResult(what: string, result: unknown, wanted: string): ProcessorErro
     `Cannot use what the processor's ${what} returned: it is ${describeValue(result)}; ` +
       `return ${wanted}`,
   );
+}
+
+function changed(what: string, result: unknown): ProcessorError {
+  return new ProcessorError(
+    "PROCESSOR_RESULT",
+    `Cannot use what the processor's ${what} returned: it is ${
+      describeReturned(result)
+    }, and readOnly ` +
+      "is true; return the frame as it came, or remove readOnly",
+  );
+}
+
+function describeReturned(result: unknown): string {
+  if (isVideoFrame(result)) return `another VideoFrame, of ${result.width}x${result.height}`;
+  if (isAudioFrame(result)) return "another AudioFrame";
+  return result === null ? "null" : describeValue(result);
 }
 
 function describeValue(value: unknown): string {

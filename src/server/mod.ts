@@ -11,7 +11,7 @@ export type { StreamSession } from "./active_stream.ts";
 export type { TokenScope } from "./http/auth.ts";
 export type { CorsOptions } from "./http/cors.ts";
 export type { HttpOptions } from "./http/http_options.ts";
-export { InterruptGuard } from "./interrupt.ts";
+export { InterruptGuard } from "../base/mod.ts";
 export { ISOLATED_STREAM_COMMAND } from "./hosts/isolation/link.ts";
 export { serveStream } from "./hosts/isolation/stream_process.ts";
 export type { IsolationKind } from "./hosts/isolation/isolated_host.ts";

@@ -75,6 +75,11 @@ export interface StreamServerOptions extends HttpOptions {
   readonly warmFfmpegIdleMs?: number;
   /** How the trickle servers' certificates are checked. @default {"system"} */
   readonly tls?: TlsOptions;
+  /**
+   * Where the URLs of streams may lead: hosts (`*.example.com`), addresses and networks (`10.0.0.0/8`), with
+   * a port or without. @default everywhere but to link-local and metadata addresses
+   */
+  readonly allowUrls?: readonly string[];
   /** Opens the session of a stream, without starting it. @default {openTrickleSession} */
   readonly openSession?: (options: TrickleSessionOptions) => StreamSession;
   /**

@@ -8,10 +8,12 @@ import manifest from "../../deno.json" with { type: "json" };
 import {
   type Clock,
   describeError,
+  InterruptGuard,
   isDoneWithin,
   isLoopback,
   roomLogger,
   systemClock,
+  UrlPolicy,
 } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
@@ -22,7 +24,6 @@ import { HardwareMonitor } from "./api/hardware.ts";
 import { createHostFactory, isReplaceable, warmCodecsOptions } from "./hosts/host_factory.ts";
 import { HostPool } from "./hosts/host_pool.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
-import { InterruptGuard } from "./interrupt.ts";
 import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
 import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
@@ -63,6 +64,7 @@ export class StreamServer implements AsyncDisposable {
   readonly #options: StreamServerOptions;
   readonly #clock: Clock;
   readonly #prefix: string;
+  readonly #urls: UrlPolicy;
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
   #http: HttpListener | undefined;
@@ -76,13 +78,14 @@ export class StreamServer implements AsyncDisposable {
 
   /**
    * Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix and a
-   * `ConfigError` for a token, routes, folders or CORS options that cannot be used.
+   * `ConfigError` for a token, URLs, routes, folders or CORS options that cannot be used.
    */
   constructor(options: StreamServerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#prefix = normalizePrefix(options.prefix ?? "");
     this.capabilityName = options.capabilityName ?? "runnel";
+    this.#urls = new UrlPolicy({ allow: options.allowUrls });
     this.#openHttp = this.#prepareHttp();
   }
 
@@ -265,7 +268,7 @@ export class StreamServer implements AsyncDisposable {
       onEvent: onStreamEvent,
     });
     const endpoints = [
-      ...streamEndpoints(this.#registry),
+      ...streamEndpoints(this.#registry, { urls: this.#urls }),
       this.#metricsEndpoint(this.#registry),
     ];
     this.#handler = this.#openHttp(endpoints, () => this.#pool?.paramsSchema);

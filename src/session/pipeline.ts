@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ChangeBudget, type PictureSize, type WarmSet } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
-import type { ProcessorGuard } from "../processor/mod.ts";
+import type { ErrorPolicy, ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
 import { AudioStage } from "./audio/audio_stage.ts";
 import { AvSync } from "./av_sync.ts";
@@ -20,17 +20,17 @@ import {
   type LoadingUpdate,
   type OverlayOptions,
 } from "./video/loading_overlay.ts";
-import { type InputStreams, MediaInput } from "./input/media_input.ts";
+import { type InputStreams, MediaInput, type PacketFate } from "./input/media_input.ts";
 import { readBack } from "./video/read_back.ts";
 import { Interleaver } from "./output/interleaver.ts";
-import { SegmentOutput } from "./output/segment_output.ts";
+import { type OutputPacket, SegmentOutput } from "./output/segment_output.ts";
 import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
-import { VideoOutput } from "./video/video_output.ts";
 import { encoderFrameRate } from "./warm_codecs.ts";
 import type { VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
+import { VideoStage } from "./video/video_stage.ts";
 
 /** Options of a {@linkcode Pipeline}, with every default applied. */
 export interface PipelineOptions {
@@ -83,8 +83,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #videoPath: VideoPath;
   readonly #output: SegmentOutput | undefined;
   readonly #audio: AudioStage;
-  #size: PictureSize | undefined;
-  #video: VideoOutput | undefined;
+  readonly #video: VideoStage;
   #hasVideo = false;
 
   /**
@@ -94,10 +93,14 @@ export class Pipeline implements AsyncDisposable {
   constructor(options: PipelineOptions) {
     const { events, guard, meters, live, params, targetFps, clock } = options;
     this.#options = options;
-    this.#size = requestedSize(params);
+    const size = requestedSize(params);
     this.#loading = createOverlay(options);
+    this.#video = this.#createVideo();
+    this.#video.want({ size, showsLoading: params.show_loading === true });
     this.#emitter = new FrameEmitter({
-      onErrorPolicy: guard.processor.onError,
+      onErrorPolicy: errorPolicyOf(guard),
+      isOut: (frame) => this.#video.isOut(frame),
+      output: options.sink === undefined ? undefined : this.#video,
       loading: this.#loading,
       meters,
       onError: (error) => options.onError(error, "process"),
@@ -117,7 +120,7 @@ export class Pipeline implements AsyncDisposable {
       emit: (packet) => this.#writeAudio(packet),
       onError: options.onError,
       isDispensable: () => this.#hasVideo,
-      onOutput: () => this.#output?.configure({ video: this.#hasVideo, audio: this.#audio.output }),
+      onOutput: () => this.#configureOutput({ hasVideo: this.#hasVideo }),
       clock,
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,
@@ -126,8 +129,9 @@ export class Pipeline implements AsyncDisposable {
     this.#output = this.#createOutput();
     this.#videoPath = new VideoPath({
       process: (frame) => this.#process(frame),
-      complete: readBack,
+      complete: (outcome) => this.#complete(outcome),
       emit: (emission, place) => this.#emitter.emit(emission, place),
+      isOut: (frame) => this.#video.isOut(frame),
       ready: options.ready,
       loading: this.#loading,
       limiter: this.#limiter,
@@ -145,7 +149,7 @@ export class Pipeline implements AsyncDisposable {
       meters,
       sync: this.#sync,
       pixelFormat: guard.processor.pixelFormat,
-      scale: this.#size,
+      scale: size,
       toneMap: params.tone_map ?? true,
       now: () => clock.now(),
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
@@ -153,9 +157,10 @@ export class Pipeline implements AsyncDisposable {
       signal: this.#abort.signal,
       handlers: {
         onFirstSegment: options.onFirstInput,
-        onVideoStream: (video) => this.#startVideo(video),
+        onVideoStream: (video, meaning) => this.#setVideo(video, meaning),
         onStreams: (streams) => this.#setStreams(streams),
-        onVideo: (frame) => this.#videoPath.offer(frame),
+        onVideoPacket: (packet, state) => this.#takePacket(packet, state),
+        onVideo: (frame) => this.#takeFrame(frame),
         onAudio: (packet) => this.#audio.write(packet),
         onAudioFrame: (frame) => this.#takeAudioFrame(frame),
         onError: options.onError,
@@ -165,12 +170,15 @@ export class Pipeline implements AsyncDisposable {
 
   /** The process ids of the children that code video now. */
   get codecPids(): { readonly decoder: number | undefined; readonly encoder: number | undefined } {
-    return { decoder: this.#input.decoderPid, encoder: this.#video?.encoderPid };
+    return { decoder: this.#input.decoderPid, encoder: this.#video.encoderPid };
   }
 
   /** Size of the last picture that went out, in pixels. */
   get outputSize(): PictureSize | undefined {
-    return this.#emitter.outputSize;
+    const { copiedSize } = this.#video;
+    if (copiedSize === undefined) return this.#emitter.outputSize;
+    const { width, height } = copiedSize;
+    return { width, height };
   }
 
   /**
@@ -181,11 +189,14 @@ export class Pipeline implements AsyncDisposable {
     const { max_framerate, detect_out_resolution, show_loading } = params;
     if (max_framerate !== undefined) this.#limiter.setMaxFps(max_framerate);
     if (detect_out_resolution !== undefined) this.#emitter.keepInputSize = !detect_out_resolution;
-    if (show_loading !== undefined) this.#loading.show(show_loading);
+    if (show_loading !== undefined) {
+      this.#loading.show(show_loading);
+      this.#video.want({ showsLoading: show_loading });
+    }
     const size = requestedSize(params);
     if (params.tone_map !== undefined) this.#input.setToneMap(params.tone_map);
     if (size === undefined) return;
-    this.#size = size;
+    this.#video.want({ size });
     this.#input.setScale(size);
   }
 
@@ -201,13 +212,21 @@ export class Pipeline implements AsyncDisposable {
   async run(): Promise<void> {
     try {
       await Promise.race([this.#input.run(), this.#videoPath.done, this.#audio.failure]);
-      await this.#videoPath.finish();
-      await Promise.all([this.#audio.finish(), this.#video?.finish()]);
-      await this.#writeHeld();
-      await this.#output?.finish();
+      const isOut = this.#video.isCopying;
+      const looked = this.#videoPath.finish();
+      // What was copied does not wait for a processor that only looks.
+      if (!isOut) await looked;
+      await Promise.all([looked, this.#finishOutput()]);
     } finally {
       await this[Symbol.asyncDispose]();
     }
+  }
+
+  async #finishOutput(): Promise<void> {
+    await Promise.all([this.#audio.finish(), this.#video.finish()]);
+    await this.#writeHeld();
+    await this.#output?.finish();
+    await this.#audio.heard;
   }
 
   /** Ends the stream where it is: what is on its way is dropped and counted. */
@@ -221,14 +240,17 @@ export class Pipeline implements AsyncDisposable {
   updateMeters(): void {
     const { meters } = this.#options;
     meters.loading = this.#loading.state !== "hidden";
-    meters.setDropped("decoder", this.#input.framesLost);
-    meters.setDropped("encoder", this.#video?.framesLost ?? 0);
-    meters.codecRestarts = this.#input.codecRestarts + (this.#video?.codecRestarts ?? 0) +
+    const { framesLeftOut, framesLost } = this.#input;
+    const lostBeside = this.#video.lostBeside(framesLost);
+    meters.setDropped("decoder", framesLeftOut + framesLost - lostBeside);
+    meters.setUnseen("decoder", lostBeside);
+    meters.setDropped("encoder", this.#video.framesLost);
+    meters.codecRestarts = this.#input.codecRestarts + this.#video.codecRestarts +
       this.#audio.codecRestarts;
-    meters.codecHangs = this.#input.codecHangs + (this.#video?.codecHangs ?? 0) +
-      this.#audio.codecHangs;
+    meters.codecHangs = this.#input.codecHangs + this.#video.codecHangs + this.#audio.codecHangs;
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);
+    meters.setAudioUnheard(this.#audio.packetsUnheard);
   }
 
   #createOutput(): SegmentOutput | undefined {
@@ -250,29 +272,58 @@ export class Pipeline implements AsyncDisposable {
     if (video === undefined) await this.#write(this.#sync.release());
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     await this.#audio.setStream(streams.audio);
-    this.#output?.configure({ video: video !== undefined, audio: this.#audio.output });
+    this.#configureOutput({ hasVideo: video !== undefined });
     await this.#write(this.#interleaver?.expect("video", video !== undefined));
     await this.#write(this.#interleaver?.expect("audio", streams.audio !== undefined));
   }
 
-  #startVideo(video: VideoStreamInfo): void {
-    if (this.#output === undefined || this.#video !== undefined) return;
-    const { gopSeconds, guard } = this.#options;
-    const { width, height } = this.#size ?? video;
-    const { color } = video;
-    const sampleAspect = this.#size === undefined ? video.sampleAspect : undefined;
-    // Frames of the application come without a description of the streams.
-    if (this.#options.isFed) this.#output.configure({ video: true, audio: this.#audio.output });
-    this.#emitter.output = this.#video = new VideoOutput({
+  #configureOutput(
+    { hasVideo }: { readonly hasVideo: boolean },
+  ): void {
+    const audio = this.#audio.output; // none once it was given up
+    this.#output?.configure({ video: hasVideo, videoCodec: this.#video.codec, audio });
+  }
+
+  #createVideo(): VideoStage {
+    const { sink, guard, isFed, gopSeconds, meters, warm, onError } = this.#options;
+    return new VideoStage({
+      hasOutput: sink !== undefined,
+      isReadOnly: guard.isReadOnly,
+      isLookedAt: guard.handlesVideo,
+      isFed,
+      pixelFormat: guard.processor.pixelFormat,
       gopSeconds,
-      frameRate: this.#frameRate(),
-      warm: this.#options.warm,
-      shape: { width, height, pixelFormat: guard.processor.pixelFormat, sampleAspect },
-      color,
+      frameRate: () => this.#frameRate(),
+      meters,
       emit: (packet) => this.#writeVideo(packet),
-      onHang: (error) => this.#options.onError(error, "encode"),
+      onHang: (error) => onError(error, "encode"),
+      warm,
       signal: this.#abort.signal,
     });
+  }
+
+  #setVideo(video: VideoStreamInfo, meaning: { readonly mapsTones: boolean }): void {
+    // Frames of the application come without a description of the streams.
+    if (this.#options.isFed && !this.#video.hasBegun) {
+      this.#configureOutput({ hasVideo: true });
+    }
+    this.#video.setStream(video, meaning);
+  }
+
+  async #takePacket(packet: Packet, state: { readonly isLost: boolean }): Promise<PacketFate> {
+    const fate = await this.#video.take(packet, state);
+    if (fate === "lost" || fate === "done") return fate;
+    return fate === "to look at" && this.#options.live ? "beside" : "awaited";
+  }
+
+  async #takeFrame(frame: VideoFrame): Promise<void> {
+    if (!this.#options.isFed) this.#video.decoded(frame, this.#input.framesLost);
+    await this.#videoPath.offer(frame);
+  }
+
+  /** What only was looked at needs not come back from the GPU. */
+  async #complete(outcome: VideoOutcome): Promise<VideoOutcome> {
+    return this.#video.isOut(outcome.input) ? outcome : await readBack(outcome);
   }
 
   /** About how many frames a second the encoder gets. */
@@ -285,7 +336,7 @@ export class Pipeline implements AsyncDisposable {
   async #takeAudioFrame(frame: AudioFrame): Promise<void> {
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     if (!await this.#audio.writeFrame(frame)) return;
-    this.#output?.configure({ video: this.#video !== undefined, audio: this.#audio.output });
+    this.#configureOutput({ hasVideo: this.#video.hasBegun });
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {
@@ -300,7 +351,7 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
-  async #writeVideo(packet: Packet): Promise<void> {
+  async #writeVideo(packet: OutputPacket): Promise<void> {
     if (this.#interleaver !== undefined) return await this.#write(this.#interleaver.offer(packet));
     await this.#output?.write(packet);
     await this.#write(this.#sync.videoWritten());
@@ -315,7 +366,7 @@ export class Pipeline implements AsyncDisposable {
   async #writeHeld(): Promise<void> {
     // A container without pictures must not announce them.
     if (this.#interleaver?.hasVideo === false) {
-      this.#output?.configure({ video: false, audio: this.#audio.output });
+      this.#configureOutput({ hasVideo: false });
     }
     await this.#write(this.#interleaver?.release() ?? this.#sync.release());
   }
@@ -330,7 +381,7 @@ export class Pipeline implements AsyncDisposable {
     await Promise.allSettled([
       this.#input[Symbol.asyncDispose](),
       this.#audio[Symbol.asyncDispose](),
-      this.#video?.[Symbol.asyncDispose](),
+      this.#video[Symbol.asyncDispose](),
       this.#videoPath.done,
     ]);
     await this.#output?.[Symbol.asyncDispose]();
@@ -344,6 +395,11 @@ function createOverlay({ overlay, live, sink, params, clock }: PipelineOptions):
   const loading = new LoadingOverlay(shown, () => clock.now());
   if (params.show_loading === true) loading.show(true);
   return loading;
+}
+
+/** A processor that only looks has nothing to hide: what it fails on goes on all the same. */
+function errorPolicyOf({ processor, isReadOnly }: ProcessorGuard): ErrorPolicy {
+  return isReadOnly && processor.onError === "drop" ? "passthrough" : processor.onError;
 }
 
 function asError(thrown: unknown): Error {

@@ -120,9 +120,7 @@ export class Session implements AsyncDisposable {
     this.#within(() => this.#channels.start());
     this.#setState("running");
     const { sink } = this.#options;
-    if (this.#input.isFed && sink !== undefined) {
-      watchSink(sink, (error) => this.#outputClosed(error));
-    }
+    if (sink !== undefined) watchSink(sink, (error) => this.#outputGone(error));
     void this.#within(() => this.#run());
   }
 
@@ -349,6 +347,15 @@ export class Session implements AsyncDisposable {
     } catch (error) {
       this.#reportError(asError(error), "input");
     }
+  }
+
+  /**
+   * A stream with an input fails on an output that is not there when it has something to write: until
+   * then the output may be created.
+   */
+  #outputGone(error: Error): void {
+    const isClosed = error instanceof TrickleError && error.code === "TRICKLE_CLOSED";
+    if (this.#input.isFed || isClosed) this.#outputClosed(error);
   }
 
   /**

@@ -191,9 +191,11 @@ export interface SessionMetrics extends ChannelFigures {
   };
   /**
    * From a frame's last input byte to its last output byte, in total and per stage; without an output to
-   * the end of its processing.
+   * the end of its processing. Frames that waited for the start of the stream, and those behind them, are
+   * in `start` alone.
    */
   readonly latency_ms: LatencyFigures & {
+    readonly start: LatencyFigures;
     readonly stages: Readonly<Record<"decode" | "queue" | "process" | "encode", LatencyFigures>>;
   };
   /** Frames that entered: decoded access units and published ones. */
@@ -202,6 +204,11 @@ export interface SessionMetrics extends ChannelFigures {
   readonly frames_out: number;
   /** Frames that ended with their processing, because the stream has no output. */
   readonly frames_consumed: number;
+  /** Frames that went on as they came, without being encoded: the processor only looks (`readOnly`). */
+  readonly frames_copied: number;
+  /** Frames of `frames_copied` that the processor did not get, or failed on: they went out all the same. */
+  readonly frames_unseen: number;
+  readonly frames_unseen_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   /** Frames of `frames_out` that the loading overlay took the place of. */
   readonly frames_overlaid: number;
   /** Whether the loading overlay is shown now. */
@@ -211,6 +218,10 @@ export interface SessionMetrics extends ChannelFigures {
   readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   /** Audio packets that were dropped while they waited for the first video frame, or in a dead child. */
   readonly audio_packets_dropped: number;
+  /**
+   * Audio packets that went on and that a processor which only listens did not get, or failed on.
+   */
+  readonly audio_packets_unheard: number;
   /**
    * Audio packets that came in, those of them that the stream is through with, and those that went out,
    * which may have another length.

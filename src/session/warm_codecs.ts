@@ -16,7 +16,7 @@ import {
   type WarmSetOptions,
 } from "../media/codec/mod.ts";
 import type { ColorInfo } from "../media/types.ts";
-import { type FrameProcessor, handlesAudio } from "../processor/mod.ts";
+import { type FrameProcessor, handlesAudio, handlesVideo } from "../processor/mod.ts";
 import { DEFAULT_TARGET_FPS, type OutputAudioCodec } from "./types.ts";
 
 /** What of a worker's options tells which children its streams need. */
@@ -80,13 +80,17 @@ export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {})
       pixelFormat,
       stream: { color, reorderDepth },
     });
+  const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
+  // Pictures that nobody looks at are copied, and not decoded.
+  if (processor.readOnly && !handlesVideo(processor)) return [...stereo!, ...mono!];
   const [hd, sd] = COLORS.map((color) => [
     decoder(color, 0),
-    // Any even size will do: the command line does not name it.
-    videoEncoderRecipe({ frameRate }, { width: 2, height: 2, pixelFormat, color }),
+    // Any even size will do: the command line does not name it. What only is looked at is copied.
+    ...(processor.readOnly
+      ? []
+      : [videoEncoderRecipe({ frameRate }, { width: 2, height: 2, pixelFormat, color })]),
   ]);
   const reordered = decoder(COLORS[0]!, 1);
-  const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
   return [...hd!, ...stereo!, ...sd!, ...mono!, reordered];
 }
 
@@ -95,13 +99,15 @@ function soundRecipes(
   audioCodec: OutputAudioCodec,
   shape: typeof STEREO,
 ): ChildRecipe[] {
-  if (handlesAudio(processor)) {
+  const decoders = handlesAudio(processor) ? [audioDecoderRecipe("aac")] : [];
+  if (decoders.length > 0 && !processor.readOnly) {
     const codec = audioCodec === "source" ? "aac" : audioCodec;
     const settings = outputSettings({ codec, ...shape }, shape);
-    return [audioDecoderRecipe("aac"), audioOutputRecipe("audio encoder", settings)];
+    return [...decoders, audioOutputRecipe("audio encoder", settings)];
   }
-  if (audioCodec !== "opus") return []; // copied
+  if (audioCodec !== "opus") return decoders; // copied
   return [
+    ...decoders,
     audioOutputRecipe("audio transcoder", outputSettings({ codec: "opus", ...shape }, shape)),
   ];
 }

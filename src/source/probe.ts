@@ -8,6 +8,7 @@ import { schedulePatiently, systemClock } from "../base/clock.ts";
 import { FfmpegError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { FfmpegChild, type FfmpegOptions, ffmpegProgram } from "../media/codec/mod.ts";
+import { countEdits } from "./edit_list.ts";
 import type { InputAddress } from "./input_address.ts";
 import { noPlayableStream, unreadableInput } from "./input_errors.ts";
 
@@ -50,6 +51,8 @@ export interface ProbeOutput {
   readonly format?: { readonly format_name?: string; readonly duration?: string };
   /** The first of them, of files. */
   readonly packets?: readonly ProbedPacket[];
+  /** How many parts of its media each stream shows by an edit list. @default 1 each */
+  readonly edits?: readonly number[];
 }
 
 /** A packet as ffprobe prints it. */
@@ -81,6 +84,8 @@ const ENTRIES = "format=format_name,duration" +
 const FIRST_PACKETS = ["-read_intervals", "%+#64"] as const;
 /** Sound that is not shown is the encoder's run-in, unless it is longer than that. */
 const MAX_RUN_IN_SECONDS = 0.1;
+/** Containers with edit lists. */
+const WITH_EDITS = /^mov\b/;
 /** Containers that say themselves how wide a pixel is. */
 const WITH_ASPECT = /^(mov|matroska)\b/;
 
@@ -122,7 +127,11 @@ export async function probeInput(
   options.signal?.removeEventListener("abort", stop);
   if (options.signal?.aborted === true) return undefined;
   if (exit.code !== 0) throw unreadableInput(address.label, { ...exit, stderr: child.stderrTail });
-  return planInput(JSON.parse(text), address.label);
+  const probed: ProbeOutput = JSON.parse(text);
+  const { path } = address;
+  const hasEdits = path !== undefined && WITH_EDITS.test(probed.format?.format_name ?? "");
+  const edits = hasEdits ? await countEdits(path) : [];
+  return planInput({ ...probed, edits }, address.label);
 }
 
 function startProbe(address: InputAddress, options: FfmpegOptions): FfmpegChild {
@@ -174,7 +183,7 @@ const UNKNOWN: InputPlan = {
 
 /** Chooses the first video and audio stream. Throws a `MediaError` where there is neither. */
 export function planInput(
-  { streams = [], format = {}, packets = [] }: ProbeOutput,
+  { streams = [], format = {}, packets = [], edits = [] }: ProbeOutput,
   label: string,
 ): InputPlan {
   // The cover of a song is no video.
@@ -185,12 +194,12 @@ export function planInput(
   if (video === undefined && audio === undefined) throw noPlayableStream(label);
   const timed = !UNTIMED_FORMATS.has(format.format_name ?? "");
   const plan = (copies: boolean): StreamPlan => copies && timed ? "copy" : "transcode";
+  const isWhole = (stream: ProbedStream): boolean =>
+    !isCut(stream, packets) && (edits[stream.index] ?? 1) <= 1;
   const plans = {
     video: video &&
-      plan(
-        VIDEO_CODECS.has(video.codec_name ?? "") && !isRotated(video) && !isCut(video, packets),
-      ),
-    audio: audio && plan(AUDIO_CODECS.has(audio.codec_name ?? "") && !isCut(audio, packets)),
+      plan(VIDEO_CODECS.has(video.codec_name ?? "") && !isRotated(video) && isWhole(video)),
+    audio: audio && plan(AUDIO_CODECS.has(audio.codec_name ?? "") && isWhole(audio)),
   };
   const bitstreamFilter = video === undefined || plans.video !== "copy"
     ? undefined

@@ -43,9 +43,11 @@ export {
 } from "./local.ts";
 export { createTransport } from "./transport/create_transport.ts";
 export {
+  resolveTls,
   type TlsEnvironmentOptions,
   tlsFromEnvironment,
   type TlsOptions,
+  type TlsSettings,
 } from "./transport/tls.ts";
 export {
   NotConnectedError,

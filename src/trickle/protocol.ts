@@ -35,8 +35,3 @@ export function parseDecimal(text: string | null | undefined): number | undefine
   const value = Number(text);
   return Math.abs(value) <= MAX_INDEX + 1 ? value + 0 : undefined;
 }
-
-/** The URL of a channel without the trailing slash that some callers leave on it. */
-export function trimChannelUrl(url: string | URL): string {
-  return String(url).replace(/\/+$/, "");
-}

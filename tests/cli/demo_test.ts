@@ -28,8 +28,11 @@ Deno.test("demo --json ends with one object of figures, and --output keeps the s
     assert.equal(report.frames_out + report.frames_dropped, 40);
     assert.equal(report.errors, 0, stderr);
     assert.ok(report.time_to_first_frame_ms > 0);
-    const { p50, p95, max } = report.latency_ms;
-    assert.ok(p50 > 0 && p50 <= p95 && p95 <= max, JSON.stringify(report.latency_ms));
+    // On a busy machine all frames may have waited for the start.
+    const { start, ...live } = report.latency_ms;
+    for (const { p50, p95, max } of live.p50 === null ? [start] : [start, live]) {
+      assert.ok(p50 > 0 && p50 <= p95 && p95 <= max, JSON.stringify(report.latency_ms));
+    }
     assert.equal((await Deno.stat(output)).size, report.output_bytes);
     const decoded = await new Deno.Command("ffmpeg", {
       args: ["-v", "warning", "-xerror", "-i", output, "-f", "null", "-"],

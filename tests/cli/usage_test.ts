@@ -59,6 +59,12 @@ Deno.test("a wrong command line is exit code 2, with the reason on standard erro
   assert.match(stderr, cases[0]![1]);
 });
 
+Deno.test("bench passes its names and options on to the measurements", async () => {
+  const { code, stderr } = await runToEnd(["bench", "frobnication", "--runs", "2"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^Cannot bench frobnication: use latency/m);
+});
+
 Deno.test("a value from the environment is checked and named like one of the command line", async () => {
   const { code, stderr } = await runHere(["trickle-server"], {
     env: { RUNNEL_TRICKLE_PORT: "many" },

@@ -91,6 +91,26 @@ Deno.test("an output channel that somebody closes ends the session", async () =>
   await feeding;
 });
 
+Deno.test("an output channel that somebody closes before the first output ends the session", async () => {
+  await using chain = await Chain.startHere();
+  await using _stream = await chain.open();
+  await within(chain.server.untilPosted("stream0-out", 1), "the worker at its output");
+  chain.server.closeChannel("stream0-out");
+  await chain.untilHealth("IDLE");
+  assert.equal((await chain.metrics()).error_count, 0);
+  assert.ok(!chain.server.channelNames.includes("stream0-out"));
+});
+
+Deno.test("a stream without any output ends its output channel", async () => {
+  await using chain = await Chain.startHere();
+  await using stream = await chain.open();
+  await within(chain.server.untilPosted("stream0-out", 1), "the worker at its output");
+  await stream.input.create();
+  await stream.input.close();
+  await chain.untilHealth("IDLE");
+  assert.ok(!chain.server.channelNames.includes("stream0-out"));
+});
+
 Deno.test("an input channel that is not there is an end, not an error", async () => {
   await using chain = await Chain.startHere();
   const { status } = await chain.worker.call("/stream/start", {
@@ -104,6 +124,7 @@ Deno.test("an input channel that is not there is an end, not an error", async ()
     return (await chain.worker.call("/health")).json["status"] === "IDLE";
   }, "the end of the stream");
   assert.equal((await chain.metrics()).error_count, 1);
+  assert.ok(!chain.server.channelNames.includes("nothing-out"));
 });
 
 for (const isolate of ["none", "process"]) {

@@ -9,13 +9,17 @@ export class WatchedServer extends TrickleServer {
   declare readonly handler: TrickleHandler;
   /** By channel: the newest segment that a reader has begun with. */
   readonly #begun = new Map<string, number>();
+  /** Channels and segments that a publisher's request came for. */
+  readonly #posted = new Set<string>();
   #progress = Promise.withResolvers<void>();
 
   constructor() {
     super();
     const answer = this.handler;
     this.handler = async (request) => {
-      const response = await answer(request);
+      const answering = answer(request);
+      if (request.method === "POST") this.#noteWriting(request);
+      const response = await answering;
       if (request.method === "GET") this.#noteReading(request, response);
       return response;
     };
@@ -28,6 +32,17 @@ export class WatchedServer extends TrickleServer {
     while ((this.#begun.get(channel) ?? -1) < seq && signal?.aborted !== true) {
       await Promise.race([this.#progress.promise, aborted.promise]);
     }
+  }
+
+  /** Resolves when a publisher's request for this segment is there, with or without bytes. */
+  async untilPosted(channel: string, seq: number): Promise<void> {
+    while (!this.#posted.has(`${channel}/${seq}`)) await this.#progress.promise;
+  }
+
+  #noteWriting(request: Request): void {
+    this.#posted.add(new URL(request.url).pathname.split("/").slice(-2).join("/"));
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers<void>();
   }
 
   #noteReading(request: Request, response: Response): void {

@@ -123,3 +123,40 @@ Deno.test("downloadFile() ends with its signal's reason, between attempts too", 
     await assert.rejects(downloading, /enough/);
   });
 });
+
+Deno.test("downloadFile() follows redirects, but not without end, to files, or to metadata addresses", async () => {
+  const path = await Deno.makeTempFile();
+  await using server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request) => {
+      const url = new URL(request.url);
+      if (url.pathname === "/model") return new Response(CONTENT);
+      const left = Number(url.searchParams.get("left"));
+      const to = left > 0 ? `/hop?left=${left - 1}&to=${url.searchParams.get("to")}` : undefined;
+      return new Response("moved", {
+        status: 302,
+        headers: { location: to ?? url.searchParams.get("to")! },
+      });
+    },
+  );
+  const download = (left: number, to: string) =>
+    downloadFile(
+      new URL(`http://127.0.0.1:${server.addr.port}/hop?left=${left}&to=${to}`),
+      path,
+      { retryDelaysMs: [] },
+    );
+  try {
+    assert.equal(await download(4, "/model"), SHA256);
+    await assert.rejects(download(5, "/model"), failsWith("MODEL_DOWNLOAD", /more than 5 times/));
+    for (
+      const to of ["file:///etc/passwd", "http://169.254.169.254/", "data:,x", "http://[fe80::1]/"]
+    ) {
+      await assert.rejects(
+        download(0, to),
+        failsWith("MODEL_DOWNLOAD", /an address that models are not taken from/),
+      );
+    }
+  } finally {
+    await Deno.remove(path);
+  }
+});

@@ -5,13 +5,17 @@ import {
   defineProcessor,
   type ProcessorDefinition,
   ProcessorGuard,
+  type ReadOnlyDefinition,
 } from "../../src/processor/mod.ts";
 import { makeAudio, makeFrame } from "./frames.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { delay } from "../waiting.ts";
 
 /** A guard whose time-outs come when the test lets time pass. */
-function guard(definition: ProcessorDefinition, clock = new ManualClock()): ProcessorGuard {
+function guard(
+  definition: ProcessorDefinition | ReadOnlyDefinition,
+  clock = new ManualClock(),
+): ProcessorGuard {
   return new ProcessorGuard(defineProcessor(definition)(), clock);
 }
 
@@ -225,4 +229,36 @@ Deno.test("ProcessorGuard gives updates after the start of the stream", async ()
   ready.resolve();
   await Promise.all([start, update]);
   assert.deepEqual(calls, ["started", "updated"]);
+});
+
+Deno.test("ProcessorGuard takes nothing and the same frame from a processor that only looks", async () => {
+  const frame = makeFrame();
+  const sound = makeAudio();
+  const readOnly = true;
+  const lookers: readonly ReadOnlyDefinition[] = [
+    { readOnly, video: () => {}, audio: () => {} },
+    { readOnly, video: async () => {}, audio: async () => {} },
+    { readOnly, video: (f) => f, audio: (f) => Promise.resolve(f) },
+    { readOnly },
+  ];
+  for (const looker of lookers) {
+    assert.equal(await guard(looker).processVideo(frame), frame);
+    assert.deepEqual(await guard(looker).processAudio(sound), [sound]);
+  }
+});
+
+Deno.test("ProcessorGuard refuses what a processor that only looks gives in place of its frame", async () => {
+  const other = makeFrame();
+  const advice = /readOnly is true; return the frame as it came, or remove readOnly/;
+  const pictures: readonly unknown[] = [null, other, [other, other], 42];
+  for (const result of pictures) {
+    const looker = guard({ readOnly: true, video: () => result as undefined });
+    await refuses(looker.processVideo(makeFrame()), "PROCESSOR_RESULT", advice);
+  }
+  assert.ok(other.closed, "nobody else would give its memory back");
+  const pieces: readonly unknown[] = [null, makeAudio(), [makeAudio(), makeAudio()], []];
+  for (const result of pieces) {
+    const looker = guard({ readOnly: true, audio: () => result as undefined });
+    await refuses(looker.processAudio(makeAudio()), "PROCESSOR_RESULT", advice);
+  }
 });

@@ -139,17 +139,22 @@ export const FAKE_METRICS: SessionMetrics = {
     p50: 12,
     p95: 20,
     max: 33,
+    start: NO_LATENCY,
     stages: { decode: NO_LATENCY, queue: NO_LATENCY, process: NO_LATENCY, encode: NO_LATENCY },
   },
   frames_in: 100,
   frames_processed: 80,
   frames_out: 79,
   frames_consumed: 0,
+  frames_copied: 0,
+  frames_unseen: 0,
+  frames_unseen_by_reason: {},
   frames_overlaid: 0,
   loading: false,
   frames_dropped: 20,
   frames_dropped_by_reason: { rate: 20 },
   audio_packets_dropped: 0,
+  audio_packets_unheard: 0,
   audio_packets_in: 50,
   audio_packets_done: 49,
   audio_packets_out: 50,
@@ -207,6 +212,7 @@ export interface TestServerOptions extends HttpOptions {
   /** @default {ADMIT_ALL} */
   readonly admit?: Admission;
   readonly prefix?: string;
+  readonly allowUrls?: readonly string[];
   readonly onStreamEvent?: NonNullable<StreamServerOptions["onStreamEvent"]>;
   /** Prepares each session before the server has it. */
   readonly onOpen?: (session: FakeSession) => void;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { startTestServer, type TestServer } from "./fake_session.ts";
+import { StreamServer } from "../../src/server/mod.ts";
+import { startTestServer, TestProcessor, type TestServer } from "./fake_session.ts";
 
 /** The parameters of a body, what the session gets of them, or what the refusal must name. */
 const PARAMS: readonly [
@@ -212,4 +213,43 @@ Deno.test("start accepts unknown keys and hands the channels to the session", as
   assert.equal(request.id, "job-1");
   assert.equal(request.subscribeUrl, "http://h/in");
   assert.equal(request.publishUrl, "http://h/in-out");
+});
+
+Deno.test("URLs of streams lead to no link-local address, or only where they are allowed to", async () => {
+  const starts = async (test: TestServer, field: string, url: string) => {
+    const { status, body } = await test.call("POST", "/stream/start", {
+      gateway_request_id: "s",
+      [field]: url,
+    });
+    if (status === 200) await test.call("POST", "/stream/stop");
+    return { status, message: String(body["message"]) };
+  };
+  {
+    await using test = await startTestServer();
+    for (const field of CHANNELS) {
+      const { status, message } = await starts(test, field, "http://169.254.169.254/latest");
+      assert.equal(status, 400);
+      assert.equal(
+        message,
+        `Cannot start stream s: ${field} leads to a host that streams of this worker may not use`,
+      );
+    }
+    assert.equal((await starts(test, "publish_url", "http://127.0.0.1:1/c")).status, 200);
+    assert.equal(test.sessions.length, 1);
+  }
+  await using test = await startTestServer({ allowUrls: ["127.0.0.1:2939", "*.example.com"] });
+  for (
+    const [url, status] of [
+      ["http://127.0.0.1:2939/c", 200],
+      ["http://127.0.0.1:2940/c", 400],
+      ["http://[::1]:2939/c", 400],
+      ["http://127.0.0.1:2939@[::1]/c", 400],
+      ["http://[::1]/#127.0.0.1:2939", 400],
+    ] as const
+  ) {
+    assert.equal((await starts(test, "subscribe_url", url)).status, status, url);
+  }
+  assert.throws(() => new StreamServer({ processor: new TestProcessor(), allowUrls: ["a b"] }), {
+    code: "CONFIG_INVALID",
+  });
 });

@@ -1,6 +1,7 @@
 /** Files whose pictures and sound are hard to bring together, from container to container. */
 
 import assert from "node:assert/strict";
+import { withEdits } from "../source/edit_lists.ts";
 import { openFileSession, type SessionMetrics } from "../../src/session/mod.ts";
 import { decodeVideo, type OutputFrame } from "../e2e/decoding.ts";
 import { runProgram } from "../e2e/ffmpeg.ts";
@@ -116,6 +117,27 @@ Deno.test("what an edit list cuts off is not shown, and the rest keeps its time"
     });
     const { audio } = await packetTimes(output!);
     assert.ok(Math.abs(audio.at(-1)! - ours.at(-1)!.seconds) < 0.1, "sound ends with the pictures");
+  }));
+
+Deno.test("what an edit list leaves out in the middle is not shown", () =>
+  withFolder(async (folder) => {
+    const [whole, input, output] = ["whole", "in", "out"].map((name) => `${folder}/${name}.mp4`);
+    await runProgram(
+      "ffmpeg",
+      "-v error -nostdin -f lavfi -i testsrc2=s=160x120:r=25:d=6 -f lavfi -i sine=d=6 " +
+        `${H264} -bf 2 -g 50 -c:a aac ${whole}`,
+    );
+    const parts = [[0, 1.4], [3.2, 1]] as const;
+    await Deno.writeFile(input!, withEdits(await Deno.readFile(whole!), parts));
+    await processed(input!, output!);
+    const [ours, theirs] = await Promise.all([shownFrames(output!), shownFrames(input!)]);
+    assert.ok(Math.abs(theirs.length - 60) < 3, `${theirs.length} pictures`);
+    assertSameTimes(ours.map(({ seconds }) => seconds), theirs.map(({ seconds }) => seconds));
+    ours.forEach(({ frame }, index) => {
+      const { data } = theirs[index]!.frame.picture;
+      const sum = frame.picture.data.reduce((all, at, i) => all + Math.abs(at - data[i]!), 0);
+      assert.ok(sum / data.length < 6, `picture ${index} is ${sum / data.length} levels off`);
+    });
   }));
 
 /** What ffmpeg shows of a file: times from the first picture on, and pixels. */

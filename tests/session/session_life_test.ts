@@ -63,9 +63,9 @@ Deno.test("a session without a sink runs the processor on every frame", async ()
   assert.equal(metrics.frames_processed, clip.videoTicks.length);
   assert.equal(metrics.frames_consumed, clip.videoTicks.length);
   assert.equal(metrics.frames_dropped, 0);
-  for (const figures of [metrics.latency_ms, metrics.latency_ms.stages.process]) {
-    assert.ok(figures.p50 !== null && figures.p50 >= 0);
-  }
+  // All of it came before the first frame was through.
+  const { p50 } = metrics.latency_ms.start;
+  assert.ok(p50 !== null && p50 >= 0);
   assertAccounts(metrics);
 });
 

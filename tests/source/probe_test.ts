@@ -62,6 +62,12 @@ Deno.test("planInput() transcodes what an edit list cuts, and copies what it onl
   assert.deepEqual(plansOf([{ ...cut, stream_index: 1 }]), ["copy", "transcode"]);
 });
 
+Deno.test("planInput() transcodes what an edit list shows in several parts", () => {
+  const { video, audio } = planInput({ streams: [H264, AAC], format: MP4, edits: [2, 1] }, "clip")
+    .info;
+  assert.deepEqual([video, audio], ["transcode", "copy"]);
+});
+
 Deno.test("planInput() lets copied pictures say what their container says of their pixels", () => {
   const filterOf = (sample_aspect_ratio: string, format = MP4): string | undefined =>
     planInput({ streams: [{ ...H264, sample_aspect_ratio }], format }, "clip").video

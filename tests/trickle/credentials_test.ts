@@ -70,3 +70,33 @@ Deno.test("an error does not name the credentials of a URL", async () => {
     return true;
   });
 });
+
+Deno.test("the query of a URL goes with every request, its fragment with none, and both are not in the address", async () => {
+  await using trickle = new TrickleServer({ basePath: "/live/" });
+  const seen: string[] = [];
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const { pathname, search } = new URL(request.url);
+      seen.push(search);
+      assert.match(pathname, /^\/live\/a(\/(-?\d+|next))?$/);
+      return await trickle.handler(request);
+    },
+  );
+  const url = `http://127.0.0.1:${server.addr.port}/live/a/?sign=a%2Fb&x=/../..#/other`;
+  const clock = new ManualClock();
+  const publisher = new TricklePublisher(url, { autocreate: true, clock });
+  await publisher.create();
+  const writer = await publisher.next();
+  await writer.write(new Uint8Array([1, 2, 3]));
+  await writer.close();
+  await using subscriber = new TrickleSubscriber(url, { start: 0, clock });
+  for await (const segment of subscriber) {
+    assert.deepEqual([...(await Array.fromAsync(segment.body))[0]!], [1, 2, 3]);
+    break;
+  }
+  await publisher.close();
+  assert.equal(publisher.url, `http://127.0.0.1:${server.addr.port}/live/a`);
+  assert.equal(subscriber.url, publisher.url);
+  assert.deepEqual(new Set(seen), new Set(["?sign=a%2Fb&x=/../.."]));
+});

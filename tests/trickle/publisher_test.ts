@@ -73,23 +73,22 @@ scripted("C27 one segment is opened ahead, and only one", { start: 4 }, async (s
 });
 
 scripted(
-  "it connects before the first segment, and uses that request for it",
+  "it connects before the first segment, and uses these requests for it",
   {},
   async (stage) => {
     const { server, publisher } = stage;
     const opened = publisher.open();
     await (await server.next("GET /c/next")).answer({ headers: { "Lp-Trickle-Latest": 3 } });
     await opened;
-    const post = await server.next("POST /c/3");
-    assert.equal(post.headers.get("lp-trickle-reset"), "1");
+    const [post] = await server.some("POST /c/3", "POST /c/4");
+    assert.equal(post!.headers.get("lp-trickle-reset"), "1");
     await publisher.open();
-    await server.quiet();
     const writer = await publisher.next();
-    await server.next("POST /c/4");
+    await server.quiet();
     await writer.write(bytes("x"));
     const closed = writer.close();
-    await post.shows("x");
-    await store(post, 3);
+    await post!.shows("x");
+    await store(post!, 3);
     await closed;
     await publisher.open();
     await server.quiet();
@@ -99,10 +98,34 @@ scripted(
 scripted("a channel that ends while nothing is written is gone", { start: 0 }, async (stage) => {
   const { server, publisher } = stage;
   await publisher.open();
-  await (await server.next("POST /c/0")).answer({ headers: CLOSED });
+  const [post] = await server.some("POST /c/0", "POST /c/1");
+  await post!.answer({ headers: CLOSED });
   assert.match((await publisher.gone).message, /the channel has ended/);
   await assert.rejects(publisher.next(), { code: "TRICKLE_CLOSED" });
 });
+
+scripted(
+  "a channel that was not there when it connected is looked for again",
+  { autocreate: true },
+  async (stage) => {
+    const { server, publisher } = stage;
+    const opened = publisher.open();
+    await (await server.next("GET /c/next")).answer({ status: 404 });
+    await opened;
+    const [early] = await server.some("POST /c/0", "POST /c/1");
+    await early!.answer({ status: 404, headers: EARLY });
+    assert.match((await publisher.gone).message, /does not exist/);
+    const taken = publisher.next();
+    await (await server.next("GET /c/next")).answer({ headers: { "Lp-Trickle-Latest": 0 } });
+    const writer = await taken;
+    const [post] = await server.some("POST /c/0", "POST /c/1");
+    await writer.write(bytes("x"));
+    const closed = writer.close();
+    await post!.shows("x");
+    await store(post!, 0);
+    await closed;
+  },
+);
 
 scripted("a channel that is not there is gone", {}, async ({ server, publisher }) => {
   const opened = assert.rejects(publisher.open(), { code: "TRICKLE_NOT_FOUND" });

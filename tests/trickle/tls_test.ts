@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import {
   tlsFromEnvironment,
   type TlsOptions,
@@ -78,12 +79,58 @@ Deno.test("caCerts: a certificate of the given authority is accepted", () =>
 Deno.test("insecure: a self-signed certificate is accepted, streaming both ways", () =>
   withHttps("self-signed", (server) => roundTrip(server, { mode: "insecure" })));
 
+Deno.test("pinned: a self-signed certificate of this SHA-256 is accepted, streaming both ways", () =>
+  withHttps("self-signed", async (server, caCert) => {
+    const sha256 = new X509Certificate(caCert).fingerprint256;
+    await roundTrip(server, { mode: "pinned", sha256: ["00".repeat(32), sha256] });
+  }));
+
+Deno.test("pinned: another certificate gets no byte, not of a token either", async () => {
+  const { authority } = await (certificates ??= makeCertificates());
+  let requests = 0;
+  await using server = Deno.serve(
+    { ...authority, port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    () => {
+      requests++;
+      return new Response(null, { status: 404 });
+    },
+  );
+  const tls: TlsOptions = { mode: "pinned", sha256: ["00".repeat(32)] };
+  const url = `https://127.0.0.1:${server.addr.port}/c`;
+  await using publisher = new TricklePublisher(url, { tls, ownsChannel: false });
+  await assert.rejects(publisher.create(), {
+    code: "TRICKLE_UNREACHABLE",
+    message: /certificate of 127\.0\.0\.1:\d+ is none of those that are pinned/,
+  });
+  await using subscriber = new TrickleSubscriber(url, { tls, maxRetries: 0, reconnectMs: 0 });
+  subscriber.start();
+  assert.equal((await subscriber.outcome).kind, "failed");
+  assert.equal(requests, 0);
+});
+
+Deno.test("insecure hosts: the certificates of others are checked", () =>
+  withHttps("self-signed", async (server) => {
+    const { port } = server.address!;
+    for (const host of ["127.0.0.1", `127.0.0.1:${port}`]) {
+      await roundTrip(server, { mode: "insecure", hosts: ["other", host] });
+    }
+    const tls: TlsOptions = { mode: "insecure", hosts: ["localhost", `127.0.0.1:${port + 1}`] };
+    await using publisher = new TricklePublisher(server.channelUrl("c"), {
+      tls,
+      ownsChannel: false,
+    });
+    await assert.rejects(publisher.create(), { code: "TRICKLE_UNREACHABLE" });
+  }));
+
 Deno.test("system: a self-signed certificate is refused", () =>
   withHttps("self-signed", async (server) => {
     server.createChannel("c");
     await using publisher = new TricklePublisher(server.channelUrl("c"), { ownsChannel: false });
     await assert.rejects(publisher.create(), { code: "TRICKLE_UNREACHABLE" });
-    await using subscriber = new TrickleSubscriber(server.channelUrl("c"), { maxRetries: 0 });
+    await using subscriber = new TrickleSubscriber(server.channelUrl("c"), {
+      maxRetries: 0,
+      reconnectMs: 0,
+    });
     subscriber.start();
     assert.equal((await subscriber.outcome).kind, "failed");
   }));
@@ -127,10 +174,39 @@ Deno.test("insecure: a segment that is given up stays open for whoever goes on w
     assert.equal(await answer.text(), "1");
   }));
 
-Deno.test("TRICKLE_TLS chooses between the system's authorities and none", () => {
-  const get = (value: string | undefined) => ({ get: () => value });
-  assert.deepEqual(tlsFromEnvironment(get(undefined)), { mode: "system" });
-  assert.deepEqual(tlsFromEnvironment(get("system")), { mode: "system" });
-  assert.deepEqual(tlsFromEnvironment(get("insecure")), { mode: "insecure" });
-  assert.throws(() => tlsFromEnvironment(get("yes")), { code: "CONFIG_INVALID" });
+Deno.test("the environment says what is demanded of certificates", async () => {
+  const from = (environment: Record<string, string>) =>
+    tlsFromEnvironment({ get: (name) => environment[name] });
+  assert.deepEqual(from({}), { mode: "system" });
+  assert.deepEqual(from({ TRICKLE_TLS: "system" }), { mode: "system" });
+  assert.deepEqual(from({ TRICKLE_TLS: "insecure" }), { mode: "insecure" });
+  assert.deepEqual(from({ TRICKLE_TLS_INSECURE_HOSTS: "a, b:8935" }), {
+    mode: "insecure",
+    hosts: ["a", "b:8935"],
+  });
+  const pins = ["AB:".repeat(31) + "AB", "cd".repeat(32)];
+  assert.deepEqual(from({ TRICKLE_TLS_PIN: pins.join() }), { mode: "pinned", sha256: pins });
+  const { authority } = await (certificates ??= makeCertificates());
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, authority.cert);
+    assert.deepEqual(from({ TRICKLE_TLS_CA: path }), {
+      mode: "caCerts",
+      caCerts: [authority.cert],
+    });
+    await Deno.writeTextFile(path, "no certificate");
+    assert.throws(() => from({ TRICKLE_TLS_CA: path }), { code: "CONFIG_INVALID" });
+  } finally {
+    await Deno.remove(path);
+  }
+  for (
+    const wrong of [
+      { TRICKLE_TLS: "yes" },
+      { TRICKLE_TLS_CA: "/no/such/file.pem" },
+      { TRICKLE_TLS_PIN: "abc" },
+      { TRICKLE_TLS: "insecure", TRICKLE_TLS_PIN: pins[0]! },
+    ]
+  ) {
+    assert.throws(() => from(wrong), { code: "CONFIG_INVALID" });
+  }
 });

@@ -10,22 +10,18 @@ import { ConfigError } from "../../base/mod.ts";
 import { EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 
-interface BenchFlags extends LogSettings {
-  readonly json: boolean;
-}
+const BENCH_HELP = `
+Options of the measurements, such as --json, --runs and --seconds: see bench/mod.ts.`;
 
 /** Adds the command. */
 export function addBench(program: Command, run: RunTask): Command {
   return program.command("bench")
     .description("measure latency and throughput on this machine (in a checkout only)")
-    .argument("[name]", "what to measure; everything when absent")
-    .option("--json", "print one JSON object", false)
-    .action((name: string | undefined, flags: BenchFlags) =>
-      run(flags, ({ signal }) =>
-        bench([
-          ...(name === undefined ? [] : [name]),
-          ...(flags.json ? ["--json"] : []),
-        ], signal))
+    .argument("[names...]", "what to measure, and options of it; everything when absent")
+    .allowUnknownOption()
+    .addHelpText("after", BENCH_HELP)
+    .action((args: string[], flags: LogSettings) =>
+      run(flags, ({ signal }) => bench(args, signal))
     );
 }
 

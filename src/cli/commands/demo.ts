@@ -13,7 +13,7 @@ import { ChannelRecording } from "../channel_recording.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import { pause } from "../../base/pause.ts";
 import { type DemoReport, describeReport, reportOf, statusLine } from "../demo_report.ts";
-import { sendLive, TEST_INPUT } from "../live_media.ts";
+import { LiveMedia, TEST_INPUT } from "../live_media.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port } from "../options.ts";
 import { StreamApi } from "../stream_api.ts";
@@ -32,6 +32,8 @@ const INPUT_CHANNEL = "demo";
 const OUTPUT_CHANNEL = "demo-out";
 const MPEG_TS = "video/mp2t";
 
+/** Decoder, encoder and transcoder: there is one stream. */
+const CHILDREN_OF_A_STREAM = 3;
 /** How often the status is asked for. */
 const STATUS_INTERVAL_MS = 500;
 /** How often the worker is asked after the end of its input, with no new frame in between. */
@@ -63,6 +65,9 @@ export function addDemo(program: Command, run: RunTask): Command {
 }
 
 async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode> {
+  const { signal, pacing } = context;
+  await using media = new LiveMedia({ ...flags, loop: true, signal, pacing });
+  media.begin();
   const processor = await chooseProcessor(flags, context);
   await using trickle = new TrickleServer();
   trickle.listen({ port: 0 });
@@ -74,11 +79,12 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
     gpuDepth: flags.gpuDepth,
     maxQueueLatencyMs: flags.maxQueueLatency,
     overlay: { mode: flags.overlay },
+    warmFfmpeg: CHILDREN_OF_A_STREAM,
   });
   await server.start();
   await server.initialized;
   const report = await runStream(
-    { flags, context, trickle, api: new StreamApi(server.url) },
+    { flags, context, trickle, media, api: new StreamApi(server.url) },
     () => {
       const [inputUrl, outputUrl] = [INPUT_CHANNEL, OUTPUT_CHANNEL].map((name) =>
         trickle.channelUrl(name)
@@ -96,6 +102,7 @@ interface Stage {
   readonly flags: DemoFlags;
   readonly context: CommandContext;
   readonly trickle: TrickleServer;
+  readonly media: LiveMedia;
   readonly api: StreamApi;
 }
 
@@ -121,14 +128,11 @@ async function runStream(stage: Stage, onReady: () => void): Promise<DemoReport>
   return reportOf(await api.status(), recording?.lostSegments ?? 0);
 }
 
-async function feed({ flags, context, trickle }: Stage): Promise<void> {
+async function feed({ media, trickle }: Stage): Promise<void> {
   await using publisher = new TricklePublisher(trickle.channelUrl(INPUT_CHANNEL), {
     contentType: MPEG_TS,
   });
-  await sendLive(
-    { ...flags, loop: true, signal: context.signal, pacing: context.pacing },
-    publisher,
-  );
+  await media.send(publisher);
   await publisher.close();
 }
 

@@ -7,11 +7,18 @@
 import type { Command } from "commander";
 import { retry } from "@std/async/retry";
 import { roomLogger, TrickleError } from "../../base/mod.ts";
-import { tlsFromEnvironment, TricklePublisher } from "../../trickle/mod.ts";
+import { TricklePublisher } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import { sendLive, TEST_INPUT } from "../live_media.ts";
+import { LiveMedia, TEST_INPUT } from "../live_media.ts";
 import type { LogSettings } from "../logging.ts";
-import { httpUrl, option, positiveNumber, tlsOption } from "../options.ts";
+import {
+  addTlsOptions,
+  httpUrl,
+  option,
+  positiveNumber,
+  type TlsFlags,
+  tlsOf,
+} from "../options.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
 
 const log = roomLogger("cli");
@@ -19,10 +26,9 @@ const log = roomLogger("cli");
 /** Between two tries to reach a server. */
 const RETRY_MS = 200;
 
-interface PublishFlags extends LogSettings, TestFlags {
+interface PublishFlags extends LogSettings, TestFlags, TlsFlags {
   readonly loop: boolean;
   readonly wait?: number;
-  readonly tls: string;
 }
 
 /** Adds the command. */
@@ -39,8 +45,7 @@ export function addPublish(program: Command, run: RunTask): Command {
       env: "RUNNEL_PUBLISH_WAIT",
       parse: positiveNumber,
     }));
-  return addTestOptions(command)
-    .addOption(tlsOption())
+  return addTlsOptions(addTestOptions(command))
     .action((input: string, url: string, flags: PublishFlags) =>
       run(flags, (context) => publish({ input, url, flags }, context))
     );
@@ -50,16 +55,16 @@ async function publish(
   { input, url, flags }: { input: string; url: string; flags: PublishFlags },
   context: CommandContext,
 ): Promise<ExitCode> {
-  const tls = tlsFromEnvironment({ get: () => flags.tls });
+  const tls = tlsOf(flags);
   await using publisher = new TricklePublisher(url, { contentType: "video/mp2t", tls });
-  const { signal } = context;
+  const { signal, pacing } = context;
+  await using media = new LiveMedia({ ...flags, input, signal, pacing });
+  // What a camera shows while the server is waited for would be late.
+  if (input === TEST_INPUT || flags.wait === undefined) media.begin();
   // Says at once where there is no server, or no such channel and no way to create it.
   await createChannel(publisher, { waitMs: (flags.wait ?? 0) * 1000, signal });
   context.announce(`Publishing ${input} to ${url}`, { url });
-  const { segments, bytes, failedSegments } = await sendLive(
-    { ...flags, input, signal, pacing: context.pacing },
-    publisher,
-  );
+  const { segments, bytes, failedSegments } = await media.send(publisher);
   await publisher.close();
   log.info("Published {segments} segments, {bytes} bytes", { segments, bytes });
   if (failedSegments > 0) log.warn("{count} segments failed", { count: failedSegments });

@@ -8,7 +8,6 @@ import type { Command } from "commander";
 import { isLoopback, roomLogger } from "../../base/mod.ts";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
 import { type IsolationKind, StreamServer } from "../../server/mod.ts";
-import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import {
   type AccessFlags,
   addAccessOptions,
@@ -19,7 +18,7 @@ import {
 } from "../access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { option, port, tlsOption, wholeNumber } from "../options.ts";
+import { addTlsOptions, option, port, type TlsFlags, tlsOf, wholeNumber } from "../options.ts";
 import { chooseProcessor, describeProcessor, isolatedProcessor } from "../processor_options.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
 import {
@@ -40,7 +39,7 @@ With --registration, from the environment alone: ORCH_URL and ORCH_SECRET or ORC
 needed), CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION,
 CAPABILITY_PRICE_PER_UNIT (0), CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags {
+interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags, TlsFlags {
   readonly host?: string;
   readonly port: number;
   readonly prefix: string;
@@ -51,7 +50,6 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags {
   readonly modelId?: string;
   readonly appVersion: string;
   readonly registration: RegistrationKind;
-  readonly tls: string;
 }
 
 /** Adds the command. */
@@ -95,8 +93,8 @@ export function addServe(program: Command, run: RunTask): Command {
       default: "none",
       choices: ["byoc", "live-runner", "none"],
     }));
-  return addAccessOptions(addIdentityOptions(addWarmOptions(addStreamOptions(command))))
-    .addOption(tlsOption())
+  const all = addAccessOptions(addIdentityOptions(addWarmOptions(addStreamOptions(command))));
+  return addTlsOptions(all)
     .addHelpText("after", REGISTRATION_HELP)
     .action((flags: ServeFlags, command: Command) =>
       run(flags, async (context) => {
@@ -134,7 +132,7 @@ function addIdentityOptions(command: Command): Command {
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
-  const tls = tlsFromEnvironment({ get: () => flags.tls });
+  const tls = tlsOf(flags);
   const token = tokenOf(flags);
   const registration = registrationFromEnvironment(flags.registration, {
     get: (name) => Deno.env.get(name),

@@ -6,23 +6,29 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { roomLogger, TrickleError } from "../../base/mod.ts";
-import { type SubscriberStart, tlsFromEnvironment, TrickleSubscriber } from "../../trickle/mod.ts";
+import { type SubscriberStart, TrickleSubscriber } from "../../trickle/mod.ts";
 import { copyChannel, openOutput } from "../channel_copy.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { httpUrl, option, positiveNumber, tlsOption } from "../options.ts";
+import {
+  addTlsOptions,
+  httpUrl,
+  option,
+  positiveNumber,
+  type TlsFlags,
+  tlsOf,
+} from "../options.ts";
 
 const log = roomLogger("cli");
 
-interface SubscribeFlags extends LogSettings {
+interface SubscribeFlags extends LogSettings, TlsFlags {
   readonly start: SubscriberStart;
   readonly wait?: number;
-  readonly tls: string;
 }
 
 /** Adds the command. */
 export function addSubscribe(program: Command, run: RunTask): Command {
-  return program.command("subscribe")
+  const command = program.command("subscribe")
     .description("write what a trickle channel carries to a file, or to standard output (-)")
     .argument("<url>", "URL of the channel", httpUrl)
     .argument("<out>", "file to write, or - for standard output")
@@ -34,8 +40,8 @@ export function addSubscribe(program: Command, run: RunTask): Command {
     .addOption(option("--wait <seconds>", "wait this long for a channel that does not exist yet", {
       env: "RUNNEL_SUBSCRIBE_WAIT",
       parse: positiveNumber,
-    }))
-    .addOption(tlsOption())
+    }));
+  return addTlsOptions(command)
     .action((url: string, out: string, flags: SubscribeFlags) =>
       run(flags, (context) => subscribe({ url, out, flags }, context))
     );
@@ -54,7 +60,7 @@ async function subscribe(
   await using subscriber = new TrickleSubscriber(url, {
     start: flags.start,
     waitForChannelMs: (flags.wait ?? 0) * 1000,
-    tls: tlsFromEnvironment({ get: () => flags.tls }),
+    tls: tlsOf(flags),
     signal: context.signal,
   });
   using output = await openOutput(out);

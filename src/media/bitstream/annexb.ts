@@ -41,6 +41,13 @@ export function nalUnitEnd(data: Uint8Array, nal: number): number {
   return end;
 }
 
+/** The bytes without the zeros that may stand between a NAL unit and the next start code. */
+export function withoutTrailingZeros(unit: Uint8Array): Uint8Array {
+  let end = unit.length;
+  while (end > 0 && unit[end - 1] === 0) end--;
+  return unit.subarray(0, end);
+}
+
 /** Iterates over the NAL units of `data` as views, header byte first, without start codes. */
 export function* nalUnits(data: Uint8Array): Generator<Uint8Array> {
   let nal = findNalUnit(data, 0);

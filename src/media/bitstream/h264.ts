@@ -36,6 +36,8 @@ export interface H264Sps extends SequenceInfo {
   readonly levelIdc: number;
   readonly id: number;
   readonly separateColourPlane: boolean;
+  /** Whether slices code colour beside brightness: `ChromaArrayType` is not 0. */
+  readonly hasChroma: boolean;
   readonly log2MaxFrameNum: number;
   readonly frameMbsOnly: boolean;
   readonly pictureOrder: H264PictureOrder;
@@ -99,6 +101,7 @@ export function parseH264Sps(nal: Uint8Array): H264Sps {
     levelIdc,
     id,
     separateColourPlane: chroma.separateColourPlane,
+    hasChroma: chroma.chromaFormatIdc !== 0 && !chroma.separateColourPlane,
     log2MaxFrameNum,
     frameMbsOnly,
     pictureOrder,

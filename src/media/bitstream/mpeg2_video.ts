@@ -7,10 +7,8 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
-import type { Rational } from "../../base/rational.ts";
-import type { ColorInfo } from "../types.ts";
 import { BitReader } from "./bit_reader.ts";
-import { resolveColor, sampleAspectOf, type VuiColor } from "./vui.ts";
+import { resolveColor, sampleAspectOf, type SequenceInfo, type VuiColor } from "./vui.ts";
 
 /** Start codes: the byte behind `00 00 01`. */
 export const MPEG2_CODE = {
@@ -19,6 +17,7 @@ export const MPEG2_CODE = {
   LAST_SLICE: 0xAF,
   SEQUENCE: 0xB3,
   EXTENSION: 0xB5,
+  SEQUENCE_END: 0xB7,
   GROUP: 0xB8,
 } as const;
 
@@ -37,26 +36,18 @@ const DISPLAY_ASPECTS: Readonly<Record<number, readonly [number, number]>> = {
   4: [221, 100],
 };
 
+/** `picture_coding_type` of an I-picture. */
+const INTRA_CODING_TYPE = 1;
+
 /** `picture_structure` of a whole frame. */
 const FRAME_STRUCTURE = 3;
-
-/** What the headers of a sequence say. */
-export interface Mpeg2Sequence {
-  readonly width: number;
-  readonly height: number;
-  /** 0 where it is not said. */
-  readonly frameSeconds: number;
-  /** Whether pictures come in the order in which they are shown: no B-pictures. */
-  readonly lowDelay: boolean;
-  readonly color: ColorInfo;
-  /** Width of a pixel in its heights, in lowest terms; undefined where it is 1:1 or not said. */
-  readonly sampleAspect: Rational | undefined;
-}
 
 /** What the headers of a picture say. */
 export interface Mpeg2Picture {
   /** `temporal_reference`: its place in the group of pictures, in the order in which they are shown. */
   readonly temporalReference: number;
+  /** Whether it is an I-picture. */
+  readonly intra: boolean;
   /** Whether it is one field of a frame. */
   readonly isField: boolean;
   /** How many fields long it is shown: 3 with `repeat_first_field`. */
@@ -68,7 +59,7 @@ export interface Mpeg2Picture {
  * on to the first picture. Throws a {@linkcode MediaError} `MEDIA_BAD_FRAME` where it is truncated or
  * has no size.
  */
-export function parseMpeg2Sequence(data: Uint8Array): Mpeg2Sequence {
+export function parseMpeg2Sequence(data: Uint8Array): SequenceInfo {
   const bits = new BitReader(data, 4);
   let width = bits.readBits(12);
   let height = bits.readBits(12);
@@ -109,7 +100,9 @@ export function parseMpeg2Sequence(data: Uint8Array): Mpeg2Sequence {
     width,
     height,
     frameSeconds: frameRate === 0 ? 0 : 1 / frameRate,
-    lowDelay,
+    // Without B-pictures they come in the order in which they are shown.
+    reorderDepth: lowDelay ? 0 : 1,
+    fieldPictures: isMpeg2,
     color: resolveColor(coded, width, height),
     sampleAspect: aspect === undefined
       ? undefined
@@ -124,9 +117,10 @@ export function parseMpeg2Sequence(data: Uint8Array): Mpeg2Sequence {
 export function parseMpeg2Picture(data: Uint8Array): Mpeg2Picture | undefined {
   if (data.length < 6) return undefined;
   const temporalReference = data[4]! << 2 | data[5]! >> 6;
+  const intra = (data[5]! >> 3 & 7) === INTRA_CODING_TYPE;
   const found = extensions(data).find(({ id }) => id === EXTENSION_ID.PICTURE);
   if (found === undefined || found.at + 5 > data.length) {
-    return { temporalReference, isField: false, fields: 2 };
+    return { temporalReference, intra, isField: false, fields: 2 };
   }
   const bits = new BitReader(data, found.at);
   bits.skipBits(4 + 16 + 2); // f_codes, intra_dc_precision
@@ -135,6 +129,7 @@ export function parseMpeg2Picture(data: Uint8Array): Mpeg2Picture | undefined {
   const repeats = bits.readFlag(); // repeat_first_field
   return {
     temporalReference,
+    intra,
     isField: structure !== FRAME_STRUCTURE,
     fields: repeats ? 3 : 2,
   };

@@ -15,7 +15,9 @@ const log = roomLogger("codec");
 
 /** A start waits this long after the last one, so that a stream that begins has the processors. */
 const REFILL_DELAY_MS = 2_000;
-/** Between two starts, so that they do not compete. */
+/** Decoder, encoder and transcoder of a stream that may come at once: they start together. */
+const FIRST_STARTS = 3;
+/** Between two starts of others, so that they do not compete with each other. */
 const START_INTERVAL_MS = 100;
 /** A kind whose children die this often is given up until it is wanted again. */
 const MAX_DEATHS = 3;
@@ -61,6 +63,8 @@ export class WarmSet implements AsyncDisposable {
   readonly #ending = new Set<Promise<void>>();
   #cancelStart: (() => void) | undefined;
   #cancelIdle: (() => void) | undefined;
+  /** Children started, or tried. */
+  #starts = 0;
   #state: "new" | "open" | "idle" | "closed" = "new";
   #counts = { used: 0, missed: 0, died: 0 };
 
@@ -91,12 +95,12 @@ export class WarmSet implements AsyncDisposable {
     if (this.#state === "open") this.#refill(START_INTERVAL_MS);
   }
 
-  /** Begins to start children, one after the other. Idempotent. */
+  /** Starts the likeliest children, and then the others, one after the other. Idempotent. */
   start(): void {
     if (this.#state !== "new") return;
     this.#state = "open";
     this.#watchForDisuse();
-    this.#refill(START_INTERVAL_MS);
+    this.#refill(0);
   }
 
   /**
@@ -159,6 +163,7 @@ export class WarmSet implements AsyncDisposable {
     const places = [...this.#places.values()].reverse();
     const place = places.find(({ child, deaths }) => child === undefined && deaths < MAX_DEATHS);
     if (place === undefined) return;
+    this.#starts++;
     try {
       const child = place.child = new CodecChild(place.recipe, this.#options);
       void child.ffmpeg.exited.then(() => this.#childEnded(place, child));
@@ -166,7 +171,8 @@ export class WarmSet implements AsyncDisposable {
       log.warn(`Cannot start an ffmpeg for the next stream: ${describeError(error)}`);
       place.deaths++;
     }
-    this.#refill(START_INTERVAL_MS);
+    // Starting one takes this thread a while, too: it answers requests in between.
+    this.#refill(this.#starts < FIRST_STARTS ? 0 : START_INTERVAL_MS);
   }
 
   /** One that is used, or ended by us, is not in its place any more. */

@@ -4,66 +4,28 @@
  * Spec: ISO/IEC 13818-1 section 2.4.
  */
 
-import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../types.ts";
-import { signalsDiscontinuity } from "./adaptation.ts";
-import { AudioTrack } from "./audio_track.ts";
-import { concatBytes } from "./bytes.ts";
-import { ProgramClock } from "./clock.ts";
-import { PacketAligner } from "./packet_aligner.ts";
-import { PesAssembler } from "./pes_assembler.ts";
-import { ProgramReader } from "./program_reader.ts";
-import type { SelectedProgram } from "./program_table.ts";
-import type { PesReader } from "./pes_reader.ts";
-import type { Pmt } from "./psi.ts";
+import type { Packet } from "../types.ts";
+import type { TsEvent } from "./events.ts";
+import { signalsDiscontinuity } from "./packets/adaptation.ts";
+import { SegmentJoiner } from "./packets/segment_joiner.ts";
+import type { PesAssembler } from "./pes/pes_assembler.ts";
+import type { PesReader } from "./pes/pes_reader.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
+import { NO_GUESS, ProgramGuess } from "./tables/program_guess.ts";
+import { ProgramReader } from "./tables/program_reader.ts";
+import type { SelectedProgram } from "./tables/program_table.ts";
+import type { Pmt } from "./tables/psi.ts";
 import {
   type AudioEntry,
-  guessAudio,
-  identifyStreams,
+  chooseStreams,
   unrecognizedAudio,
   type UnsupportedStream,
   type VideoEntry,
-} from "./streams.ts";
-import { ALIGNED_TO_ACCESS_UNITS, DESCRIPTOR, SYNC_BYTE } from "./tables.ts";
-import type { TrackHost } from "./track.ts";
-import { createVideoTrack, type PictureTrack } from "./create_video_track.ts";
-
-const AUDIO_SLAB_BYTES = 32 * 1024;
-const NO_BYTES = new Uint8Array(0);
-
-/** Sync bytes that tell whether a segment begins with a packet. */
-const SYNCS_COMPARED = 3;
-
-/** What comes out of an {@linkcode MpegTsDemuxer}, in the order of arrival. */
-export type TsEvent =
-  /**
-   * What the program holds: before its first packet, and again before the first packet of which it
-   * is no longer true. What is not known yet is 0: width and height until a parameter set was seen,
-   * sample rate and channels until an audio frame was; a stream that is listed will come.
-   */
-  | {
-    readonly kind: "streams";
-    readonly video?: VideoStreamInfo;
-    readonly audio?: AudioStreamInfo;
-    readonly unsupported: readonly UnsupportedStream[];
-    /** Which program of an MPEG-TS this is. */
-    readonly program?: ProgramChoice;
-  }
-  /**
-   * One access unit, in 90 kHz ticks. Its data stays valid, as a view of a buffer that it shares
-   * with its neighbours: copy it where the buffer itself is to be transferred or kept for long.
-   */
-  | { readonly kind: "packet"; readonly packet: Packet; readonly stream: "video" | "audio" }
-  /** The packets that follow do not go on where those before ended. */
-  | { readonly kind: "discontinuity"; readonly reason: "clock" | "loss" | "signalled" };
-
-/** Which program is read, and what there is. */
-export interface ProgramChoice {
-  /** Its number; undefined where the one that was asked for is not in the stream. */
-  readonly number: number | undefined;
-  /** The numbers of all programs, in the order of the program association table. */
-  readonly all: readonly number[];
-}
+} from "./tables/streams.ts";
+import type { AudioTrack } from "./tracks/audio_track.ts";
+import { ProgramClock } from "./tracks/clock.ts";
+import { createAudioTrack, createVideoTrack, type PictureTrack } from "./tracks/create_track.ts";
+import type { TrackHost } from "./tracks/track.ts";
 
 /** One stream of the program that is read. */
 interface Selected<Entry, T> {
@@ -87,25 +49,24 @@ interface Selected<Entry, T> {
  */
 export class MpegTsDemuxer {
   readonly #counters: DemuxCounters = createCounters();
-  readonly #aligner: PacketAligner;
+  readonly #segments: SegmentJoiner;
   readonly #clock = new ProgramClock();
   readonly #host: TrackHost;
   readonly #programs: ProgramReader;
+  /** Until there is a program map. */
+  #guess: ProgramGuess | undefined = new ProgramGuess();
   #events: TsEvent[] = [];
-  #programNumber: number | undefined;
-  #pcrPid = -1;
+  #program: SelectedProgram | undefined;
   #video: Selected<VideoEntry, PictureTrack> | undefined;
   #audio: Selected<AudioEntry, AudioTrack> | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
   #started = false;
-  /** Bytes of a segment of which it is not known yet whether it begins with a packet. */
-  #segmentHead: Uint8Array | undefined;
 
   /** Creates a demuxer in front of a stream or segment. */
   constructor() {
-    this.#aligner = new PacketAligner({ packet: (data, at) => this.#packet(data, at) });
+    this.#segments = new SegmentJoiner({ packet: (data, at) => this.#packet(data, at) });
     this.#programs = new ProgramReader({
       counters: this.#counters,
       sink: {
@@ -135,8 +96,13 @@ export class MpegTsDemuxer {
 
   /** What was met so far: a snapshot. */
   get stats(): DemuxStats {
-    const { resyncs, skippedBytes } = this.#aligner;
+    const { resyncs, skippedBytes } = this.#segments;
     return { ...this.#counters, resyncs, skippedBytes };
+  }
+
+  /** Whether there are streams of which no table has told yet: they are read if none does. */
+  get hasUnlistedStreams(): boolean {
+    return this.#guess?.hasStreams === true;
   }
 
   /**
@@ -151,15 +117,14 @@ export class MpegTsDemuxer {
 
   /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
   push(chunk: Uint8Array): TsEvent[] {
-    if (this.#segmentHead === undefined) this.#aligner.push(chunk);
-    else this.#beginSegment(concatBytes(this.#segmentHead, chunk));
+    this.#segments.push(chunk);
     return this.#take();
   }
 
   /** The stream ends here: returns what is left. */
   flush(): TsEvent[] {
-    this.#endSegmentHead();
-    this.#aligner.flush();
+    this.#segments.flush();
+    this.#guessProgram();
     this.#video?.assembler.finish();
     this.#video?.track.finish();
     this.#audio?.assembler.finish();
@@ -173,8 +138,7 @@ export class MpegTsDemuxer {
    * Returns what came of the last one.
    */
   nextSegment(): TsEvent[] {
-    this.#endSegmentHead();
-    this.#segmentHead = NO_BYTES;
+    this.#segments.nextSegment();
     this.#video?.assembler.nextSegment();
     this.#audio?.assembler.nextSegment();
     this.#programs.reset();
@@ -186,33 +150,14 @@ export class MpegTsDemuxer {
    * clock may go on anywhere.
    */
   reset(): void {
-    this.#aligner.reset();
-    this.#segmentHead = undefined;
+    this.#segments.reset();
     this.#video?.assembler.reset();
     this.#video?.track.lost();
     this.#audio?.assembler.reset();
     this.#audio?.track.lost();
     this.#clock.expectGap();
     this.#programs.reset();
-  }
-
-  /** Takes the first bytes of a segment once they say how it begins. */
-  #beginSegment(head: Uint8Array): void {
-    const joins = this.#aligner.missingBytes === 0 ? false : goesOn(head, this.#aligner);
-    this.#segmentHead = joins === undefined ? head : undefined;
-    if (joins === undefined) return;
-    if (!joins) this.#aligner.flush();
-    this.#aligner.push(head);
-  }
-
-  /** There are no more bytes to tell by: what ends with a packet tells how it began. */
-  #endSegmentHead(): void {
-    const head = this.#segmentHead;
-    this.#segmentHead = undefined;
-    if (head === undefined || head.length === 0) return;
-    const { missingBytes, strideBytes } = this.#aligner;
-    if (head.length % strideBytes !== missingBytes) this.#aligner.flush();
-    this.#aligner.push(head);
+    this.#guess?.reset();
   }
 
   #take(): TsEvent[] {
@@ -228,7 +173,13 @@ export class MpegTsDemuxer {
       return;
     }
     const pid = (data[at + 1]! & 0x1F) << 8 | data[at + 2]!;
-    if (pid === this.#pcrPid && this.#started && signalsDiscontinuity(data, at)) {
+    this.#guess?.packet(pid, data, at);
+    this.#route(pid, data, at);
+    if (this.#guess?.isDue === true) this.#guessProgram();
+  }
+
+  #route(pid: number, data: Uint8Array, at: number): void {
+    if (pid === this.#program?.pmt.pcrPid && this.#started && signalsDiscontinuity(data, at)) {
       this.#discontinuity = "signalled";
       this.#clock.expectGap();
     }
@@ -237,23 +188,32 @@ export class MpegTsDemuxer {
     else this.#programs.packet(pid, data, at);
   }
 
+  /**
+   * There is no program map, or it names no video: reads what seems to be there, from the first packet
+   * on.
+   */
+  #guessProgram(): void {
+    const { pmt, pids, packets } = this.#guess?.take(this.#program?.pmt) ?? NO_GUESS;
+    this.#guess = undefined;
+    if (pmt === undefined || this.#programs.isChosen) return;
+    this.#follow({ programNumber: this.#program?.programNumber ?? pmt.programNumber, pmt });
+    for (const packet of packets) {
+      const pid = (packet[1]! & 0x1F) << 8 | packet[2]!;
+      if (pids.has(pid)) this.#route(pid, packet, 0);
+    }
+  }
+
   /** Reads what a program map lists from now on. */
-  #follow({ programNumber, pmt }: SelectedProgram): void {
-    this.#programNumber = programNumber;
-    this.#pcrPid = pmt.pcrPid;
-    this.#select(pmt);
+  #follow(program: SelectedProgram): void {
+    this.#program = program;
+    this.#select(program.pmt);
+    if (this.#video !== undefined) this.#guess = undefined;
   }
 
   #select(pmt: Pmt): void {
-    const entries = identifyStreams(pmt);
-    const video = entries.find((entry) => entry.kind === "video");
-    const audio = entries.find((entry) => entry.kind === "audio") ?? guessAudio(pmt);
-    this.#unsupported = entries.flatMap((entry) => {
-      if (entry.kind !== "unsupported") return [];
-      const { medium, streamType, pid, name } = entry;
-      return [{ medium, streamType, pid, name }];
-    });
-    this.#selectVideo(video, isAligned(pmt, video?.pid));
+    const { video, isAligned, audio, unsupported } = chooseStreams(pmt);
+    this.#unsupported = unsupported;
+    this.#selectVideo(video, isAligned);
     this.#selectAudio(audio);
     this.#announce = true;
     const pending = this.#video?.track.known === false ||
@@ -291,22 +251,12 @@ export class MpegTsDemuxer {
       this.#audio = undefined;
       return;
     }
-    const track = new AudioTrack(entry, { host: this.#host, counters: this.#counters });
-    this.#audio = { entry, track, assembler: this.#createAssembler(track) };
-  }
-
-  #createAssembler(track: AudioTrack): PesAssembler {
-    return new PesAssembler({
+    const { track, assembler } = createAudioTrack(entry, {
+      host: this.#host,
       counters: this.#counters,
-      slabBytes: AUDIO_SLAB_BYTES,
-      sink: {
-        pes: (unit) => track.pes(unit),
-        lost: () => {
-          track.lost();
-          this.#lose();
-        },
-      },
+      onLoss: () => this.#lose(),
     });
+    this.#audio = { entry, track, assembler };
   }
 
   #lose(): void {
@@ -343,32 +293,7 @@ export class MpegTsDemuxer {
       unsupported: unknown === undefined
         ? unsupported
         : [...unsupported, unrecognizedAudio(unknown)],
-      program: { number: this.#programNumber, all: this.#programs.programNumbers },
+      program: { number: this.#program?.programNumber, all: this.#programs.programNumbers },
     });
   }
-}
-
-/**
- * Whether a segment goes on with the packet that the one before broke off in, which has bytes to come,
- * rather than with a packet of its own; undefined while there are too few bytes to tell.
- */
-function goesOn(
-  head: Uint8Array,
-  { missingBytes, strideBytes, leadBytes }: PacketAligner,
-): boolean | undefined {
-  for (let packet = 0; packet < SYNCS_COMPARED; packet++) {
-    const at = packet * strideBytes;
-    if (at + Math.max(missingBytes, leadBytes) >= head.length) return undefined;
-    const joins = head[at + missingBytes] === SYNC_BYTE;
-    if (joins !== (head[at + leadBytes] === SYNC_BYTE)) return joins;
-  }
-  return false;
-}
-
-/** Whether the program map promises that PES packets of a stream begin with access units. */
-function isAligned(pmt: Pmt, pid: number | undefined): boolean {
-  const stream = pmt.streams.find((entry) => entry.pid === pid);
-  return stream?.descriptors.some(({ tag, data }) =>
-    tag === DESCRIPTOR.DATA_STREAM_ALIGNMENT && data[0] === ALIGNED_TO_ACCESS_UNITS
-  ) === true;
 }

@@ -6,7 +6,8 @@
  */
 
 export * from "./demuxer.ts";
-export { canMuxAudio } from "./framing.ts";
-export * from "./muxer.ts";
+export * from "./events.ts";
+export { canMuxAudio } from "./writing/framing.ts";
+export * from "./writing/muxer.ts";
 export type { DemuxStats } from "./stats.ts";
-export type { UnsupportedStream } from "./streams.ts";
+export type { UnsupportedStream } from "./tables/streams.ts";

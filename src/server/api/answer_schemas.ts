@@ -49,6 +49,10 @@ const metrics = z.looseObject({
   frames_in: z.int().optional(),
   frames_processed: z.int().optional(),
   frames_dropped: z.int().optional(),
+  frames_copied: z.int().optional()
+    .describe("Frames that went on as they came: the processor only looks (readOnly)."),
+  frames_unseen: z.int().optional()
+    .describe("Copied frames that the processor did not get, or failed on."),
   error_count: z.int().optional(),
   gpu_memory_mb: figure.optional(),
   processor: z.record(z.string(), z.unknown()).optional()

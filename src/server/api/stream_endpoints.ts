@@ -10,6 +10,7 @@ import {
   describeError,
   ProcessorError,
   roomLogger,
+  type UrlPolicy,
   withoutCredentials,
 } from "../../base/mod.ts";
 import type { ActiveStream } from "../active_stream.ts";
@@ -17,7 +18,7 @@ import { readJsonBody } from "../http/json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "../http/responses.ts";
 import type { Endpoint } from "../http/route_table.ts";
-import { type Validated, validateParams, validateStart } from "./schemas.ts";
+import { type StartRequest, type Validated, validateParams, validateStart } from "./schemas.ts";
 import {
   SESSION_ID_HEADER,
   STREAM_ID_HEADER,
@@ -29,9 +30,27 @@ import { STREAM_ROUTES } from "./stream_routes.ts";
 
 const log = roomLogger("server");
 
+/** The URLs of a start request. */
+const URL_FIELDS = [
+  "subscribe_url",
+  "publish_url",
+  "control_url",
+  "events_url",
+  "data_url",
+] as const;
+
+/** What the endpoints of streams work with. */
+export interface StreamEndpointsOptions {
+  /** Where the URLs of streams may lead. */
+  readonly urls: UrlPolicy;
+}
+
 /** The endpoints of a registry of streams. */
-export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
-  const endpoints = new StreamEndpoints(registry);
+export function streamEndpoints(
+  registry: StreamRegistry,
+  options: StreamEndpointsOptions,
+): Endpoint[] {
+  const endpoints = new StreamEndpoints(registry, options);
   return [
     { ...STREAM_ROUTES.start, handler: (request) => endpoints.start(request) },
     { ...STREAM_ROUTES.params, handler: (request) => endpoints.updateParams(request) },
@@ -46,9 +65,11 @@ export function streamEndpoints(registry: StreamRegistry): Endpoint[] {
 
 class StreamEndpoints {
   readonly #registry: StreamRegistry;
+  readonly #urls: UrlPolicy;
 
-  constructor(registry: StreamRegistry) {
+  constructor(registry: StreamRegistry, { urls }: StreamEndpointsOptions) {
     this.#registry = registry;
+    this.#urls = urls;
   }
 
   async start(request: Request): Promise<Response> {
@@ -58,6 +79,12 @@ class StreamEndpoints {
       return checked;
     }
     const id = checked.gateway_request_id;
+    const forbidden = await this.#forbiddenUrl(checked);
+    if (forbidden !== undefined) {
+      this.#registry.ledger.rejected("invalid");
+      const reason = `${forbidden} leads to a host that streams of this worker may not use`;
+      return this.#fail(400, `Cannot start stream ${id}: ${reason}`);
+    }
     const refusal = this.#registry.refusal();
     if (refusal !== undefined) return this.#fail(503, `Cannot start stream ${id}: ${refusal}`);
     const names = streamIdsOf(request, checked).filter((name) => name !== id);
@@ -106,6 +133,15 @@ class StreamEndpoints {
     if (stream instanceof Response) return stream;
     await stream.stop();
     return this.#succeed(stream.id, "Stream stopped");
+  }
+
+  /** The first field whose URL may not be asked. */
+  async #forbiddenUrl(request: StartRequest): Promise<string | undefined> {
+    const allowed = await Promise.all(URL_FIELDS.map((field) => {
+      const url = request[field];
+      return url === undefined || this.#urls.allows(url);
+    }));
+    return URL_FIELDS.find((_, index) => allowed[index] === false);
   }
 
   /** A body is only looked at where nothing else may say which of several streams is meant. */

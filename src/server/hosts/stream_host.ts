@@ -146,7 +146,11 @@ export class LocalHost implements StreamHost {
       await this.#options.processor.initialize(context);
       this.#state = { kind: "ready" };
       const ms = Math.round(performance.now() - startedMs);
-      log.info("The processor is ready after {ms} ms", { ms });
+      const { processor } = this.#options;
+      const manner = processor.readOnly
+        ? ", and only looks: H.264 and HEVC go on as they come"
+        : "";
+      log.info("The processor is ready after {ms} ms" + manner, { ms });
       if (!this.#options.signal.aborted) this.#options.warmCodecs?.expect(this.#options.processor);
     } catch (error) {
       const reason = describeError(error);

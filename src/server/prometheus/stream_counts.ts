@@ -25,11 +25,14 @@ export interface StreamCounts {
   readonly frames_out: number;
   readonly frames_consumed: number;
   readonly frames_dropped: CountsByName;
+  readonly frames_copied: number;
+  readonly frames_unseen: CountsByName;
   readonly frames_overlaid: number;
   readonly audio_packets_in: number;
   readonly audio_packets_done: number;
   readonly audio_packets_out: number;
   readonly audio_packets_dropped: number;
+  readonly audio_packets_unheard: number;
   readonly segments_in: number;
   readonly segments_skipped: number;
   readonly segments_out: number;
@@ -80,11 +83,14 @@ export const NO_COUNTS: StreamCounts = Object.freeze({
   frames_out: 0,
   frames_consumed: 0,
   frames_dropped: NO_DROPS,
+  frames_copied: 0,
+  frames_unseen: NO_DROPS,
   frames_overlaid: 0,
   audio_packets_in: 0,
   audio_packets_done: 0,
   audio_packets_out: 0,
   audio_packets_dropped: 0,
+  audio_packets_unheard: 0,
   segments_in: 0,
   segments_skipped: 0,
   segments_out: 0,
@@ -109,11 +115,14 @@ export function countsOf(metrics: SessionMetrics, details: SessionDetails): Stre
     frames_out: metrics.frames_out,
     frames_consumed: metrics.frames_consumed,
     frames_dropped: { ...metrics.frames_dropped_by_reason },
+    frames_copied: metrics.frames_copied,
+    frames_unseen: { ...metrics.frames_unseen_by_reason },
     frames_overlaid: metrics.frames_overlaid,
     audio_packets_in: metrics.audio_packets_in,
     audio_packets_done: metrics.audio_packets_done,
     audio_packets_out: metrics.audio_packets_out,
     audio_packets_dropped: metrics.audio_packets_dropped,
+    audio_packets_unheard: metrics.audio_packets_unheard,
     segments_in: details.segments_in,
     segments_skipped: metrics.segments_skipped,
     segments_out: metrics.segments_out,
@@ -139,11 +148,14 @@ export function addCounts(one: StreamCounts, other: StreamCounts): StreamCounts 
     frames_out: one.frames_out + other.frames_out,
     frames_consumed: one.frames_consumed + other.frames_consumed,
     frames_dropped: addByName(one.frames_dropped, other.frames_dropped),
+    frames_copied: one.frames_copied + other.frames_copied,
+    frames_unseen: addByName(one.frames_unseen, other.frames_unseen),
     frames_overlaid: one.frames_overlaid + other.frames_overlaid,
     audio_packets_in: one.audio_packets_in + other.audio_packets_in,
     audio_packets_done: one.audio_packets_done + other.audio_packets_done,
     audio_packets_out: one.audio_packets_out + other.audio_packets_out,
     audio_packets_dropped: one.audio_packets_dropped + other.audio_packets_dropped,
+    audio_packets_unheard: one.audio_packets_unheard + other.audio_packets_unheard,
     segments_in: one.segments_in + other.segments_in,
     segments_skipped: one.segments_skipped + other.segments_skipped,
     segments_out: one.segments_out + other.segments_out,

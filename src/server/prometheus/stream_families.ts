@@ -38,6 +38,17 @@ const STREAM_COUNTERS: readonly Family[] = [
     read: (counts) => counts.frames_dropped,
   }),
   streamCounter({
+    stem: "frames_copied",
+    help: "Video frames that went on as they came, since the processor only looks",
+    read: (counts) => counts.frames_copied,
+  }),
+  streamCounter({
+    stem: "frames_unseen",
+    help: "Copied video frames that the processor did not get or failed on, by why",
+    label: "reason",
+    read: (counts) => counts.frames_unseen,
+  }),
+  streamCounter({
     stem: "frames_overlaid",
     help: "Video frames in whose place the loading overlay was written",
     read: (counts) => counts.frames_overlaid,
@@ -62,6 +73,12 @@ const STREAM_COUNTERS: readonly Family[] = [
     stem: "audio_packets_dropped",
     help: "Audio packets that were not written",
     read: (counts) => counts.audio_packets_dropped,
+  }),
+  streamCounter({
+    stem: "audio_packets_unheard",
+    help:
+      "Audio packets that went on and that a processor which only listens did not get or failed on",
+    read: (counts) => counts.audio_packets_unheard,
   }),
   streamCounter({
     stem: "segments_in",

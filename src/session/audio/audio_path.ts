@@ -13,12 +13,26 @@ import { sameAudio } from "./encoded_stream.ts";
 /** Runs the user's processor on audio; returns what goes on. Does not reject. */
 export type ProcessAudio = (frame: AudioFrame) => Promise<readonly AudioFrame[]>;
 
+/** A processor that hears sound which goes on without it. */
+export interface HearAudio {
+  /** Gives it a piece of sound. Rejects only with what ends the stream. */
+  readonly take: (frame: AudioFrame) => Promise<void>;
+  /** Whether sound goes on without waiting for it. */
+  readonly isLive: boolean;
+  /** It will hear no more of this stream, since that cannot be decoded. */
+  readonly onDeaf: (error: unknown) => void;
+}
+
 /** Options of an audio path. */
 export interface AudioPathOptions {
   readonly stream: AudioStreamInfo;
   readonly outputCodec: OutputAudioCodec;
   /** The processor, where it handles audio. */
   readonly process: ProcessAudio | undefined;
+  /** The processor, where it only hears audio. @default it does not */
+  readonly hear?: HearAudio | undefined;
+  /** Whether what is emitted is written. @default true */
+  readonly hasOutput?: boolean;
   /** Takes encoded packets in 90 kHz ticks, in order. */
   readonly emit: (packet: Packet) => Promise<void>;
   /** How often the sound may jump in time. @default as often as it does */
@@ -40,12 +54,16 @@ export interface AudioPath extends AsyncDisposable {
   readonly codecHangs: number;
   /** Packets that never came out because a child died. */
   readonly packetsLost: number;
+  /** Packets that came out and were not decoded for a processor that only hears. @default 0 */
+  readonly packetsUnheard?: number;
   /** Rejects as soon as the path cannot go on; `write` may then wait until it is disposed of. */
   readonly failure: Promise<never>;
   /** Whether this path can go on with a stream as it is described now. */
   accepts(stream: AudioStreamInfo): boolean;
   /** Takes the next packet of the input. */
   write(packet: Packet): Promise<void>;
+  /** Resolves when a processor that only hears has heard everything, after the end of the input. */
+  readonly heard?: Promise<void>;
   /** Ends the input; resolves when everything was emitted. */
   finish(): Promise<void>;
 }

@@ -9,7 +9,7 @@ import type { AudioFrame } from "../../frames/mod.ts";
 import type { ChangeBudget, WarmSet } from "../../media/codec/mod.ts";
 import type { AudioStreamInfo, Packet } from "../../media/types.ts";
 import type { ProcessorGuard } from "../../processor/mod.ts";
-import type { AudioPath, AudioPathOptions, ProcessAudio } from "./audio_path.ts";
+import type { AudioPath, AudioPathOptions, HearAudio, ProcessAudio } from "./audio_path.ts";
 import { FedAudio } from "./coded_audio.ts";
 import { createAudioPath } from "./create_audio_path.ts";
 import { sameAudio } from "./encoded_stream.ts";
@@ -54,7 +54,7 @@ export class AudioStage implements AsyncDisposable {
   readonly #options: AudioStageOptions;
   readonly #failed = Promise.withResolvers<never>();
   #path: AudioPath | undefined;
-  #ended = { codecRestarts: 0, codecHangs: 0, packetsLost: 0 };
+  #ended = { codecRestarts: 0, codecHangs: 0, packetsLost: 0, packetsUnheard: 0 };
   /** The end of a path that was given up. */
   #retiring: Promise<void> | undefined;
   #unusable: AudioStreamInfo | undefined;
@@ -93,6 +93,11 @@ export class AudioStage implements AsyncDisposable {
     return this.#packetsLeftOut + this.#ended.packetsLost + (this.#path?.packetsLost ?? 0);
   }
 
+  /** Packets that came out and were not decoded for a processor that only hears. */
+  get packetsUnheard(): number {
+    return this.#ended.packetsUnheard + (this.#path?.packetsUnheard ?? 0);
+  }
+
   /** The audio is this from now on; undefined: there is none. */
   async setStream(stream: AudioStreamInfo | undefined): Promise<void> {
     if (this.#path !== undefined) {
@@ -123,10 +128,22 @@ export class AudioStage implements AsyncDisposable {
     const isFirst = !(this.#path instanceof FedAudio);
     if (isFirst) {
       const { sampleRate, channels } = frame;
-      this.#path = this.#watched(new FedAudio(this.#pathOptions(), { sampleRate, channels }));
+      const { hear, ...options } = this.#pathOptions();
+      const process: ProcessAudio | undefined = hear === undefined
+        ? options.process
+        : async (sound) => {
+          await hear.take(sound);
+          return [sound];
+        };
+      this.#path = this.#watched(new FedAudio({ ...options, process }, { sampleRate, channels }));
     }
     await (this.#path as FedAudio).writeFrame(frame);
     return isFirst;
+  }
+
+  /** Resolves when a processor that only hears has heard everything, after the end of the input. */
+  get heard(): Promise<void> {
+    return this.#path?.heard ?? Promise.resolve();
   }
 
   /** Ends the input; resolves when everything was emitted. */
@@ -155,16 +172,18 @@ export class AudioStage implements AsyncDisposable {
   }
 
   #pathOptions(): Omit<AudioPathOptions, "stream"> {
-    const { guard, outputCodec, changeBudget, warm, onError, signal } = this.#options;
+    const { guard, outputCodec, changeBudget, hasOutput, warm, onError, signal } = this.#options;
     const onHang = (error: Error): void => onError(error, "encode");
     const emit = (packet: Packet): Promise<void> => {
       this.#fruitless = { since: Infinity, packets: 0 };
       return this.#options.emit(packet);
     };
-    const process: ProcessAudio | undefined = guard.handlesAudio
+    const isProcessed = guard.handlesAudio && !guard.isReadOnly;
+    const process: ProcessAudio | undefined = isProcessed
       ? (frame) => this.#process(frame)
       : undefined;
-    return { outputCodec, process, emit, changeBudget, warm, onHang, signal };
+    const hear = guard.handlesAudio && guard.isReadOnly ? this.#ear() : undefined;
+    return { outputCodec, process, hear, hasOutput, emit, changeBudget, warm, onHang, signal };
   }
 
   #watched<T extends AudioPath>(path: T): T {
@@ -176,7 +195,8 @@ export class AudioStage implements AsyncDisposable {
 
   /** Whether every packet of the input gives sound, so that silence means failure. */
   get #isCoded(): boolean {
-    return this.#path !== undefined && !this.#options.guard.handlesAudio;
+    const { handlesAudio, isReadOnly } = this.#options.guard;
+    return this.#path !== undefined && (!handlesAudio || isReadOnly);
   }
 
   #noteFruitless(): void {
@@ -219,6 +239,7 @@ export class AudioStage implements AsyncDisposable {
     this.#path = undefined;
     try {
       await path.finish();
+      await path.heard;
     } finally {
       await this.#retire(path);
     }
@@ -229,6 +250,7 @@ export class AudioStage implements AsyncDisposable {
     this.#ended.codecRestarts += path.codecRestarts;
     this.#ended.codecHangs += path.codecHangs;
     this.#ended.packetsLost += path.packetsLost;
+    this.#ended.packetsUnheard += path.packetsUnheard ?? 0;
     await path[Symbol.asyncDispose]();
   }
 
@@ -250,6 +272,29 @@ export class AudioStage implements AsyncDisposable {
     }
   }
 
+  #ear(): HearAudio {
+    const { live, onError } = this.#options;
+    return {
+      isLive: live,
+      take: (frame) => this.#hear(frame),
+      onDeaf: (error) => onError(unheardSound(error), "decode"),
+    };
+  }
+
+  /** Gives sound to a processor that only hears: what it fails on is out all the same. */
+  async #hear(frame: AudioFrame): Promise<void> {
+    const { guard, onError, meters, hasOutput } = this.#options;
+    try {
+      if (this.#isReady || await this.#waitForProcessor()) await guard.processAudio(frame);
+      else meters.audioUnheard();
+    } catch (error) {
+      if (guard.processor.onError === "stop") throw error;
+      onError(error instanceof Error ? error : new Error(String(error)), "process");
+      meters.audioUnheard();
+    }
+    if (!hasOutput) meters.audioDone(frame.timestamp);
+  }
+
   /** Audio that waits for long would hold up the reading of the input, and pictures with it. */
   async #waitForProcessor(): Promise<boolean> {
     const { ready, live, clock, signal } = this.#options;
@@ -264,6 +309,14 @@ function nothingHeard(stream: AudioStreamInfo | undefined): MediaError {
     "MEDIA_BAD_FRAME",
     `Cannot decode ${stream?.codec}: ffmpeg made nothing of it; check that the stream is what its ` +
       "program map says",
+  );
+}
+
+function unheardSound(cause: unknown): MediaError {
+  return new MediaError(
+    "MEDIA_UNSUPPORTED_CODEC",
+    `Cannot decode the sound for the processor, which hears no more of it: ${describeError(cause)}`,
+    { cause },
   );
 }
 

@@ -199,8 +199,8 @@ export class ProcessedAudio extends EncodedAudio {
   }
 
   override async finish(): Promise<void> {
-    await this.#decoder.flush();
-    await this.#processing;
+    // A processor that ends the stream takes nothing any more: the decoder would wait for it.
+    await Promise.all([this.#decoder.flush(), this.#processing]);
     await super.finish();
   }
 

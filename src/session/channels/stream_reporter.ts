@@ -157,7 +157,9 @@ export class StreamReporter implements Disposable {
       unitsDone: hasVideo
         ? figures.frames_processed + (dropped.processor ?? 0)
         : figures.audio_packets_done,
-      unitsSkipped: dropped.rate ?? 0,
+      unitsSkipped: (dropped.rate ?? 0) + (figures.frames_unseen_by_reason.rate ?? 0),
+      // All that went out was copied.
+      mayLag: figures.frames_copied > 0 && figures.frames_copied >= figures.frames_out,
       restarts: figures.codec_restarts,
     });
   }

@@ -35,6 +35,8 @@ export interface StatusSample {
   readonly unitsDone: number;
   /** Units that were too fast for the stream's frame-rate cap. */
   readonly unitsSkipped: number;
+  /** Whether the output does not wait for the processor, which may get less than all. @default false */
+  readonly mayLag?: boolean;
   /** Children that were started again. */
   readonly restarts: number;
 }
@@ -224,7 +226,7 @@ export class StreamStatusTracker {
     }
   }
 
-  #judgeRunning({ nowMs }: StatusSample): StreamHealth {
+  #judgeRunning({ nowMs, mayLag = false }: StatusSample): StreamHealth {
     const { hasInput } = this.#options;
     if (this.#lastInputMs === null) return hasInput ? "OFFLINE" : "ONLINE";
     if (nowMs - this.#lastInputMs > SILENCE_MS) return hasInput ? "DEGRADED_INPUT" : "ONLINE";
@@ -236,7 +238,7 @@ export class StreamStatusTracker {
     if (rates.overMs < MIN_JUDGED_MS) {
       return this.#state === "LOADING" || this.#state === "OFFLINE" ? "ONLINE" : this.#state;
     }
-    if (rates.done < rates.due * SLOW_OUTPUT) return "DEGRADED_INFERENCE";
+    if (!mayLag && rates.done < rates.due * SLOW_OUTPUT) return "DEGRADED_INFERENCE";
     const isSlow = hasInput && rates.in < (this.#usualRate ?? 0) * SLOW_INPUT;
     return isSlow ? "DEGRADED_INPUT" : "ONLINE";
   }

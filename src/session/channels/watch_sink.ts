@@ -9,7 +9,7 @@ import type { SegmentSink } from "../../trickle/mod.ts";
 
 const log = roomLogger("session");
 
-/** Connects to a channel, and says when it was ended by somebody else, or is not there. */
+/** Connects to a channel before it is written to, and says when it was ended by somebody else, or is not there. */
 export function watchSink(sink: SegmentSink, onGone: (error: Error) => void): void {
   void sink.gone?.then(onGone);
   sink.open?.().catch((error: unknown) => {

@@ -75,7 +75,7 @@ export async function* demuxSegments(
       yield { kind: "error", error: brokenSegment(segment.seq, error) };
       yield { kind: "gap", skippedSegments: 0 };
     }
-    const problem = recognition.endSegment();
+    const problem = recognition.endSegment(demuxer.hasUnlistedStreams);
     if (problem !== undefined) yield { kind: "error", error: problem };
   }
   yield* demuxer.flush();
@@ -102,8 +102,9 @@ class Recognition {
     return this.#bytes >= MAX_UNKNOWN_BYTES ? this.#report() : undefined;
   }
 
-  endSegment(): MediaError | undefined {
-    return this.#recognized || this.#bytes === 0 ? undefined : this.#report();
+  /** `isPromising`: there are streams, whose tables may come. */
+  endSegment(isPromising: boolean): MediaError | undefined {
+    return this.#recognized || isPromising || this.#bytes === 0 ? undefined : this.#report();
   }
 
   #report(): MediaError {

@@ -4,54 +4,24 @@
  * @module
  */
 
-import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
-import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
+import type { VideoFrame } from "../../frames/mod.ts";
 import {
   canDecode,
-  canToneMap,
   type ChangeBudget,
-  MAX_VIDEO_PIXELS,
   type PictureSize,
-  VideoDecoder,
   type WarmSet,
 } from "../../media/codec/mod.ts";
-import { decodedColor, isHdr } from "../../media/color.ts";
-import type { AudioStreamInfo, Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
+import type { Packet, PixelFormat } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
-import { inFormat, toFrame } from "./frame_format.ts";
+import { inFormat } from "./frame_format.ts";
 import type { InputEvent } from "./input_events.ts";
-import { ReorderDepth } from "./reorder_depth.ts";
+import type { InputHandlers, InputStreams } from "./input_handlers.ts";
 import { StartWatch } from "./start_watch.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import { StreamReports } from "./stream_reports.ts";
-import type { Stage } from "../types.ts";
+import { VideoInput } from "./video_input.ts";
 
-const log = roomLogger("session");
-
-/** The streams of the input that can be used. */
-export interface InputStreams {
-  /** Of 0x0 pixels while it is listed and has not come. */
-  readonly video: VideoStreamInfo | undefined;
-  readonly audio: AudioStreamInfo | undefined;
-}
-
-/** Takes what a {@linkcode MediaInput} reads, in order. Each promise holds the input back. */
-export interface InputHandlers {
-  /** The first segment begins. */
-  onFirstSegment(): void;
-  /** The video is or becomes this: before its first frame, also while audio is waited for. */
-  onVideoStream(video: VideoStreamInfo): void;
-  /** All that the input holds, once it is known, and again when it changes. */
-  onStreams(streams: InputStreams): Promise<void>;
-  /** A decoded frame; the handler closes it. */
-  onVideo(frame: VideoFrame): Promise<void>;
-  /** An access unit of audio. */
-  onAudio(packet: Packet): Promise<void>;
-  /** Sound that is decoded already. @default dropped */
-  onAudioFrame?(frame: AudioFrame): Promise<void>;
-  /** Something that is wrong with the input; reading goes on. */
-  onError(error: Error, stage: Stage): void;
-}
+export type { InputHandlers, InputStreams, PacketFate } from "./input_handlers.ts";
 
 /** Options of a {@linkcode MediaInput}. */
 export interface MediaInputOptions {
@@ -80,83 +50,66 @@ const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
 /** Reads input events, decodes the video, and hands on frames and audio packets. */
 export class MediaInput implements AsyncDisposable {
   readonly #options: MediaInputOptions;
-  #decoder: VideoDecoder | undefined;
-  #scale: PictureSize | undefined;
-  #toneMap: boolean;
-  /** As it came. */
-  #videoStream: VideoStreamInfo | undefined;
-  #pumping: Promise<void> | undefined;
-  /** Video whose size its first picture says. */
-  #unsized: VideoStreamInfo | undefined;
+  readonly #video: VideoInput;
   #withoutAudio: InputStreams | undefined;
   #firstVideoTicks: number | undefined;
-  #needsKeyframe = true;
-  #beforeKeyframe = 0;
   readonly #start: StartWatch;
   /** Whether pictures are listed, and none has come yet. */
   #lacksPictures = false;
-  readonly #reorders = new ReorderDepth();
-  /** A keyframe that waits for the next picture. */
-  #held: Packet | undefined;
-  /** Whether the pictures are larger than any that are decoded. */
-  #isTooLarge = false;
   #sawSegment = false;
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
-  #saidUnmapped = false;
   readonly #reports: StreamReports;
 
   /** Creates the input; {@linkcode run} reads it. */
   constructor(options: MediaInputOptions) {
     this.#options = options;
-    this.#scale = options.scale;
-    this.#toneMap = options.toneMap;
     this.#start = new StartWatch(options.now);
+    this.#video = new VideoInput({ ...options, start: this.#start });
     this.#reports = new StreamReports((error) => options.handlers.onError(error, "input"));
   }
 
   /** Decoders that died and were started again. */
   get codecRestarts(): number {
-    return this.#decoder?.stats.restarts ?? 0;
+    return this.#video.codecRestarts;
   }
 
   /** Decoders that were ended because they hung. */
   get codecHangs(): number {
-    return this.#decoder?.stats.hangs ?? 0;
+    return this.#video.codecHangs;
   }
 
-  /** Access units of video that never became a frame. */
+  /** Access units of video that were not given to a decoder, since something was missing before them. */
+  get framesLeftOut(): number {
+    return this.#video.framesLeftOut;
+  }
+
+  /** Access units of video that a decoder made no frame of. */
   get framesLost(): number {
-    const stats = this.#decoder?.stats;
-    if (stats === undefined) return this.#beforeKeyframe;
-    const { droppedPackets, lostPackets, undecodedPackets } = stats;
-    return this.#beforeKeyframe + droppedPackets + lostPackets + undecodedPackets;
+    return this.#video.framesLost;
   }
 
   /** The process id of the decoder's child, for tests and status. */
   get decoderPid(): number | undefined {
-    return this.#decoder?.pid;
+    return this.#video.decoderPid;
   }
 
   /** Scales frames to another size, from the next keyframe on: there is no loss at one. */
   setScale(scale: PictureSize): void {
-    this.#scale = scale;
-    this.#decoder?.rescale(scale).catch(() => {}); // whoever decodes learns why it cannot go on
+    this.#video.setScale(scale);
   }
 
   /** Maps high dynamic range to BT.709, or no more, from the next keyframe on. */
   setToneMap(toneMap: boolean): void {
-    this.#toneMap = toneMap;
-    const stream = this.#videoStream;
-    if (stream === undefined) return;
-    this.#configureDecoder(stream).catch(() => {}); // as above
+    this.#video.setToneMap(toneMap);
   }
 
   /** Reads to the end of the input; resolves when the last frame was handed on. */
   async run(): Promise<void> {
     try {
       for await (const event of this.#options.events) await this.#take(event);
-      await this.#drainDecoder();
+      if (this.#withoutAudio !== undefined) await this.#announce(this.#withoutAudio);
+      await this.#video.drain();
     } finally {
       await this[Symbol.asyncDispose]();
     }
@@ -164,8 +117,7 @@ export class MediaInput implements AsyncDisposable {
 
   /** Stops the decoder, also while the input is being waited for. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#decoder?.[Symbol.asyncDispose]();
-    await this.#pumping?.catch(() => {}); // already thrown by #drainDecoder, or cut off by it
+    await this.#video[Symbol.asyncDispose]();
   }
 
   async #take(event: InputEvent): Promise<void> {
@@ -177,7 +129,7 @@ export class MediaInput implements AsyncDisposable {
         return;
       case "gap":
         meters.segmentsSkipped += event.skippedSegments;
-        this.#needsKeyframe = true;
+        this.#video.expectGap();
         return;
       case "discontinuity":
         if (event.reason !== "loss") sync.reset();
@@ -218,19 +170,10 @@ export class MediaInput implements AsyncDisposable {
     const { video, audio } = streams;
     this.#lacksPictures = video?.width === 0;
     // What a listed stream is may take a moment to arrive; the size of the picture must be known.
-    if (video !== undefined && this.#isReportedTooLarge(video)) {
-      await this.#setAudio(audio);
-      this.#isTooLarge = true;
+    if (video !== undefined && !(await this.#video.describe(video))) {
+      // An output that has begun with video goes on with it when it gets smaller.
+      if (!this.#video.isStarted) await this.#setStreams({ video: undefined, audio });
       return;
-    }
-    this.#isTooLarge = false;
-    if (video !== undefined && video.width > 0) {
-      const color = decodedColor(video.color, await this.#mapsTones(video));
-      this.#options.handlers.onVideoStream({ ...video, color });
-      await this.#configureDecoder(video);
-    } else if (video !== undefined && isSizedByDecoder(video)) {
-      if (this.#decoder === undefined) this.#unsized = video;
-      await this.#configureDecoder(video);
     }
     if (audio !== undefined && audio.sampleRate === 0) {
       this.#withoutAudio = { video, audio: undefined };
@@ -239,66 +182,9 @@ export class MediaInput implements AsyncDisposable {
     await this.#announce(streams);
   }
 
-  /** The streams but for video that is too large. */
-  async #setAudio(audio: AudioStreamInfo | undefined): Promise<void> {
-    // An output that has begun with video goes on with it when it gets smaller.
-    if (this.#decoder === undefined) await this.#setStreams({ video: undefined, audio });
-  }
-
-  /** Pictures of such a size are hundreds of megabytes each, in every queue. */
-  #isReportedTooLarge({ width, height }: VideoStreamInfo): boolean {
-    if (width * height <= MAX_VIDEO_PIXELS) return false;
-    if (this.#isTooLarge) return true;
-    const found = `they have more than ${MAX_VIDEO_PIXELS} pixels; publish smaller ones`;
-    this.#options.handlers.onError(
-      new MediaError(
-        "MEDIA_BAD_FRAME",
-        `Cannot decode pictures of ${width}x${height}: ${found}`,
-        { context: { width, height } },
-      ),
-      "input",
-    );
-    return true;
-  }
-
   async #announce(streams: InputStreams): Promise<void> {
     this.#withoutAudio = undefined;
     await this.#options.handlers.onStreams(streams);
-  }
-
-  async #mapsTones({ color }: VideoStreamInfo): Promise<boolean> {
-    if (!this.#toneMap || !isHdr(color)) return false;
-    if (await canToneMap()) return true;
-    if (!this.#saidUnmapped) {
-      log.warn(
-        "The pictures are of a high dynamic range, which this ffmpeg cannot map: " +
-          "they stay as they are; install a build with zscale and tonemap",
-      );
-    }
-    this.#saidUnmapped = true;
-    return false;
-  }
-
-  async #configureDecoder(coded: VideoStreamInfo): Promise<void> {
-    this.#videoStream = coded;
-    const toneMap = await this.#mapsTones(coded);
-    const stream = { ...coded, toneMap, reorderDepth: this.#reorders.depthOf(coded) };
-    if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
-    const { pixelFormat, changeBudget, warm, handlers, signal } = this.#options;
-    const scale = this.#scale;
-    const decoder = new VideoDecoder({
-      stream,
-      timeBase: MPEG_TIME_BASE,
-      pixelFormat,
-      changeBudget,
-      warm,
-      onHang: (error) => handlers.onError(error, "decode"),
-      signal,
-      ...(scale === undefined ? {} : { scale }),
-    });
-    this.#decoder = decoder;
-    this.#pumping = this.#pumpFrames(decoder);
-    this.#pumping.catch(() => {}); // thrown where the decoder is drained
   }
 
   /** A frame of the application: it was never encoded. */
@@ -321,45 +207,22 @@ export class MediaInput implements AsyncDisposable {
         reorderDepth: 0,
         color,
         ...(sampleAspect === undefined ? {} : { sampleAspect }),
-      });
+      }, { mapsTones: false });
     }
     this.#lastFrameTicks = timestamp;
-    await handlers.onVideo(await inFormat(frame, { pixelFormat, size: this.#scale }));
+    await handlers.onVideo(await inFormat(frame, { pixelFormat, size: this.#video.scale }));
   }
 
   async #takeVideo(packet: Packet): Promise<void> {
     const { meters } = this.#options;
     meters.frameArrived(packet.ptsTicks);
     await this.#stopWaitingForAudio(packet);
-    if (packet.keyframe) this.#needsKeyframe = false;
     this.#lacksPictures = false;
-    if (this.#isTooLarge) {
-      this.#beforeKeyframe++;
-      return;
-    }
-    if (this.#decoder === undefined || this.#needsKeyframe) {
-      this.#beforeKeyframe++;
-      const missing = this.#decoder === undefined ? "parameter-sets" : "keyframe";
-      return this.#report(this.#start.missing(missing, packet.dtsTicks));
-    }
-    this.#report(this.#start.decoding());
-    await this.#decodeHeld(packet.dtsTicks);
-    if (this.#reorders.isUnknown(packet)) this.#held = packet;
-    else await this.#decoder.decode(packet);
+    await this.#video.take(packet);
   }
 
   #report(error: Error | undefined): void {
     if (error !== undefined) this.#options.handlers.onError(error, "input");
-  }
-
-  /** Decodes the keyframe that waited to see when the next picture is decoded. */
-  async #decodeHeld(nextDtsTicks?: number): Promise<void> {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held === undefined || this.#videoStream === undefined) return;
-    this.#reorders.learn(held, nextDtsTicks);
-    await this.#configureDecoder(this.#videoStream);
-    await this.#decoder?.decode(held);
   }
 
   /** A listed audio stream that stays silent must not hold the output up for ever. */
@@ -371,30 +234,4 @@ export class MediaInput implements AsyncDisposable {
       await this.#announce(streams);
     }
   }
-
-  async #pumpFrames(decoder: VideoDecoder): Promise<void> {
-    const { handlers } = this.#options;
-    for await (const decoded of decoder.frames()) {
-      this.#start.decoded();
-      const { width, height } = decoded;
-      if (this.#unsized !== undefined) {
-        handlers.onVideoStream({ ...this.#unsized, width, height });
-        this.#unsized = undefined;
-      }
-      await handlers.onVideo(toFrame(decoded));
-    }
-  }
-
-  async #drainDecoder(): Promise<void> {
-    if (this.#withoutAudio !== undefined) await this.#announce(this.#withoutAudio);
-    await this.#decodeHeld();
-    if (this.#decoder === undefined) return;
-    await this.#decoder.flush();
-    await this.#pumping;
-  }
-}
-
-/** Whether the container does not say how large pictures are. */
-function isSizedByDecoder({ codec }: VideoStreamInfo): boolean {
-  return codec !== "h264" && codec !== "hevc" && codec !== "mpeg2video";
 }

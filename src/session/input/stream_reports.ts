@@ -39,6 +39,9 @@ export class StreamReports {
       if (!isKnown) this.#onError(noProgram(all));
       return false;
     }
+    if (!isKnown && all.length === 0) {
+      log.info("The input has no program tables: it is read by what its packets hold");
+    }
     if (!isKnown && all.length > 1) {
       log.info("Reads program {number} of the input, which has {all}", {
         number,

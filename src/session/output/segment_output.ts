@@ -6,7 +6,7 @@
 
 import { BoundedQueue, describeError, roomLogger, TrickleError } from "../../base/mod.ts";
 import { MpegTsMuxer, type MpegTsMuxerOptions } from "../../media/mpegts/mod.ts";
-import type { AudioStreamInfo, Packet } from "../../media/types.ts";
+import type { AudioStreamInfo, Packet, VideoCodec } from "../../media/types.ts";
 import type { SegmentSink, SegmentWriter } from "../../trickle/mod.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 
@@ -15,9 +15,17 @@ const log = roomLogger("session");
 /** Packets that may wait for the sink before the encoders are slowed down. */
 const MAX_WAITING_PACKETS = 64;
 
+/** A packet of the output. */
+export interface OutputPacket extends Packet {
+  /** Format of a picture: it may be another from one segment to the next. @default "h264" */
+  readonly codec?: VideoCodec;
+}
+
 /** What the output carries. */
 export interface OutputStreams {
   readonly video: boolean;
+  /** Format of the pictures that come, where sound begins the segment before them. @default "h264" */
+  readonly videoCodec?: VideoCodec;
   readonly audio: AudioStreamInfo | undefined;
 }
 
@@ -41,7 +49,7 @@ export interface SegmentOutputOptions {
  */
 export class SegmentOutput implements AsyncDisposable {
   readonly #options: SegmentOutputOptions;
-  readonly #packets = new BoundedQueue<Packet>({
+  readonly #packets = new BoundedQueue<OutputPacket>({
     capacity: MAX_WAITING_PACKETS,
     whenFull: "wait",
     onDrop: (packet) => this.#countLost(packet),
@@ -52,6 +60,7 @@ export class SegmentOutput implements AsyncDisposable {
   readonly #configured = Promise.withResolvers<void>();
   #streams: OutputStreams | undefined;
   #muxedStreams: OutputStreams | undefined;
+  #muxedCodec: VideoCodec = "h264";
   #muxer: MpegTsMuxer | undefined;
   #segment: SegmentWriter | undefined;
   #segmentStartTicks = 0;
@@ -73,12 +82,12 @@ export class SegmentOutput implements AsyncDisposable {
   }
 
   /** Takes a packet with 90 kHz timestamps; resolves once there is room for more. */
-  write(packet: Packet): Promise<void> {
+  write(packet: OutputPacket): Promise<void> {
     return this.writeAll([packet]);
   }
 
   /** Takes packets, after those of earlier calls; resolves once there is room for more. */
-  writeAll(packets: readonly Packet[]): Promise<void> {
+  writeAll(packets: readonly OutputPacket[]): Promise<void> {
     if (packets.length === 0) return Promise.resolve();
     // Audio that waited for video and audio that comes meanwhile must not overtake each other.
     this.#taken = this.#taken.then(() => this.#takeAll(packets));
@@ -116,7 +125,7 @@ export class SegmentOutput implements AsyncDisposable {
     await this.#options.sink[Symbol.asyncDispose]();
   }
 
-  async #takeAll(packets: readonly Packet[]): Promise<void> {
+  async #takeAll(packets: readonly OutputPacket[]): Promise<void> {
     for (const packet of packets) await this.#packets.push(packet);
   }
 
@@ -128,7 +137,7 @@ export class SegmentOutput implements AsyncDisposable {
     }
   }
 
-  async #writePacket(packet: Packet): Promise<void> {
+  async #writePacket(packet: OutputPacket): Promise<void> {
     try {
       const opening = this.#opensSegment(packet) ? await this.#beginSegment(packet) : undefined;
       if (this.#segment === undefined || this.#muxer === undefined) return this.#countLost(packet);
@@ -154,7 +163,7 @@ export class SegmentOutput implements AsyncDisposable {
     return ageTicks >= this.#options.audioSegmentSeconds * 90_000 || ageTicks < 0;
   }
 
-  async #beginSegment(packet: Packet): Promise<Uint8Array> {
+  async #beginSegment(packet: OutputPacket): Promise<Uint8Array> {
     const streams = this.#streams;
     if (streams === undefined) {
       throw new TypeError("Cannot write a packet: configure() comes first");
@@ -168,7 +177,8 @@ export class SegmentOutput implements AsyncDisposable {
     this.#segment = await this.#nextWriter();
     this.#segmentStartTicks = packet.ptsTicks;
     if (this.#options.meters.segmentsOut++ === 0) this.#options.onFirstSegment();
-    return this.#muxerFor(streams).startSegment();
+    const codec = packet.kind === "video" ? packet.codec : streams.videoCodec;
+    return this.#muxerFor(streams, codec).startSegment();
   }
 
   async #nextWriter(): Promise<SegmentWriter> {
@@ -181,14 +191,17 @@ export class SegmentOutput implements AsyncDisposable {
     }
   }
 
-  #muxerFor(streams: OutputStreams): MpegTsMuxer {
+  #muxerFor(streams: OutputStreams, codec: VideoCodec = "h264"): MpegTsMuxer {
     const options: MpegTsMuxerOptions = {
-      ...(streams.video ? { video: { codec: "h264" } } : {}),
+      ...(streams.video ? { video: { codec } } : {}),
       ...(streams.audio === undefined ? {} : { audio: streams.audio }),
     };
     if (this.#muxer === undefined) this.#muxer = new MpegTsMuxer(options);
-    else if (streams !== this.#muxedStreams) this.#muxer.reconfigure(options);
+    else if (streams !== this.#muxedStreams || codec !== this.#muxedCodec) {
+      this.#muxer.reconfigure(options);
+    }
     this.#muxedStreams = streams;
+    this.#muxedCodec = codec;
     return this.#muxer;
   }
 

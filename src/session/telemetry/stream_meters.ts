@@ -8,6 +8,7 @@ import { frameCounts } from "../../frames/mod.ts";
 import { currentGpu } from "../../gpu/mod.ts";
 import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
 import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
+import { StartBacklog } from "./start_backlog.ts";
 import type { InputCounts } from "../input/input_events.ts";
 import type { ChannelFigures } from "../channels/side_channels.ts";
 import type { DropReason, GpuFigures, SessionDetails, SessionMetrics, Stage } from "../types.ts";
@@ -33,6 +34,10 @@ interface FrameTimes {
   decoded?: number;
   processing?: number;
   processed?: number;
+  /** Whether its picture went on as it came. */
+  isCopied?: boolean;
+  /** Whether it waited for the start of the stream. */
+  isOfStart?: boolean;
 }
 
 /** Points of a frame's way after its arrival. */
@@ -47,11 +52,16 @@ export class StreamMeters {
   readonly #startedAtMs: number;
   readonly #frames = new Map<number, FrameTimes>();
   readonly #dropped = new Map<DropReason, number>();
+  readonly #unseen = new Map<DropReason, number>();
   readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
+  readonly #start = new StartBacklog();
+  readonly #startLatency = new LatencyMeter();
+  /** Of frames that came after the start. */
   readonly #latency = ofEachStage(() => new LatencyMeter());
   readonly #histograms = ofEachStage(() => new LatencyHistogram());
   readonly #errorsByStage = new Map<Stage, number>();
   readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
+  readonly #audioUnheard = { decoder: 0, processor: 0 };
   /** Presentation times, in the order of arrival. */
   readonly #audioWaiting: number[] = [];
   #firstOutputMs: number | undefined;
@@ -67,6 +77,8 @@ export class StreamMeters {
   framesOut = 0;
   /** Frames that were processed and go nowhere. */
   framesConsumed = 0;
+  /** Frames that went on as they came, and those of them that the processor is through with. */
+  readonly copied = { all: 0, seen: 0 };
   /** Frames that the loading overlay took the place of. */
   framesOverlaid = 0;
   /** Whether the loading overlay is shown. */
@@ -127,18 +139,56 @@ export class StreamMeters {
     this.#timeFrame(ptsTicks);
   }
 
+  /** Notes that a frame goes on as it came, beside the processor. */
+  frameCopied(ptsTicks: number): void {
+    this.copied.all++;
+    const times = this.#frames.get(ptsTicks);
+    if (times !== undefined) times.isCopied = true;
+  }
+
+  /** Notes that the processor is through with a frame that went on as it came. */
+  frameSeen(ptsTicks: number): void {
+    this.copied.seen++;
+    const times = this.#frames.get(ptsTicks);
+    if (times !== undefined) this.#timeStages(times);
+  }
+
+  /** Counts frames that went on as they came, and that the processor did not get or failed on. */
+  framesUnseen(reason: DropReason, count = 1): void {
+    if (count > 0) this.#unseen.set(reason, (this.#unseen.get(reason) ?? 0) + count);
+  }
+
+  /** Takes a count of unseen frames over from whoever counts them itself. */
+  setUnseen(reason: DropReason, total: number): void {
+    if (total > 0) this.#unseen.set(reason, total);
+  }
+
   #timeFrame(ptsTicks: number): void {
     const times = this.#frames.get(ptsTicks);
     if (times === undefined) return;
-    this.#frames.delete(ptsTicks);
     const now = this.#now();
-    this.#time("total", now - times.arrived);
-    if (times.decoded === undefined) return;
-    this.#time("decode", times.decoded - times.arrived);
-    if (times.processing === undefined || times.processed === undefined) return;
-    this.#time("queue", times.processing - times.decoded);
-    this.#time("process", times.processed - times.processing);
-    this.#time("encode", now - times.processed);
+    const isOfStart = times.isOfStart = this.#start.includes(times.arrived, now);
+    if (isOfStart) this.#startLatency.add(now - times.arrived);
+    this.#time("total", now - times.arrived, isOfStart);
+    if (times.isCopied === true) return; // its stages come later
+    this.#frames.delete(ptsTicks);
+    this.#timeStages(times, now);
+  }
+
+  #timeStages(times: FrameTimes, writtenMs?: number): void {
+    const { arrived, decoded, processing, processed, isOfStart = false } = times;
+    if (decoded === undefined) return;
+    this.#time("decode", decoded - arrived, isOfStart);
+    if (processing === undefined || processed === undefined) return;
+    this.#time("queue", processing - decoded, isOfStart);
+    this.#time("process", processed - processing, isOfStart);
+    if (writtenMs !== undefined) this.#time("encode", writtenMs - processed, isOfStart);
+  }
+
+  #time(stage: LatencyStage, durationMs: number, isOfStart: boolean): void {
+    if (!isOfStart) this.#latency[stage].add(durationMs);
+    this.#histograms[stage].add(durationMs);
+    this.onLatency?.(stage, durationMs);
   }
 
   /** Counts an error of a stage. */
@@ -159,14 +209,22 @@ export class StreamMeters {
 
   /** All frames dropped so far. */
   get totalDropped(): number {
-    let total = 0;
-    for (const count of this.#dropped.values()) total += count;
-    return total;
+    return sumOf(this.#dropped);
   }
 
   /** Counts an audio packet that could not be written. */
   audioLost(): void {
     this.#audioDropped.output++;
+  }
+
+  /** Counts a piece of sound that went on and that the processor did not get or failed on. */
+  audioUnheard(): void {
+    this.#audioUnheard.processor++;
+  }
+
+  /** Takes the count over of packets that went on, and were not decoded for the processor. */
+  setAudioUnheard(total: number): void {
+    this.#audioUnheard.decoder = total;
   }
 
   /** Takes a count of dropped audio packets over from whoever counts them itself. */
@@ -220,6 +278,8 @@ export class StreamMeters {
   closeAccounts(): void {
     const left = this.framesOut + this.framesConsumed;
     this.framesDropped("stop", this.framesIn - left - this.totalDropped);
+    const { all, seen } = this.copied;
+    this.framesUnseen("stop", all - seen - sumOf(this.#unseen));
   }
 
   /** The figures now; `processor` is what its `getMetrics()` returned. */
@@ -238,6 +298,7 @@ export class StreamMeters {
       },
       latency_ms: {
         ...total.figures(),
+        start: this.#startLatency.figures(),
         stages: {
           decode: decode.figures(),
           queue: queue.figures(),
@@ -249,11 +310,15 @@ export class StreamMeters {
       frames_processed: this.framesProcessed,
       frames_out: this.framesOut,
       frames_consumed: this.framesConsumed,
+      frames_copied: this.copied.all,
+      frames_unseen: sumOf(this.#unseen),
+      frames_unseen_by_reason: Object.fromEntries(this.#unseen),
       frames_overlaid: this.framesOverlaid,
       loading: this.loading,
       frames_dropped: this.totalDropped,
       frames_dropped_by_reason: Object.fromEntries(this.#dropped),
       audio_packets_dropped: sync + codec + output,
+      audio_packets_unheard: this.#audioUnheard.decoder + this.#audioUnheard.processor,
       audio_packets_in: this.audio.in,
       audio_packets_done: this.audio.done,
       audio_packets_out: this.audio.out,
@@ -282,12 +347,12 @@ export class StreamMeters {
       latency: ofEachStage((stage) => this.#histograms[stage].figures()),
     };
   }
+}
 
-  #time(stage: LatencyStage, durationMs: number): void {
-    this.#latency[stage].add(durationMs);
-    this.#histograms[stage].add(durationMs);
-    this.onLatency?.(stage, durationMs);
-  }
+function sumOf(counts: ReadonlyMap<DropReason, number>): number {
+  let total = 0;
+  for (const count of counts.values()) total += count;
+  return total;
 }
 
 /** What frames of this process hold on the GPU; null while it has none open. */

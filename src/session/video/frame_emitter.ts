@@ -9,25 +9,33 @@ import type { PictureFormat, VideoFrame } from "../../frames/mod.ts";
 import type { ErrorPolicy } from "../../processor/mod.ts";
 import type { LoadingOverlay } from "./loading_overlay.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
-import type { VideoOutput } from "./video_output.ts";
+import type { WriteOptions } from "./video_output.ts";
 import { type EmissionPlace, isHung, type VideoEmission } from "./video_outcome.ts";
 
 /** Options of a {@linkcode FrameEmitter}. */
 export interface FrameEmitterOptions {
   /** What happens to a frame on which the processor failed. */
   readonly onErrorPolicy: ErrorPolicy;
+  /** Whether the picture of a frame is out already: the processor only looks at it. */
+  readonly isOut: (frame: VideoFrame) => boolean;
+  /** Where frames go. @default they are processed and then closed */
+  readonly output?: FrameOutput | undefined;
   readonly loading: LoadingOverlay;
   readonly meters: StreamMeters;
   /** Takes what the processor threw. */
   readonly onError: (error: Error) => void;
 }
 
+/** Takes frames to be encoded. */
+export interface FrameOutput {
+  /** Takes a frame; its memory is free again when the promise resolves. */
+  write(frame: VideoFrame, options: WriteOptions): Promise<void>;
+}
+
 /** Writes frames, their substitutes or nothing, counts what is not written, and closes all of them. */
 export class FrameEmitter {
   readonly #options: FrameEmitterOptions;
   #written: PictureFormat | undefined;
-  /** Where frames go; without it they are processed and then closed. */
-  output: VideoOutput | undefined;
   /** Whether the output has the size of the input, not that of the processor's frames. */
   keepInputSize = false;
 
@@ -57,6 +65,7 @@ export class FrameEmitter {
   async #emit(emission: VideoEmission, { isLate }: EmissionPlace): Promise<void> {
     const { meters, loading } = this.#options;
     const { input } = emission;
+    if (this.#options.isOut(input)) return this.#noteSeen(emission);
     if (emission.kind === "frame") meters.frameReached("processed", input.timestamp);
     if (emission.kind === "frame" || emission.kind === "dropped") loading.frameAnswered();
     switch (emission.kind) {
@@ -70,6 +79,24 @@ export class FrameEmitter {
         if (isLate) return meters.framesDropped("late");
         this.#written = formatOf(emission.output);
         return await this.#encode(emission.output, input);
+    }
+  }
+
+  /** The picture is out: what became of its frame is only counted. */
+  #noteSeen(emission: VideoEmission): void {
+    const { meters, onErrorPolicy, onError } = this.#options;
+    const { timestamp } = emission.input;
+    switch (emission.kind) {
+      case "frame":
+        meters.frameReached("processed", timestamp);
+        return meters.frameSeen(timestamp);
+      case "failed":
+        if (onErrorPolicy === "stop") throw emission.error;
+        onError(emission.error);
+        return meters.framesUnseen("error");
+      case "dropped":
+      case "loading":
+        return meters.framesUnseen("processor");
     }
   }
 
@@ -97,12 +124,13 @@ export class FrameEmitter {
   }
 
   async #encode(frame: VideoFrame, input: VideoFrame): Promise<void> {
-    if (this.output === undefined) return this.#options.meters.frameConsumed(input.timestamp);
+    const { output, meters } = this.#options;
+    if (output === undefined) return meters.frameConsumed(input.timestamp);
     const { width, height } = this.keepInputSize ? input : frame;
     this.#outputSize = { width, height };
     const sampleAspect = aspectOf(frame, { width, height, input });
     const outputSize = this.keepInputSize ? { width, height } : undefined;
-    await this.output.write(frame, { sampleAspect, outputSize });
+    await output.write(frame, { sampleAspect, outputSize });
   }
 }
 

@@ -29,6 +29,8 @@ export interface VideoPathOptions {
   readonly complete: (outcome: VideoOutcome) => Promise<VideoOutcome>;
   /** Takes what leaves, one after the other; owns both frames of an outcome. */
   readonly emit: (emission: VideoEmission, place: EmissionPlace) => Promise<void>;
+  /** Whether the picture of a frame is out already: the processor only looks at it. @default none is */
+  readonly isOut?: (frame: VideoFrame) => boolean;
   /** Resolves once the processor may have frames; to false when it never gets any. */
   readonly ready: Promise<boolean>;
   /** What is shown in place of frames that wait; in a path that is not live it never is. */
@@ -134,12 +136,14 @@ export class VideoPath {
       await this.#waiting.push(placed);
       return;
     }
+    const isOut = this.#isOut(frame);
     // While what came out is still being written, nothing else can come.
-    if (!this.#isEmitting) loading.frameArrived(this.#totalTime.finishedMs);
+    if (!this.#isEmitting && !isOut) loading.frameArrived(this.#totalTime.finishedMs);
     // The newest is what a processor that falls behind should get next.
-    const limit = loading.state === "hidden" ? this.#queueLimit() : 1;
+    const limit = loading.state === "hidden" || isOut ? this.#queueLimit() : 1;
     this.#waiting.trim(limit - 1);
-    await (loading.state === "by-hand" ? this.#overlaid : this.#waiting).push(placed);
+    const isOverlaid = loading.state === "by-hand" && !isOut;
+    await (isOverlaid ? this.#overlaid : this.#waiting).push(placed);
   }
 
   /** No more frames come: resolves when all that were offered have left. Rejects if `emit` did. */
@@ -185,14 +189,21 @@ export class VideoPath {
     }
   }
 
+  #isOut(frame: VideoFrame): boolean {
+    return this.#options.isOut?.(frame) === true;
+  }
+
   #drop(frame: VideoFrame, reason: DropReason): void {
-    this.#options.meters.framesDropped(reason);
+    const { meters } = this.#options;
+    if (this.#isOut(frame)) meters.framesUnseen(reason);
+    else meters.framesDropped(reason);
     frame.close();
   }
 
   /** A frame has to leave the queue for newer ones. */
   #giveWay(placed: PlacedFrame): void {
-    if (this.#isAborted || this.#options.loading.state === "hidden") {
+    const isHidden = this.#options.loading.state === "hidden" || this.#isOut(placed.frame);
+    if (this.#isAborted || isHidden) {
       return this.#drop(placed.frame, this.#dropReason);
     }
     void this.#overlaid.push(placed); // it never waits: its queue drops the oldest

@@ -5,7 +5,7 @@
  */
 
 import { describeError, isDoneWithin, roomLogger, TrickleError } from "../../base/mod.ts";
-import { INDEX_NEXT, trimChannelUrl } from "../protocol.ts";
+import { INDEX_NEXT } from "../protocol.ts";
 import type { SegmentSink, SegmentWriter } from "../segments.ts";
 import { separateCredentials } from "../transport/url_credentials.ts";
 import { ChannelCommands } from "./channel_commands.ts";
@@ -50,6 +50,8 @@ export class TricklePublisher implements SegmentSink {
   readonly #gone = Promise.withResolvers<Error>();
   #beginning: Promise<PublisherBeginning> | undefined;
   #current: OutgoingSegment | undefined;
+  /** The current segment while nobody has taken it. */
+  #opened: OutgoingSegment | undefined;
   #ahead: OutgoingSegment | undefined;
   #failuresInRow = 0;
   #error: TrickleError | undefined;
@@ -63,7 +65,7 @@ export class TricklePublisher implements SegmentSink {
   /** Creates a publisher that sends nothing yet. Throws a `RangeError` for options out of range. */
   constructor(url: string | URL, options: TricklePublisherOptions = {}) {
     const settings = resolvePublisherOptions(options);
-    const address = separateCredentials(trimChannelUrl(url), settings.transport);
+    const address = separateCredentials(String(url), settings.transport);
     this.url = address.url;
     this.#settings = { ...settings, transport: address.transport };
     this.#commands = new ChannelCommands(this.url, this.#settings);
@@ -86,8 +88,9 @@ export class TricklePublisher implements SegmentSink {
   }
 
   /**
-   * Opens the request of the first segment before that is needed: the end of the channel is heard of
-   * while nothing is published. Nothing happens once a segment was taken. Rejects as {@linkcode next}.
+   * Opens the requests that the first segment needs before it is taken: the end of the channel is heard
+   * of while nothing is published. A channel that is not there yet is looked for again when the segment
+   * is taken. Nothing happens once one was. Rejects as {@linkcode next}.
    */
   open(): Promise<void> {
     const opened = this.#taking.then(() => this.#openAhead());
@@ -154,6 +157,12 @@ export class TricklePublisher implements SegmentSink {
 
   async #takeNext(): Promise<SegmentWriter> {
     this.#throwIfOver();
+    const opened = this.#opened;
+    this.#opened = undefined;
+    return opened?.isSettled === false ? opened : await this.#openNext();
+  }
+
+  async #openNext(): Promise<OutgoingSegment> {
     const position = await this.#nextPosition();
     this.#throwIfOver();
     const segment = this.#ahead ?? this.#open(position.seq, position.reset);
@@ -164,10 +173,8 @@ export class TricklePublisher implements SegmentSink {
 
   async #openAhead(): Promise<void> {
     this.#throwIfOver();
-    if (this.#current !== undefined || this.#ahead !== undefined) return;
-    const { seq, reset } = await this.#begin();
-    this.#throwIfOver();
-    this.#ahead = this.#open(seq, reset);
+    // With the request of the segment after it: that one hears of the end while the first is written.
+    if (this.#current === undefined) this.#opened = await this.#openNext();
   }
 
   /** Where the next segment goes, once the one before it lets it. */
@@ -230,7 +237,8 @@ export class TricklePublisher implements SegmentSink {
       },
       end: (error) => {
         if (!this.#isEnding) this.#gone.resolve(error);
-        this.#end(error);
+        if (error.code === "TRICKLE_NOT_FOUND" && this.#opened !== undefined) this.#forget(error);
+        else this.#end(error);
       },
       countFailure: (error) => this.#countFailure(error),
       countStored: (segment, answered) => this.#countStored(segment, answered),
@@ -283,6 +291,16 @@ export class TricklePublisher implements SegmentSink {
   #place(segment: OutgoingSegment, seq: number): void {
     segment.moveTo(seq);
     if (segment === this.#current) this.#ahead?.moveTo(seq + 1);
+  }
+
+  /** What was opened too early: the next segment begins anew. */
+  #forget(error: TrickleError): void {
+    for (const segment of [this.#current, this.#ahead]) segment?.cutOff(error);
+    this.#beginning =
+      this.#current =
+      this.#opened =
+      this.#ahead =
+        undefined;
   }
 
   #end(error: TrickleError): void {

@@ -262,7 +262,8 @@ export class SegmentLocator {
     const { clock, maxRetries, reconnectMs } = this.#settings;
     if (this.#failures++ === 0) this.#firstFailureMs = clock.now();
     const lastsMs = clock.now() - this.#firstFailureMs;
-    const mayComeBack = code === "TRICKLE_UNREACHABLE" && lastsMs < reconnectMs;
+    const mayComeBack = code === "TRICKLE_UNREACHABLE" && this.#isChannelSeen &&
+      lastsMs < reconnectMs;
     if (this.#failures <= maxRetries || mayComeBack) {
       if (this.#failures === 2) {
         log.warn("Cannot read {url}, and tries again: {found}", { url: this.#url, found });

@@ -31,8 +31,8 @@ export interface TrickleSubscriberOptions {
   /** Failures in a row that are survived, however quickly they come. @default {5} */
   readonly maxRetries?: number;
   /**
-   * How long the server may be out of reach, answer with errors, or have lost the channel with its restart,
-   * before the subscription fails, in milliseconds. @default {30000}
+   * How long the server of a channel that was there may be out of reach, answer with errors, or have lost the
+   * channel with its restart, before the subscription fails, in milliseconds. @default {30000}
    */
   readonly reconnectMs?: number;
   /** What is demanded of the server's certificate. @default {{ mode: "system" }} */

@@ -5,7 +5,6 @@
  */
 
 import { pause } from "../clock.ts";
-import { trimChannelUrl } from "../protocol.ts";
 import { separateCredentials } from "../transport/url_credentials.ts";
 import type { InputSegment, SegmentSource } from "../segments.ts";
 import { SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
@@ -59,7 +58,7 @@ export class TrickleSubscriber implements SegmentSource {
   /** Creates a subscriber that does nothing yet. Throws a `RangeError` for options out of range. */
   constructor(url: string | URL, options: TrickleSubscriberOptions = {}) {
     const settings = resolveSubscriberOptions(options);
-    const address = separateCredentials(trimChannelUrl(url), settings.transport);
+    const address = separateCredentials(String(url), settings.transport);
     this.url = address.url;
     this.#settings = { ...settings, transport: address.transport };
     this.#buffer = new ReceiveBuffer({

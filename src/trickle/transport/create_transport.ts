@@ -14,7 +14,7 @@ export function createTransport(
   tls: TlsOptions = { mode: "system" },
   options: TransportOptions = {},
 ): Transport {
-  return tls.mode === "insecure" || options.uploads === true
-    ? new NodeTransport(tls)
-    : new FetchTransport(tls);
+  return tls.mode === "system" || tls.mode === "caCerts"
+    ? options.uploads === true ? new NodeTransport(tls) : new FetchTransport(tls)
+    : new NodeTransport(tls);
 }

@@ -18,7 +18,7 @@ export class FetchTransport implements Transport {
   #client: Deno.HttpClient;
 
   /** Creates a transport; connections are opened as requests need them. */
-  constructor(tls: Exclude<TlsOptions, { mode: "insecure" }>) {
+  constructor(tls: Extract<TlsOptions, { mode: "system" | "caCerts" }>) {
     this.#caCerts = tls.mode === "caCerts" ? [...tls.caCerts] : [];
     this.#client = this.#createClient();
   }

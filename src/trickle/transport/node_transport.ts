@@ -11,9 +11,10 @@ import {
   request as httpRequest,
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { rootCertificates } from "node:tls";
+import type { Socket } from "node:net";
+import { rootCertificates, TLSSocket } from "node:tls";
 import type { Buffer } from "node:buffer";
-import type { TlsOptions } from "./tls.ts";
+import { isPinned, isUnchecked, type TlsOptions } from "./tls.ts";
 import {
   NotConnectedError,
   type Transport,
@@ -63,14 +64,21 @@ export class NodeTransport implements Transport {
     outgoing.once("socket", (socket) => {
       // What is written before there is a connection is only held, and would count as sent.
       socket.once(request.url.startsWith("https:") ? "secureConnect" : "connect", () => {
+        if (this.#isImpostor(socket)) return void outgoing.destroy(impostor(request.url));
         isConnected = true;
+        outgoing.flushHeaders();
         socket.setNoDelay(true);
-        if (request.body !== undefined) sendBody(request.body, outgoing);
+        if (request.body === undefined) outgoing.end();
+        else sendBody(request.body, outgoing);
       });
     });
-    outgoing.flushHeaders();
-    if (request.body === undefined) outgoing.end();
     return await promise;
+  }
+
+  /** Nothing was sent yet, no secret of the headers either. */
+  #isImpostor(socket: Socket): boolean {
+    if (this.#tls.mode !== "pinned" || !(socket instanceof TLSSocket)) return false;
+    return !isPinned(this.#tls.sha256, socket.getPeerCertificate().fingerprint256);
   }
 
   /** Every request has a fresh connection as it is. */
@@ -85,7 +93,7 @@ export class NodeTransport implements Transport {
    */
   #createAgent(url: string): HttpAgent {
     const agent = url.startsWith("https:")
-      ? new HttpsAgent({ keepAlive: true, ...verification(this.#tls) })
+      ? new HttpsAgent({ keepAlive: true, ...verification(this.#tls, url) })
       : new HttpAgent({ keepAlive: true });
     this.#agents.add(agent);
     return agent;
@@ -97,15 +105,26 @@ export class NodeTransport implements Transport {
   }
 }
 
-function verification(tls: TlsOptions): { ca?: string[]; rejectUnauthorized?: boolean } {
+function verification(
+  tls: TlsOptions,
+  url: string,
+): { ca?: string[]; rejectUnauthorized?: boolean } {
   switch (tls.mode) {
     case "system":
       return {};
     case "caCerts":
       return { ca: [...rootCertificates, ...tls.caCerts] };
+    case "pinned":
+      return { rejectUnauthorized: false }; // it is compared before anything is sent
     case "insecure":
-      return { rejectUnauthorized: false };
+      return isUnchecked(tls, url) ? { rejectUnauthorized: false } : {};
   }
+}
+
+function impostor(url: string): Error {
+  return new Error(
+    `the certificate of ${new URL(url).host} is none of those that are pinned; compare its SHA-256`,
+  );
 }
 
 function start(request: TransportRequest, agent: HttpAgent): ClientRequest {

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { type AccessUnit, AccessUnitParser } from "../../../src/media/bitstream/mod.ts";
-import type { VideoCodec } from "../../../src/media/types.ts";
+import {
+  type AccessUnit,
+  AccessUnitParser,
+  type StartCodeCodec,
+} from "../../../src/media/bitstream/mod.ts";
 
 const START = [0, 0, 0, 1];
 const AUD = [...START, 0x09, 0xF0];
@@ -19,7 +22,7 @@ interface Parsed {
   readonly stray: () => number;
 }
 
-function createParser(codec: VideoCodec = "h264"): Parsed {
+function createParser(codec: StartCodeCodec = "h264"): Parsed {
   const units: AccessUnit[] = [];
   const judged: [boolean, boolean][] = [];
   let stray = 0;
@@ -40,7 +43,7 @@ function append({ parser }: Parsed, bytes: readonly number[]): void {
 }
 
 /** The units of a stream, for any split into pieces. */
-function unitsOf(bytes: readonly number[], codec: VideoCodec = "h264"): AccessUnit[] {
+function unitsOf(bytes: readonly number[], codec: StartCodeCodec = "h264"): AccessUnit[] {
   const all = [1, 3, 1000].map((size) => {
     const parsed = createParser(codec);
     for (let at = 0; at < bytes.length; at += size) append(parsed, bytes.slice(at, at + size));

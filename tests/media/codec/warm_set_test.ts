@@ -91,6 +91,21 @@ Deno.test("WarmSet gives a decoder, an encoder and a transcoder children that wa
   assert.ok(warm.pids.every((pid) => !waiting.has(pid)));
 });
 
+Deno.test("WarmSet starts the children of one stream at once, and others after them", async () => {
+  const { set, clock } = createSet();
+  await using warm = set;
+  const mono = audioOutputRecipe(
+    "audio transcoder",
+    outputSettings({}, { ...STEREO, channels: 1 }),
+  );
+  warm.want([DECODER, ENCODER, TRANSCODER, mono]);
+  warm.start();
+  clock.advance(0);
+  assert.equal(warm.figures.waiting, 3);
+  clock.advance(100);
+  assert.equal(warm.figures.waiting, 4);
+});
+
 Deno.test("WarmSet starts no child while a stream begins", async () => {
   const { set, clock } = createSet();
   await using warm = set;
@@ -153,9 +168,10 @@ Deno.test("WarmSet gives a kind up that dies at once, until it is wanted again",
   const broken = { ...DECODER, args: () => ["-such-an-option"] };
   warm.want([broken]);
   warm.start();
+  clock.advance(0);
   for (let deaths = 1; deaths <= 3; deaths++) {
-    clock.advance(2_000);
     await until(() => warm.figures.died === deaths, `death ${deaths}`);
+    clock.advance(2_000);
   }
   fill(clock);
   assert.deepEqual(warm.figures, { waiting: 0, used: 0, missed: 0, died: 3 });

@@ -108,7 +108,7 @@ Deno.test("MpegTsDemuxer goes on after lost, inserted and deleted bytes", async 
 });
 
 Deno.test("MpegTsDemuxer drops a picture with a lost packet and reports the loss once", () => {
-  const { units, tables } = pictures([500, 2000, 500, 500]);
+  const { units, tables } = pictures([1500, 2000, 500, 500]);
   const holed = units[1]!.slice();
   const withoutThird = concatBytes([holed.subarray(0, 2 * PACKET), holed.subarray(3 * PACKET)]);
   const demuxer = new MpegTsDemuxer();
@@ -141,6 +141,7 @@ Deno.test("MpegTsDemuxer passes over packets with a transport error or scrambled
   const { units, tables } = pictures([100, 100, 100]);
   units[1]![1]! |= 0x80;
   units[2]![3]! |= 0x80;
+  units[2]!.fill(0x5A, 8);
   const demuxer = new MpegTsDemuxer();
   const events = demuxer.push(concatBytes([tables, ...units]));
   assert.equal(packetsOf(events).length, 1);

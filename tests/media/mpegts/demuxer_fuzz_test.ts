@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { fuzzOnce, makeClips } from "./fuzz.ts";
+import { fuzzOnce } from "./fuzz.ts";
+import { makeClips } from "./fuzz_clips.ts";
 
 const SEEDS = 300;
 

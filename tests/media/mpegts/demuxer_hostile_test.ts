@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Packet } from "../../../src/media/types.ts";
 import { MpegTsDemuxer } from "../../../src/media/mpegts/mod.ts";
 import { concatBytes, demuxAll, makeTs, packetsOf, picture, X264_LIVE } from "./fixtures.ts";
-import { splitNals } from "./fuzz.ts";
+import { splitNals } from "./fuzz_clips.ts";
 import { ffmpegSdtSection, TsLayout, VIDEO_PID } from "./ts_layout.ts";
 
 const CLIP = [...picture(0.5, "160x96"), ...X264_LIVE];

@@ -4,13 +4,13 @@
  */
 
 import assert from "node:assert/strict";
-import { NutMuxer } from "../../../src/media/nut/mod.ts";
 import type { Packet, VideoCodec } from "../../../src/media/types.ts";
 import { MpegTsDemuxer } from "../../../src/media/mpegts/mod.ts";
 import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
+import { bytesOf, cutEvery, decodePackets, decodeTs, listing } from "./decoded_pictures.ts";
 import { fieldFrames } from "./field_pictures.ts";
 import { concatBytes, demuxAll, makeTs, packetsOf, picture, prepareTs } from "./fixtures.ts";
-import { type SourcePicture, splitNals } from "./fuzz.ts";
+import { type SourcePicture, splitNals } from "./fuzz_clips.ts";
 import { TsLayout, VIDEO_PID } from "./ts_layout.ts";
 
 const H264_TYPE = 0x1B;
@@ -40,8 +40,6 @@ const BARE_CODES = [
 ];
 const FILLER = [0, 0, 1, 12, 0xFF, 0xFF, 0xFF, 0x80];
 const END_OF_SEQUENCE = [0, 0, 1, 10];
-
-const LISTING = "-fps_mode passthrough -enc_time_base 1:90000 -f framemd5 pipe:1".split(" ");
 
 const FIELD_FRAMES = fieldFrames(30, 10);
 
@@ -188,12 +186,20 @@ const KINDS: readonly Kind[] = [
 /** Decodes with one ffmpeg for all. */
 const batch = new FfmpegBatch();
 const plain = new Map(
-  [...new Set(KINDS.map(({ args }) => args))].map((args) => [args, decodeTs(() => makeTs(args))]),
+  [...new Set(KINDS.map(({ args }) => args))].map((
+    args,
+  ) => [args, decodeTs(batch, () => makeTs(args))]),
 );
-const laid = KINDS.map((kind) => decodePackets(kind.codec ?? "h264", () => packetsOfKind(kind)));
+const laid = KINDS.map((kind) =>
+  decodePackets(batch, kind.codec ?? "h264", () => packetsOfKind(kind))
+);
 const fields = fieldPictures();
-const openGop = decodeTs(() => openGopWithoutSei(1));
-const openGopPackets = decodePackets("h264", async () => packetsIn(await openGopWithoutSei(1)));
+const openGop = decodeTs(batch, () => openGopWithoutSei(1));
+const openGopPackets = decodePackets(
+  batch,
+  "h264",
+  async () => packetsIn(await openGopWithoutSei(1)),
+);
 
 for (const [index, kind] of KINDS.entries()) {
   Deno.test(`MpegTsDemuxer makes the same pictures of ${kind.name}`, async () => {
@@ -234,10 +240,10 @@ function fieldPictures(): {
     return () => Promise.resolve(layFields(mode));
   });
   return {
-    plain: decodeTs(streams[0]!),
+    plain: decodeTs(batch, streams[0]!),
     laid: streams.map((stream) => {
       const packets = async (): Promise<Packet[]> => packetsIn(await stream());
-      return { packets, decoded: decodePackets("h264", packets) };
+      return { packets, decoded: decodePackets(batch, "h264", packets) };
     }),
   };
 }
@@ -251,7 +257,7 @@ function layFields(mode: "frames" | "fields" | "fields with times" | "anywhere")
   };
   if (mode === "anywhere") {
     const pictures = FIELD_FRAMES.map((frame, index): SourcePicture => ({
-      nals: frame.fields.flatMap(splitNals),
+      nals: frame.fields.flatMap((field) => splitNals(field)),
       ...times(index),
       keyframe: index % 10 === 0,
     }));
@@ -316,22 +322,6 @@ function packetsIn(ts: Uint8Array, segmentPackets = Infinity): Packet[] {
   return packets;
 }
 
-/** PES packets of one size; each has the time of the first picture that begins in it. */
-function cutEvery(pictures: readonly SourcePicture[], layout: TsLayout, size: number): void {
-  let at = 0;
-  const starts = pictures.map((one) => {
-    const start = { at, pts: one.pts, dts: one.dts };
-    at += bytesOf(one).length;
-    return start;
-  });
-  const stream = concatBytes(pictures.map(bytesOf));
-  for (let from = 0; from < stream.length; from += size) {
-    const first = starts.find((start) => start.at >= from && start.at < from + size);
-    const times = first === undefined ? {} : { pts: first.pts, dts: first.dts };
-    layout.pes({ payload: stream.subarray(from, from + size), ...times });
-  }
-}
-
 function eachWith(
   pictures: readonly SourcePicture[],
   layout: TsLayout,
@@ -345,37 +335,6 @@ function eachWith(
   });
 }
 
-function bytesOf(one: SourcePicture): Uint8Array {
-  return concatBytes(one.nals);
-}
-
 function typeOf(nal: Uint8Array): number {
   return nal[nal[2] === 1 ? 3 : 4]! & 31;
-}
-
-function decodeTs(input: Made): Made {
-  return batch.add(["-copyts", "-f", "mpegts", "-i", "pipe:0", ...LISTING], input);
-}
-
-function decodePackets(codec: VideoCodec, packets: () => Promise<Packet[]>): Made {
-  const input = async (): Promise<Uint8Array> => {
-    const timeBase = { num: 1, den: 90_000 };
-    const size = { width: 16, height: 16 };
-    const muxer = new NutMuxer([
-      { kind: "video", format: codec, timeBase, decodeDelay: 2, ...size },
-    ]);
-    const chunks = (await packets()).flatMap((packet) => muxer.packet(packet));
-    return concatBytes([muxer.header(), ...chunks]);
-  };
-  const demuxing = "-probesize 32 -analyzeduration 0 -copyts -f nut -i pipe:0".split(" ");
-  return batch.add([...demuxing, ...LISTING], input);
-}
-
-/** Time and checksum of each picture. */
-async function listing(made: Made): Promise<string[]> {
-  const lines = new TextDecoder().decode(await made()).split("\n");
-  return lines.filter((line) => /^\d/.test(line)).map((line) => {
-    const [, , pts, , , checksum] = line.split(",").map((field) => field.trim());
-    return `${pts} ${checksum}`;
-  });
 }

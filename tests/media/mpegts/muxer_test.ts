@@ -4,6 +4,7 @@ import {
   MpegTsDemuxer,
   MpegTsMuxer,
   type MpegTsMuxerOptions,
+  type TsEvent,
 } from "../../../src/media/mpegts/mod.ts";
 import {
   concatBytes,
@@ -130,6 +131,38 @@ Deno.test("MpegTsMuxer's clock is never ahead of decoding, and goes on through t
   assert.equal(clockAt(WRAP + 1000), WRAP - 8000);
   assert.equal(clockAt(WRAP + 10_000), 1000);
   assert.equal(clockAt(-1000), WRAP - 10_000);
+});
+
+Deno.test("MpegTsMuxer signals where its clock jumps, and only there", () => {
+  const data = syntheticPicture(100, true);
+  const audio = {
+    codec: "mp3",
+    sampleRate: 48_000,
+    channels: 2,
+    extradata: new Uint8Array(0),
+  } as const;
+  const muxer = new MpegTsMuxer({ video: { codec: "h264" }, audio });
+  const events: TsEvent[] = [];
+  const demuxer = new MpegTsDemuxer();
+  events.push(...demuxer.push(muxer.startSegment()));
+  const write = (kind: "video" | "audio", ticks: number): void => {
+    const packet = { kind, ptsTicks: ticks, dtsTicks: ticks, keyframe: true, data };
+    events.push(...demuxer.push(muxer.write(packet)));
+  };
+  // The clock comes with the sound until there are pictures.
+  write("audio", 100_000);
+  write("audio", 110_000);
+  for (let index = 0; index < 5; index++) write("video", 110_000 + 3000 * index);
+  // A pause is no jump, nor is the wrap.
+  write("video", 500_000);
+  assert.deepEqual(events.filter(({ kind }) => kind === "discontinuity"), []);
+  write("video", 100_000);
+  write("video", 103_000);
+  write("video", 9_000_000);
+  assert.deepEqual(
+    events.flatMap((event) => event.kind === "discontinuity" ? [event.reason] : []),
+    ["signalled", "signalled"],
+  );
 });
 
 Deno.test("MpegTsMuxer keeps times through the 33-bit wrap and below zero", () => {

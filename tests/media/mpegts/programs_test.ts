@@ -172,3 +172,25 @@ Deno.test("MpegTsDemuxer announces a program without pictures and sound only whe
     ["data", 0x180],
   ]);
 });
+
+Deno.test("MpegTsDemuxer reads pictures and sound of a stream without tables, from the first on", async () => {
+  const ts = await clip();
+  const isTable = (at: number): boolean => {
+    const pid = (ts[at + 1]! & 0x1F) << 8 | ts[at + 2]!;
+    return pid !== 0x100 && pid !== 0x101;
+  };
+  const packets: Uint8Array[] = [];
+  for (let at = 0; at < ts.length; at += 188) {
+    if (!isTable(at)) packets.push(ts.subarray(at, at + 188));
+  }
+  const events = demuxAll(concatBytes(packets));
+  const expected = demuxAll(ts);
+  for (const kind of ["video", "audio"] as const) {
+    const [got, wanted] = [events, expected].map((all) =>
+      packetsOf(all, kind).map(({ ptsTicks, data }) => [ptsTicks, data.length])
+    );
+    assert.deepEqual(got, wanted);
+  }
+  const { video, audio } = streamsOf(events);
+  assert.deepEqual([video?.codec, audio?.codec], ["h264", "aac"]);
+});

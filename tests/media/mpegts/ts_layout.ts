@@ -83,6 +83,11 @@ export class TsLayout {
     this.#packets.push(packet);
   }
 
+  /** A packet that is written already. */
+  packet(packet: Uint8Array): void {
+    this.#packets.push(packet);
+  }
+
   /** The last packet once more. */
   repeat(): void {
     this.#packets.push(this.#packets.at(-1)!.slice());
@@ -112,14 +117,15 @@ export function patSection(programs: readonly (readonly [number, number])[]): Ui
   return section(0x00, { extension: 1, body });
 }
 
-/** A program map section of program 1. */
+/** A program map section; the clock is on the first stream. */
 export function pmtSection(
   streams: readonly (readonly [type: number, pid: number])[],
+  { program = 1 } = {},
 ): Uint8Array {
   const pcrPid = streams[0]![1];
   const entries = streams.flatMap(([type, pid]) => [type, 0xE0 | pid >> 8, pid & 0xFF, 0xF0, 0]);
   const body = [0xE0 | pcrPid >> 8, pcrPid & 0xFF, 0xF0, 0, ...entries];
-  return section(0x02, { extension: 1, body });
+  return section(0x02, { extension: program, body });
 }
 
 /** The service description that ffmpeg's muxer writes. */

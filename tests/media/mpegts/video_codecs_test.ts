@@ -7,6 +7,8 @@ import type { Packet, VideoStreamInfo } from "../../../src/media/types.ts";
 import { collect, split } from "../codec/helper.ts";
 import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 import { concatBytes, demuxAll, packetsOf, streamsOf } from "./fixtures.ts";
+import { mpeg2FieldFrames } from "./mpeg2_fields.ts";
+import { TsLayout, VIDEO_PID } from "./ts_layout.ts";
 import { packPictures, packSection, pat, pmt, registration, relaid } from "./made_tables.ts";
 
 const SOURCE = "-f lavfi -i testsrc2=s=176x144:r=25:d=1.2";
@@ -68,6 +70,65 @@ Deno.test("times of MPEG-2 that are missing follow from the order in which pictu
   const times = (packets: readonly Packet[]): number[] => packets.map(({ ptsTicks }) => ptsTicks);
   assert.deepEqual(times(packetsOf(demuxAll(laid), "video")), times(plain));
 });
+
+const FIELD_FRAMES = mpeg2FieldFrames(30, 6);
+const FIELD_STREAM = references.add(
+  split(`-copyts -f mpegts -i pipe:0 ${TO_NUT} -copyts pipe:1`),
+  () => Promise.resolve(layFields("a frame in each PES packet")),
+);
+
+const FIELD_LAYOUTS = [
+  "a frame in each PES packet",
+  "a field in each PES packet",
+  "a field in each PES packet, each with a time",
+  "PES packets that begin anywhere",
+] as const;
+
+for (const layout of FIELD_LAYOUTS) {
+  Deno.test(`the demuxer and the decoder join fields of MPEG-2 as ffmpeg does: ${layout}`, async () => {
+    const events = demuxAll(layFields(layout));
+    const packets = packetsOf(events, "video");
+    assert.equal(packets.filter(({ keyframe }) => keyframe).length, 5);
+    assertSame(await decoded(streamsOf(events).video!, packets), await FIELD_STREAM());
+  });
+}
+
+function layFields(mode: (typeof FIELD_LAYOUTS)[number]): Uint8Array {
+  const layout = new TsLayout();
+  layout.tables([[0x02, VIDEO_PID]]);
+  const times = FIELD_FRAMES.map((_, index) => 126_000 + 3_600 * index);
+  if (mode === "PES packets that begin anywhere") {
+    const frames = FIELD_FRAMES.map(({ fields }) => concatBytes(fields));
+    // The time is that of the first picture whose header begins in the packet.
+    const starts = frames.map((frame, index) =>
+      concatBytes(frames.slice(0, index)).length + pictureAt(frame)
+    );
+    const stream = concatBytes(frames);
+    for (let from = 0; from < stream.length; from += 77) {
+      const first = starts.findIndex((start) => start >= from && start < from + 77);
+      const payload = stream.subarray(from, from + 77);
+      layout.pes({ payload, ...(first < 0 ? {} : { pts: times[first]! }) });
+    }
+    return layout.bytes();
+  }
+  FIELD_FRAMES.forEach(({ fields: [first, second] }, index) => {
+    const pts = times[index]!;
+    if (mode === "a frame in each PES packet") {
+      return layout.pes({ payload: concatBytes([first, second]), pts });
+    }
+    layout.pes({ payload: first, pts });
+    const hasTime = mode === "a field in each PES packet, each with a time";
+    layout.pes({ payload: second, ...(hasTime ? { pts: pts + 1_800 } : {}) });
+  });
+  return layout.bytes();
+}
+
+/** Where the start code of a picture is. */
+function pictureAt(frame: Uint8Array): number {
+  return frame.findIndex((byte, at) =>
+    byte === 0 && frame[at + 1] === 0 && frame[at + 2] === 1 && frame[at + 3] === 0
+  );
+}
 
 const AV1 = batch.add(
   split(`${SOURCE} -c:v libaom-av1 -cpu-used 8 -usage realtime -g 10 -f nut pipe:1`),

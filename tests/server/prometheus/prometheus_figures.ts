@@ -51,6 +51,7 @@ export function makeStream(id: string, frames = 3): StreamFigures {
     meters.frameWritten(frame);
   }
   meters.framesDropped("queue", 2);
+  meters.framesUnseen("queue");
   const { gpu: _gpu, ...metrics } = meters.snapshot({ faces: 3, model: "yolo" });
   return { id, metrics: { ...FAKE_METRICS, ...metrics, gpu: null }, details: meters.details() };
 }

@@ -200,3 +200,13 @@ Deno.test("parameters that are no JSON, or too many, do no harm to the status", 
   assert.match(last_params_hash ?? "", /^[0-9a-f]{64}$/);
   assert.ok(JSON.stringify(tracker.status()).length < 1_000);
 });
+
+Deno.test("a processor beside which frames are copied may get some of them, but not none", () => {
+  const line = new Timeline();
+  line.set({ mayLag: true });
+  line.seconds(20, { in: 30, done: 10 });
+  assert.equal(line.tracker.state, "ONLINE");
+  assert.equal(line.tracker.status().inference_status.fps, 10);
+  line.seconds(3, { in: 30 });
+  assert.equal(line.tracker.state, "DEGRADED_INFERENCE");
+});

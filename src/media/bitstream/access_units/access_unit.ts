@@ -1,6 +1,7 @@
-/** Access units: what becomes of a byte stream of H.264 or HEVC. */
+/** Access units: what becomes of a stream of start codes. */
 
 import type { CodedPicture } from "./picture_reader.ts";
+import type { UnitMarkSink } from "./unit_mark.ts";
 
 /** One picture with all that belongs to it; positions count from the start of the stream. */
 export interface AccessUnit {
@@ -8,7 +9,7 @@ export interface AccessUnit {
   readonly data: Uint8Array;
   /** Where it begins. */
   readonly at: number;
-  /** Where a delimiter or parameter set says that it begins; undefined without one. */
+  /** Where a delimiter, or else a parameter set, says that it begins; undefined without one. */
   readonly markedAt: number | undefined;
   /** Where its first slice begins. */
   readonly pictureAt: number;
@@ -22,14 +23,9 @@ export interface AccessUnit {
 }
 
 /** What an {@linkcode AccessUnitParser} reports to. */
-export interface AccessUnitSink {
+export interface AccessUnitSink extends UnitMarkSink {
   /** An access unit is whole, or was handed on. */
   unit(unit: AccessUnit): void;
-  /**
-   * Whether a picture, and all behind it, ended at the place that was marked last; if not, whether the
-   * unit was handed on there without its end.
-   */
-  judged(isEnd: boolean, tooEarly: boolean): void;
   /** A parameter set could not be read. */
   badParameterSet(): void;
   /** Bytes belong to no access unit that could be used. */

@@ -1,17 +1,17 @@
 /**
- * Access units in an Annex B byte stream that comes in pieces.
+ * Access units in a stream of start codes that comes in pieces.
  *
- * Spec: ISO/IEC 14496-10 section 7.4.1.2.3, ISO/IEC 23008-2 section 7.4.2.4.4.
+ * Spec: ISO/IEC 14496-10 section 7.4.1.2.3, ISO/IEC 23008-2 section 7.4.2.4.4, ISO/IEC 13818-2 section
+ * 6.2.
  */
 
-import type { VideoCodec } from "../../types.ts";
 import { startCodeOffset } from "../annexb.ts";
 import type { AccessUnitSink, MarkedUnit } from "./access_unit.ts";
 import { ByteWindow } from "./byte_window.ts";
-import { H264PictureReader } from "./h264_picture.ts";
-import { HevcPictureReader } from "./hevc_picture.ts";
+import { createPictureReader, type StartCodeCodec } from "./create_picture_reader.ts";
 import { NalScanner, type ScanUntil } from "./nal_scanner.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
+import { UnitMark } from "./unit_mark.ts";
 
 /** The most bytes of one access unit. */
 const MAX_UNIT_BYTES = 8 * 1024 * 1024;
@@ -44,23 +44,16 @@ export class AccessUnitParser {
   #picture: OpenPicture | undefined;
   /** Behind the open picture: where the next unit begins if the picture does not go on; or -1. */
   #next = -1;
-  #markedAt: number | undefined;
+  /** Where a header says that the next unit begins; a delimiter is sure of it. */
+  #marked: { readonly at: number; readonly isSure: boolean } | undefined;
   #recoveryPoint = false;
-  /** Where the unit ends before a place that was marked and not judged yet, or -1. */
-  #mark = -1;
-  /** That place: SEI may lie between. */
-  #markedEnd = -1;
-  /** Whether a NAL unit was taken since. */
-  #passedMark = false;
-  /** Whether the unit before the mark was handed on; and whether it was, but went on. */
-  #handedOn = false;
-  #again = false;
+  readonly #mark: UnitMark;
   #expectsNext = false;
 
   /** Creates a parser; `slabBytes` is the size of the buffers that units share. */
-  constructor(codec: VideoCodec, options: { sink: AccessUnitSink; slabBytes: number }) {
+  constructor(codec: StartCodeCodec, options: { sink: AccessUnitSink; slabBytes: number }) {
     this.#sink = options.sink;
-    this.#reader = codec === "h264" ? new H264PictureReader() : new HevcPictureReader();
+    this.#reader = createPictureReader(codec);
     this.#window = new ByteWindow(options.slabBytes);
     this.#scanner = new NalScanner(this.#window, {
       reader: this.#reader,
@@ -70,6 +63,7 @@ export class AccessUnitParser {
         badParameterSet: () => this.#sink.badParameterSet(),
       },
     });
+    this.#mark = new UnitMark(this.#window, { scanner: this.#scanner, sink: options.sink });
   }
 
   /** What the picture order count rises by from one frame to the next, usually. */
@@ -86,13 +80,23 @@ export class AccessUnitParser {
   append(data: Uint8Array, from: number, to: number): void {
     this.#window.append(data, from, to);
     // In one go is faster; what a mark is waiting for must not wait itself.
-    const waits = this.#mark < 0 && !this.#expectsNext;
+    const waits = !this.#mark.isSet && !this.#expectsNext;
     if (waits && this.#scanner.unread < SCAN_BYTES) return;
     this.#scan("bytes");
     const bytes = this.#window.end - this.#window.start;
     if (bytes <= MAX_UNIT_BYTES) return;
     this.#sink.dropped("too-large", bytes);
     this.#restart();
+  }
+
+  /** Whether a start code begins at a position, which is within what is kept. */
+  startsAt(position: number): boolean {
+    const { data, end } = this.#window;
+    const last = this.#window.index(end);
+    let at = this.#window.index(position);
+    let zeros = 0;
+    for (; at < last && data[at] === 0; at++) zeros++;
+    return zeros >= 2 && at < last && data[at] === 1;
   }
 
   /** Whether the piece appended last was the bytes of `data` from `from` to `to`. */
@@ -108,12 +112,10 @@ export class AccessUnitParser {
     this.#scan("mark");
     this.#settle();
     const open = this.#picture;
-    if (open === undefined || open.half || !this.#scanner.taken || this.#mark >= 0) {
+    if (open === undefined || open.half || !this.#scanner.taken || this.#mark.isSet) {
       return undefined;
     }
-    this.#markedEnd = this.#window.end;
-    this.#mark = this.#next >= 0 ? this.#next : this.#markedEnd;
-    this.#passedMark = false;
+    this.#mark.set(this.#next >= 0 ? this.#next : this.#window.end);
     const { picture, recoveryPoint, intra, markedAt, at } = open;
     const randomAccess = picture.randomAccess || recoveryPoint;
     return { from: this.#window.start, to: markedAt ?? at, randomAccess, intra };
@@ -130,13 +132,13 @@ export class AccessUnitParser {
 
   /** Reports now if the NAL unit in which the last mark stands has gone on. */
   #settle(): void {
-    if (this.#mark >= 0 && this.#isPassed()) this.#decide(false, this.#mark);
+    this.#cutHandedOn(this.#mark.settle());
   }
 
   /** Hands on the unit before the place that was marked just now. */
   handOn(): void {
-    this.#emit(this.#mark);
-    this.#handedOn = true;
+    this.#emit(this.#mark.unitEnd);
+    this.#mark.handOn();
   }
 
   /** The stream ends: hands on what is left. */
@@ -153,16 +155,15 @@ export class AccessUnitParser {
   lost(options: { readonly trusted: boolean }): boolean {
     this.#scan("bytes");
     const wasOpen = this.open;
-    const ended = options.trusted && this.#mark >= 0 &&
-      (this.#mark < this.#markedEnd || !this.#isPassed());
-    if (wasOpen && ended) this.#emit(this.#mark);
+    const ended = options.trusted && this.#mark.seemsTrue;
+    if (wasOpen && ended) this.#emit(this.#mark.unitEnd);
     this.#restart();
     return wasOpen && !ended;
   }
 
   /** Whether there is a picture that was not handed on. */
   get open(): boolean {
-    return this.#picture !== undefined && !this.#handedOn;
+    return this.#picture !== undefined && !this.#mark.isHandedOn;
   }
 
   #restart(): void {
@@ -172,7 +173,7 @@ export class AccessUnitParser {
     this.#reader.reset();
     this.#scanner.restart();
     this.#synced = false;
-    this.#markedAt = undefined;
+    this.#marked = undefined;
     this.#recoveryPoint = false;
   }
 
@@ -196,10 +197,11 @@ export class AccessUnitParser {
     const { data } = window;
     const [at, end] = [window.index(nal), window.index(limit)];
     const kind = this.#reader.kind(data, at, end);
-    const start = nal - at + startCodeOffset(data, at, window.index(window.start));
+    const floor = this.#reader.hasZeroByte ? window.index(window.start) : at;
+    const start = nal - at + startCodeOffset(data, at, floor);
     const relation = kind === "slice" ? this.#reader.slice(data, at, end) : undefined;
     if (!this.#synced && !this.#begins(kind, start)) return;
-    if (this.#mark >= 0) this.#judge({ kind, relation, start });
+    this.#cutHandedOn(this.#mark.judge({ kind, relation, start }));
     if (relation !== undefined) return this.#takeSlice(relation, start);
     switch (kind) {
       case "delimiter":
@@ -207,8 +209,9 @@ export class AccessUnitParser {
         // The second field of a frame has its own.
         if (this.#picture?.half !== true) this.#cut(start);
         else if (this.#next < 0) this.#next = start;
-        if (kind === "delimiter") this.#markedAt = start;
-        else this.#markedAt ??= start;
+        if (this.#marked === undefined || kind === "delimiter" && !this.#marked.isSure) {
+          this.#marked = { at: start, isSure: kind === "delimiter" };
+        }
         return;
       case "sei":
       case "prefix":
@@ -236,7 +239,7 @@ export class AccessUnitParser {
     const open = this.#picture;
     if (open !== undefined && relation !== "new-picture") {
       this.#next = -1;
-      this.#markedAt = undefined;
+      this.#marked = undefined;
       this.#recoveryPoint = false;
       if (relation === "second-field") open.half = false;
       else open.intra &&= this.#reader.intraSlice;
@@ -247,62 +250,19 @@ export class AccessUnitParser {
     this.#picture = {
       at: start,
       picture,
-      markedAt: this.#markedAt,
+      markedAt: this.#marked?.at,
       recoveryPoint: this.#recoveryPoint,
       intra: picture.intra,
       half: picture.field,
     };
     this.#recoveryPoint = false;
-    this.#markedAt = undefined;
+    this.#marked = undefined;
     this.#scanner.pictureBegan();
   }
 
-  /** Learns from the next NAL unit whether a picture ended at the mark. */
-  #judge(next: { kind: NalKind; relation: SliceRelation | undefined; start: number }): void {
-    const { kind, relation, start } = next;
-    if (relation === "second-field") {
-      this.#mark = -1;
-      return;
-    }
-    const isFirst = !this.#passedMark;
-    this.#passedMark = true;
-    if (relation === "same-picture") return this.#goOn();
-    if (isFirst && !this.#zerosBetween(this.#markedEnd, start)) return this.#decide(false, start);
-    // What stands behind a picture may belong to it, or to the next.
-    const isSure = kind === "slice" || kind === "delimiter" || kind === "parameter-set";
-    if (isSure) this.#decide(true, start);
-  }
-
-  /** The NAL unit at the mark ended there, or went on: if it was a slice, the picture did. */
-  #decide(ended: boolean, start: number): void {
-    const mark = this.#mark;
-    if (!ended && mark === this.#markedEnd) return this.#goOn();
-    const handedOn = this.#handedOn;
-    this.#mark = -1;
-    this.#handedOn = false;
-    this.#sink.judged(ended, false);
-    if (handedOn) this.#cutAt(Math.min(mark, start));
-  }
-
-  /** The picture before the mark goes on behind it. */
-  #goOn(): void {
-    this.#again ||= this.#handedOn;
-    this.#sink.judged(false, this.#handedOn);
-    this.#mark = -1;
-    this.#handedOn = false;
-  }
-
-  /** Whether the NAL unit that the mark stands in has gone on behind it. */
-  #isPassed(): boolean {
-    return !this.#passedMark && this.#scanner.nal < this.#markedEnd &&
-      !this.#zerosBetween(this.#markedEnd, this.#window.end);
-  }
-
-  #zerosBetween(from: number, to: number): boolean {
-    for (let at = from; at < to; at++) {
-      if (this.#window.at(at) !== 0) return false;
-    }
-    return true;
+  /** Ends the unit that was handed on, if it is known now where. */
+  #cutHandedOn(position: number): void {
+    if (position >= 0) this.#cutAt(position);
   }
 
   /** The picture that is open, if there is one, ends where the next unit begins: here, or before. */
@@ -316,8 +276,9 @@ export class AccessUnitParser {
   #cutAt(position: number): void {
     this.#window.release(position);
     this.#picture = undefined;
-    this.#next = this.#mark = -1;
-    this.#handedOn = this.#again = this.#expectsNext = false;
+    this.#next = -1;
+    this.#mark.clear();
+    this.#expectsNext = false;
   }
 
   #emit(end: number): void {
@@ -331,7 +292,7 @@ export class AccessUnitParser {
       picture: open.picture,
       intra: open.intra,
       recoveryPoint: open.recoveryPoint,
-      again: this.#again,
+      again: this.#mark.again,
     });
   }
 }

@@ -1,8 +1,7 @@
 /**
  * Picture order count of H.264.
  *
- * Spec: ISO/IEC 14496-10 section 8.2.1. `memory_management_control_operation` 5 is not followed: it
- * stands behind what is read of a slice header, and encoders in use send IDR pictures instead.
+ * Spec: ISO/IEC 14496-10 section 8.2.1.
  */
 
 import type { H264Sps } from "../h264.ts";
@@ -22,6 +21,17 @@ export class H264Order {
     if (sps.pictureOrder.type === 0) return this.#byLsb(head, sps.pictureOrder.log2MaxLsb);
     if (sps.pictureOrder.type === 2) return this.#byDecoding(head);
     return byCycle(head, sps, this.#frameNumOffset(head, sps.log2MaxFrameNum));
+  }
+
+  /**
+   * The picture that this slice begins holds `memory_management_control_operation` 5: those that follow
+   * count from it. Returns its own count.
+   */
+  restart(head: H264SliceHead): number {
+    this.#prevMsb = 0;
+    this.#prevLsb = head.field ? 0 : Math.max(0, -head.deltaBottom);
+    this.#prevFrameNum = this.#prevFrameNumOffset = this.#pictures = 0;
+    return 0;
   }
 
   /**

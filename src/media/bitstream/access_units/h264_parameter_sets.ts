@@ -14,6 +14,10 @@ export interface H264PictureParameters {
   /** `bottom_field_pic_order_in_frame_present_flag`. */
   readonly bottomFieldPicOrder: boolean;
   readonly redundantPicCntPresent: boolean;
+  /** `num_ref_idx_l0_default_active_minus1` and that of the other list, plus 1. */
+  readonly refIndexCounts: readonly [number, number];
+  readonly weightedPred: boolean;
+  readonly weightedBipredIdc: number;
 }
 
 /** Keeps the latest set of each number. */
@@ -51,16 +55,23 @@ export class H264ParameterSets {
     const bottomFieldPicOrder = bits.flag();
     if (bits.overrun || id > 255 || spsId > 31) return false;
     const hasGroups = bits.ue() > 0; // num_slice_groups_minus1
-    bits.ue(); // num_ref_idx_l0_default_active_minus1
-    bits.ue();
-    bits.bits(3); // weighted_pred_flag, weighted_bipred_idc
+    const refIndexCounts = [bits.ue() + 1, bits.ue() + 1] as const;
+    const weightedPred = bits.flag();
+    const weightedBipredIdc = bits.bits(2);
     bits.se(); // pic_init_qp_minus26
     bits.se();
     bits.se();
     bits.bits(2); // deblocking_filter_control_present_flag, constrained_intra_pred_flag
     // Slice groups would come first; no decoder in use reads them.
     const redundantPicCntPresent = !hasGroups && bits.flag();
-    this.#pps.set(id, { spsId, bottomFieldPicOrder, redundantPicCntPresent });
+    this.#pps.set(id, {
+      spsId,
+      bottomFieldPicOrder,
+      redundantPicCntPresent,
+      refIndexCounts,
+      weightedPred,
+      weightedBipredIdc,
+    });
     return true;
   }
 }

@@ -5,6 +5,7 @@
  * picture).
  */
 
+import { withoutTrailingZeros } from "../annexb.ts";
 import { H264_NAL, hasRecoveryPoint } from "../h264.ts";
 import { H264Order } from "./h264_order.ts";
 import { H264ParameterSets } from "./h264_parameter_sets.ts";
@@ -30,6 +31,7 @@ const MAX_READ_SLICES = 8192;
 /** Reads H.264. */
 export class H264PictureReader implements PictureReader {
   readonly orderStep = 2;
+  readonly hasZeroByte = true;
   readonly headerBytes = 1;
   readonly #bits = new SliceReader();
   readonly #sets = new H264ParameterSets();
@@ -98,13 +100,14 @@ export class H264PictureReader implements PictureReader {
       if (head.sps !== undefined) this.#order.secondField(head, head.sps);
       return relation;
     }
-    const order = head.sps === undefined ? undefined : this.#order.next(head, head.sps);
+    let order = head.sps === undefined ? undefined : this.#order.next(head, head.sps);
+    if (head.resetsOrder) order = this.#order.restart(head);
     this.#picture = {
       randomAccess: head.idr,
       intra: isIntra(head),
       field: head.field,
       order,
-      startsOrder: head.idr,
+      startsOrder: head.idr || head.resetsOrder,
       sequence: head.sps ?? this.#sets.latest,
     };
     return relation;
@@ -115,9 +118,10 @@ export class H264PictureReader implements PictureReader {
     return this.#picture!;
   }
 
-  /** Takes a sequence or picture parameter set. */
-  parameterSet(nal: Uint8Array): boolean {
-    return this.#sets.take(nal);
+  /** Takes a sequence or picture parameter set; a delimiter says nothing that is needed. */
+  header(nal: Uint8Array): boolean {
+    const isDelimiter = (nal[0]! & 0x1F) === H264_NAL.AUD;
+    return isDelimiter || this.#sets.take(withoutTrailingZeros(nal));
   }
 
   /** Whether an SEI unit holds a recovery point. */

@@ -5,6 +5,7 @@
  */
 
 import { H264_NAL, type H264Sps } from "../h264.ts";
+import { resetsOrder } from "./h264_marking.ts";
 import type { H264ParameterSets } from "./h264_parameter_sets.ts";
 import type { SliceReader } from "./slice_reader.ts";
 
@@ -27,6 +28,8 @@ export interface H264SliceHead {
   delta0: number;
   delta1: number;
   redundant: number;
+  /** Whether the picture order count starts anew with this picture, although it is no IDR picture. */
+  resetsOrder: boolean;
   /** The sequence that it belongs to; undefined when only the fields up to `ppsId` could be read. */
   sps: H264Sps | undefined;
 }
@@ -48,6 +51,7 @@ export function emptyHead(): H264SliceHead {
     delta0: 0,
     delta1: 0,
     redundant: 0,
+    resetsOrder: false,
     sps: undefined,
   };
 }
@@ -70,6 +74,7 @@ export function readSliceHead(
   head.sps = undefined;
   head.field = head.bottom = false;
   head.redundant = 0;
+  head.resetsOrder = false;
   const pps = sets.picture(head.ppsId);
   const sps = pps === undefined ? undefined : sets.sequence(pps.spsId);
   if (pps === undefined || sps === undefined) return;
@@ -85,7 +90,10 @@ export function readSliceHead(
   head.delta0 = type === 1 && !deltaAlwaysZero ? bits.se() : 0;
   head.delta1 = type === 1 && !deltaAlwaysZero && both ? bits.se() : 0;
   head.redundant = pps.redundantPicCntPresent ? bits.ue() : 0;
-  if (!bits.overrun) head.sps = sps;
+  if (bits.overrun) return;
+  head.sps = sps;
+  const isMarked = head.refIdc !== 0 && !head.idr && head.firstMb === 0;
+  if (isMarked) head.resetsOrder = resetsOrder(bits, { sliceType: head.sliceType, sps, pps });
 }
 
 /** Whether two slices are of different pictures: the conditions of section 7.4.1.2.4. */

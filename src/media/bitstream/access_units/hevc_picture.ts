@@ -5,6 +5,7 @@
  * 7.4.2.4.4 (order of NAL units) and 8.3.1 (picture order count).
  */
 
+import { withoutTrailingZeros } from "../annexb.ts";
 import { nearestMsb } from "./h264_order.ts";
 import { HEVC_NAL, type HevcSps, parseHevcSps } from "../hevc.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
@@ -36,6 +37,7 @@ interface SegmentHead {
 /** Reads HEVC: its base layer. */
 export class HevcPictureReader implements PictureReader {
   readonly orderStep = 1;
+  readonly hasZeroByte = true;
   readonly headerBytes = 2;
   readonly #bits = new SliceReader();
   readonly #sps = new SequenceSets(parseHevcSps, 16);
@@ -124,11 +126,11 @@ export class HevcPictureReader implements PictureReader {
     return this.#picture!;
   }
 
-  /** Takes a parameter set; that of the video as a whole says nothing that is needed. */
-  parameterSet(nal: Uint8Array): boolean {
+  /** Takes a sequence or picture parameter set; others say nothing that is needed. */
+  header(nal: Uint8Array): boolean {
     const type = nal[0]! >> 1 & 0x3F;
-    if (type === HEVC_NAL.SPS) return this.#sps.take(nal);
-    return type !== HEVC_NAL.PPS || this.#readPps(nal);
+    if (type === HEVC_NAL.SPS) return this.#sps.take(withoutTrailingZeros(nal));
+    return type !== HEVC_NAL.PPS || this.#readPps(withoutTrailingZeros(nal));
   }
 
   /** Recovery points are not told apart: decoders start at random access pictures only. */

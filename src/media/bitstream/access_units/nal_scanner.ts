@@ -1,16 +1,18 @@
 /**
- * NAL units in an Annex B byte stream that comes in pieces.
+ * NAL units in an Annex B byte stream that comes in pieces. In codecs before H.264 they are what lies
+ * between two start codes, which are the same.
  *
- * Spec: ISO/IEC 14496-10 and ISO/IEC 23008-2, Annex B.
+ * Spec: ISO/IEC 14496-10 and ISO/IEC 23008-2, Annex B; ISO/IEC 13818-2 section 5.2.3.
  */
 
+import { withoutTrailingZeros } from "../annexb.ts";
 import type { ByteWindow } from "./byte_window.ts";
 import type { PictureReader } from "./picture_reader.ts";
 import { messageEndBehind } from "./sei.ts";
 import { SLICE_HEAD_BYTES } from "./slice_reader.ts";
 
-/** Parameter sets between two pictures that are read: more only keep a damaged stream busy. */
-const MAX_PARAMETER_SETS = 64;
+/** Headers between two pictures that are read: more only keep a damaged stream busy. */
+const MAX_HEADERS = 64;
 
 /** What a {@linkcode NalScanner} reports to. */
 export interface NalSink {
@@ -35,7 +37,7 @@ export class NalScanner {
   /** The header of the last NAL unit found, or -1; and whether it was taken. */
   #nal = -1;
   #taken = true;
-  #sets = 0;
+  #headers = 0;
 
   /** Creates a scanner at the start of a window. */
   constructor(window: ByteWindow, options: { reader: PictureReader; sink: NalSink }) {
@@ -71,9 +73,9 @@ export class NalScanner {
     this.#taken = true;
   }
 
-  /** A picture began: parameter sets before it are done. */
+  /** A picture began: headers before it are done. */
   pictureBegan(): void {
-    this.#sets = 0;
+    this.#headers = 0;
   }
 
   /** Reads all NAL units that can be read; at the end also what is known only in part. */
@@ -124,13 +126,12 @@ export class NalScanner {
     const { data } = window;
     const at = window.index(nal);
     const kind = this.#reader.kind(data, at, window.index(code));
-    if (kind !== "sei" && kind !== "parameter-set") return -1;
-    let end = window.index(code);
-    while (end > at && data[end - 1] === 0) end--;
-    const unit = data.subarray(at, end);
-    if (kind === "parameter-set") {
-      const reads = this.#sets++ < MAX_PARAMETER_SETS;
-      if (reads && !this.#reader.parameterSet(unit)) this.#sink.badParameterSet();
+    const isHeader = kind === "parameter-set" || kind === "delimiter";
+    if (!isHeader && kind !== "sei") return -1;
+    const unit = data.subarray(at, window.index(code));
+    if (isHeader) {
+      const reads = this.#headers++ < MAX_HEADERS;
+      if (reads && !this.#reader.header(unit)) this.#sink.badParameterSet();
       return -1;
     }
     const behind = messageEndBehind(data, {
@@ -139,7 +140,7 @@ export class NalScanner {
       end: window.index(window.end),
     });
     if (behind !== -1) return behind === "more" ? behind : behind - at + nal;
-    if (this.#reader.recoveryPoint(unit)) this.#sink.recoveryPoint();
+    if (this.#reader.recoveryPoint(withoutTrailingZeros(unit))) this.#sink.recoveryPoint();
     return -1;
   }
 }

@@ -7,8 +7,8 @@
 import type { SequenceInfo } from "../vui.ts";
 
 /**
- * What a NAL unit is to the access units around it. `"delimiter"` and `"parameter-set"` begin one.
- * `"prefix"` and `"sei"` do unless the picture before goes on behind them. `"end"` ends one, `"other"`
+ * What a NAL unit is to the access units around it. `"delimiter"` and `"parameter-set"` begin one; of
+ * the first it is sure that the picture itself begins there. `"prefix"` and `"sei"` do unless the picture before goes on behind them. `"end"` ends one, `"other"`
  * belongs to whatever it stands in.
  */
 export type NalKind =
@@ -46,6 +46,8 @@ export interface CodedPicture {
 export interface PictureReader {
   /** What the picture order count rises by from one frame to the next, usually. */
   readonly orderStep: number;
+  /** Whether a zero in front of a start code belongs to it, rather than to what is before. */
+  readonly hasZeroByte: boolean;
   /** Bytes of a NAL unit header. */
   readonly headerBytes: number;
   /** What the NAL unit whose header begins at `nal` of `data`, before `end`, is. */
@@ -60,8 +62,11 @@ export interface PictureReader {
   readonly startsPicture: boolean;
   /** Whether the slice read last is intra coded. */
   readonly intraSlice: boolean;
-  /** Takes a parameter set; returns whether it could be read. */
-  parameterSet(nal: Uint8Array): boolean;
+  /**
+   * Takes a parameter set or delimiter, up to the next start code; returns whether it could be read.
+   * Zeros may stand behind it.
+   */
+  header(nal: Uint8Array): boolean;
   /** Whether an SEI unit says that decoding may start here. */
   recoveryPoint(nal: Uint8Array): boolean;
   /** Slices that follow do not go on with the picture before. */

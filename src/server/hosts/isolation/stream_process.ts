@@ -5,7 +5,7 @@
  */
 
 import { exitProcess } from "../../../base/mod.ts";
-import { STOP_SIGNALS } from "../../interrupt.ts";
+import { STOP_SIGNALS } from "../../../base/mod.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
 import type { ToStream } from "./messages.ts";
 import { StreamRunner } from "./stream_runner.ts";
