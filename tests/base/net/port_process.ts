@@ -1,5 +1,6 @@
 /**
- * A program that serves HTTP on a free port, prints the port, and fails when it loses it.
+ * A program that serves HTTP on a free port, prints the port, and fails when it loses it. Its argument is how
+ * long it tries to open the port again, in milliseconds.
  *
  * @module
  */
@@ -13,7 +14,7 @@ const port = new HttpPort({
   hostname: "127.0.0.1",
   port: 0,
   clock: systemClock,
-  patience: { cutAfterMs: 500, giveUpAfterMs: 1_000 },
+  patience: { cutAfterMs: 500, giveUpAfterMs: Number(Deno.args[0]) },
   onError: () => new Response(null, { status: 500 }),
 }, () => new Response("here"));
 await Deno.stdout.write(new TextEncoder().encode(`${port.address.port}\n`));
