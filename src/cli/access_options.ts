@@ -105,8 +105,9 @@ export function tokenOf({ token, tokenFile }: AccessFlags): string | undefined {
 
 /** Takes the secrets out of the environment, once they are read. */
 export function hideSecrets(): void {
-  for (const name of SECRET_VARIABLES) {
-    if (Deno.env.has(name)) Deno.env.delete(name);
+  for (const variable of SECRET_VARIABLES) {
+    const { state } = Deno.permissions.querySync({ name: "env", variable });
+    if (state === "granted" && Deno.env.has(variable)) Deno.env.delete(variable);
   }
 }
 

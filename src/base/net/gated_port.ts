@@ -3,8 +3,9 @@
  * number, nor on how long one may take for the head of a request or stay without one.
  *
  * The gate accepts, counts, and moves bytes to a port on the loopback and back. It knows which of its
- * connections a request came from by the port at this end, so it need not parse HTTP. A byte more costs
- * a copy in each direction: that suits control requests, and not media (docs/security.md has figures).
+ * connections a request came from by the port at this end, so it need not parse HTTP. Every byte is copied
+ * once more, and a connection takes three descriptors instead of one: that suits control requests. A trickle
+ * server with 100 subscribers has a quarter less throughput and 3 ms more delay.
  *
  * @module
  */
@@ -178,7 +179,8 @@ export class GatedPort {
     this.#connections.set(connection, client);
     void connection.ended.then(() => {
       this.#connections.delete(connection);
-      if (port !== undefined) this.#byPort.delete(port);
+      const isOurs = port !== undefined && this.#byPort.get(port) === connection;
+      if (isOurs) this.#byPort.delete(port!);
     });
     this.#scheduleSweep();
   }
