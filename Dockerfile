@@ -34,7 +34,9 @@ RUN groupadd --gid 10001 runnel \
   && mkdir -p /app /cache/deno \
   && chown -R runnel:runnel /app /cache
 COPY --from=deno /deno /usr/local/bin/deno
-ENV DENO_DIR=/cache/deno \
+# Outside of the container nobody reaches more than the ports that are published.
+ENV HOST=0.0.0.0 \
+  DENO_DIR=/cache/deno \
   DENO_NO_UPDATE_CHECK=1 \
   XDG_CACHE_HOME=/cache/models \
   XDG_RUNTIME_DIR=/tmp

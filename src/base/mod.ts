@@ -1,6 +1,6 @@
 /**
  * What every room may use: errors, bounded queues, clocks, time bases, loggers, and the end of the
- * process. Nothing here knows of media or HTTP.
+ * process. Nothing here knows of media, and but for the ports of `net/` nothing of HTTP.
  *
  * @module
  */
@@ -12,6 +12,7 @@ export * from "./errors.ts";
 export * from "./exit.ts";
 export * from "./interrupt.ts";
 export * from "./log.ts";
+export * from "./loopback.ts";
 export * from "./pause.ts";
 export * from "./rational.ts";
 export * from "./url_policy.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { describeError, InterruptGuard } from "../base/mod.ts";
+import { describeError, InterruptGuard, withoutCredentials } from "../base/mod.ts";
 import type { PacingClock } from "../source/mod.ts";
-import { configureLogging, type LogSettings } from "./logging.ts";
+import { configureLogging, type LogSettings, oneLine } from "./logging.ts";
 import { type TextOutput, writeText } from "./stdout.ts";
 import { Terminal, type TerminalOutput } from "./terminal.ts";
 
@@ -94,9 +94,13 @@ function announcement(
   message: string,
   fields: Readonly<Record<string, unknown>>,
 ): string {
-  if (settings.logFormat === "text") return level === "error" ? `error: ${message}` : message;
+  if (settings.logFormat === "text") {
+    return oneLine(withoutCredentials(level === "error" ? `error: ${message}` : message));
+  }
   const time = new Date().toISOString();
-  return JSON.stringify({ ...fields, time, level, logger: "runnel.cli", message });
+  return withoutCredentials(
+    JSON.stringify({ ...fields, time, level, logger: "runnel.cli", message }),
+  );
 }
 
 /** The error in one line; at `--log-level debug` also what caused it, with the stacks. */
@@ -110,7 +114,7 @@ function* describeFailure(error: unknown, settings: LogSettings): Generator<stri
     thrown instanceof Error && depth < MAX_CAUSES;
     thrown = thrown.cause, depth++
   ) {
-    const stack = thrown.stack ?? thrown.message;
+    const stack = withoutCredentials(thrown.stack ?? thrown.message);
     yield depth === 0 ? stack : `caused by: ${stack}`;
   }
 }

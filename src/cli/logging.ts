@@ -8,6 +8,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, withoutCredentials } from "../base/mod.ts";
 import type { Terminal } from "./terminal.ts";
+import { visibleText } from "./visible_text.ts";
 
 /** Levels of `--log-level`. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -85,7 +86,7 @@ function levelName(level: LogLevel): string {
   return level === "warning" ? "WARN" : level.toUpperCase();
 }
 
-/** What a child or a peer wrote may hold line breaks; a log line does not. */
-function oneLine(text: string): string {
-  return text.trimEnd().replaceAll(/\s*[\r\n]+\s*/g, " | ");
+/** What a child or a peer wrote may hold line breaks and controls; a line on a terminal does not. */
+export function oneLine(text: string): string {
+  return visibleText(text.trimEnd().replaceAll(/\s*[\r\n]+\s*/g, " | ").replaceAll("\t", " "));
 }

@@ -6,6 +6,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
+import { withoutCredentials } from "../base/mod.ts";
 import { sharedGpu } from "../gpu/mod.ts";
 import { OnnxProcessor, type OnnxProcessorOptions } from "../inference/mod.ts";
 import { type FrameProcessor, loadProcessor } from "../processor/mod.ts";
@@ -131,7 +132,7 @@ export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
 
 /** The processor in words. */
 export function describeProcessor({ processor, model }: ProcessorFlags): string {
-  return model ?? processor;
+  return withoutCredentials(model ?? processor);
 }
 
 function modelProcessor(
@@ -139,6 +140,7 @@ function modelProcessor(
   { load, ...image }: ModelOptions,
   { terminal, signal }: CommandContext,
 ): OnnxProcessorOptions {
+  const shown = withoutCredentials(model);
   return {
     ...image,
     model,
@@ -146,7 +148,7 @@ function modelProcessor(
       ...load,
       signal,
       onProgress: ({ loadedBytes, totalBytes }) => {
-        terminal.status(`${model}: ${bytesLine(loadedBytes, totalBytes)}`);
+        terminal.status(`${shown}: ${bytesLine(loadedBytes, totalBytes)}`);
         if (loadedBytes === totalBytes) terminal.keepStatus();
       },
     },

@@ -6,6 +6,7 @@
  */
 
 import { type TextOutput, writeText } from "./stdout.ts";
+import { visibleLines, visibleText } from "./visible_text.ts";
 
 /** Where a {@linkcode Terminal} writes: `Deno.stderr` is one. */
 export interface TerminalOutput extends TextOutput {
@@ -30,15 +31,16 @@ export class Terminal {
     this.interactive = output.isTerminal();
   }
 
-  /** Writes a line above the status line. */
+  /** Writes a line above the status line, or several; controls in it are made visible. */
   line(text: string): void {
-    this.#write(`${this.#status === "" ? "" : ERASE_LINE}${text}\n${this.#status}`);
+    const shown = visibleLines(text);
+    this.#write(`${this.#status === "" ? "" : ERASE_LINE}${shown}\n${this.#status}`);
   }
 
   /** Shows or replaces the status line, cut to the width of the terminal; "" takes it away. */
   status(text: string): void {
     if (!this.interactive) return;
-    const fitting = text.slice(0, columns() - 1);
+    const fitting = visibleText(text).slice(0, columns() - 1);
     if (fitting === this.#status) return;
     this.#status = fitting;
     this.#write(ERASE_LINE + fitting);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { childEnvironment } from "../base/child_environment.ts";
 import { describeError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { currentGpu } from "./shared_gpu.ts";
@@ -60,6 +61,7 @@ async function askDriver(
   try {
     const { success, stdout } = await new Deno.Command(program, {
       args: ["--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"],
+      ...childEnvironment(),
       signal: AbortSignal.timeout(timeoutMs),
       stdin: "null",
       stderr: "null",

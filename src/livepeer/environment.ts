@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { ConfigError } from "../base/mod.ts";
+import { readSecretFile } from "../base/secret_file.ts";
 import type { TlsOptions } from "../trickle/mod.ts";
 import { ByocRegistration } from "./byoc_registration.ts";
 import { LiveRunnerRegistration } from "./live_runner_registration.ts";
@@ -91,12 +92,24 @@ export function registrationFromEnvironment(
   });
 }
 
+/** `ORCH_SECRET` may be in a file. */
+function readVariable(name: string, get: RegistrationEnvironment["get"]): string | undefined {
+  const value = get(name) || undefined;
+  const path = name === "ORCH_SECRET" ? get("ORCH_SECRET_FILE") || undefined : undefined;
+  if (path === undefined) return value;
+  if (value === undefined) return readSecretFile(path, "ORCH_SECRET_FILE");
+  throw new ConfigError(
+    "CONFIG_INVALID",
+    "Cannot choose between ORCH_SECRET and ORCH_SECRET_FILE: set one of them",
+  );
+}
+
 function readVariables(
   kind: RegistrationKind,
   { get }: RegistrationEnvironment,
 ): z.output<typeof variables> {
   const names = Object.keys(variables.shape);
-  const found = names.map((name) => [name, get(name) || undefined]);
+  const found = names.map((name) => [name, readVariable(name, get)]);
   const result = variables.safeParse(Object.fromEntries(found));
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join(".")} ${message}`);

@@ -5,9 +5,12 @@
  * @module
  */
 
+import { pageProblem, type PageRules } from "../base/net/page_guard.ts";
 import { type Clock, describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
-import { checkToken, secureEndpoints } from "./http/auth.ts";
+import { checkToken, TokenGuard } from "./http/auth.ts";
+import { BodyBudget } from "./http/body_budget.ts";
 import { checkCors, withCors } from "./http/cors.ts";
+import { SESSION_ID_HEADER } from "./api/stream_ids.ts";
 import { DOCS_PATHS, docsEndpoints } from "./openapi/docs_endpoints.ts";
 import { withMiddleware } from "./http/middleware.ts";
 import type { HttpOptions } from "./http/http_options.ts";
@@ -30,6 +33,8 @@ export interface HttpSurfaceOptions {
   readonly http: HttpOptions;
   /** The time of requests. */
   readonly clock: Clock;
+  /** Address that the server is bound to. */
+  readonly hostname: string;
   /** Path before every route, normalized. */
   readonly prefix: string;
   /** Name and version of the application, for the document. */
@@ -58,6 +63,7 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
   const { http, prefix, streamPaths, clock } = options;
   const { routes = [], middleware = [], staticFolders = [], token, onUnauthorized } = http;
   const { bodyTimeoutMs = BODY_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = http;
+  const budget = new BodyBudget(http.maxBodiesBytes);
   const cors = http.cors === true ? {} : http.cors || undefined;
   const builtIn = [...options.endpoints.flatMap(({ paths }) => paths), ...streamPaths];
   checkCustomRoutes(routes, [...builtIn, ...DOCS_PATHS]);
@@ -67,15 +73,24 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
     path: folderPath(folder),
     handler: folderHandler(folder),
   }));
+  const { tokenScope: scope = "control" } = http;
+  const guard = token === undefined ? undefined : new TokenGuard({ token, scope, onUnauthorized });
+  const ofApplication: TokenGuard["application"] = (handler) =>
+    guard?.application(handler) ?? handler;
   return (streamEndpoints, paramsSchema) => {
     const described: Endpoint[] = [...streamEndpoints, ...options.endpoints];
-    described.push(...docsEndpoints(() => describe(options, described, paramsSchema())));
-    const endpoints = token === undefined
-      ? described
-      : secureEndpoints(described, { token, onUnauthorized });
-    const routed = createRoutes({ endpoints, routes, folders, prefix });
+    const documented = (): readonly Endpoint[] => guard?.endpoints(described) ?? described;
+    described.push(...docsEndpoints(() => describe(options, documented(), paramsSchema())));
+    const routed = createRoutes({
+      endpoints: documented(),
+      routes: routes.map((route) => ({ ...route, handler: ofApplication(route.handler) })),
+      folders: folders.map((folder) => ({ ...folder, handler: ofApplication(folder.handler) })),
+      prefix,
+    });
     const extended = withMiddleware(middleware, routed);
-    const bounded = withErrors(withLimits({ bodyTimeoutMs, requestTimeoutMs, clock }, extended));
+    const limits = { bodyTimeoutMs, requestTimeoutMs, clock, budget };
+    const guarded = withPageGuard(pageRules(options), withLimits(limits, extended));
+    const bounded = withErrors(guarded);
     // Around all of it: a page may read what went wrong, too.
     return cors === undefined ? bounded : withErrors(withCors(cors, bounded));
   };
@@ -93,8 +108,36 @@ function describe(
     endpoints,
     routes: http.routes ?? [],
     hasToken: http.token !== undefined,
+    areRoutesSecured: http.tokenScope === "all",
     paramsSchema,
   });
+}
+
+function pageRules({ http, hostname }: HttpSurfaceOptions): PageRules {
+  const { cors = false, allowOrigins = [], allowHosts = [], token } = http;
+  const ofCors = typeof cors === "object" ? cors.origins ?? "*" : cors ? "*" : [];
+  const isAny = ofCors === "*" || allowOrigins === "*";
+  return {
+    allowOrigins: isAny ? "*" : [...ofCors, ...allowOrigins],
+    allowHosts: [hostname, ...allowHosts],
+    hasSecret: token !== undefined,
+    // A client of a live runner may be a page (LIVEPEER.md section 5).
+    proxyHeader: SESSION_ID_HEADER,
+  };
+}
+
+/** Refuses what pages may not do, before anything of the body is read. */
+function withPageGuard(rules: PageRules, handler: HttpHandler): HttpHandler {
+  return async (request) => {
+    const problem = pageProblem(request, rules);
+    if (problem === undefined) return await handler(request);
+    await request.body?.cancel();
+    const { pathname } = new URL(request.url);
+    const { status, reason } = problem;
+    const response = failure(status, `Cannot ${request.method} ${pathname}: ${reason}`);
+    if (request.body !== null) response.headers.set("Connection", "close");
+    return response;
+  };
 }
 
 /** The last boundary: what a handler threw is ours or the application's fault, not the client's. */

@@ -5,7 +5,10 @@
  * @module
  */
 
+export type { ConnectionLimits } from "../base/net/connection_limits.ts";
+export type { PortPatience } from "../base/net/http_port.ts";
 export type { StreamSession } from "./active_stream.ts";
+export type { TokenScope } from "./http/auth.ts";
 export type { CorsOptions } from "./http/cors.ts";
 export type { HttpOptions } from "./http/http_options.ts";
 export { InterruptGuard } from "../base/mod.ts";

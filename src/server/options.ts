@@ -46,7 +46,7 @@ export interface StreamServerOptions extends HttpOptions {
   readonly onStreamEvent?: (event: SessionEvent, streamId: string) => void;
   /** Port to listen on; 0 takes a free one. @default {8000} */
   readonly port?: number;
-  /** Address to bind. @default {"0.0.0.0"} */
+  /** Address to bind. @default {"0.0.0.0"} with a token, else {"127.0.0.1"} */
   readonly host?: string;
   /** Path before every route, such as `/v1`. @default {""} */
   readonly prefix?: string;

@@ -10,6 +10,7 @@ import {
   describeError,
   InterruptGuard,
   isDoneWithin,
+  isLoopback,
   roomLogger,
   systemClock,
   UrlPolicy,
@@ -110,6 +111,15 @@ export class StreamServer implements AsyncDisposable {
     return this.#pool?.settled ?? Promise.resolve();
   }
 
+  /**
+   * Rejects with a `RunnelError` (`PORT_LOST`) when the port is closed and cannot be opened again. Throws a
+   * `TypeError` before {@linkcode start}.
+   */
+  get lost(): Promise<never> {
+    if (this.#http !== undefined) return this.#http.lost;
+    throw new TypeError("Cannot watch the port of a server that does not listen: call start()");
+  }
+
   /** The ids of the streams that have not ended, oldest first. */
   get streamIds(): readonly string[] {
     return this.#registry?.streams.map(({ id }) => id) ?? [];
@@ -175,12 +185,18 @@ export class StreamServer implements AsyncDisposable {
 
   /**
    * Starts unless that was done, and serves until SIGINT, SIGTERM, {@linkcode stop} or the signal
-   * of the options. A second SIGINT or SIGTERM ends the process at once.
+   * of the options. A second SIGINT or SIGTERM ends the process at once. Stops and rejects with a
+   * `RunnelError` (`PORT_LOST`) when its port is closed and cannot be opened again.
    */
   async runForever(): Promise<void> {
     await (this.#started ?? this.start());
     using _guard = new InterruptGuard(this.#stopOnAbort);
-    await this.#over.promise;
+    try {
+      await Promise.race([this.#over.promise, this.lost]);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   /** Stops the streams, answers what is pending and frees the port. Idempotent. */
@@ -192,6 +208,12 @@ export class StreamServer implements AsyncDisposable {
   /** The same as {@linkcode stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  /** Where anybody could come in, nobody is let in without being asked for. */
+  get #hostname(): string {
+    const { host, token } = this.#options;
+    return host ?? (token === undefined ? "127.0.0.1" : "0.0.0.0");
   }
 
   #stream(id: string | undefined): ActiveStream {
@@ -223,8 +245,14 @@ export class StreamServer implements AsyncDisposable {
       clock,
       warmCodecs: this.#warmCodecs,
     });
-    const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
-    this.#http = new HttpListener({ hostname, port, clock }, (request) => this.#handler!(request));
+    const { port = 8000 } = this.#options;
+    const hostname = this.#hostname;
+    const { connectionLimits: limits, portPatience: patience } = this.#options;
+    this.#http = new HttpListener(
+      { hostname, port, clock, limits, patience },
+      (request) => this.#handler!(request),
+    );
+    this.#warnOfOpenDoor(hostname);
     this.#pool = new HostPool({
       create,
       capacity,
@@ -240,7 +268,7 @@ export class StreamServer implements AsyncDisposable {
       onEvent: onStreamEvent,
     });
     const endpoints = [
-      ...streamEndpoints(this.#registry, { clock, urls: this.#urls }),
+      ...streamEndpoints(this.#registry, { urls: this.#urls }),
       this.#metricsEndpoint(this.#registry),
     ];
     this.#handler = this.#openHttp(endpoints, () => this.#pool?.paramsSchema);
@@ -248,6 +276,15 @@ export class StreamServer implements AsyncDisposable {
     signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
     if (signal?.aborted) this.#stopOnAbort();
     return this.address;
+  }
+
+  #warnOfOpenDoor(hostname: string): void {
+    if (this.#options.token !== undefined || isLoopback(hostname)) return;
+    log.warn(
+      "Anyone who reaches {hostname}:{port} may start, change and stop streams: there is no token; " +
+        "set one, or listen on 127.0.0.1",
+      { hostname, port: this.address.port },
+    );
   }
 
   #createWarmCodecs(): WarmCodecs | undefined {
@@ -316,6 +353,7 @@ export class StreamServer implements AsyncDisposable {
       },
       clock: this.#clock,
       prefix: this.#prefix,
+      hostname: this.#hostname,
       title: this.capabilityName,
       version: appVersion,
       streamPaths: [...STREAM_PATHS, METRICS_PATH],

@@ -6,6 +6,7 @@
 
 import { ConfigError } from "../base/mod.ts";
 import type { ParamsSchema } from "../processor/mod.ts";
+import { MAX_PARAMS_BYTES, paramsBytes } from "./params_size.ts";
 import type { StreamParams } from "./types.ts";
 import { requestedSize } from "./video/stream_size.ts";
 
@@ -75,6 +76,7 @@ export class StreamSettings {
   }
 
   #check(params: StreamParams): StreamParams {
+    checkSize(params);
     if (this.#schema === undefined) return params;
     const ofStream = Object.entries(params).filter(([name]) => STREAM_KEYS.has(name));
     const ofProcessor = Object.entries(params).filter(([name]) => !STREAM_KEYS.has(name));
@@ -89,6 +91,16 @@ export class StreamSettings {
       { context: { fields: result.error.issues.map(({ path }) => path.join(".")) } },
     );
   }
+}
+
+/** Throws a `ConfigError` for more than a stream keeps: an update may only replace what is there. */
+function checkSize(params: StreamParams): void {
+  if (paramsBytes(params, MAX_PARAMS_BYTES) <= MAX_PARAMS_BYTES) return;
+  throw new ConfigError(
+    "CONFIG_INVALID",
+    `Cannot use these parameters: with those that the stream has they are more than ` +
+      `${MAX_PARAMS_BYTES} bytes; send less, under names that were used before`,
+  );
 }
 
 /** Throws a `ConfigError` for values that the session could not apply. */

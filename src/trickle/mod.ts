@@ -8,6 +8,8 @@
  */
 
 export { TrickleError, type TrickleErrorCode } from "../base/mod.ts";
+export type { ConnectionLimits } from "../base/net/connection_limits.ts";
+export type { PortPatience } from "../base/net/http_port.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { InputSegment, SegmentSink, SegmentSource, SegmentWriter } from "./segments.ts";
 export { CHANGE_FEED_NAME, type ChannelChanges } from "./server/change_feed.ts";

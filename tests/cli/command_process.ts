@@ -19,6 +19,8 @@ export interface CommandResult {
 /** How a command is run. */
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Most descriptors of the process. @default those of this process */
+  readonly openFiles?: number;
 }
 
 /** A command that runs. Disposing of it ends it and waits for that. */
@@ -32,8 +34,19 @@ export class CommandProcess implements AsyncDisposable {
 
   /** Starts `deno run -A mod.ts ...args`. */
   constructor(args: readonly string[], options: CommandOptions = {}) {
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", MOD, ...args],
+    const limit = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles}; `;
+    this.#child = new Deno.Command("sh", {
+      args: [
+        "-c",
+        `${limit}exec "$@"`,
+        "sh",
+        Deno.execPath(),
+        "run",
+        "-A",
+        "--quiet",
+        MOD,
+        ...args,
+      ],
       env: { NO_COLOR: "1", ...options.env },
       stdin: "null",
       stdout: "piped",

@@ -61,6 +61,11 @@ for (const target of ["cpu", "nvidia"]) {
     const entry: unknown = JSON.parse(last(target, "ENTRYPOINT")?.getArgumentsContent() ?? "");
     assert.deepEqual(entry, ["tini", "--", "deno", "run", "-A", "/app/mod.ts"]);
     assert.equal(last(target, "EXPOSE")?.getArgumentsContent(), "8000");
+    const variables = instructionsOf(target).filter((one) => one.getKeyword() === "ENV");
+    assert.ok(
+      variables.some((one) => /\bHOST=0\.0\.0\.0\b/.test(one.getArgumentsContent() ?? "")),
+      "a published port leads to the worker",
+    );
   });
 }
 

@@ -51,3 +51,20 @@ Deno.test("what is missing or wrong is named, and no value is said", () => {
     },
   );
 });
+
+Deno.test("the secret may be in a file, but not in both places", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    const variables = { ORCH_URL: "https://orchestrator:8935", ORCH_SECRET_FILE: path };
+    assert.throws(() => from("byoc", variables), /ORCH_SECRET_FILE from .*: it is empty/);
+    await Deno.writeTextFile(path, "sssh\n");
+    await using byoc = from("byoc", variables);
+    assert.ok(byoc instanceof ByocRegistration);
+    assert.throws(() => from("byoc", { ...variables, ORCH_SECRET: "other" }), {
+      name: "ConfigError",
+      message: /Cannot choose between ORCH_SECRET and ORCH_SECRET_FILE/,
+    });
+  } finally {
+    await Deno.remove(path);
+  }
+});

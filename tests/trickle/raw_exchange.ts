@@ -243,9 +243,8 @@ export class RawExchange implements Disposable {
 function headOf(request: RawRequest): string {
   const lines = [
     `${request.method} ${request.path} HTTP/${request.version ?? "1.1"}`,
-    "Host: test",
   ];
-  for (const [name, value] of Object.entries(request.headers ?? {})) {
+  for (const [name, value] of Object.entries({ Host: "test", ...request.headers })) {
     lines.push(`${name}: ${value}`);
   }
   if (request.open === true) lines.push("Transfer-Encoding: chunked");

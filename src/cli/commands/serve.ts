@@ -5,8 +5,17 @@
  */
 
 import type { Command } from "commander";
+import { isLoopback, roomLogger } from "../../base/mod.ts";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
 import { type IsolationKind, StreamServer } from "../../server/mod.ts";
+import {
+  type AccessFlags,
+  addAccessOptions,
+  hideSecrets,
+  httpAccess,
+  tokenOf,
+  warnOfVisibleToken,
+} from "../access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { addTlsOptions, option, port, type TlsFlags, tlsOf, wholeNumber } from "../options.ts";
@@ -20,16 +29,18 @@ import {
 } from "../stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
 
+const log = roomLogger("cli");
+
 /** Most streams of `--capacity`. */
 const MAX_CAPACITY = 256;
 
 const REGISTRATION_HELP = `
-With --registration, from the environment alone: ORCH_URL and ORCH_SECRET (both needed),
-CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE_PER_UNIT (0),
-CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
+With --registration, from the environment alone: ORCH_URL and ORCH_SECRET or ORCH_SECRET_FILE (both
+needed), CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION,
+CAPABILITY_PRICE_PER_UNIT (0), CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, TlsFlags {
-  readonly host: string;
+interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags, TlsFlags {
+  readonly host?: string;
   readonly port: number;
   readonly prefix: string;
   readonly capabilityName: string;
@@ -38,7 +49,6 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, TlsFlags {
   readonly pipeline: string;
   readonly modelId?: string;
   readonly appVersion: string;
-  readonly token?: string;
   readonly registration: RegistrationKind;
 }
 
@@ -46,7 +56,15 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, TlsFlags {
 export function addServe(program: Command, run: RunTask): Command {
   const command = program.command("serve")
     .description("serve the stream API: each stream that is started goes through a processor")
-    .addOption(option("--host <address>", "address to bind", { env: "HOST", default: "0.0.0.0" }))
+    .addOption(
+      option(
+        "--host <address>",
+        "address to bind (default: 0.0.0.0 with a token, else 127.0.0.1)",
+        {
+          env: "HOST",
+        },
+      ),
+    )
     .addOption(option("--port <port>", "port to listen on; 0 takes a free one", {
       env: "PORT",
       default: 8000,
@@ -75,13 +93,26 @@ export function addServe(program: Command, run: RunTask): Command {
       default: "none",
       choices: ["byoc", "live-runner", "none"],
     }));
-  const all = addIdentityOptions(addWarmOptions(addStreamOptions(command)))
-    .addOption(option("--token <token>", "token that requests to streams must carry", {
-      env: "CAPABILITY_TOKEN",
-    }));
+  const all = addAccessOptions(addIdentityOptions(addWarmOptions(addStreamOptions(command))));
   return addTlsOptions(all)
     .addHelpText("after", REGISTRATION_HELP)
-    .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
+    .action((flags: ServeFlags, command: Command) =>
+      run(flags, async (context) => {
+        if (command.getOptionValueSource("token") === "cli") warnOfVisibleToken();
+        return await serve(flags, context);
+      })
+    );
+}
+
+/** An orchestrator elsewhere cannot reach a worker that listens to its own machine alone. */
+function warnOfUnreachableUrl({ address }: StreamServer): void {
+  const url = Deno.env.get("CAPABILITY_URL") || "http://localhost";
+  const host = URL.parse(url)?.hostname ?? "";
+  if (!isLoopback(address.hostname) || isLoopback(host)) return;
+  log.warn(
+    "The orchestrator is to call {url}, but the worker listens on {hostname} alone: set HOST",
+    { url, hostname: address.hostname },
+  );
 }
 
 /** What `/version` and `/app-version` say. */
@@ -102,25 +133,29 @@ function addIdentityOptions(command: Command): Command {
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
   const tls = tlsOf(flags);
+  const token = tokenOf(flags);
+  const registration = registrationFromEnvironment(flags.registration, {
+    get: (name) => Deno.env.get(name),
+    defaults: {
+      name: flags.capabilityName,
+      capacity: flags.capacity,
+      pipeline: flags.pipeline,
+      modelId: flags.modelId ?? flags.capabilityName,
+      version: flags.appVersion,
+    },
+    token,
+    tls,
+  });
+  hideSecrets();
   using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
+    ...httpAccess(flags),
     processor: flags.isolate === "none"
       ? await chooseProcessor(flags, context)
       : isolatedProcessor(flags),
     isolate: flags.isolate,
-    registration: registrationFromEnvironment(flags.registration, {
-      get: (name) => Deno.env.get(name),
-      defaults: {
-        name: flags.capabilityName,
-        capacity: flags.capacity,
-        pipeline: flags.pipeline,
-        modelId: flags.modelId ?? flags.capabilityName,
-        version: flags.appVersion,
-      },
-      token: flags.token,
-      tls,
-    }),
-    host: flags.host,
+    registration,
+    ...(flags.host === undefined || flags.host === "" ? {} : { host: flags.host }),
     port: flags.port,
     prefix: flags.prefix,
     capabilityName: flags.capabilityName,
@@ -128,7 +163,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     pipeline: flags.pipeline,
     appVersion: flags.appVersion,
     ...(flags.modelId === undefined ? {} : { modelId: flags.modelId }),
-    ...(flags.token === undefined ? {} : { token: flags.token }),
+    ...(token === undefined ? {} : { token }),
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
     maxQueueLatencyMs: flags.maxQueueLatency,
@@ -141,6 +176,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
   });
   await server.start();
   context.announce(`Serving ${describeProcessor(flags)} on ${server.url}`, { url: server.url });
-  await untilAborted(context.signal);
+  if (registration !== undefined) warnOfUnreachableUrl(server);
+  await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;
 }

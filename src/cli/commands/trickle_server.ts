@@ -5,24 +5,27 @@
  */
 
 import type { Command } from "commander";
-import { TrickleServer } from "../../trickle/mod.ts";
+import { type ConnectionLimits, TrickleServer } from "../../trickle/mod.ts";
+import { addPageOptions, MAX_CONNECTIONS, pageAccess, type PageFlags } from "../access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { option, port, positiveNumber } from "../options.ts";
+import { option, port, positiveNumber, wholeNumber } from "../options.ts";
 import { untilAborted } from "../../base/pause.ts";
 
-interface TrickleServerFlags extends LogSettings {
+interface TrickleServerFlags extends LogSettings, PageFlags {
   readonly host: string;
   readonly port: number;
   readonly path: string;
   readonly autocreate: boolean;
   readonly changefeed: boolean;
   readonly idleTimeout: number;
+  readonly maxConnections?: number;
+  readonly maxConnectionsPerClient?: number;
 }
 
 /** Adds the command. */
 export function addTrickleServer(program: Command, run: RunTask): Command {
-  return program.command("trickle-server")
+  const command = program.command("trickle-server")
     .description("serve trickle channels: POST segments to them, GET segments from them")
     .addOption(option("--host <address>", "address to bind", {
       env: "RUNNEL_TRICKLE_HOST",
@@ -49,6 +52,15 @@ export function addTrickleServer(program: Command, run: RunTask): Command {
       default: 300,
       parse: positiveNumber,
     }))
+    .addOption(option("--max-connections <n>", "connections at once (default: no limit)", {
+      env: "RUNNEL_TRICKLE_MAX_CONNECTIONS",
+      parse: wholeNumber(1, MAX_CONNECTIONS),
+    }))
+    .addOption(option("--max-connections-per-client <n>", "of which one address may have", {
+      env: "RUNNEL_TRICKLE_MAX_CONNECTIONS_PER_CLIENT",
+      parse: wholeNumber(1, MAX_CONNECTIONS),
+    }));
+  return addPageOptions(command, "RUNNEL_TRICKLE")
     .action((flags: TrickleServerFlags) => run(flags, (context) => serve(flags, context)));
 }
 
@@ -59,12 +71,26 @@ async function serve(flags: TrickleServerFlags, context: CommandContext): Promis
     basePath: flags.path,
     changeFeed: flags.changefeed,
     idleTimeoutMs,
+    ...pageAccess(flags),
     sweepIntervalMs: Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, idleTimeoutMs / 2)),
   });
-  server.listen({ hostname: flags.host, port: flags.port });
+  server.listen({
+    hostname: flags.host,
+    port: flags.port,
+    connectionLimits: connectionLimits(flags),
+  });
   context.announce(`Trickle server ready on ${server.url}`, { url: server.url });
-  await untilAborted(context.signal);
+  await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;
+}
+
+/** Without a limit no bytes are copied by a gate. */
+function connectionLimits(
+  { maxConnections, maxConnectionsPerClient }: TrickleServerFlags,
+): Partial<ConnectionLimits> | undefined {
+  if (maxConnections === undefined && maxConnectionsPerClient === undefined) return undefined;
+  const all = maxConnections ?? MAX_CONNECTIONS;
+  return { maxConnections: all, maxConnectionsPerClient: maxConnectionsPerClient ?? all };
 }
 
 /** A short idle timeout needs a sweep that is quicker than the usual minute. */

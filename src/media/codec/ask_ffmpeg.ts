@@ -4,6 +4,7 @@
  * @module
  */
 
+import { childEnvironment } from "../../base/child_environment.ts";
 import { schedulePatiently, systemClock } from "../../base/clock.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { missingFfmpeg } from "./child.ts";
@@ -45,6 +46,7 @@ export async function runProbe(
   try {
     const child = new Deno.Command(command, {
       args,
+      ...childEnvironment(),
       stdin,
       stdout: "piped",
       stderr: "piped",

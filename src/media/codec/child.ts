@@ -5,6 +5,7 @@
  * @module
  */
 
+import { childEnvironment } from "../../base/child_environment.ts";
 import { schedulePatiently, systemClock } from "../../base/clock.ts";
 import { withoutCredentials } from "../../base/credentials.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
@@ -181,7 +182,13 @@ function startProcess(options: FfmpegChildOptions): Deno.ChildProcess {
   const { stdin, stdout } = options;
   try {
     const streams = { stdin, stdout, stderr: "piped" } as const;
-    return spawn(command, { args: [...options.args], ...streams, detached: isInTerminal() });
+    const environment = childEnvironment();
+    return spawn(command, {
+      args: [...options.args],
+      ...streams,
+      ...environment,
+      detached: isInTerminal(),
+    });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) throw missingFfmpeg(command, error);
     throw new FfmpegError(

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { childEnvironment } from "../../base/child_environment.ts";
 import { roomLogger } from "../../base/log.ts";
 
 const log = roomLogger("codec");
@@ -37,6 +38,7 @@ export async function limitChild(pid: number, args: readonly string[]): Promise<
   try {
     const { success, stderr } = await new Deno.Command("prlimit", {
       args: ["--pid", `${pid}`, ...childLimits(args)],
+      ...childEnvironment(),
       stdin: "null",
       stdout: "null",
       stderr: "piped",

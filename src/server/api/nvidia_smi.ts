@@ -4,6 +4,7 @@
  * @module
  */
 
+import { childEnvironment } from "../../base/child_environment.ts";
 import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
 
 const log = roomLogger("server");
@@ -86,6 +87,7 @@ export async function queryGpus(clock: Clock): Promise<GpuReading[]> {
   try {
     const command = new Deno.Command("nvidia-smi", {
       args: [`--query-gpu=${COLUMNS.join(",")}`, "--format=csv,noheader,nounits"],
+      ...childEnvironment(),
       stdin: "null",
       stdout: "piped",
       stderr: "null",

@@ -6,7 +6,6 @@
  */
 
 import {
-  type Clock,
   ConfigError,
   describeError,
   ProcessorError,
@@ -15,7 +14,7 @@ import {
   withoutCredentials,
 } from "../../base/mod.ts";
 import type { ActiveStream } from "../active_stream.ts";
-import { discardBodyWithin, readJsonBody } from "../http/json_body.ts";
+import { readJsonBody } from "../http/json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "../http/responses.ts";
 import type { Endpoint } from "../http/route_table.ts";
@@ -40,12 +39,8 @@ const URL_FIELDS = [
   "data_url",
 ] as const;
 
-/** How long the answer to a stop waits for a body that says nothing. */
-const BODY_GRACE_MS = 250;
-
 /** What the endpoints of streams work with. */
 export interface StreamEndpointsOptions {
-  readonly clock: Clock;
   /** Where the URLs of streams may lead. */
   readonly urls: UrlPolicy;
 }
@@ -70,12 +65,10 @@ export function streamEndpoints(
 
 class StreamEndpoints {
   readonly #registry: StreamRegistry;
-  readonly #clock: Clock;
   readonly #urls: UrlPolicy;
 
-  constructor(registry: StreamRegistry, { clock, urls }: StreamEndpointsOptions) {
+  constructor(registry: StreamRegistry, { urls }: StreamEndpointsOptions) {
     this.#registry = registry;
-    this.#clock = clock;
     this.#urls = urls;
   }
 
@@ -134,15 +127,11 @@ class StreamEndpoints {
   /** Any body is taken: the gateway sends a reason in plain text, or nothing. */
   async stop(request: Request): Promise<Response> {
     const ids = await this.#idsToStop(request);
-    // What names no stream need not arrive; what has arrived is read, so that the connection can go on.
-    const discarded = request.bodyUsed
-      ? undefined
-      : discardBodyWithin(request, { timeoutMs: BODY_GRACE_MS, clock: this.#clock });
     const cancelled = await this.#registry.cancelOpening(ids);
     if (cancelled !== undefined) return this.#succeed(cancelled, "Stream stopped");
     const stream = this.#find(ids, "stop");
     if (stream instanceof Response) return stream;
-    await Promise.all([stream.stop(), discarded]);
+    await stream.stop();
     return this.#succeed(stream.id, "Stream stopped");
   }
 

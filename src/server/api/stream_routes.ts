@@ -20,10 +20,17 @@ const STREAM_ID: ParameterDoc = {
 
 const LATE_BODY = refusal("The body did not arrive in time; close the connection.");
 
+const PAGE: Readonly<Record<number, AnswerDoc>> = {
+  403: refusal("A web page of another origin sent it."),
+  421: refusal("A web page sent it that came from a host name which the worker does not know."),
+};
+
 const BAD_BODY: Readonly<Record<number, AnswerDoc>> = {
   408: LATE_BODY,
-  413: refusal("The body is larger than 1 MiB."),
+  413: refusal("The body is larger than 1 MiB; the connection closes."),
   415: refusal("The body is compressed, or not in UTF-8."),
+  503: refusal("The bodies of all requests are too large together; see Retry-After."),
+  ...PAGE,
 };
 
 function refusal(description: string): AnswerDoc {
@@ -87,6 +94,7 @@ export const STREAM_ROUTES = {
       400: refusal("No stream is active."),
       408: LATE_BODY,
       409: refusal("Several streams are active and none was named."),
+      ...PAGE,
     },
   }),
   status: secured("GET", ["/api/stream/status", "/stream/status"], {

@@ -6,19 +6,25 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ConfigError, describeError, roomLogger } from "../../base/mod.ts";
-import { discardBody } from "./json_body.ts";
 import { failure } from "./responses.ts";
 import type { Endpoint } from "./route_table.ts";
 
 const log = roomLogger("server");
 
-/** How {@linkcode secureEndpoints} guards. */
+/** What the token is asked for: starting, changing, stopping and looking at streams, or everything. */
+export type TokenScope = "control" | "all";
+
+/** How {@linkcode TokenGuard} guards. */
 export interface AuthOptions {
   /** What `Authorization: Bearer` must carry. */
   readonly token: string;
-  /** Called after each 401, since an orchestrator that got one drops the worker. */
+  readonly scope: TokenScope;
+  /** Called after each 401 of a control route: an orchestrator that got one drops the worker. */
   readonly onUnauthorized?: (() => void) | undefined;
 }
+
+/** What answers without a token in any scope: probes have none, and learn one word. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(["/health", "/livez", "/readyz"]);
 
 /** Throws a `ConfigError` for a token that no header could carry; it does not say which it was. */
 export function checkToken(token: string): void {
@@ -28,18 +34,45 @@ export function checkToken(token: string): void {
   throw new ConfigError("CONFIG_INVALID", `Cannot use the token: ${found}; ${advice}`);
 }
 
-/** Endpoints of which the secured ones ask for the token. */
-export function secureEndpoints(endpoints: readonly Endpoint[], options: AuthOptions): Endpoint[] {
-  const expected = digest(options.token);
-  return endpoints.map((endpoint) => {
-    if (endpoint.secured !== true) return endpoint;
-    const handler = async (request: Request): Promise<Response> =>
-      carriesToken(request, expected)
-        ? await endpoint.handler(request)
-        : await refuse(request, options.onUnauthorized);
-    return { ...endpoint, handler };
-  });
+/** Asks for a token. */
+export class TokenGuard {
+  readonly #options: AuthOptions;
+  readonly #expected: Uint8Array;
+
+  /** Keeps a digest of the token. */
+  constructor(options: AuthOptions) {
+    this.#options = options;
+    this.#expected = digest(options.token);
+  }
+
+  /** Endpoints of which those that the scope covers are secured and ask for the token. */
+  endpoints(endpoints: readonly Endpoint[]): Endpoint[] {
+    const { scope, onUnauthorized } = this.#options;
+    return endpoints.map((endpoint) => {
+      const isOpen = endpoint.paths.some((path) => OPEN_PATHS.has(path));
+      const isControl = endpoint.secured === true;
+      if (!isControl && (scope === "control" || isOpen)) return endpoint;
+      const handler = async (request: Request): Promise<Response> =>
+        this.#refusal(request, isControl ? onUnauthorized : undefined) ??
+          await endpoint.handler(request);
+      return { ...endpoint, secured: true, handler };
+    });
+  }
+
+  /** A handler of the application, of a route or a folder, that asks for the token in the scope `all`. */
+  application<Rest>(handler: ApplicationHandler<Rest>): ApplicationHandler<Rest> {
+    if (this.#options.scope !== "all") return handler;
+    return async (request, rest) =>
+      this.#refusal(request, undefined) ?? await handler(request, rest);
+  }
+
+  #refusal(request: Request, onUnauthorized: (() => void) | undefined): Response | undefined {
+    return carriesToken(request, this.#expected) ? undefined : refuse(request, onUnauthorized);
+  }
 }
+
+/** What answers for the application: `rest` is what its path brought. */
+type ApplicationHandler<Rest> = (request: Request, rest: Rest) => Response | Promise<Response>;
 
 /** Compares digests: their equal length makes a comparison in constant time possible. */
 function carriesToken(request: Request, expected: Uint8Array): boolean {
@@ -51,8 +84,7 @@ function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-async function refuse(request: Request, onUnauthorized?: () => void): Promise<Response> {
-  await discardBody(request);
+function refuse(request: Request, onUnauthorized?: () => void): Response {
   const given = request.headers.has("authorization") ? "a wrong one was sent" : "none was sent";
   const response = failure(401, `Cannot ${request.method}: a token is needed and ${given}`);
   response.headers.set("WWW-Authenticate", 'Bearer realm="runnel"');

@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
+import type { PortPatience } from "../../base/net/http_port.ts";
+import type { TokenScope } from "./auth.ts";
 import type { CorsOptions } from "./cors.ts";
 import type { LifecycleHook } from "../lifecycle_hooks.ts";
 import type { Middleware } from "./middleware.ts";
@@ -22,6 +25,16 @@ export interface HttpOptions {
   readonly staticFolders?: readonly StaticFolder[];
   /** Which pages of other origins may call the server; true for all. @default {false} */
   readonly cors?: boolean | CorsOptions;
+  /**
+   * Origins of pages that may send requests which change something, beside those of `cors` and of the server
+   * itself; "*" for all. @default {[]}
+   */
+  readonly allowOrigins?: "*" | readonly string[];
+  /**
+   * Host names that pages of the server are loaded from, where there is no token: addresses, names without
+   * a dot and private ones (`.local`, `.internal`) need not be named. @default {[]}
+   */
+  readonly allowHosts?: readonly string[];
   /** Run in order before the server listens; one that fails fails the start. */
   readonly onStartup?: readonly LifecycleHook[];
   /**
@@ -30,10 +43,16 @@ export interface HttpOptions {
    */
   readonly onShutdown?: readonly LifecycleHook[];
   /**
-   * Token that start, params, stop and status ask for, as `Authorization: Bearer`; other paths need
-   * none.
+   * Token that start, params, stop and status ask for, as `Authorization: Bearer`; for other paths see
+   * `tokenScope`.
    */
   readonly token?: string;
+  /**
+   * What the token is asked for: `control` is what start, params, stop and status do; `all` is everything but
+   * `/health`, `/livez` and `/readyz`, also the routes and folders of the application.
+   * @default {"control"}
+   */
+  readonly tokenScope?: TokenScope;
   /** Called after each 401: orchestrators drop a worker that gives one. */
   readonly onUnauthorized?: () => void;
   /** How long a body may take to arrive, in milliseconds, before a 408. @default {30_000} */
@@ -43,6 +62,16 @@ export interface HttpOptions {
    * the time that it may take. @default {30_000}
    */
   readonly requestTimeoutMs?: number;
+  /**
+   * Most bytes of all request bodies together, counted until each is answered: beyond it a request is
+   * answered with 503 and `Retry-After`. A stream endpoint takes 1 MiB of it, a route of the application as
+   * much as it is sent. @default {67_108_864}
+   */
+  readonly maxBodiesBytes?: number;
+  /** How many connections there may be, and how long one may say nothing. */
+  readonly connectionLimits?: Partial<ConnectionLimits>;
+  /** How long a port that takes no connections any more is waited for before the server fails. */
+  readonly portPatience?: PortPatience;
   /** `pipeline` of `/version` and of `status` events. @default {"byoc"} */
   readonly pipeline?: string;
   /** `model_id` of `/version`. @default {capabilityName} */

@@ -4,17 +4,12 @@
  * @module
  */
 
-import type { Clock } from "../../base/mod.ts";
+import { isOfPage } from "../../base/net/page_guard.ts";
 import { depthProblem } from "./json_depth.ts";
+import { findJsonError } from "./json_error.ts";
 
 /** Most bytes of a request body. */
 export const MAX_BODY_BYTES = 1 << 20;
-
-/**
- * Bytes of a refused body that are still read: an answer to a client that is busy sending would be
- * lost with the connection.
- */
-const MAX_DRAINED_BYTES = 16 << 20;
 
 /** Names of UTF-8, and of its part ASCII. */
 const UTF8_CHARSETS: ReadonlySet<string> = new Set(["utf-8", "utf8", "us-ascii", "ascii"]);
@@ -32,12 +27,12 @@ export async function readJsonBody(
   request: Request,
   { anyType = false }: { readonly anyType?: boolean } = {},
 ): Promise<JsonBody> {
-  const bytes = await readBounded(request.body);
+  const refused = anyType ? undefined : refuseHeaders(request.headers) ?? refusePage(request);
+  if (refused !== undefined) return refused;
+  const bytes = await readBounded(request);
   if (bytes === undefined) {
     return { ok: false, status: 413, problem: `body is larger than ${MAX_BODY_BYTES} bytes` };
   }
-  const refused = anyType ? undefined : refuseHeaders(request.headers);
-  if (refused !== undefined) return refused;
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -51,30 +46,6 @@ export async function readJsonBody(
     return { ok: true, value: JSON.parse(text) };
   } catch {
     return bad(`body is not valid JSON: ${describePosition(text, findJsonError(text))}`);
-  }
-}
-
-/** Reads a body to its end and forgets it, so that the connection can go on. */
-export async function discardBody(request: Request): Promise<void> {
-  await readBounded(request.body);
-}
-
-/** Reads a body that does not matter, and does not wait for it longer than so. */
-export async function discardBodyWithin(
-  request: Request,
-  { timeoutMs, clock }: { readonly timeoutMs: number; readonly clock: Clock },
-): Promise<void> {
-  const reader = request.body?.getReader();
-  if (reader === undefined) return;
-  const late = Promise.withResolvers<{ done: true }>();
-  const cancel = clock.schedule(timeoutMs, () => late.resolve({ done: true }));
-  try {
-    while (!(await Promise.race([reader.read(), late.promise])).done);
-  } catch {
-    // Its client has left.
-  } finally {
-    cancel();
-    reader.cancel().catch(() => {}); // likewise
   }
 }
 
@@ -100,6 +71,12 @@ function refuseHeaders(headers: Headers): JsonBody | undefined {
   return unsupported(`Content-Encoding is ${JSON.stringify(coding)}: send the body uncompressed`);
 }
 
+/** A page can send what has no type without being asked about it: JSON has to say so. */
+function refusePage(request: Request): JsonBody | undefined {
+  if (!isOfPage(request) || (request.headers.get("content-type") ?? "") !== "") return undefined;
+  return bad("Content-Type is missing: send application/json");
+}
+
 function unsupported(problem: string): JsonBody {
   return { ok: false, status: 415, problem };
 }
@@ -109,18 +86,18 @@ function isJsonType(contentType: string): boolean {
   return type === "" || type === "application/json" || /^[a-z]+\/[^\s/]+\+json$/.test(type);
 }
 
-async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<
+/** The bytes of a body; undefined for more than {@linkcode MAX_BODY_BYTES}, whose rest is not read. */
+async function readBounded({ body, headers }: Request): Promise<
   Uint8Array<ArrayBuffer> | undefined
 > {
+  if (Number(headers.get("content-length") ?? 0) > MAX_BODY_BYTES) return undefined;
   const chunks: Uint8Array[] = [];
   let byteCount = 0;
   for await (const chunk of body ?? []) {
     byteCount += chunk.length;
-    if (byteCount <= MAX_BODY_BYTES) chunks.push(chunk);
-    else chunks.length = 0;
-    if (byteCount > MAX_DRAINED_BYTES) break;
+    if (byteCount > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
   }
-  if (byteCount > MAX_BODY_BYTES) return undefined;
   const bytes = new Uint8Array(byteCount);
   let offset = 0;
   for (const chunk of chunks) {
@@ -128,35 +105,6 @@ async function readBounded(body: ReadableStream<Uint8Array> | null): Promise<
     offset += chunk.length;
   }
   return bytes;
-}
-
-/**
- * The index of the first character at which a text stops being JSON; the text's length where it
- * only ends too early. `JSON.parse` names no position for an unexpected token, but it tells a text
- * that is wrong from one that could go on, so the longest prefix that could go on is searched for.
- */
-export function findJsonError(text: string): number {
-  let viable = 0;
-  let broken = text.length + 1;
-  while (broken - viable > 1) {
-    const middle = (viable + broken) >> 1;
-    if (couldGoOn(text.slice(0, middle))) viable = middle;
-    else broken = middle;
-  }
-  return viable;
-}
-
-function couldGoOn(prefix: string): boolean {
-  try {
-    JSON.parse(prefix);
-    return true;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : "";
-    const position = / at position (\d+)/.exec(message)?.[1];
-    return position === undefined
-      ? message.includes("end of JSON input")
-      : Number(position) >= prefix.length;
-  }
 }
 
 function describePosition(text: string, position: number): string {

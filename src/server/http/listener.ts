@@ -11,6 +11,9 @@ import {
   isDoneWithin,
   roomLogger,
 } from "../../base/mod.ts";
+import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
+import { GatedPort } from "../../base/net/gated_port.ts";
+import type { PortPatience } from "../../base/net/http_port.ts";
 import { failure } from "./responses.ts";
 import type { HttpHandler } from "./route_table.ts";
 
@@ -26,21 +29,23 @@ export interface ListenOptions {
   readonly port: number;
   /** The time that its end takes. */
   readonly clock: Clock;
+  /** @default {DEFAULT_CONNECTION_LIMITS} */
+  readonly limits?: Partial<ConnectionLimits> | undefined;
+  readonly patience?: PortPatience | undefined;
 }
 
 /** Hands requests to a handler, which must not reject. */
 export class HttpListener {
   readonly #clock: Clock;
-  readonly #http: Deno.HttpServer<Deno.NetAddr>;
-  readonly #cut = new AbortController();
+  readonly #http: GatedPort;
   readonly #unanswered = new Set<Promise<void>>();
 
   /** Listens. Throws a `ConfigError` for an address that cannot be had. */
-  constructor({ hostname, port, clock }: ListenOptions, handler: HttpHandler) {
-    this.#clock = clock;
-    const options = { hostname, port, signal: this.#cut.signal, onListen: () => {}, onError };
+  constructor(options: ListenOptions, handler: HttpHandler) {
+    const { hostname, port } = options;
+    this.#clock = options.clock;
     try {
-      this.#http = Deno.serve(options, (request, { completed }) => {
+      this.#http = new GatedPort({ ...options, onError }, (request, { completed }) => {
         this.#track(completed);
         return handler(request);
       });
@@ -57,7 +62,12 @@ export class HttpListener {
 
   /** Where it listens. */
   get address(): Deno.NetAddr {
-    return this.#http.addr;
+    return this.#http.address;
+  }
+
+  /** Rejects when the port is closed and cannot be opened again. */
+  get lost(): Promise<never> {
+    return this.#http.lost;
   }
 
   /** Answers what is pending; a handler or a client that takes its time does not hold this up. */
@@ -68,8 +78,7 @@ export class HttpListener {
       if (!await this.#isDoneInTime(this.#http.shutdown())) this.#http.unref();
       return;
     }
-    this.#cut.abort();
-    await this.#http.finished;
+    await this.#http.cut();
   }
 
   /** Whether something happens within the time that an end has for it. */

@@ -1,10 +1,11 @@
 /**
- * How long a request may take: to arrive, and to be answered.
+ * What a request may take: time to arrive and to be answered, and memory for its body.
  *
  * @module
  */
 
 import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
+import type { BodyBudget } from "./body_budget.ts";
 import { failure } from "./responses.ts";
 import type { HttpHandler } from "./route_table.ts";
 
@@ -16,25 +17,44 @@ export const BODY_TIMEOUT_MS = 30_000;
 /** How long a handler may take. */
 export const REQUEST_TIMEOUT_MS = 30_000;
 
-/** The limits of {@linkcode withLimits}, in milliseconds of the clock. */
+/** How long an unread body may delay an answer that went well; a refusal does not wait. */
+const DRAIN_GRACE_MS = 250;
+/** Bytes of an unread body that are worth keeping the connection for. */
+const MAX_DRAINED_BYTES = 64 << 10;
+
+/** The limits of {@linkcode withLimits}; times in milliseconds of the clock. */
 export interface RequestLimits {
   readonly bodyTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly clock: Clock;
+  /** What all bodies together may hold. */
+  readonly budget: BodyBudget;
 }
 
-/** What reading a body throws when the client was too slow to send it. */
-class BodyTimeoutError extends Error {}
+/** Why a body could not be read. */
+type BodyFault =
+  /** The client was too slow. */
+  | "late"
+  /** The client has left, or broke off. */
+  | "broken"
+  /** There are too many bytes of other bodies. */
+  | "no-room"
+  /** No number of other bodies matters: it alone is too large. */
+  | "too-large";
+
+/** What reading a body throws that cannot be read. */
+class BodyFaultError extends Error {}
 
 /**
  * A handler with bounded time. A body that is not complete in time is a 408, a handler that did not
  * answer in time a 504; what it was doing goes on. The time of a request with a body counts from
- * the time that the body may take, so that a slow client is never told that the server was slow.
+ * the time that the body may take, so that a slow client is never told that the server was slow. An answer
+ * that did not need the body, or not all of it, closes the connection instead of reading the rest.
  */
 export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHandler {
   const { bodyTimeoutMs, requestTimeoutMs, clock } = limits;
   return async (request) => {
-    const body = request.body === null ? undefined : boundBody(request.body, limits);
+    const body = request.body === null ? undefined : new BoundBody(request.body, limits);
     const bounded = body === undefined ? request : new Request(request, { body: body.stream });
     const totalMs = requestTimeoutMs + (body === undefined ? 0 : bodyTimeoutMs);
     const late = Promise.withResolvers<Response>();
@@ -42,7 +62,7 @@ export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHan
     // Nobody hears the answer to a request whose connection is gone.
     const leave = (): void => late.resolve(new Response(null, { status: 499 }));
     request.signal.addEventListener("abort", leave, { once: true });
-    const answer = answerOf(bounded, handler, () => body?.timedOut ?? false, bodyTimeoutMs);
+    const answer = answerOf(bounded, handler, () => body?.fault, limits);
     try {
       const response = await Promise.race([answer, late.promise]);
       // What comes after that is not sent any more.
@@ -51,7 +71,9 @@ export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHan
       }).catch((error) => {
         log.debug("A late answer failed: {reason}", { reason: describeError(error) });
       });
-      return response;
+      // An answer may be made of the body while it arrives.
+      if (body === undefined || body.isRead || response.body === body.stream) return response;
+      return await body.settle(response.ok) ? response : closing(response);
     } finally {
       cancel();
       request.signal.removeEventListener("abort", leave);
@@ -65,20 +87,46 @@ export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHan
 async function answerOf(
   request: Request,
   handler: HttpHandler,
-  timedOut: () => boolean,
-  bodyTimeoutMs: number,
+  faultOf: () => BodyFault | undefined,
+  limits: RequestLimits,
 ): Promise<Response> {
   try {
     const response = await handler(request);
-    if (!timedOut()) return response;
+    if (faultOf() === undefined) return response;
     await response.body?.cancel();
   } catch (error) {
-    if (!timedOut()) throw error;
+    if (faultOf() === undefined) throw error;
   }
-  const seconds = bodyTimeoutMs / 1000;
-  return closing(
-    failure(408, `Cannot read the body: it did not arrive within ${seconds} s; send it again`),
-  );
+  return closing(faultResponse(request, faultOf()!, limits));
+}
+
+function faultResponse(
+  request: Request,
+  fault: BodyFault,
+  { bodyTimeoutMs, budget }: RequestLimits,
+): Response {
+  switch (fault) {
+    case "late": {
+      const seconds = bodyTimeoutMs / 1000;
+      return failure(
+        408,
+        `Cannot read the body: it did not arrive within ${seconds} s; send it again`,
+      );
+    }
+    case "broken":
+      log.debug("The body of {method} {pathname} broke off", {
+        method: request.method,
+        pathname: new URL(request.url).pathname,
+      });
+      return failure(400, "Cannot read the body: it broke off; send it again");
+    case "too-large":
+      return failure(413, `Cannot read the body: it is larger than ${budget.limitBytes} bytes`);
+    case "no-room": {
+      const response = failure(503, "Cannot read the body: too many others are; send it again");
+      response.headers.set("Retry-After", "1");
+      return response;
+    }
+  }
 }
 
 function tooSlow(request: Request, totalMs: number): Response {
@@ -92,58 +140,125 @@ function tooSlow(request: Request, totalMs: number): Response {
   return closing(failure(504, `${message}; ask for its status before you try again`));
 }
 
-/** Asks the client to close: Deno does not cut a connection whose body is unfinished. */
+/** Closes the connection after the answer: what the client still sends is not read. */
 function closing(response: Response): Response {
-  response.headers.set("Connection", "close");
-  return response;
+  const headers = new Headers(response.headers);
+  headers.set("Connection", "close");
+  const { status, statusText } = response;
+  return new Response(response.body, { status, statusText, headers });
 }
 
-interface BoundBody {
+/**
+ * A body that fails when it has kept its reader waiting for too long altogether, breaks off, or does not
+ * fit beside the others.
+ */
+class BoundBody {
+  /** The bytes, for the handler. */
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
-  readonly timedOut: boolean;
-  /** Stops the clock. */
-  release(): void;
-}
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #limits: RequestLimits;
+  readonly #failed = Promise.withResolvers<never>();
+  #fault: BodyFault | undefined;
+  #isComplete = false;
+  #heldBytes = 0;
+  /** What comes after the answer is not kept for it. */
+  #isReleased = false;
+  #leftMs: number;
+  #stopTimer: () => void = () => {};
 
-/** A body that fails when it has kept its reader waiting for too long altogether. */
-function boundBody(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { bodyTimeoutMs, clock }: RequestLimits,
-): BoundBody {
-  const reader = body.getReader();
-  const late = Promise.withResolvers<never>();
-  late.promise.catch(() => {}); // it may reject while nobody reads
-  let timedOut = false;
-  let leftMs = bodyTimeoutMs;
-  let stopTimer: () => void = () => {};
-  const giveUp = (): void => {
-    timedOut = true;
-    late.reject(new BodyTimeoutError("the body did not arrive in time"));
-    reader.cancel().catch((error) => {
-      log.debug("A slow body was not cancelled: {reason}", { reason: describeError(error) });
-    });
-  };
-  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    async pull(controller) {
-      const startedMs = clock.now();
-      stopTimer = clock.schedule(leftMs, giveUp);
-      const { done, value } = await Promise.race([reader.read(), late.promise]);
-      stopTimer();
-      leftMs -= clock.now() - startedMs;
-      if (timedOut) throw new BodyTimeoutError("the body did not arrive in time");
-      if (!done) return controller.enqueue(value);
-      controller.close();
-    },
-    async cancel(reason) {
-      stopTimer();
-      await reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
-  return {
-    stream,
-    get timedOut() {
-      return timedOut;
-    },
-    release: () => stopTimer(),
-  };
+  constructor(body: ReadableStream<Uint8Array<ArrayBuffer>>, limits: RequestLimits) {
+    this.#reader = body.getReader();
+    this.#limits = limits;
+    this.#leftMs = limits.bodyTimeoutMs;
+    this.#failed.promise.catch(() => {}); // it may reject while nobody reads
+    this.stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (controller) => this.#pull(controller),
+      cancel: () => this.#giveUp(),
+    }, { highWaterMark: 0 });
+  }
+
+  /** What went wrong with it, if anything did. */
+  get fault(): BodyFault | undefined {
+    return this.#fault;
+  }
+
+  /** Whether somebody reads it, now and to its end. */
+  get isRead(): boolean {
+    return this.stream.locked && this.#fault === undefined;
+  }
+
+  /**
+   * Whether all of it was read, so that the connection can go on. With `wait`, a small rest that nobody
+   * wanted is read now.
+   */
+  async settle(wait: boolean): Promise<boolean> {
+    if (!this.#isComplete && this.#fault === undefined && wait) await this.#drain();
+    if (!this.#isComplete) this.#giveUp();
+    return this.#isComplete;
+  }
+
+  /** Stops the clock and gives the memory back. */
+  release(): void {
+    this.#stopTimer();
+    this.#limits.budget.give(this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#isReleased = true;
+  }
+
+  async #pull(
+    controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>,
+  ): Promise<void> {
+    const { clock, budget } = this.#limits;
+    const startedMs = clock.now();
+    this.#stopTimer = clock.schedule(this.#leftMs, () => this.#fail("late"));
+    const read = this.#reader.read().catch(() => this.#fail("broken"));
+    const result = await Promise.race([read, this.#failed.promise]);
+    this.#stopTimer();
+    this.#leftMs -= clock.now() - startedMs;
+    if (result === undefined || this.#fault !== undefined) return await this.#failed.promise;
+    const { done, value } = result;
+    if (done) {
+      this.#isComplete = true;
+      return controller.close();
+    }
+    if (this.#isReleased) return controller.enqueue(value);
+    if (!budget.take(value.length)) {
+      const isAlone = this.#heldBytes + value.length > budget.limitBytes;
+      this.#fail(isAlone ? "too-large" : "no-room");
+      return await this.#failed.promise;
+    }
+    this.#heldBytes += value.length;
+    controller.enqueue(value);
+  }
+
+  async #drain(): Promise<void> {
+    const { clock } = this.#limits;
+    const late = Promise.withResolvers<undefined>();
+    const cancel = clock.schedule(DRAIN_GRACE_MS, () => late.resolve(undefined));
+    try {
+      for (let drained = 0; drained <= MAX_DRAINED_BYTES;) {
+        const result = await Promise.race([this.#reader.read(), late.promise]);
+        if (result === undefined) return;
+        this.#isComplete = result.done;
+        if (result.done) return;
+        drained += result.value.length;
+      }
+    } catch {
+      // Its client has left.
+    } finally {
+      cancel();
+    }
+  }
+
+  #fail(fault: BodyFault): undefined {
+    if (this.#fault !== undefined) return;
+    this.#fault = fault;
+    this.#failed.reject(new BodyFaultError(`the body is ${fault}`));
+    this.#giveUp();
+  }
+
+  #giveUp(): void {
+    this.#stopTimer();
+    this.#reader.cancel().catch(() => {}); // its client has left
+  }
 }

@@ -26,7 +26,20 @@ export interface ErrorBody {
 }
 
 /** Status codes of an {@linkcode ErrorBody}. */
-export type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 409 | 413 | 415 | 500 | 503 | 504;
+export type ErrorStatus =
+  | 400
+  | 401
+  | 403
+  | 404
+  | 405
+  | 408
+  | 409
+  | 413
+  | 415
+  | 421
+  | 500
+  | 503
+  | 504;
 
 /** The answer to a request that worked. */
 export function success(body: Omit<SuccessBody, "status">): Response {

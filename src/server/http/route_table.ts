@@ -6,7 +6,6 @@
 
 import { Hono } from "hono";
 import { ConfigError } from "../../base/mod.ts";
-import { discardBody } from "./json_body.ts";
 import type { EndpointDoc } from "../openapi/endpoint_doc.ts";
 import { failure } from "./responses.ts";
 
@@ -117,8 +116,7 @@ export function createRoutes({ endpoints, routes, folders, prefix }: RouteTable)
   return (request) => app.fetch(request);
 }
 
-async function refuse(request: Request, app: Hono, known: readonly string[]): Promise<Response> {
-  await discardBody(request);
+function refuse(request: Request, app: Hono, known: readonly string[]): Response {
   const { pathname } = new URL(request.url);
   const bare = pathname.length > 1 ? pathname.replace(/\/$/, "") : pathname;
   const methods = METHODS.filter((method) => app.router.match(method, bare)[0].length > 0);

@@ -6,7 +6,6 @@
 
 import { getMimeType } from "hono/utils/mime";
 import { ConfigError, describeError } from "../../base/mod.ts";
-import { discardBody } from "./json_body.ts";
 import { failure } from "./responses.ts";
 import type { FolderHandler } from "./route_table.ts";
 import { parseRange, sliceFile } from "./static_range.ts";
@@ -42,7 +41,6 @@ export function folderPath({ path }: StaticFolder): string {
 export function folderHandler(folder: StaticFolder): FolderHandler {
   const root = realRoot(folder.root);
   return async (request, path) => {
-    await discardBody(request);
     const found = await findFile(folder, root, path);
     if (found === "folder") return redirectToSlash(request);
     if (found !== undefined) return await answerFile(request, folder, found);

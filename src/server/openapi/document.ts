@@ -52,6 +52,8 @@ export interface OpenApiSources {
   readonly routes: readonly CustomRoute[];
   /** Whether secured endpoints ask for a token. */
   readonly hasToken: boolean;
+  /** Whether the routes of the application do so as well. @default {false} */
+  readonly areRoutesSecured?: boolean;
   /** The parameters of the processor. */
   readonly paramsSchema?: JsonSchema | undefined;
 }
@@ -63,6 +65,8 @@ const NO_TOKEN: AnswerDoc = { description: "The token is missing or wrong.", sch
 /** Makes the document. */
 export function createOpenApi(sources: OpenApiSources): OpenApiDocument {
   const { title, version, prefix, endpoints, routes, hasToken, paramsSchema } = sources;
+  const securedBy = (isSecured: boolean): Partial<Operation> =>
+    hasToken && isSecured ? { security: [{ [SECURITY_SCHEME]: [] }] } : {};
   const schemas = new SchemaCollection(paramsSchema);
   const paths: Record<string, Record<string, Operation>> = {};
   const tags = new Set<string>();
@@ -78,7 +82,7 @@ export function createOpenApi(sources: OpenApiSources): OpenApiDocument {
   };
   for (const { method, paths: all, doc, secured } of endpoints) {
     if (doc === undefined) continue;
-    const security = hasToken && secured ? { security: [{ [SECURITY_SCHEME]: [] }] } : {};
+    const security = securedBy(secured === true);
     for (const path of all) {
       add(path, method, doc, {
         ...security,
@@ -88,7 +92,8 @@ export function createOpenApi(sources: OpenApiSources): OpenApiDocument {
   }
   for (const route of routes) {
     if (route.doc === undefined) continue;
-    for (const method of methodsOf(route)) add(route.path, method, route.doc, {});
+    const security = securedBy(sources.areRoutesSecured === true);
+    for (const method of methodsOf(route)) add(route.path, method, route.doc, security);
   }
   return {
     openapi: "3.1.1",

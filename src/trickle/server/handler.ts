@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { PageRules } from "../../base/net/page_guard.ts";
 import { type ChannelRegistry, isReservedName } from "./channel_registry.ts";
 import type { Channel } from "./channel.ts";
 import type { TrickleLimits } from "./limits.ts";
@@ -15,7 +16,7 @@ import {
   type TrickleRoute,
 } from "./paths.ts";
 import { readSegment } from "./read_segment.ts";
-import { closedHeaders, errorResponse, unreadBodyResponse } from "./responses.ts";
+import { closedHeaders, errorResponse, pageRefusal, unreadBodyResponse } from "./responses.ts";
 import { type ActivePosts, writeSegment } from "./write_segment.ts";
 import { EXPECT_CONTENT_HEADER, INDEX_NEXT, LATEST_HEADER, MAX_INDEX } from "../protocol.ts";
 
@@ -26,6 +27,8 @@ export interface HandlerContext {
   readonly limits: TrickleLimits;
   readonly basePath: string;
   readonly autocreate: boolean;
+  /** Which web pages may publish, create and delete. */
+  readonly pages: PageRules;
 }
 
 /** Answers one request. A body that is not wanted is given up, so that the runtime drains it. */
@@ -39,6 +42,8 @@ export async function handleTrickleRequest(
 }
 
 function route(request: Request, context: HandlerContext): Promise<Response> | Response {
+  const refusal = pageRefusal(request, context.pages);
+  if (refusal !== undefined) return refusal;
   const found = parseTrickleRoute(new URL(request.url).pathname, context.basePath);
   switch (found.kind) {
     case "none":

@@ -8,7 +8,7 @@
 import { delay } from "@std/async/delay";
 import { TrickleError } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
-import { closedHeaders, noSegmentResponse } from "./responses.ts";
+import { closedHeaders, noSegmentResponse, UNTRUSTED_HEADERS } from "./responses.ts";
 import { type SegmentBuffer, SegmentCursor } from "./segment_buffer.ts";
 import { LATEST_HEADER, SEQ_HEADER } from "../protocol.ts";
 
@@ -33,7 +33,7 @@ export async function readSegment(
     if (!request.signal.aborted) await nextTurn();
     return emptyResponse(channel, segment);
   }
-  const headers = new Headers({ [SEQ_HEADER]: String(segment.index) });
+  const headers = new Headers({ ...UNTRUSTED_HEADERS, [SEQ_HEADER]: String(segment.index) });
   if (latestAtArrival !== segment.index) headers.set(LATEST_HEADER, String(latestAtArrival));
   if (channel.mime !== "") headers.set("Content-Type", channel.mime);
   if (request.method === "HEAD") {
@@ -48,6 +48,7 @@ export async function readSegment(
  */
 function emptyResponse(channel: Channel, segment: SegmentBuffer): Response {
   const headers = new Headers({
+    ...UNTRUSTED_HEADERS,
     [SEQ_HEADER]: String(segment.index),
     [LATEST_HEADER]: String(channel.next),
     "Content-Length": "0",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pageProblem, type PageRules } from "../../base/net/page_guard.ts";
 import type { Channel } from "./channel.ts";
 import { CLOSED_HEADER, LATEST_HEADER, SEQ_HEADER, STATUS_NO_SEGMENT } from "../protocol.ts";
 
@@ -42,6 +43,26 @@ export function noSegmentResponse(channel: Channel, requested: number): Response
     "Content-Type": "text/plain; charset=utf-8",
   });
   return new Response("Entry not found", { status: STATUS_NO_SEGMENT, headers });
+}
+
+/**
+ * What keeps a browser from running what a publisher put into a channel: it does not guess types, and a page
+ * gets an origin of its own, without scripts.
+ */
+export const UNTRUSTED_HEADERS: Readonly<Record<string, string>> = {
+  "X-Content-Type-Options": "nosniff",
+  "Content-Security-Policy": "sandbox; default-src 'none'",
+};
+
+/** The answer to a page that may not change anything; undefined where it may. */
+export function pageRefusal(request: Request, rules: PageRules): Response | undefined {
+  const problem = pageProblem(request, rules);
+  if (problem === undefined) return undefined;
+  const { pathname } = new URL(request.url);
+  return unreadBodyResponse(
+    problem.status,
+    `Cannot ${request.method} ${pathname}: ${problem.reason}`,
+  );
 }
 
 /** The headers that mark the end of a channel. */

@@ -5,6 +5,10 @@
  */
 
 import { describeError, isDoneWithin, roomLogger, TrickleError } from "../../base/mod.ts";
+import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
+import { GatedPort } from "../../base/net/gated_port.ts";
+import type { PageRules } from "../../base/net/page_guard.ts";
+import { HttpPort, type HttpPortOptions, type PortPatience } from "../../base/net/http_port.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { ServerFigures } from "./channel.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
@@ -36,6 +40,16 @@ export interface TrickleServerOptions {
   readonly idleTimeoutMs?: number;
   /** How often that is looked at, in milliseconds. @default {60000} */
   readonly sweepIntervalMs?: number;
+  /**
+   * Origins of web pages that may publish, create and delete, beside those of the server itself; "*" for all.
+   * @default {[]}
+   */
+  readonly allowOrigins?: "*" | readonly string[];
+  /**
+   * Host names that pages of the server are loaded from: addresses, names without a dot and private ones
+   * (`.local`, `.internal`) need not be named. @default {[]}
+   */
+  readonly allowHosts?: readonly string[];
   /** What the server may hold. @default {DEFAULT_TRICKLE_LIMITS} */
   readonly limits?: Partial<TrickleLimits>;
   /** Where the time comes from. @default {systemClock} */
@@ -50,6 +64,13 @@ export interface TrickleListenOptions {
   readonly port?: number;
   /** Certificate chain and private key, both PEM: serves HTTPS. */
   readonly tls?: { readonly cert: string; readonly key: string };
+  /**
+   * Limits of the connections: their number, and how long one may say nothing. They cost a copy of every
+   * byte, which at 100 subscribers is a third of the throughput. @default none
+   */
+  readonly connectionLimits?: Partial<ConnectionLimits> | undefined;
+  /** How long the port is tried to be opened again after its accept loop failed. */
+  readonly patience?: PortPatience | undefined;
 }
 
 /** Figures of a {@linkcode TrickleServer}. */
@@ -84,13 +105,13 @@ export class TrickleServer implements AsyncDisposable {
   readonly basePath: string;
   readonly #autocreate: boolean;
   readonly #limits: TrickleLimits;
+  readonly #pages: PageRules;
   readonly #registry: ChannelRegistry;
   readonly #pool: MemoryPool;
   readonly #posts = new ActivePosts();
-  readonly #abort = new AbortController();
   /** Answers on their way out of our own port. */
   readonly #deliveries = new Set<Promise<void>>();
-  #http: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #http: HttpPort | GatedPort | undefined;
   #isTls = false;
   readonly #figures: ServerFigures = { requests: 0, receivedBytes: 0, cutReaders: 0 };
   #stopping: Promise<void> | undefined;
@@ -101,6 +122,8 @@ export class TrickleServer implements AsyncDisposable {
     this.basePath = normalizeBasePath(options.basePath ?? "/");
     this.#autocreate = options.autocreate ?? true;
     this.#limits = resolveLimits(options.limits);
+    const { allowOrigins = [], allowHosts = [] } = options;
+    this.#pages = { allowOrigins, allowHosts, hasSecret: false };
     this.#pool = new MemoryPool(this.#limits.maxTotalBytes);
     this.#registry = new ChannelRegistry({
       clock,
@@ -132,7 +155,16 @@ export class TrickleServer implements AsyncDisposable {
 
   /** The address it listens on; undefined before {@linkcode listen}. */
   get address(): Deno.NetAddr | undefined {
-    return this.#http?.addr;
+    return this.#http?.address;
+  }
+
+  /**
+   * Rejects with a `RunnelError` (`PORT_LOST`) when the port is closed and cannot be opened again. Throws a
+   * `TypeError` before `listen`.
+   */
+  get lost(): Promise<never> {
+    if (this.#http !== undefined) return this.#http.lost;
+    throw new TypeError("Cannot watch the port of a trickle server that does not listen");
   }
 
   /** The URL that the channels are below, ending in "/". Throws a `TypeError` before `listen`. */
@@ -164,6 +196,7 @@ export class TrickleServer implements AsyncDisposable {
       limits: this.#limits,
       basePath: this.basePath,
       autocreate: this.#autocreate,
+      pages: this.#pages,
     });
   };
 
@@ -210,17 +243,19 @@ export class TrickleServer implements AsyncDisposable {
     const hostname = options.hostname ?? "127.0.0.1";
     const port = options.port ?? 0;
     this.#isTls = options.tls !== undefined;
-    const listenOptions = {
+    const { tls, connectionLimits, patience } = options;
+    const portOptions: HttpPortOptions = {
       hostname,
       port,
-      signal: this.#abort.signal,
-      onListen: (): void => {},
+      tls,
+      patience,
+      clock: systemClock,
       onError: internalError,
     };
     try {
-      this.#http = options.tls === undefined
-        ? Deno.serve(listenOptions, this.#serve)
-        : Deno.serve({ ...listenOptions, ...options.tls }, this.#serve);
+      this.#http = connectionLimits === undefined
+        ? new HttpPort(portOptions, this.#serve)
+        : new GatedPort({ ...portOptions, limits: connectionLimits }, this.#serve);
     } catch (error) {
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
       throw new TrickleError(
@@ -260,8 +295,7 @@ export class TrickleServer implements AsyncDisposable {
     // Not `shutdown()`: a client that neither reads nor leaves would hold it up, and once it has
     // begun Deno lets nothing cut it short.
     await isDoneWithin(systemClock, Promise.all(this.#deliveries), SHUTDOWN_GRACE_MS);
-    this.#abort.abort();
-    await this.#http.finished;
+    await this.#http.cut();
   }
 }
 

@@ -91,6 +91,40 @@ Deno.test("nothing but the stream endpoints answers 401", async () => {
   assert.equal((await test.call("POST", "/health")).status, 405);
 });
 
+Deno.test("with the scope all the token covers everything but health and probes", async () => {
+  const folder = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${folder}/page.txt`, "mine");
+  let refused = 0;
+  try {
+    await using test = await startTestServer({
+      token: TOKEN,
+      tokenScope: "all",
+      onUnauthorized: () => refused++,
+      routes: [{ path: "/mine/:id", handler: (_request, { id }) => new Response(`"${id}"`) }],
+      staticFolders: [{ path: "/files", root: folder }],
+    });
+    const open = ["/health", "/livez", "/readyz"];
+    const covered = OPEN.filter((path) => !open.includes(path));
+    for (const path of open) assert.equal((await test.call("GET", path)).status, 200, path);
+    for (const path of [...covered, "/docs", "/metrics", "/mine/7", "/files/page.txt"]) {
+      const url = test.server.url + path;
+      const without = await fetch(url);
+      assert.equal(without.status, 401, path);
+      assert.match((await without.json()).message, /a token is needed/);
+      const answer = await fetch(url, { headers: { Authorization: `Bearer ${TOKEN}` } });
+      assert.equal(answer.status, 200, path);
+      const text = await answer.text();
+      if (path === "/mine/7") assert.equal(text, '"7"');
+      if (path === "/files/page.txt") assert.equal(text, "mine");
+    }
+    assert.equal(refused, 0, "no orchestrator asks for these");
+    assert.equal((await test.call("GET", "/stream/status")).status, 401);
+    assert.equal(refused, 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("without a token none is asked for", async () => {
   await using test = await startTestServer();
   const headers = { Authorization: "Bearer anything" };

@@ -270,3 +270,32 @@ Deno.test("hooks run in order: all at the end, up to the first failure at the st
   await broken.stop();
   assert.deepEqual(calls, ["a", "c"]);
 });
+
+Deno.test("a route may become a WebSocket, which stays open however long nothing is said", async () => {
+  await using test = await startTestServer({
+    routes: [{
+      path: "/talk",
+      handler: (request) => {
+        const { socket, response } = Deno.upgradeWebSocket(request);
+        socket.onmessage = ({ data }) => socket.send(`you said ${data}`);
+        return response;
+      },
+    }],
+  });
+  const socket = new WebSocket(`${test.server.url.replace("http", "ws")}/talk`);
+  const said = async (text: string): Promise<string> => {
+    const heard = Promise.withResolvers<string>();
+    socket.onmessage = ({ data }) => heard.resolve(data);
+    socket.onclose = () => heard.reject(new Error("it was closed"));
+    socket.send(text);
+    return await heard.promise;
+  };
+  await new Promise((resolve) => socket.onopen = resolve);
+  assert.equal(await said("one"), "you said one");
+  test.clock.advance(3_600_000);
+  assert.equal(await said("two"), "you said two");
+  const closed = Promise.withResolvers<void>();
+  socket.onclose = () => closed.resolve();
+  socket.close();
+  await closed.promise;
+});

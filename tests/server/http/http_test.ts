@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { findJsonError, MAX_BODY_BYTES } from "../../../src/server/http/json_body.ts";
+import { MAX_BODY_BYTES } from "../../../src/server/http/json_body.ts";
+import { findJsonError } from "../../../src/server/http/json_error.ts";
 import { BODY_TIMEOUT_MS } from "../../../src/server/http/request_limits.ts";
 import { startTestServer } from "../fake_session.ts";
 import { until } from "../../waiting.ts";
@@ -104,6 +105,51 @@ Deno.test("findJsonError() finds the first character that cannot be right", () =
     assert.equal(findJsonError(text), position, text.slice(0, 40));
   }
 });
+
+/** Whether a text could go on to be JSON, as `JSON.parse` sees it. */
+function couldGoOn(prefix: string): boolean {
+  try {
+    JSON.parse(prefix);
+    return true;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : "";
+    const position = / at position (\d+)/.exec(message)?.[1];
+    return position === undefined
+      ? message.includes("end of JSON input")
+      : Number(position) >= prefix.length;
+  }
+}
+
+Deno.test("findJsonError() agrees with JSON.parse about damaged JSON of every kind", () => {
+  const text = ' {"a" : [1, -2.5e+3, true,false, null, "x\\u00e9\\n\\"", {}, []], "b":{"c":0}}\n';
+  assert.ok(JSON.parse(text));
+  const marks = [...'[]{}:,"\\ -+.eE0149utfnrx\n\u0001\u00e9', ""];
+  let broken = 0;
+  for (let at = 0; at <= text.length; at++) {
+    for (const mark of marks) {
+      for (const removed of [0, 1]) {
+        const damaged = text.slice(0, at) + mark + text.slice(at + removed);
+        if (isJson(damaged)) continue;
+        broken++;
+        const position = findJsonError(damaged);
+        const label = `${JSON.stringify(damaged)} at ${position}`;
+        assert.ok(couldGoOn(damaged.slice(0, position)), label);
+        const isCut = position === damaged.length;
+        assert.ok(isCut || !couldGoOn(damaged.slice(0, position + 1)), label);
+      }
+    }
+  }
+  assert.ok(broken > 2_000, `${broken}`);
+});
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 Deno.test("a body that is not UTF-8 is a 400", async () => {
   await using test = await startTestServer();
