@@ -303,10 +303,9 @@ export class OutgoingSegment implements SegmentWriter {
     cause?: unknown,
   ): TrickleError {
     const { url } = this.#owner;
-    const detail = cause === undefined ? "" : ` (${describeError(cause)})`;
     return new TrickleError(
       code,
-      `Cannot publish segment ${this.#seq} of ${url}: ${found}${detail}; go on with the next one`,
+      `Cannot publish segment ${this.#seq} of ${url}: ${found}; go on with the next one`,
       { cause, context: { url, seq: this.#seq } },
     );
   }

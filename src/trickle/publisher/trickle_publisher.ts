@@ -255,7 +255,11 @@ export class TricklePublisher implements SegmentSink {
   }
 
   #countFailure(error: TrickleError): void {
-    log.warn("{message}", { message: error.message });
+    const { message, cause } = error;
+    log.warn("{message}{detail}", {
+      message,
+      detail: cause === undefined ? "" : ` (${describeError(cause)})`,
+    });
     if (this.#failuresInRow++ === 0) this.#firstFailureMs = this.#settings.clock.now();
     if (this.#failuresInRow < this.#settings.maxFailures || this.#isReconnecting()) return;
     this.#end(
