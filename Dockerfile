@@ -32,7 +32,7 @@ LABEL org.opencontainers.image.title="Runnel" \
 RUN groupadd --gid 10001 runnel \
   && useradd --uid 10001 --gid runnel --create-home --shell /usr/sbin/nologin runnel \
   && mkdir -p /app /cache/deno \
-  && chown -R runnel:runnel /app /cache
+  && chown -R runnel:runnel /cache
 COPY --from=deno /deno /usr/local/bin/deno
 # Outside of the container nobody reaches more than the ports that are published.
 ENV HOST=0.0.0.0 \
@@ -42,10 +42,12 @@ ENV HOST=0.0.0.0 \
   XDG_RUNTIME_DIR=/tmp
 WORKDIR /app
 USER 10001:10001
-COPY --chown=10001:10001 deno.json deno.lock mod.ts LICENSE ./
-COPY --chown=10001:10001 links ./links
-COPY --chown=10001:10001 src ./src
-COPY --chown=10001:10001 docker/health.ts ./docker/health.ts
+# The application is root's: what runs cannot change it. So the container may be read-only, with /tmp
+# and the volume to write to.
+COPY deno.json deno.lock mod.ts LICENSE ./
+COPY links ./links
+COPY src ./src
+COPY docker/health.ts ./docker/health.ts
 # Every module, since threads and models are loaded by name: the container starts without a network.
 RUN mkdir -p /cache/models \
   && find src -name '*.ts' -exec deno cache --frozen mod.ts docker/health.ts {} +

@@ -25,6 +25,7 @@ export interface AccessFlags extends PageFlags {
   readonly tokenScope: TokenScope;
   readonly maxConnections: number;
   readonly maxConnectionsPerClient: number;
+  readonly allowUrls?: readonly string[];
 }
 
 /** Most of `--max-connections`. */
@@ -52,6 +53,12 @@ export function addAccessOptions(command: Command): Command {
       }),
     );
   return addPageOptions(command, "RUNNEL")
+    .addOption(
+      option<readonly string[]>("--allow-urls <list>", "hosts and networks that streams may use", {
+        env: "RUNNEL_ALLOW_URLS",
+        parse: (text) => listed(text),
+      }),
+    )
     .addOption(option("--max-connections <n>", "connections at once", {
       env: "RUNNEL_MAX_CONNECTIONS",
       default: 256,

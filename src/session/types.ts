@@ -233,6 +233,10 @@ export interface SessionMetrics extends ChannelFigures {
   /** Input segments that were missing in the sequence. */
   readonly segments_skipped: number;
   readonly segments_out: number;
+  /** Segments of `segments_out` that the server did not store, or not whole. */
+  readonly segments_lost: number;
+  /** Frames of `frames_out` in these segments. */
+  readonly frames_lost: number;
   readonly output_bytes: number;
   /** Children that died and were started again. */
   readonly codec_restarts: number;

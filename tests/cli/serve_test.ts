@@ -139,3 +139,19 @@ Deno.test("serve takes its identity and its token, and shows the token nowhere",
   assert.equal(answer.status, 200);
   assert.ok(!(await answer.text()).includes("t0ken"));
 });
+
+Deno.test("serve lets streams lead where --allow-urls says, and refuses what is no host", async () => {
+  const args = ["--processor", "passthrough", "--allow-urls"];
+  await using worker = await startHere([...args, "10.0.0.0/8, *.example.com"]);
+  await waitForHealth(worker.url, "IDLE");
+  const response = await fetch(`${worker.url}/stream/start`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ gateway_request_id: "s", subscribe_url: "http://127.0.0.1:1/c" }),
+  });
+  assert.equal(response.status, 400);
+  assert.match((await response.json()).message, /subscribe_url leads to a host that streams/);
+  const wrong = await runHere([...SERVE, ...args, "http://x"]);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /Cannot allow URLs of "http:\/\/x": give a host/);
+});

@@ -27,6 +27,10 @@ const Service = z.strictObject({
   volumes: z.array(z.string()).optional(),
   ports: z.array(z.string()).optional(),
   stop_grace_period: z.string().optional(),
+  read_only: z.boolean().optional(),
+  tmpfs: z.array(z.string()).optional(),
+  cap_drop: z.array(z.string()).optional(),
+  security_opt: z.array(z.string()).optional(),
   deploy: z.unknown().optional(),
 });
 const Compose = z.strictObject({
@@ -95,4 +99,16 @@ Deno.test("orchestrator and worker share secret and address", async () => {
   assert.ok(orchestrator?.command?.includes(`-orchSecret=${worker?.environment["ORCH_SECRET"]}`));
   const host = new URL(worker?.environment["ORCH_URL"] ?? "").host;
   assert.ok(orchestrator?.command?.includes(`-serviceAddr=${host}`));
+});
+
+Deno.test("no secret has a default, and the worker has no more rights than it needs", async () => {
+  const text = await Deno.readTextFile(`${FOLDER}/compose.yaml`);
+  for (const [use] of text.matchAll(/\$\{[A-Z_]*(?:SECRET|TOKEN|PASSWORD)[A-Z_]*[^}]*\}/g)) {
+    assert.match(use, /:\?/, use);
+  }
+  const worker = (await compose("compose.yaml")).services["worker"];
+  assert.equal(worker?.read_only, true);
+  assert.deepEqual(worker?.tmpfs, ["/tmp"]);
+  assert.deepEqual(worker?.cap_drop, ["ALL"]);
+  assert.deepEqual(worker?.security_opt, ["no-new-privileges:true"]);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 
 const RUNNEL = new URL("../../runnel", import.meta.url).pathname;
 const onUnix = { ignore: Deno.build.os === "windows" };
@@ -50,3 +51,45 @@ Deno.test(
     }
   },
 );
+
+/** What ./runnel needs of a machine without Deno and npm. */
+const TOOLS =
+  "sh dirname uname curl tar gzip cut sha512sum shasum mktemp mkdir rm mv chmod cat ffmpeg";
+
+Deno.test("./runnel takes no other Deno than the one that was published", onUnix, async () => {
+  const folder = await Deno.makeTempDir();
+  let asked = "";
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      asked = new URL(request.url).pathname;
+      return new Response("something else");
+    },
+  );
+  try {
+    const bin = `${folder}/bin`;
+    await Deno.mkdir(bin);
+    for (const tool of TOOLS.split(" ")) {
+      const found = Deno.env.get("PATH")!.split(":").map((path) => `${path}/${tool}`)
+        .find((path) => existsSync(path));
+      if (found !== undefined) await Deno.symlink(found, `${bin}/${tool}`);
+    }
+    const { code, stderr } = await new Deno.Command(RUNNEL, {
+      args: ["--version"],
+      clearEnv: true,
+      env: {
+        PATH: bin,
+        HOME: folder,
+        RUNNEL_HOME: `${folder}/home`,
+        NPM_CONFIG_REGISTRY: `http://127.0.0.1:${server.addr.port}/`,
+      },
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assert.equal(code, 1, said);
+    assert.match(asked, /^\/@deno\/[a-z0-9-]+\/-\/[a-z0-9-]+-\d+\.\d+\.\d+\.tgz$/);
+    assert.match(said, /what was downloaded is not @deno\/\S+: its SHA-512 is [0-9a-f]{128}/);
+    assert.deepEqual([...Deno.readDirSync(`${folder}/home`)], []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -168,6 +168,8 @@ export const FAKE_METRICS: SessionMetrics = {
   error_count: 2,
   segments_skipped: 0,
   segments_out: 3,
+  segments_lost: 0,
+  frames_lost: 0,
   output_bytes: 4096,
   codec_restarts: 0,
   codec_hangs: 0,

@@ -31,10 +31,13 @@ Deno.test("a segment that fails costs the rest of its pictures, and the next one
   ]);
   const whole = [...clip.videoTicks.slice(0, 10), ...clip.videoTicks.slice(20)];
   assert.deepEqual(rig.videoTicks, whole);
-  const { frames_out, frames_dropped_by_reason, error_count } = rig.session.metrics();
+  const metrics = rig.session.metrics();
+  const { frames_out, frames_dropped_by_reason, error_count } = metrics;
   // What was written of the segment before it failed counts as out.
   assert.ok(frames_out > 30 && frames_out < 40, `${frames_out} frames out`);
   assert.deepEqual(frames_dropped_by_reason, { output: 40 - frames_out });
+  assert.equal(metrics.segments_lost, 1);
+  assert.equal(metrics.frames_lost, frames_out - whole.length);
   assert.equal(error_count, 1);
 });
 
@@ -50,6 +53,12 @@ Deno.test("a segment that is not stored at its end is an error, and the next one
   await rig.run(clip);
   assert.equal(rig.errors.length, 1);
   assert.deepEqual(rig.videoTicks, clip.videoTicks.slice(10));
+  const { frames_out, frames_lost, segments_lost } = rig.session.metrics();
+  assert.deepEqual({ frames_out, frames_lost, segments_lost }, {
+    frames_out: clip.videoTicks.length,
+    frames_lost: 10,
+    segments_lost: 1,
+  });
 });
 
 Deno.test("a segment that cannot be begun costs its pictures, and the next one goes on", async () => {

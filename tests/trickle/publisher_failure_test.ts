@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { type SegmentWriter, TricklePublisher } from "../../src/trickle/mod.ts";
+import { type SegmentWriter, TricklePublisher, TrickleServer } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { begin, bytes, EARLY, scripted, type Stage, store } from "./publisher_stage.ts";
 import { type ScriptedRequest, withScript } from "./scripted_server.ts";
+import { unusedPort } from "../unused_port.ts";
 
 scripted(
   "C34 a connection that drops after bytes loses the segment, and only it",
@@ -241,3 +242,66 @@ Deno.test("the signal of the caller closes the publisher", () =>
     await post!.aborted();
     await assert.rejects(writer.write(bytes("x")), { code: "TRICKLE_CLOSED" });
   }));
+
+/** Publishes one segment, letting time pass for it; gives whether it was stored. */
+async function publishOne(publisher: TricklePublisher, clock: ManualClock): Promise<boolean> {
+  const writer = await clock.passUntil(publisher.next());
+  await writer.write(bytes("x"));
+  return await clock.passUntil(writer.close().then(() => true, () => false));
+}
+
+Deno.test("a server that comes back within the window is published to again, after it the publisher gives up", async () => {
+  const clock = new ManualClock();
+  const port = unusedPort();
+  const listening = (): TrickleServer => {
+    const server = new TrickleServer();
+    server.listen({ port });
+    return server;
+  };
+  const publisher = new TricklePublisher(`http://127.0.0.1:${port}/c`, {
+    clock,
+    autocreate: true,
+    ownsChannel: false,
+  });
+  {
+    await using _server = listening();
+    assert.equal(await publishOne(publisher, clock), true);
+  }
+  for (let lost = 0; lost < 4; lost++) assert.equal(await publishOne(publisher, clock), false);
+  {
+    await using server = listening();
+    assert.equal(await publishOne(publisher, clock), true);
+    assert.deepEqual(server.channelNames, ["c"]);
+  }
+  assert.equal(publisher.stats.failedSegments, 4);
+  await assert.rejects(async () => {
+    for (let lost = 0; lost < 20; lost++) await publishOne(publisher, clock);
+  }, /failures in a row/);
+  const failed = publisher.stats.failedSegments - 4;
+  assert.ok(failed >= 5 && failed <= 8, `${failed} segments of five seconds each`);
+  await clock.passUntil(publisher.close());
+});
+
+scripted("a server that comes back without the channel may get it back", { start: 0 }, async (
+  stage,
+) => {
+  const { server, publisher, clock } = stage;
+  const [first, post, ahead] = await begin(stage, 0);
+  await first.write(bytes("x"));
+  const closed = first.close();
+  await store(post, 0);
+  await closed;
+  const second = await publisher.next();
+  const two = await server.next("POST /c/2");
+  await fail(stage, 1, ahead, second);
+  await two.answer({ status: 404, headers: EARLY });
+  await (await server.next("DELETE /c/2")).answer();
+  await clock.passDelay(250, 250);
+  const moved = await server.next("POST /c/3");
+  const third = await publisher.next();
+  await third.write(bytes("x"));
+  const thirdClosed = third.close();
+  await store(moved, 3);
+  await thirdClosed;
+  assert.equal(publisher.stats.segments, 2);
+});

@@ -172,6 +172,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     audioCodec: flags.audioCodec,
     warmFfmpeg: flags.warmFfmpeg,
     ...(flags.warmFfmpegIdle === 0 ? {} : { warmFfmpegIdleMs: flags.warmFfmpegIdle * 1_000 }),
+    ...(flags.allowUrls === undefined ? {} : { allowUrls: flags.allowUrls }),
     tls,
   });
   await server.start();

@@ -36,6 +36,8 @@ export interface StreamCounts {
   readonly segments_in: number;
   readonly segments_skipped: number;
   readonly segments_out: number;
+  readonly segments_lost: number;
+  readonly frames_lost: number;
   readonly input_bytes: number;
   readonly output_bytes: number;
   readonly data_lines_sent: number;
@@ -94,6 +96,8 @@ export const NO_COUNTS: StreamCounts = Object.freeze({
   segments_in: 0,
   segments_skipped: 0,
   segments_out: 0,
+  segments_lost: 0,
+  frames_lost: 0,
   input_bytes: 0,
   output_bytes: 0,
   data_lines_sent: 0,
@@ -126,6 +130,8 @@ export function countsOf(metrics: SessionMetrics, details: SessionDetails): Stre
     segments_in: details.segments_in,
     segments_skipped: metrics.segments_skipped,
     segments_out: metrics.segments_out,
+    segments_lost: metrics.segments_lost,
+    frames_lost: metrics.frames_lost,
     input_bytes: details.input_bytes,
     output_bytes: metrics.output_bytes,
     data_lines_sent: metrics.data_lines_sent,
@@ -159,6 +165,8 @@ export function addCounts(one: StreamCounts, other: StreamCounts): StreamCounts 
     segments_in: one.segments_in + other.segments_in,
     segments_skipped: one.segments_skipped + other.segments_skipped,
     segments_out: one.segments_out + other.segments_out,
+    segments_lost: one.segments_lost + other.segments_lost,
+    frames_lost: one.frames_lost + other.frames_lost,
     input_bytes: one.input_bytes + other.input_bytes,
     output_bytes: one.output_bytes + other.output_bytes,
     data_lines_sent: one.data_lines_sent + other.data_lines_sent,

@@ -96,6 +96,16 @@ const STREAM_COUNTERS: readonly Family[] = [
     read: (counts) => counts.segments_out,
   }),
   streamCounter({
+    stem: "segments_lost",
+    help: "Output segments that the server did not store, or not whole",
+    read: (counts) => counts.segments_lost,
+  }),
+  streamCounter({
+    stem: "frames_lost",
+    help: "Frames that were written to these segments",
+    read: (counts) => counts.frames_lost,
+  }),
+  streamCounter({
     stem: "input_bytes",
     help: "Bytes that were read from input channels",
     read: (counts) => counts.input_bytes,

@@ -29,6 +29,12 @@ export interface OutputStreams {
   readonly audio: AudioStreamInfo | undefined;
 }
 
+/** A segment that is being written, and what is in it. */
+interface OpenSegment {
+  readonly writer: SegmentWriter;
+  frames: number;
+}
+
 /** Options of a {@linkcode SegmentOutput}. */
 export interface SegmentOutputOptions {
   readonly sink: SegmentSink;
@@ -62,7 +68,7 @@ export class SegmentOutput implements AsyncDisposable {
   #muxedStreams: OutputStreams | undefined;
   #muxedCodec: VideoCodec = "h264";
   #muxer: MpegTsMuxer | undefined;
-  #segment: SegmentWriter | undefined;
+  #segment: OpenSegment | undefined;
   #segmentStartTicks = 0;
   #segmentHasVideo = false;
   #videoSeen = false;
@@ -145,10 +151,12 @@ export class SegmentOutput implements AsyncDisposable {
         return this.#countLost(packet);
       }
       const bytes = this.#muxer.write(packet);
-      await this.#segment.write(opening === undefined ? bytes : concatenate(opening, bytes));
+      await this.#segment.writer.write(opening === undefined ? bytes : concatenate(opening, bytes));
       this.#countWritten(packet, bytes.length + (opening?.length ?? 0));
+      if (packet.kind === "video" && this.#segment !== undefined) this.#segment.frames++;
     } catch (error) {
       this.#countLost(packet);
+      if (this.#segment !== undefined) this.#countFailed(this.#segment);
       this.#abandonSegment(error);
       this.#report(error);
     }
@@ -174,7 +182,7 @@ export class SegmentOutput implements AsyncDisposable {
     // Before anything can fail: audio must not open a segment for the rest of this keyframe's GOP.
     this.#segmentHasVideo = packet.kind === "video";
     this.#videoSeen ||= this.#segmentHasVideo;
-    this.#segment = await this.#nextWriter();
+    this.#segment = { writer: await this.#nextWriter(), frames: 0 };
     this.#segmentStartTicks = packet.ptsTicks;
     if (this.#options.meters.segmentsOut++ === 0) this.#options.onFirstSegment();
     const codec = packet.kind === "video" ? packet.codec : streams.videoCodec;
@@ -206,8 +214,11 @@ export class SegmentOutput implements AsyncDisposable {
   }
 
   /** The server's answer to a finished segment must not hold up the next one. */
-  #closeInBackground(segment: SegmentWriter): void {
-    const closing = segment.close().catch((error) => this.#report(error)).finally(() => {
+  #closeInBackground(segment: OpenSegment): void {
+    const closing = segment.writer.close().catch((error) => {
+      this.#countFailed(segment);
+      this.#report(error);
+    }).finally(() => {
       this.#closing.delete(closing);
     });
     this.#closing.add(closing);
@@ -225,9 +236,10 @@ export class SegmentOutput implements AsyncDisposable {
     const failed = this.#segment;
     this.#segment = undefined;
     if (failed === undefined) return;
-    const abandoning = failed.abandon(reason).catch((error) => {
+    const { writer } = failed;
+    const abandoning = writer.abandon(reason).catch((error) => {
       log.debug("Abandoning segment {seq} failed: {reason}", {
-        seq: failed.seq,
+        seq: writer.seq,
         reason: describeError(error),
       });
     }).finally(() => {
@@ -252,6 +264,13 @@ export class SegmentOutput implements AsyncDisposable {
     meters.bytesWritten(byteCount);
     if (packet.kind === "video") meters.frameWritten(packet.ptsTicks);
     else meters.audioWritten(packet.ptsTicks);
+  }
+
+  /** What was written to a segment that the server does not have. */
+  #countFailed({ frames }: OpenSegment): void {
+    const { meters } = this.#options;
+    meters.segmentsLost++;
+    meters.framesLost += frames;
   }
 
   #countLost(packet: Packet): void {

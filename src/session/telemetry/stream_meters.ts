@@ -93,6 +93,9 @@ export class StreamMeters {
   segmentsSkipped = 0;
   /** Segments that were begun at the output. */
   segmentsOut = 0;
+  /** Of these, segments that the server did not store, and the frames in them. */
+  segmentsLost = 0;
+  framesLost = 0;
   /** Bytes that were written to the output. */
   outputBytes = 0;
   /** Children that were started again after they died. */
@@ -326,6 +329,8 @@ export class StreamMeters {
       error_count: this.errors,
       segments_skipped: this.segmentsSkipped,
       segments_out: this.segmentsOut,
+      segments_lost: this.segmentsLost,
+      frames_lost: this.framesLost,
       output_bytes: this.outputBytes,
       codec_restarts: this.codecRestarts,
       codec_hangs: this.codecHangs,

@@ -6,7 +6,7 @@
 
 import { describeError, roomLogger, schedulePatiently, TrickleError } from "../../base/mod.ts";
 import { EXPECT_CONTENT_HEADER } from "../protocol.ts";
-import { discardBody, type TransportResponse } from "../transport/transport.ts";
+import { discardBody, tellFailure, type TransportResponse } from "../transport/transport.ts";
 import type { PublisherSettings } from "./publisher_options.ts";
 
 const log = roomLogger("trickle");
@@ -82,7 +82,8 @@ export class ChannelCommands {
       await discardBody(response);
       return response;
     } catch (error) {
-      const found = timeout.signal.aborted ? `no answer in ${timeoutMs} ms` : describeError(error);
+      log.debug("{method} {url} failed: {error}", { method, url, error: describeError(error) });
+      const found = timeout.signal.aborted ? `no answer in ${timeoutMs} ms` : tellFailure(error);
       throw new TrickleError(
         "TRICKLE_UNREACHABLE",
         `Cannot ${method} ${url}: ${found}; check the URL and the server`,

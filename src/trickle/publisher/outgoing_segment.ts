@@ -24,6 +24,8 @@ export interface SegmentOwner {
   readonly stats: MutablePublisherStats;
   /** Whether no request may be begun any more. */
   readonly isEnding: boolean;
+  /** Whether the server fails and may come back, at first without the channel. */
+  readonly isReconnecting: boolean;
   /** The server says that the channel has ended, or does not exist. */
   end(error: TrickleError): void;
   /** A segment failed; the third in a row ends the publisher. */
@@ -197,7 +199,7 @@ export class OutgoingSegment implements SegmentWriter {
       const message = `Cannot publish to ${url}: the channel has ended`;
       return this.#owner.end(new TrickleError("TRICKLE_CLOSED", message, { context: { url } }));
     }
-    if (status === 404) {
+    if (status === 404 && !this.#owner.isReconnecting) {
       const message = `Cannot publish to ${url}: the channel does not exist; create it first`;
       return this.#owner.end(new TrickleError("TRICKLE_NOT_FOUND", message, { context: { url } }));
     }
@@ -301,10 +303,9 @@ export class OutgoingSegment implements SegmentWriter {
     cause?: unknown,
   ): TrickleError {
     const { url } = this.#owner;
-    const detail = cause === undefined ? "" : ` (${describeError(cause)})`;
     return new TrickleError(
       code,
-      `Cannot publish segment ${this.#seq} of ${url}: ${found}${detail}; go on with the next one`,
+      `Cannot publish segment ${this.#seq} of ${url}: ${found}; go on with the next one`,
       { cause, context: { url, seq: this.#seq } },
     );
   }

@@ -39,6 +39,11 @@ export interface TricklePublisherOptions {
   readonly preconnectRefreshMs?: number;
   /** Failed segments in a row after which the publisher gives up. @default {3} */
   readonly maxFailures?: number;
+  /**
+   * How long, in milliseconds, a server that has stored something may fail all segments before the publisher
+   * gives up, or have lost the channel with its restart. @default {30000}
+   */
+  readonly reconnectMs?: number;
   /** What is demanded of the server's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions;
   /** How requests are sent; the publisher disposes of it. @default {createTransport(tls)} */
@@ -82,6 +87,7 @@ export interface PublisherSettings {
   readonly closeTimeoutMs: number;
   readonly preconnectRefreshMs: number;
   readonly maxFailures: number;
+  readonly reconnectMs: number;
   readonly transport: Transport;
   readonly clock: Clock;
 }
@@ -103,6 +109,7 @@ export function resolvePublisherOptions(options: TricklePublisherOptions): Publi
     closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
     preconnectRefreshMs: options.preconnectRefreshMs ?? 45_000,
     maxFailures: options.maxFailures ?? 3,
+    reconnectMs: options.reconnectMs ?? 30_000,
     transport: options.transport ?? createTransport(options.tls, { uploads: true }),
     clock: options.clock ?? systemClock,
   };

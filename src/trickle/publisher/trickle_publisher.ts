@@ -54,6 +54,7 @@ export class TricklePublisher implements SegmentSink {
   #opened: OutgoingSegment | undefined;
   #ahead: OutgoingSegment | undefined;
   #failuresInRow = 0;
+  #firstFailureMs = 0;
   #error: TrickleError | undefined;
   #isEnding = false;
   #isUncreated = false;
@@ -228,12 +229,16 @@ export class TricklePublisher implements SegmentSink {
 
   #createOwner(): SegmentOwner {
     const isEnding = (): boolean => this.#isEnding;
+    const isReconnecting = (): boolean => this.#isReconnecting();
     return {
       url: this.url,
       settings: this.#settings,
       stats: this.#stats,
       get isEnding(): boolean {
         return isEnding();
+      },
+      get isReconnecting(): boolean {
+        return isReconnecting();
       },
       end: (error) => {
         if (!this.#isEnding) this.#gone.resolve(error);
@@ -250,9 +255,13 @@ export class TricklePublisher implements SegmentSink {
   }
 
   #countFailure(error: TrickleError): void {
-    log.warn("{message}", { message: error.message });
-    this.#failuresInRow++;
-    if (this.#failuresInRow < this.#settings.maxFailures) return;
+    const { message, cause } = error;
+    log.warn("{message}{detail}", {
+      message,
+      detail: cause === undefined ? "" : ` (${describeError(cause)})`,
+    });
+    if (this.#failuresInRow++ === 0) this.#firstFailureMs = this.#settings.clock.now();
+    if (this.#failuresInRow < this.#settings.maxFailures || this.#isReconnecting()) return;
     this.#end(
       new TrickleError(
         error.code,
@@ -262,6 +271,13 @@ export class TricklePublisher implements SegmentSink {
         { cause: error, context: { url: this.url, failures: this.#failuresInRow } },
       ),
     );
+  }
+
+  /** Whether a server that has stored something fails, and may still come back. */
+  #isReconnecting(): boolean {
+    const { clock, reconnectMs } = this.#settings;
+    const lastsMs = clock.now() - this.#firstFailureMs;
+    return this.#failuresInRow > 0 && this.#stats.segments > 0 && lastsMs < reconnectMs;
   }
 
   #countStored(segment: OutgoingSegment, answered: number | undefined): void {

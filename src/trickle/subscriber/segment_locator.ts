@@ -14,7 +14,7 @@ import {
   SEQ_HEADER,
   STATUS_NO_SEGMENT,
 } from "../protocol.ts";
-import { discardBody, type TransportResponse } from "../transport/transport.ts";
+import { discardBody, tellFailure, type TransportResponse } from "../transport/transport.ts";
 import { afterMissingSegment, FREE_JUMPS, SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
 import type { MutableSubscriberStats, SubscriberSettings } from "./subscriber_options.ts";
 
@@ -100,7 +100,7 @@ export class SegmentLocator {
         if (signal.aborted) break;
         this.#wasLost = true;
         this.#settings.transport.renew();
-        const failure = await this.#failed(describeError(error), signal, error);
+        const failure = await this.#failed(tellFailure(error), signal, error);
         if (failure !== undefined) return failure;
       }
     }
@@ -129,7 +129,7 @@ export class SegmentLocator {
       } catch (error) {
         if (signal.aborted) return undefined;
         this.#settings.transport.renew();
-        if (await this.#failed(describeError(error), signal, error) !== undefined) return undefined;
+        if (await this.#failed(tellFailure(error), signal, error) !== undefined) return undefined;
       }
     }
     return undefined;
@@ -266,7 +266,8 @@ export class SegmentLocator {
       lastsMs < reconnectMs;
     if (this.#failures <= maxRetries || mayComeBack) {
       if (this.#failures === 2) {
-        log.warn("Cannot read {url}, and tries again: {found}", { url: this.#url, found });
+        const detail = cause === undefined ? found : describeError(cause);
+        log.warn("Cannot read {url}, and tries again: {detail}", { url: this.#url, detail });
       }
       this.#stats.retries++;
       return undefined;

@@ -16,6 +16,7 @@ import { rootCertificates, TLSSocket } from "node:tls";
 import type { Buffer } from "node:buffer";
 import { isPinned, isUnchecked, type TlsOptions } from "./tls.ts";
 import {
+  CertificateError,
   NotConnectedError,
   type Transport,
   type TransportRequest,
@@ -121,8 +122,8 @@ function verification(
   }
 }
 
-function impostor(url: string): Error {
-  return new Error(
+function impostor(url: string): CertificateError {
+  return new CertificateError(
     `the certificate of ${new URL(url).host} is none of those that are pinned; compare its SHA-256`,
   );
 }

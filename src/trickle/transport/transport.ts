@@ -53,6 +53,21 @@ export class NotConnectedError extends Error {
   }
 }
 
+/** The server is another than the one that was asked for. */
+export class CertificateError extends Error {
+  override readonly name = "CertificateError";
+}
+
+/**
+ * What a failed request tells those who named its URL: errors go out in events and answers, and must not
+ * say what there is in the network of a worker. The whole is for its log.
+ */
+export function tellFailure(error: unknown): string {
+  if (!(error instanceof NotConnectedError)) return "the connection broke";
+  const { cause } = error;
+  return cause instanceof CertificateError ? cause.message : "it cannot be reached";
+}
+
 /** What a transport is wanted for. */
 export interface TransportOptions {
   /** Whether it streams bodies up, with little delay. @default {false} */
