@@ -9,7 +9,9 @@ import type { Clock } from "../clock.ts";
 import type { ConnectionLimits } from "./connection_limits.ts";
 
 /** Bytes that are moved at once, each way. */
-const BUFFER_BYTES = 16 * 1024;
+const BUFFER_BYTES = 64 * 1024;
+/** Bytes that are read first: a connection that says nothing holds no more. */
+const FIRST_BYTES = 4 * 1024;
 /** How long a client that still sends gets to read the answer that refuses it. */
 const LINGER_MS = 2_000;
 
@@ -114,14 +116,17 @@ export class GatedConnection {
   async #run(): Promise<void> {
     const { client, connect } = this.#options;
     try {
-      const buffer = new Uint8Array(BUFFER_BYTES);
-      const count = await client.read(buffer);
+      const first = new Uint8Array(FIRST_BYTES);
+      const count = await client.read(first);
       if (count === null) return;
       this.#enter("head");
       this.#server = await connect();
-      await writeAll(this.#server, buffer.subarray(0, count));
+      // What is passed on waits for nothing.
+      client.setNoDelay();
+      this.#server.setNoDelay();
+      await writeAll(this.#server, first.subarray(0, count));
       await Promise.all([
-        this.#pumpRequests(buffer, this.#server),
+        this.#pumpRequests(this.#server),
         this.#pumpAnswers(this.#server),
       ]);
     } catch {
@@ -131,8 +136,9 @@ export class GatedConnection {
     }
   }
 
-  async #pumpRequests(buffer: Uint8Array, server: Deno.TcpConn): Promise<void> {
+  async #pumpRequests(server: Deno.TcpConn): Promise<void> {
     const { client } = this.#options;
+    const buffer = new Uint8Array(BUFFER_BYTES);
     for (;;) {
       const count = await client.read(buffer);
       if (count === null) break;

@@ -66,7 +66,7 @@ export interface TrickleListenOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /**
    * Limits of the connections: their number, and how long one may say nothing. They cost a copy of every
-   * byte, which at 100 subscribers is a quarter of the throughput. @default none
+   * byte, which at 100 subscribers is a third of the throughput. @default none
    */
   readonly connectionLimits?: Partial<ConnectionLimits> | undefined;
   /** How long the port is tried to be opened again after its accept loop failed. */
