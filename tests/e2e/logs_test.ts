@@ -65,7 +65,10 @@ async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Pr
   const { decoder } = frames_dropped_by_reason!;
   assert.deepEqual(frames_dropped_by_reason, { decoder });
   assert.ok(decoder! > 0);
-  assert.deepEqual({ ended, frames_in }, { ended: "input-ended", frames_in: frames_out! + decoder! });
+  assert.deepEqual({ ended, frames_in }, {
+    ended: "input-ended",
+    frames_in: frames_out! + decoder!,
+  });
 }
 
 /** Waits for a line of the worker's log: a pipe carries it. */

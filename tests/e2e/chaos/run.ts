@@ -49,6 +49,7 @@ export interface ChaosOptions {
   readonly args?: readonly string[];
   /** Only faults whose name has this in it. @default all */
   readonly only?: string;
+  /** Takes a line for each fault, and what the worker warned of meanwhile. */
   readonly print?: (line: string) => void;
 }
 
@@ -67,6 +68,7 @@ class ChaosRun {
   readonly #options: ChaosOptions;
   readonly #rows = new Map<string, FaultRow>();
   readonly #broken: string[] = [];
+  #printedLines = 0;
 
   constructor(rig: ChaosRig, options: ChaosOptions) {
     this.#rig = rig;
@@ -133,6 +135,11 @@ class ChaosRun {
       }
     });
     this.#options.print?.(`${count} ${fault.name} on ${stream.name}: ${Math.round(outageMs)} ms`);
+    const { log } = rig.worker;
+    for (const line of log.slice(this.#printedLines)) {
+      if (!line.includes('"level":"info"')) this.#options.print?.(`    ${line}`);
+    }
+    this.#printedLines = log.length;
   }
 
   /** Waits until a stream shows new pictures. One that has ended is started again. */
