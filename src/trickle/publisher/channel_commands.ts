@@ -71,7 +71,9 @@ export class ChannelCommands {
     const { clock, closeTimeoutMs, reconnectMs } = this.#settings;
     const { signal } = this.#stop;
     const beganMs = clock.now();
-    while (!await this.#delete(url, closeTimeoutMs)) {
+    let isRepeated = false;
+    while (!await this.#delete(url, closeTimeoutMs, { isRepeated })) {
+      isRepeated = true;
       if (signal.aborted || clock.now() - beganMs >= reconnectMs) return;
       await pause(clock, RETRY_DELAY_MS, signal);
       if (signal.aborted) return;
@@ -79,7 +81,11 @@ export class ChannelCommands {
   }
 
   /** Resolves to whether the server has answered. */
-  async #delete(url: string, timeoutMs: number): Promise<boolean> {
+  async #delete(
+    url: string,
+    timeoutMs: number,
+    { isRepeated = false }: { readonly isRepeated?: boolean } = {},
+  ): Promise<boolean> {
     try {
       const { status } = await this.#send("DELETE", url, {}, timeoutMs);
       // 400 and 404 say that it is gone already (sections 5.5 and 5.6).
@@ -88,7 +94,8 @@ export class ChannelCommands {
       }
       return true;
     } catch (error) {
-      log.warn("Cannot delete {url}: {error}", { url, error: describeError(error) });
+      const level = isRepeated ? "debug" : "warn";
+      log[level]("Cannot delete {url}: {error}", { url, error: describeError(error) });
       return false;
     }
   }

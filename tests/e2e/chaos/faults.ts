@@ -16,6 +16,8 @@ export interface Fault {
 
 /** A word in the arguments of each kind of child. */
 const CHILDREN = { decoder: "rawvideo", encoder: "libx264", transcoder: "libopus" } as const;
+/** The worker takes less to find a child that hangs. */
+const MAX_HANG_MS = 8_000;
 const HOUR_TICKS = 3_600 * 90_000;
 /** Requests that change parameters, one after the other. */
 const FLOOD = 40;
@@ -23,8 +25,19 @@ const FLOOD = 40;
 /** All kinds, each as likely as the others. */
 export const FAULTS: readonly Fault[] = [
   ...(["decoder", "encoder", "transcoder"] as const).flatMap((child): Fault[] => [
-    { name: `kill ${child}`, run: (stream, rig) => signalChild(stream, rig, child, "SIGKILL") },
-    { name: `stop ${child}`, run: (stream, rig) => signalChild(stream, rig, child, "SIGSTOP") },
+    {
+      name: `kill ${child}`,
+      run: async (stream, rig) => {
+        await signalChild(stream, rig, child, "SIGKILL");
+      },
+    },
+    {
+      name: `stop ${child}`,
+      run: async (stream, rig) => {
+        const pid = await signalChild(stream, rig, child, "SIGSTOP");
+        if (pid !== undefined) await untilEnded(pid, rig);
+      },
+    },
     {
       name: `suspend ${child}`,
       run: async (stream, rig) => {
@@ -239,13 +252,26 @@ async function nextSegments(stream: ChaosStream): Promise<void> {
   while (feed.fedPictures < begin + 2 * pictures && performance.now() < untilMs) await delay(10);
 }
 
-/** Signals the child of a kind that belongs to a stream, as far as can be told: any one of its kind. */
+/** Waits until the worker has ended a child that it finds hanging; one that it needs not goes on. */
+async function untilEnded(pid: number, { worker }: ChaosRig): Promise<void> {
+  const untilMs = performance.now() + MAX_HANG_MS;
+  while (performance.now() < untilMs) {
+    if (!(await descendants(worker.pid)).some((child) => child.pid === pid)) return;
+    await delay(50);
+  }
+  kill(pid, "SIGCONT");
+}
+
+/**
+ * Signals the child of a kind that belongs to a stream, as far as can be told: any one of its kind.
+ * Resolves to its process id.
+ */
 async function signalChild(
   { index }: ChaosStream,
   { worker }: ChaosRig,
   child: keyof typeof CHILDREN,
   signal: "SIGKILL" | "SIGSTOP",
-): Promise<void> {
+): Promise<number | undefined> {
   const found: number[] = [];
   for (const { pid, name } of await descendants(worker.pid)) {
     if (name !== "ffmpeg") continue;
@@ -254,6 +280,7 @@ async function signalChild(
   }
   const pid = found[index % Math.max(1, found.length)];
   if (pid !== undefined) kill(pid, signal);
+  return pid;
 }
 
 async function continueChildren(root: number): Promise<void> {
