@@ -318,10 +318,12 @@ export class Session implements AsyncDisposable {
     this.#input[Symbol.dispose]();
     this.#pipeline.updateMeters();
     this.#meters.closeAccounts();
+    const accounts = { ended: end.reason, ...this.#meters.accounts() };
     if (end.reason === "failed") {
       this.#meters.errors++;
-      this.#log.error("Stream {stream} failed: {reason}", { reason: end.error.message });
-    } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason });
+      const { message } = end.error;
+      this.#log.error("Stream {stream} failed: {reason}", { reason: message, ...accounts });
+    } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
     this.#setState("ended");
     this.#emit({ type: "ended", end });
     await this.#channels[Symbol.asyncDispose]();

@@ -16,6 +16,10 @@ interface LogLine {
   readonly logger: string;
   readonly message: string;
   readonly stream?: string;
+  readonly ended?: string;
+  readonly frames_in?: number;
+  readonly frames_out?: number;
+  readonly frames_dropped_by_reason?: Readonly<Record<string, number>>;
 }
 
 async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Promise<void> {
@@ -54,6 +58,17 @@ async function assertStreamsAreNamed(isolate: "none" | "thread" | "process"): Pr
     lines.find(({ message }) => message === "Stream stream0 started")?.stream,
     "stream0",
   );
+  // One line of an ended stream says what became of its frames.
+  const { ended, frames_in, frames_out, frames_dropped_by_reason } = lines.find(({ message }) =>
+    message === "Stream stream0 ended: input-ended"
+  )!;
+  const { decoder } = frames_dropped_by_reason!;
+  assert.deepEqual(frames_dropped_by_reason, { decoder });
+  assert.ok(decoder! > 0);
+  assert.deepEqual({ ended, frames_in }, {
+    ended: "input-ended",
+    frames_in: frames_out! + decoder!,
+  });
 }
 
 /** Waits for a line of the worker's log: a pipe carries it. */

@@ -29,6 +29,21 @@ scripted(
   },
 );
 
+scripted("a segment that was lost is closed once its server is in reach again", {
+  start: 0,
+}, async ({ server, publisher, clock }) => {
+  const [writer, post] = await begin({ server, publisher, clock }, 0);
+  await writer.write(bytes("lost"));
+  await post.shows("lost");
+  post.drop();
+  for (let dropped = 0; dropped < 2; dropped++) {
+    (await server.next("DELETE /c/0")).drop();
+    await clock.passDelay(400, 400);
+  }
+  await (await server.next("DELETE /c/0")).answer();
+  await server.quiet();
+});
+
 async function fail(
   stage: Stage,
   seq: number,

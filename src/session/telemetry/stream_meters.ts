@@ -40,6 +40,12 @@ interface FrameTimes {
   isOfStart?: boolean;
 }
 
+/** What became of the frames of a stream, in the names of {@linkcode SessionMetrics}. */
+export type FrameAccounts = Pick<
+  SessionMetrics,
+  "frames_in" | "frames_out" | "frames_consumed" | "frames_dropped" | "frames_dropped_by_reason"
+>;
+
 /** Points of a frame's way after its arrival. */
 export type FrameMark = "decoded" | "processing" | "processed";
 
@@ -283,6 +289,17 @@ export class StreamMeters {
     this.framesDropped("stop", this.framesIn - left - this.totalDropped);
     const { all, seen } = this.copied;
     this.framesUnseen("stop", all - seen - sumOf(this.#unseen));
+  }
+
+  /** What became of the frames that came in: a part of {@linkcode snapshot}, for logs. */
+  accounts(): FrameAccounts {
+    return {
+      frames_in: this.framesIn,
+      frames_out: this.framesOut,
+      frames_consumed: this.framesConsumed,
+      frames_dropped: this.totalDropped,
+      frames_dropped_by_reason: Object.fromEntries(this.#dropped),
+    };
   }
 
   /** The figures now; `processor` is what its `getMetrics()` returned. */

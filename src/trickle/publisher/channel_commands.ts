@@ -5,17 +5,21 @@
  */
 
 import { describeError, roomLogger, schedulePatiently, TrickleError } from "../../base/mod.ts";
+import { pause } from "../clock.ts";
 import { EXPECT_CONTENT_HEADER } from "../protocol.ts";
 import { discardBody, tellFailure, type TransportResponse } from "../transport/transport.ts";
 import type { PublisherSettings } from "./publisher_options.ts";
 
 const log = roomLogger("trickle");
+/** Pause before a segment is closed again, whose server was out of reach. */
+const RETRY_DELAY_MS = 400;
 
 /** Sends commands to one channel. */
 export class ChannelCommands {
   readonly #url: string;
   readonly #settings: PublisherSettings;
   readonly #deletions = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
 
   /** `url` is the channel's, without a slash at its end. */
   constructor(url: string, settings: PublisherSettings) {
@@ -41,12 +45,20 @@ export class ChannelCommands {
     );
   }
 
-  /** Closes a segment that will not be finished, as far as that works. Never rejects. */
+  /**
+   * Closes a segment that will not be finished, as far as that works: readers wait for the rest of one that
+   * is open. A server that is out of reach is asked again, for `reconnectMs`. Never rejects.
+   */
   deleteSegment(seq: number): Promise<void> {
-    const deletion = this.#delete(`${this.#url}/${seq}`, this.#settings.closeTimeoutMs)
+    const deletion = this.#closeSegment(`${this.#url}/${seq}`)
       .finally(() => this.#deletions.delete(deletion));
     this.#deletions.add(deletion);
     return deletion;
+  }
+
+  /** From now on a server that is out of reach is not asked again. */
+  giveUp(): void {
+    this.#stop.abort();
   }
 
   /** Deletes the channel on a fresh connection, as far as that works. Never rejects. */
@@ -55,15 +67,36 @@ export class ChannelCommands {
     await this.#delete(this.#url, timeoutMs);
   }
 
-  async #delete(url: string, timeoutMs: number): Promise<void> {
+  async #closeSegment(url: string): Promise<void> {
+    const { clock, closeTimeoutMs, reconnectMs } = this.#settings;
+    const { signal } = this.#stop;
+    const beganMs = clock.now();
+    let isRepeated = false;
+    while (!await this.#delete(url, closeTimeoutMs, { isRepeated })) {
+      isRepeated = true;
+      if (signal.aborted || clock.now() - beganMs >= reconnectMs) return;
+      await pause(clock, RETRY_DELAY_MS, signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Resolves to whether the server has answered. */
+  async #delete(
+    url: string,
+    timeoutMs: number,
+    { isRepeated = false }: { readonly isRepeated?: boolean } = {},
+  ): Promise<boolean> {
     try {
       const { status } = await this.#send("DELETE", url, {}, timeoutMs);
       // 400 and 404 say that it is gone already (sections 5.5 and 5.6).
       if (![200, 400, 404].includes(status)) {
         log.warn("Deleting {url} was answered {status}", { url, status });
       }
+      return true;
     } catch (error) {
-      log.warn("Cannot delete {url}: {error}", { url, error: describeError(error) });
+      const level = isRepeated ? "debug" : "warn";
+      log[level]("Cannot delete {url}: {error}", { url, error: describeError(error) });
+      return false;
     }
   }
 

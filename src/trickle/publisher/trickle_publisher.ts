@@ -323,6 +323,7 @@ export class TricklePublisher implements SegmentSink {
     this.#error ??= error;
     this.#isEnding = true;
     this.#stop.abort();
+    this.#commands.giveUp();
     this.#current?.cutOff(error);
     this.#ahead?.cutOff(error);
   }
