@@ -5,7 +5,7 @@ import { runChaos, tableOf } from "./chaos/run.ts";
 
 const linuxTest = await testWith("linux");
 /** `scripts/chaos.ts` makes as many as it is told. */
-const FAULT_COUNT = 30;
+const FAULT_COUNT = 15;
 
 linuxTest(
   `${FAULT_COUNT} faults cost four streams no frame that is not accounted for, nor the worker anything`,

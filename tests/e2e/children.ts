@@ -46,5 +46,5 @@ export async function readIfThere(path: string): Promise<string> {
 }
 
 function isGone(error: Error): boolean {
-  return "code" in error && error.code === "ESRCH";
+  return /\(os error 3\)/.test(error.message); // ESRCH: Deno gives it no class and no code
 }
