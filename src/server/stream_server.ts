@@ -14,6 +14,7 @@ import { collectFigures } from "./prometheus/collect_figures.ts";
 import { HardwareMonitor } from "./api/hardware.ts";
 import { createHostFactory, isReplaceable, warmCodecsOptions } from "./hosts/host_factory.ts";
 import { HostPool } from "./hosts/host_pool.ts";
+import type { IsolationFault } from "./hosts/isolation/isolated_host.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
 import { InterruptGuard } from "./interrupt.ts";
 import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
@@ -58,6 +59,7 @@ export class StreamServer implements AsyncDisposable {
   readonly #prefix: string;
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
+  readonly #isolationFaults: Record<IsolationFault, number> = { crashed: 0, hung: 0 };
   #http: HttpListener | undefined;
   #warmCodecs: WarmCodecs | undefined;
   #pool: HostPool | undefined;
@@ -213,6 +215,7 @@ export class StreamServer implements AsyncDisposable {
       signal: this.#abort.signal,
       clock,
       warmCodecs: this.#warmCodecs,
+      onFault: (fault) => this.#isolationFaults[fault]++,
     });
     const { host: hostname = "0.0.0.0", port = 8000 } = this.#options;
     this.#http = new HttpListener({ hostname, port, clock }, (request) => this.#handler!(request));
@@ -267,7 +270,8 @@ export class StreamServer implements AsyncDisposable {
         const registration = this.#options.registration?.status;
         const warmCodecs = this.#warmCodecs;
         const worker = { registry, warmCodecs, registration };
-        return collectFigures({ ...worker, capability, pipeline, startedAtMs });
+        const isolationFaults = this.#isolationFaults;
+        return collectFigures({ ...worker, isolationFaults, capability, pipeline, startedAtMs });
       }),
     );
   }

@@ -25,6 +25,7 @@ export {
   type Spawn,
 } from "./child.ts";
 export type { ChildRecipe } from "./codec_child.ts";
+export { endFfmpeg, ffmpegBelow, type RunningFfmpeg } from "./ffmpeg_tree.ts";
 export type { CoderOptions } from "./codec_engine.ts";
 export type { WatchOptions } from "./codec_run.ts";
 export type { PictureShape, PictureSize } from "./picture.ts";

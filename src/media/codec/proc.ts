@@ -47,6 +47,17 @@ export function processTree(pid: number, depth = MAX_DEPTH): number[] {
   return [pid, ...children.flatMap((child) => processTree(child, depth - 1))];
 }
 
+/** The name of a process and when it started, in ticks since the machine did. */
+export function startOf(
+  pid: number,
+): { readonly name: string; readonly startTicks: number } | undefined {
+  const stat = readable(() => Deno.readTextFileSync(`/proc/${pid}/stat`));
+  if (stat === undefined) return undefined;
+  const end = stat.lastIndexOf(")");
+  const startTicks = Number(stat.slice(end + 2).split(" ")[19]);
+  return { name: stat.slice(stat.indexOf("(") + 1, end), startTicks };
+}
+
 /** What a process and those below it do now; undefined when it is gone or nothing is known. */
 export function activityOf(pid: number): ProcessActivity | undefined {
   const states = new Set<string>();

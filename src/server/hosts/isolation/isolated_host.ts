@@ -6,7 +6,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../../base/mod.ts";
-import type { WarmCodecsOptions } from "../../../session/mod.ts";
+import { endFfmpeg, ffmpegBelow, type WarmCodecsOptions } from "../../../session/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import type { JsonSchema } from "../../openapi/json_schema.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
@@ -18,8 +18,10 @@ import {
   type ProcessorModule,
   type ToStream,
 } from "./messages.ts";
-import { type Link, startProcess, startThread } from "./link.ts";
+import { type Link, type LinkHandlers, startThread } from "./link.ts";
 import { IsolatedSession } from "./isolated_session.ts";
+import { startProcess } from "./process_link.ts";
+import { Relay } from "./relay.ts";
 
 const log = roomLogger("server");
 
@@ -37,9 +39,19 @@ export interface IsolatedHostOptions {
   readonly silenceMs: number;
   /** ffmpeg children that wait there for its next stream. @default none */
   readonly warmCodecs?: WarmCodecsOptions | undefined;
+  /** Memory that it may have, in MiB: of a thread the heap alone. */
+  readonly memoryMb: number;
+  /** Hears when it ends without being asked to. */
+  readonly onCrash?: ((fault: IsolationFault) => void) | undefined;
   /** The time of what it waits for. */
   readonly clock: Clock;
 }
+
+/**
+ * How a thread or process ended without being asked to: by itself, or because it did not answer. A thread
+ * that does not answer cannot be ended.
+ */
+export type IsolationFault = "crashed" | "hung";
 
 /**
  * Runs streams in a thread or process with an event loop, a device and a memory of its own: a processor
@@ -50,6 +62,7 @@ export class IsolatedHost implements StreamHost {
   readonly lost: Promise<void>;
   readonly #options: IsolatedHostOptions;
   readonly #link: Link;
+  readonly #relay: Relay | undefined;
   readonly #settled = Promise.withResolvers<void>();
   readonly #lost = Promise.withResolvers<void>();
   readonly #disposed = Promise.withResolvers<void>();
@@ -67,12 +80,18 @@ export class IsolatedHost implements StreamHost {
     this.#options = options;
     this.settled = this.#settled.promise;
     this.lost = this.#lost.promise;
-    const start = options.kind === "thread" ? startThread : startProcess;
-    this.#link = start({
-      onMessage: (message) => this.#take(message),
-      onCrash: (reason) => this.#fail(`The ${options.kind} of a processor crashed: ${reason}`),
-    });
+    const { kind } = options;
     const { module, options: forModule } = options.processor;
+    this.#relay = kind === "process" ? new Relay() : undefined;
+    try {
+      this.#link = this.#startLink({
+        onMessage: (message) => this.#take(message),
+        onCrash: (reason) => this.#fail(`The ${kind} of a processor crashed: ${reason}`, "crashed"),
+      });
+    } catch (error) {
+      void this.#relay?.[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#post({
       type: "initialize",
       processor: {
@@ -81,6 +100,7 @@ export class IsolatedHost implements StreamHost {
       },
       ...(options.warmCodecs === undefined ? {} : { warmCodecs: options.warmCodecs }),
       logLevel: getLogger(["runnel"]).isEnabledFor("debug") ? "debug" : "info",
+      ...(this.#relay === undefined ? {} : { relay: this.#relay.address }),
     });
   }
 
@@ -109,12 +129,18 @@ export class IsolatedHost implements StreamHost {
       options,
       post: (message) => this.#post(message),
       call: (call) => this.#call(call),
-      terminate: (reason) => this.#fail(reason),
+      terminate: (reason) => this.#fail(reason, "hung"),
       isLoading: () => this.#state.kind === "loading",
       silenceMs: this.#options.silenceMs,
       clock: this.#options.clock,
     });
     this.#session = session;
+    const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls } = options;
+    const urls = [subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl];
+    this.#relay?.open({ urls, tls });
+    void session.ended.then(() => {
+      if (this.#session === session) this.#relay?.close();
+    });
     await session.open();
     return session;
   }
@@ -123,6 +149,18 @@ export class IsolatedHost implements StreamHost {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending ??= this.#dispose();
     await this.#ending;
+  }
+
+  #startLink(handlers: LinkHandlers): Link {
+    const { processor, memoryMb } = this.#options;
+    if (this.#relay === undefined) return startThread(handlers, memoryMb);
+    return startProcess({
+      ...handlers,
+      memoryMb,
+      modules: [String(processor.module), ...processor.imports ?? []],
+      permissions: processor.permissions ?? {},
+      relay: this.#relay.host,
+    });
   }
 
   #take(data: FromStream): void {
@@ -161,16 +199,20 @@ export class IsolatedHost implements StreamHost {
     await this.#end(new ProcessorError("PROCESSOR_FRAME", "What the stream runs in has ended"));
   }
 
-  #fail(reason: string): void {
+  #fail(reason: string, fault: IsolationFault): void {
     if (this.#isOver) return;
+    this.#options.onCrash?.(fault);
     log.error("{reason}", { reason });
     const error = new ProcessorError("PROCESSOR_FRAME", reason);
     const wasReady = this.#state.kind === "ready";
     this.#state = { kind: "failed", reason };
     this.#settled.resolve();
     if (wasReady) this.#lost.resolve();
-    // A thread that never yields keeps its children; those of one that ended are gone.
-    for (const pid of this.#session?.ffmpegPids ?? []) killIfAlive(pid);
+    // A thread that never yields keeps its children; those of one that ended are gone. A process names none.
+    if (this.#options.kind === "thread") {
+      const named = new Set(this.#session?.ffmpegPids);
+      for (const child of ffmpegBelow(Deno.pid)) if (named.has(child.pid)) endFfmpeg(child);
+    }
     this.#ending = this.#end(error);
   }
 
@@ -180,6 +222,7 @@ export class IsolatedHost implements StreamHost {
     for (const id of [...this.#calls.keys()]) this.#settleCall(id, error);
     this.#disposed.resolve();
     await this.#link.terminate();
+    await this.#relay?.[Symbol.asyncDispose]();
   }
 
   /** Resolves to whether the session took it. */
@@ -220,13 +263,5 @@ function passOn({ category, level, rawMessage, properties }: PlainLogRecord): vo
       return logger.warn(rawMessage, { ...properties });
     default:
       return logger.error(rawMessage, { ...properties });
-  }
-}
-
-function killIfAlive(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -262,6 +262,7 @@ function copiable(options: HostedStreamOptions): IsolatedStreamOptions {
     media: _media,
     clock: _clock,
     wallNow: _wallNow,
+    createTransport: _createTransport,
     ...rest
   } = options;
   return rest;

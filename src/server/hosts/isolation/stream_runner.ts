@@ -26,6 +26,8 @@ import {
   type ToStream,
   withPlainValues,
 } from "./messages.ts";
+import type { RelayAddress } from "./relay.ts";
+import { RelayTransport } from "./relay_transport.ts";
 
 const log = roomLogger("server");
 
@@ -52,6 +54,7 @@ export class StreamRunner {
   #host: LocalHost | undefined;
   #warmCodecs: WarmCodecs | undefined;
   #session: StreamSession | undefined;
+  #relay: RelayAddress | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Messages of the processor without a stream that the server has heard of. */
   #toldDropped = 0;
@@ -105,6 +108,7 @@ export class StreamRunner {
         { category: [], lowestLevel: message.logLevel as LogLevel, sinks: ["server"] },
       ],
     });
+    this.#relay = message.relay;
     try {
       const processor = await importProcessor(message.processor);
       const { signal } = this.#stop;
@@ -170,8 +174,12 @@ export class StreamRunner {
 
   async #open(options: IsolatedStreamOptions): Promise<StreamSession> {
     const host = await this.#hosted.promise;
+    const relay = this.#relay;
     return await host.open({
       ...options,
+      ...(relay === undefined
+        ? {}
+        : { createTransport: (wanted) => new RelayTransport(relay, wanted) }),
       parseControl: paramsOrThrow,
       onEvent: (event) => {
         // The last figures come before the end: whoever waits for that may ask for them.

@@ -1,0 +1,34 @@
+/**
+ * What the process of a stream may take of the machine, with `prlimit` of util-linux where it is.
+ *
+ * @module
+ */
+
+import { describeError, roomLogger } from "../../../base/mod.ts";
+
+const log = roomLogger("server");
+
+let isSaid = false;
+
+/**
+ * Limits the memory of a process that was started a moment ago, in MiB, that outside of the heap included.
+ * Without `prlimit` only the heap has a limit, which is said once.
+ */
+export async function limitProcess(pid: number, memoryMb: number): Promise<void> {
+  if (Deno.build.os !== "linux") return;
+  try {
+    const { success, stderr } = await new Deno.Command("prlimit", {
+      args: ["--pid", `${pid}`, "--core=0", `--data=${memoryMb * 2 ** 20}`],
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+  } catch (error) {
+    if (isSaid) return;
+    isSaid = true;
+    log.warn("The memory of processes is limited as to their heap alone: {reason}", {
+      reason: describeError(error),
+    });
+  }
+}
