@@ -6,12 +6,18 @@
 
 import type { Command } from "commander";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
-import { type IsolationKind, StreamServer } from "../../server/mod.ts";
+import { type IsolationKind, type ProcessorPermissions, StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { option, port, tlsOption, wholeNumber } from "../options.ts";
-import { chooseProcessor, describeProcessor, isolatedProcessor } from "../processor_options.ts";
+import { parsePermissions } from "../permission_words.ts";
+import {
+  chooseProcessor,
+  describeProcessor,
+  isolatedProcessor,
+  modelFiles,
+} from "../processor_options.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
 import {
   addStreamOptions,
@@ -36,6 +42,8 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
   readonly capabilityName: string;
   readonly capacity: number;
   readonly isolate: IsolationKind | "none";
+  readonly isolateMemory: number;
+  readonly processorAllow: ProcessorPermissions;
   readonly pipeline: string;
   readonly modelId?: string;
   readonly appVersion: string;
@@ -67,23 +75,40 @@ export function addServe(program: Command, run: RunTask): Command {
       default: 1,
       parse: wholeNumber(1, MAX_CAPACITY),
     }))
-    .addOption(option("--isolate <kind>", "run each stream in a thread or process of its own", {
-      env: "RUNNEL_ISOLATE",
-      default: "none",
-      choices: ["none", "thread", "process"],
-    }))
     .addOption(option("--registration <kind>", "register with the orchestrator of ORCH_URL", {
       env: "RUNNEL_REGISTRATION",
       default: "none",
       choices: ["byoc", "live-runner", "none"],
     }));
-  return addIdentityOptions(addWarmOptions(addStreamOptions(command)))
+  return addIdentityOptions(addIsolationOptions(addWarmOptions(addStreamOptions(command))))
     .addOption(option("--token <token>", "token that requests to streams must carry", {
       env: "CAPABILITY_TOKEN",
     }))
     .addOption(tlsOption())
     .addHelpText("after", REGISTRATION_HELP)
     .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
+}
+
+/** Where streams run, and what their processors may do there. */
+function addIsolationOptions(command: Command): Command {
+  return command
+    .addOption(option("--isolate <kind>", "run each stream in a thread or process of its own", {
+      env: "RUNNEL_ISOLATE",
+      default: "none",
+      choices: ["none", "thread", "process"],
+    }))
+    .addOption(option("--isolate-memory <MiB>", "memory of each; of a thread the heap alone", {
+      env: "RUNNEL_ISOLATE_MEMORY",
+      default: 4096,
+      parse: wholeNumber(64, 1_048_576),
+    }))
+    .addOption(
+      option<ProcessorPermissions>(
+        "--processor-allow <rights>",
+        'what a processor in a process may do, such as "net=api.example.com read=./faces"',
+        { env: "RUNNEL_PROCESSOR_ALLOW", parse: parsePermissions },
+      ).default({}, "nothing"),
+    );
 }
 
 /** What `/version` and `/app-version` say. */
@@ -102,14 +127,25 @@ function addIdentityOptions(command: Command): Command {
     }));
 }
 
+/** What was allowed, and to read the model. */
+async function rightsOf(
+  flags: ServeFlags,
+  context: CommandContext,
+): Promise<ProcessorPermissions> {
+  const { isolate, processorAllow: given } = flags;
+  if (isolate !== "process" || given.all === true || given.read === true) return given;
+  return { ...given, read: [...given.read ?? [], ...await modelFiles(flags, context)] };
+}
+
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
   const tls = tlsFromEnvironment({ get: () => flags.tls });
   using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
     processor: flags.isolate === "none"
       ? await chooseProcessor(flags, context)
-      : isolatedProcessor(flags),
+      : { ...isolatedProcessor(flags), permissions: await rightsOf(flags, context) },
     isolate: flags.isolate,
+    isolateMemoryMb: flags.isolateMemory,
     registration: registrationFromEnvironment(flags.registration, {
       get: (name) => Deno.env.get(name),
       defaults: {

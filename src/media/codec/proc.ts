@@ -107,6 +107,13 @@ export async function ownerOf(
   return "other";
 }
 
+/** Whether a process listens on this port of 127.0.0.1. */
+export function isListenerOf(port: number, pid: number): boolean {
+  const table = readable(() => Deno.readTextFileSync("/proc/net/tcp")) ?? "";
+  const inode = inodeOf(table, `:${hex(port)}`, ":0000");
+  return inode !== undefined && inode !== "0" && openFiles(pid).includes(`socket:[${inode}]`);
+}
+
 function openFiles(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   const names = readable(() => [...Deno.readDirSync(folder)].map(({ name }) => name)) ?? [];

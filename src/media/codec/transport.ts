@@ -4,14 +4,14 @@
  * pipe moves them 64 KiB at a time; `bench/transport_bench.ts` measures the difference.
  *
  * Any process of the machine may connect to a TCP port. So `/proc` is asked whose each connection is,
- * and only the child's is used. Without `/proc` raw pictures go over a unix socket in a folder that
- * only this user may enter, on Windows over pipes.
+ * and only the child's is used. Where it does not tell, or may not be read, which takes all permissions
+ * of Deno, raw pictures go over pipes too: nobody else can get at those.
  *
  * @module
  */
 
 import { roomLogger } from "../../base/log.ts";
-import { hasProc, ownerOf } from "./proc.ts";
+import { hasProc, isListenerOf, ownerOf } from "./proc.ts";
 
 const log = roomLogger("codec");
 
@@ -19,12 +19,11 @@ const log = roomLogger("codec");
 export type TransportKind = "pipe" | "tcp" | "unix";
 
 /**
- * What raw pictures go through: the fastest in `bench/transport_bench.ts`, at every size, of those that
- * nobody else can connect to.
+ * What raw pictures go through. TCP holds a whole picture while this process does something else, a pipe
+ * 64 KiB of it. A unix socket is no faster than a pipe in `bench/transport_bench.ts`, and needs a folder.
  */
 export function rawTransport(): TransportKind {
-  if (hasProc()) return "tcp";
-  return Deno.build.os === "windows" ? "pipe" : "unix";
+  return knowsOwners() ? "tcp" : "pipe";
 }
 
 /** Bytes that come out of a child. */
@@ -170,31 +169,29 @@ async function acceptNext(
   return await Promise.race([next, end.then(() => undefined)]).catch(() => undefined);
 }
 
-/** Nobody else can connect to a unix socket; where `/proc` does not tell, a connection is taken as it is. */
+/** Nobody else can connect to a unix socket. */
 async function whoseConnection(
   { remoteAddr, localAddr }: Deno.Conn,
   pid: number,
 ): Promise<"child" | "other" | "nobody"> {
   if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp") return "child";
-  if (!await (tellsOwners ??= askForOwn())) return "child";
   return await ownerOf({ remotePort: remoteAddr.port, localPort: localAddr.port }, pid);
 }
 
-let tellsOwners: Promise<boolean> | undefined;
+let isTold: boolean | undefined;
 
-/** Whether `/proc` knows whose a connection of this process is: sandboxes have one that does not. */
-async function askForOwn(): Promise<boolean> {
-  if (!hasProc()) return false;
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { hostname, port } = listener.addr;
-  const [accepted, connected] = await Promise.all([
-    listener.accept(),
-    Deno.connect({ hostname, port }),
-  ]);
-  using _connected = connected;
-  using _accepted = accepted;
-  const remotePort = connected.localAddr.port;
-  return await ownerOf({ remotePort, localPort: port }, Deno.pid) === "child";
+/** Whether `/proc` knows whose a socket is: sandboxes have one that does not. Asked once. */
+function knowsOwners(): boolean {
+  return isTold ??= hasProc() && ownsListener();
+}
+
+function ownsListener(): boolean {
+  try {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return isListenerOf(listener.addr.port, Deno.pid);
+  } catch {
+    return false; // no port may be had, or none is left
+  }
 }
 
 function connectionSource(connection: Deno.Conn): ByteSource {

@@ -28,6 +28,9 @@ const log = roomLogger("server");
 /** How long it may take to give back what it holds. */
 const DISPOSE_TIMEOUT_MS = 3_000;
 
+/** A session closes its channels in 3 s. */
+const CHANNELS_CLOSE_MS = 5_000;
+
 /** Where a stream runs apart from the others. */
 export type IsolationKind = "thread" | "process";
 
@@ -139,7 +142,10 @@ export class IsolatedHost implements StreamHost {
     const urls = [subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl];
     this.#relay?.open({ urls, tls });
     void session.ended.then(() => {
-      if (this.#session === session) this.#relay?.close();
+      // What is last to say is said after that.
+      this.#options.clock.schedule(CHANNELS_CLOSE_MS, () => {
+        if (this.#session === session) this.#relay?.close();
+      });
     });
     await session.open();
     return session;

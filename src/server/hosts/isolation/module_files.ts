@@ -23,6 +23,10 @@ const OWN_ROOT = new URL("../../../../", import.meta.url);
  */
 export async function moduleFiles(modules: readonly string[]): Promise<string[]> {
   const graphs = await Promise.all(modules.map(readGraph));
+  const roots = modules.flatMap((module) => {
+    const url = URL.parse(module);
+    return url?.protocol === "file:" ? [pathOf(url)] : [];
+  });
   const paths = graphs.flatMap(({ modules = [], npmPackages = {} }) => [
     ...modules.flatMap(({ local, specifier }) =>
       typeof local === "string" && specifier?.startsWith("file:") ? [local] : []
@@ -30,7 +34,9 @@ export async function moduleFiles(modules: readonly string[]): Promise<string[]>
     ...Object.values(npmPackages).flatMap(({ localPath }) => localPath ?? []),
   ]);
   const own = ownFolders();
-  const others = paths.filter((path) => !own.some((folder) => path.startsWith(folder)));
+  const others = [...roots, ...paths].filter((path) =>
+    !own.some((folder) => path.startsWith(folder))
+  );
   return [...new Set([...own, ...others])];
 }
 

@@ -10,10 +10,8 @@ import { parentPort } from "node:worker_threads";
 import type { ToStream } from "./messages.ts";
 import { StreamRunner } from "./stream_runner.ts";
 
-const runner = new StreamRunner((message) => {
-  parentPort!.postMessage(message);
-  if (message.type === "disposed") parentPort!.close();
-});
+// Once it has said `disposed` the server ends it.
+const runner = new StreamRunner((message) => parentPort!.postMessage(message));
 parentPort!.on("message", (message: ToStream) => {
   // A rejection ends the thread, and the server hears of it as an error event.
   void runner.take(message);
