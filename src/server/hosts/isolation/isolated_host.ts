@@ -76,6 +76,7 @@ export class IsolatedHost implements StreamHost {
   #session: IsolatedSession | undefined;
   #ending: Promise<void> | undefined;
   #nextCall = 0;
+  #cancelClose: () => void = () => {};
   #isOver = false;
 
   /** Starts the thread or process, which begins to initialize its processor. */
@@ -142,8 +143,9 @@ export class IsolatedHost implements StreamHost {
     const urls = [subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl];
     this.#relay?.open({ urls, tls });
     void session.ended.then(() => {
+      if (this.#isOver || this.#relay === undefined) return;
       // What is last to say is said after that.
-      this.#options.clock.schedule(CHANNELS_CLOSE_MS, () => {
+      this.#cancelClose = this.#options.clock.schedule(CHANNELS_CLOSE_MS, () => {
         if (this.#session === session) this.#relay?.close();
       });
     });
@@ -227,6 +229,7 @@ export class IsolatedHost implements StreamHost {
     this.#session?.crashed(error);
     for (const id of [...this.#calls.keys()]) this.#settleCall(id, error);
     this.#disposed.resolve();
+    this.#cancelClose();
     await this.#link.terminate();
     await this.#relay?.[Symbol.asyncDispose]();
   }
