@@ -57,7 +57,7 @@ export function startProcess(options: ProcessOptions): Link {
     try {
       for await (const line of linesOf(child.stdout, MAX_MESSAGE_CHARACTERS)) {
         const parsed = parseMessage(line);
-        if (parsed === undefined) printed(line);
+        if (parsed === undefined) printed(line, "printed");
         else if (!isOver) onMessage(parsed.message as FromStream);
       }
     } catch (error) {
@@ -109,6 +109,8 @@ async function spawn(options: ProcessOptions, ffmpeg: ConfinedFfmpeg): Promise<D
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
+    // Ctrl-C goes to all of a terminal's group: the server decides when this ends.
+    detached: Deno.stdin.isTerminal() || Deno.stderr.isTerminal(),
   }).spawn();
   await limitProcess(child.pid, memoryMb);
   return child;
@@ -127,20 +129,22 @@ const MAX_LINE_CHARACTERS = 2_000;
 let second = 0;
 let lines = 0;
 
-function printed(line: string): void {
+/** Standard error also tells why Deno ended. */
+function printed(line: string, how: "printed" | "complained"): void {
   const now = Math.floor(performance.now() / 1_000);
   lines = now === second ? lines + 1 : 1;
   second = now;
   if (lines > MAX_LINES) return;
   // A terminal would do what these say.
   const text = line.slice(0, MAX_LINE_CHARACTERS).replaceAll(/\p{Cc}/gu, " ");
-  log.info("A processor printed: {line}", { line: text });
+  if (how === "printed") log.info("A processor printed: {line}", { line: text });
+  else log.warn("A processor printed: {line}", { line: text });
 }
 
 async function printLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
   try {
     for await (const line of linesOf(stream, MAX_MESSAGE_CHARACTERS)) {
-      if (line.trim() !== "") printed(line);
+      if (line.trim() !== "") printed(line, "complained");
     }
   } catch {
     await stream.cancel().catch(() => {}); // one line without an end
