@@ -155,6 +155,12 @@ export async function modelFiles(
     const options = { ...downloading(model, context), ...(sha256 === undefined ? {} : { sha256 }) };
     return [await cachedDownload(url, options)];
   }
+  return modelFileNames(model);
+}
+
+/** A model's file and those beside it that its weights may be in. */
+export function modelFileNames(model: string): string[] {
+  const url = URL.parse(model);
   const path = url?.protocol === "file:" ? decodeURIComponent(url.pathname) : absolute(model);
   const folder = path.slice(0, path.lastIndexOf("/")) || "/";
   const name = path.slice(path.lastIndexOf("/") + 1);

@@ -9,6 +9,8 @@ export type { StreamSession } from "./active_stream.ts";
 export type { CorsOptions } from "./http/cors.ts";
 export type { HttpOptions } from "./http/http_options.ts";
 export { InterruptGuard } from "./interrupt.ts";
+export { COMMON_VARIABLES, PROCESS_VARIABLES } from "./hosts/isolation/environment.ts";
+export { moduleFiles } from "./hosts/isolation/module_files.ts";
 export { ISOLATED_STREAM_COMMAND } from "./hosts/isolation/process_link.ts";
 export { serveStream } from "./hosts/isolation/stream_process.ts";
 export type { IsolationKind } from "./hosts/isolation/isolated_host.ts";

@@ -18,6 +18,7 @@ import {
   isolatedProcessor,
   modelFiles,
 } from "../processor_options.ts";
+import { servePermissions } from "../serve_permissions.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
 import {
   addStreamOptions,
@@ -35,7 +36,8 @@ With --registration, from the environment alone: ORCH_URL and ORCH_SECRET (both 
 CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE_PER_UNIT (0),
 CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
+/** Values of the options of `serve`. */
+export interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
   readonly host: string;
   readonly port: number;
   readonly prefix: string;
@@ -50,6 +52,8 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
   readonly token?: string;
   readonly registration: RegistrationKind;
   readonly tls: string;
+  /** Hosts, or true for all. */
+  readonly printPermissions?: true | string;
 }
 
 /** Adds the command. */
@@ -85,8 +89,20 @@ export function addServe(program: Command, run: RunTask): Command {
       env: "CAPABILITY_TOKEN",
     }))
     .addOption(tlsOption())
+    .option(
+      "--print-permissions [hosts]",
+      "print the permissions of Deno that these options need; hosts of streams, else all",
+    )
     .addHelpText("after", REGISTRATION_HELP)
-    .action((flags: ServeFlags) => run(flags, (context) => serve(flags, context)));
+    .action((flags: ServeFlags) =>
+      run(
+        flags,
+        (context) =>
+          flags.printPermissions === undefined
+            ? serve(flags, context)
+            : printPermissions(flags, command, context),
+      )
+    );
 }
 
 /** Where streams run, and what their processors may do there. */
@@ -135,6 +151,20 @@ async function rightsOf(
   const { isolate, processorAllow: given } = flags;
   if (isolate !== "process" || given.all === true || given.read === true) return given;
   return { ...given, read: [...given.read ?? [], ...await modelFiles(flags, context)] };
+}
+
+/** One option a line, for `deno run`. */
+async function printPermissions(
+  flags: ServeFlags,
+  command: Command,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const hosts = flags.printPermissions === true || flags.printPermissions === undefined
+    ? true
+    : flags.printPermissions.split(",").filter((host) => host !== "");
+  const permissions = await servePermissions(flags, command, hosts);
+  context.print(`${permissions.join("\n")}\n`);
+  return EXIT.ok;
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { describeError, ProcessorError } from "../../../base/mod.ts";
+import { describeError, ProcessorError, variable } from "../../../base/mod.ts";
 
 /** A script in a folder of its own. */
 export interface ConfinedFfmpeg extends Disposable {
@@ -44,7 +44,7 @@ export function createConfinedFfmpeg(ffmpeg: string): ConfinedFfmpeg {
  */
 export function confinedFfmpegScript(ffmpeg: string): string {
   const variables = PASSED.flatMap((name) => {
-    const value = Deno.env.get(name);
+    const value = variable(name);
     return value === undefined ? [] : [`export ${name}=${quote(value)}`];
   });
   return `${SCRIPT_HEAD}\n${variables.join("\n")}\ncd /\nexec ${quote(ffmpeg)} "$@"\n`;

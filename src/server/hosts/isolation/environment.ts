@@ -4,6 +4,7 @@
  * @module
  */
 
+import { variable } from "../../../base/mod.ts";
 import type { ProcessorPermissions } from "./permissions.ts";
 
 /** What Runnel and the drivers look at; a processor may read it, too. */
@@ -63,6 +64,12 @@ const SILENT = [
   "OTEL_BSP_SCHEDULE_DELAY",
 ] as const;
 
+/** Variables that Runnel looks at in any process. */
+export const COMMON_VARIABLES: readonly string[] = READABLE;
+
+/** Every variable that may be passed on to a process. */
+export const PROCESS_VARIABLES: readonly string[] = [...READABLE, ...SILENT];
+
 /** The environment that a process starts with. */
 export interface ProcessEnvironment {
   readonly variables: Readonly<Record<string, string>>;
@@ -81,17 +88,8 @@ export function processEnvironment(
   const readable = [...new Set([...READABLE, ...env])];
   const names = new Set([...readable, ...SILENT]);
   const variables = Object.fromEntries([...names].flatMap((name) => {
-    const value = valueOf(name);
+    const value = variable(name);
     return value === undefined ? [] : [[name, value]];
   }));
   return { variables: { ...variables, ...own }, readable, inherits: false };
-}
-
-/** Undefined also for a variable that this process may not read. */
-function valueOf(name: string): string | undefined {
-  try {
-    return Deno.env.get(name);
-  } catch {
-    return undefined;
-  }
 }

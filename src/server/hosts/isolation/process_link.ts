@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../../../base/mod.ts";
+import { describeError, roomLogger, variable } from "../../../base/mod.ts";
 import { endFfmpeg, ffmpegBelow } from "../../../session/mod.ts";
 import { type ConfinedFfmpeg, createConfinedFfmpeg } from "./confined_ffmpeg.ts";
 import { processEnvironment } from "./environment.ts";
@@ -38,7 +38,7 @@ export interface ProcessOptions extends LinkHandlers {
  */
 export function startProcess(options: ProcessOptions): Link {
   const { onMessage, onCrash } = options;
-  const ffmpeg = createConfinedFfmpeg(Deno.env.get("FFMPEG_PATH") || "ffmpeg");
+  const ffmpeg = createConfinedFfmpeg(variable("FFMPEG_PATH") || "ffmpeg");
   let isOver = false;
   const crash = (reason: string): void => {
     if (!isOver) onCrash(reason);
@@ -153,8 +153,8 @@ async function printLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Prom
 
 /** What a process exports is its own: two of one name would overwrite each other's metrics. */
 function telemetryVariables(): Record<string, string> {
-  if (Deno.env.get("OTEL_DENO") === undefined) return {};
-  const given = Deno.env.get("OTEL_RESOURCE_ATTRIBUTES");
+  if (variable("OTEL_DENO") === undefined) return {};
+  const given = variable("OTEL_RESOURCE_ATTRIBUTES");
   const own = `service.instance.id=${crypto.randomUUID()}`;
   return { OTEL_RESOURCE_ATTRIBUTES: given ? `${given},${own}` : own };
 }
