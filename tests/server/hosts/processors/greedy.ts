@@ -34,7 +34,9 @@ export default class Greedy extends FrameProcessor {
         });
         break;
       case "lie":
-        Deno.stdout.writeSync(new TextEncoder().encode("\u001erunnel:AAAA\n"));
+        setTimeout(() => {
+          Deno.stdout.writeSync(new TextEncoder().encode("\u001erunnel:AAAA\n"));
+        });
         break;
     }
   }
