@@ -6,7 +6,17 @@
  */
 
 export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
-export { endFfmpeg, ffmpegBelow, runningFfmpegPids, type WarmFigures } from "../media/codec/mod.ts";
+export {
+  activityOf,
+  endFfmpeg,
+  ffmpegBelow,
+  type ProcessActivity,
+  processTree,
+  runningFfmpegPids,
+  takeWantedPids,
+  tellActivities,
+  type WarmFigures,
+} from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
 export * from "./telemetry/latency_histograms.ts";
 export { checkDataText } from "./channels/data_channel.ts";

@@ -84,9 +84,8 @@ export class CodecChild implements AsyncDisposable {
   /** Whether it waits for input, as far as can be seen: neither gone nor stopped. */
   get isWaiting(): boolean {
     if (this.ffmpeg.isGone) return false;
-    if (!hasProc()) return true;
     const activity = activityOf(this.ffmpeg.pid);
-    return activity !== undefined && !activity.isStopped;
+    return activity === undefined ? !hasProc() : !activity.isStopped;
   }
 
   /** Waits no more for connections. Idempotent. */

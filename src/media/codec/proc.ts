@@ -58,8 +58,37 @@ export function startOf(
   return { name: stat.slice(stat.indexOf("(") + 1, end), startTicks };
 }
 
-/** What a process and those below it do now; undefined when it is gone or nothing is known. */
+/** What a process that may read `/proc` told this one, which may not; undefined while none did. */
+let told: ReadonlyMap<number, ProcessActivity> | undefined;
+/** Processes that this one wants to know of. */
+const wanted = new Set<number>();
+
+/** Takes what another process found out about the processes of {@linkcode takeWantedPids}. */
+export function tellActivities(activities: ReadonlyMap<number, ProcessActivity>): void {
+  told = activities;
+}
+
+/** The processes that were asked about since the last call and could not be looked at. */
+export function takeWantedPids(): number[] {
+  const pids = [...wanted];
+  wanted.clear();
+  return pids;
+}
+
+/** Whether {@linkcode activityOf} may know something. */
+export function knowsActivity(): boolean {
+  return told !== undefined || hasProc();
+}
+
+/**
+ * What a process and those below it do now; undefined when it is gone or nothing is known. The same object
+ * as the last time where nothing new is known.
+ */
 export function activityOf(pid: number): ProcessActivity | undefined {
+  if (!hasProc()) {
+    wanted.add(pid);
+    return told?.get(pid);
+  }
   const states = new Set<string>();
   let cpuNs = 0;
   for (const process of processTree(pid)) {

@@ -6,7 +6,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../../base/mod.ts";
-import { endFfmpeg, ffmpegBelow, type WarmCodecsOptions } from "../../../session/mod.ts";
+import {
+  activityOf,
+  endFfmpeg,
+  ffmpegBelow,
+  type ProcessActivity,
+  processTree,
+  type WarmCodecsOptions,
+} from "../../../session/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import type { JsonSchema } from "../../openapi/json_schema.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
@@ -189,13 +196,29 @@ export class IsolatedHost implements StreamHost {
         return this.#session?.takeEvent(data.event);
       case "snapshot":
         this.#droppedMessages = data.droppedMessages;
-        if (data.stream !== undefined) this.#session?.takeSnapshot(data.stream);
+        if (data.stream !== undefined) {
+          this.#session?.takeSnapshot(data.stream);
+          this.#tellActivities(data.stream.wantedPids);
+        }
         return;
       case "log":
         return passOn(data.record);
       case "disposed":
         return this.#disposed.resolve();
     }
+  }
+
+  /** Looks at processes for one that may not look itself; only at those below it. */
+  #tellActivities(pids: readonly number[]): void {
+    const { pid } = this.#link;
+    if (pid === undefined || pids.length === 0) return;
+    const below = new Set(processTree(pid));
+    const activities = new Map<number, ProcessActivity>();
+    for (const wanted of pids) {
+      const activity = below.has(wanted) ? activityOf(wanted) : undefined;
+      if (activity !== undefined) activities.set(wanted, activity);
+    }
+    if (activities.size > 0) this.#post({ type: "activities", activities });
   }
 
   async #dispose(): Promise<void> {

@@ -17,6 +17,8 @@ export interface LinkHandlers {
 
 /** One side of a conversation. */
 export interface Link {
+  /** The process; undefined for a thread, and before there is one. */
+  readonly pid: number | undefined;
   /** Sends a message. Throws for what cannot be copied. */
   post(message: ToStream): void;
   /** Ends the other side at once; nothing comes from it any more. Idempotent. */
@@ -44,6 +46,7 @@ export function startThread({ onMessage, onCrash }: LinkHandlers, heapMb: number
   worker.on("error", (error: unknown) => crash(describeError(error)));
   worker.on("exit", (code: number) => crash(`it ended with code ${code}`));
   return {
+    pid: undefined,
     post: (message) => worker.postMessage(message),
     terminate: () => {
       isOver = true;

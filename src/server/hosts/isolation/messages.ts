@@ -14,6 +14,7 @@ import {
 import type { AudioFrameInit, VideoFrameInit } from "../../../frames/mod.ts";
 import type {
   LoadingUpdate,
+  ProcessActivity,
   SessionDetails,
   SessionEnd,
   SessionEvent,
@@ -72,6 +73,8 @@ export type ToStream =
   }
   | { readonly type: "call"; readonly id: number; readonly call: IsolatedCall }
   | { readonly type: "start" }
+  /** What processes do that it asked about and may not look at. */
+  | { readonly type: "activities"; readonly activities: ReadonlyMap<number, ProcessActivity> }
   | { readonly type: "send-data"; readonly text: string }
   | { readonly type: "send-event"; readonly event: unknown; readonly name: string }
   | { readonly type: "set-loading"; readonly update: LoadingUpdate }
@@ -103,6 +106,8 @@ export type FromStream =
 export interface StreamSnapshot {
   /** The process ids of its ffmpeg children. */
   readonly ffmpegPids: readonly number[];
+  /** Those among them that it would look at, if it could. */
+  readonly wantedPids: readonly number[];
   readonly state: SessionState;
   readonly params: StreamParams;
   readonly metrics: SessionMetrics;

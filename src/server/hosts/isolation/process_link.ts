@@ -40,11 +40,13 @@ export function startProcess(options: ProcessOptions): Link {
   const { onMessage, onCrash } = options;
   const ffmpeg = createConfinedFfmpeg(variable("FFMPEG_PATH") || "ffmpeg");
   let isOver = false;
+  let pid: number | undefined;
   const crash = (reason: string): void => {
     if (!isOver) onCrash(reason);
     isOver = true;
   };
   const spawned = spawn(options, ffmpeg).then((child) => {
+    pid = child.pid;
     if (isOver) endProcess(child);
     return child;
   });
@@ -69,6 +71,9 @@ export function startProcess(options: ProcessOptions): Link {
     crash(`it ended with ${signal ?? `exit code ${code}`}`);
   })().catch((error) => crash(describeError(error))).finally(() => ffmpeg[Symbol.dispose]());
   return {
+    get pid(): number | undefined {
+      return pid;
+    },
     post: (message: ToStream) => {
       const bytes = encoder.encode(writeMessage(message));
       writer.then((writer) => writer.write(bytes)).catch((error) => crash(describeError(error)));

@@ -10,7 +10,13 @@ import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, roomLogger } from "../../../base/mod.ts";
 import { AudioFrame, VideoFrame } from "../../../frames/mod.ts";
 import { importProcessor } from "../../../processor/mod.ts";
-import { openTrickleSession, runningFfmpegPids, WarmCodecs } from "../../../session/mod.ts";
+import {
+  openTrickleSession,
+  runningFfmpegPids,
+  takeWantedPids,
+  tellActivities,
+  WarmCodecs,
+} from "../../../session/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import { paramsOrThrow } from "../../api/schemas.ts";
 import { LocalHost } from "../stream_host.ts";
@@ -80,6 +86,8 @@ export class StreamRunner {
         return await this.#answer(message.id, message.call);
       case "start":
         return this.#session?.start();
+      case "activities":
+        return tellActivities(message.activities);
       case "send-data":
         return this.#session?.sendData(message.text);
       case "send-event":
@@ -221,5 +229,6 @@ function snapshotOf(session: StreamSession): StreamSnapshot {
     metrics: session.metrics(),
     details: session.details(),
     ffmpegPids: runningFfmpegPids(),
+    wantedPids: takeWantedPids(),
   };
 }
