@@ -43,7 +43,7 @@ USER 10001:10001
 COPY --chown=10001:10001 deno.json deno.lock mod.ts LICENSE ./
 COPY --chown=10001:10001 links ./links
 COPY --chown=10001:10001 src ./src
-COPY --chown=10001:10001 docker/health.ts ./docker/health.ts
+COPY --chown=10001:10001 docker/health.ts docker/serve_safe.sh ./docker/
 # Every module, since threads and models are loaded by name: the container starts without a network.
 RUN mkdir -p /cache/models \
   && find src -name '*.ts' -exec deno cache --frozen mod.ts docker/health.ts {} +
@@ -52,7 +52,8 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["deno", "run", "--no-lock", "--allow-net", "--allow-env", "/app/docker/health.ts", "/livez"]
-ENTRYPOINT ["tini", "--", "deno", "run", "-A", "/app/mod.ts"]
+# serve has the permissions that its options need, and no others; other commands have all.
+ENTRYPOINT ["tini", "--", "/app/docker/serve_safe.sh"]
 
 FROM worker AS nvidia
 # Root for the packages alone.
