@@ -39,7 +39,11 @@ function exitWatch(code: number): string {
       });
       symbols._exit(${code});
     } catch {
-      Deno.kill(Deno.pid, "SIGKILL");
+      try {
+        Deno.kill(Deno.pid, "SIGKILL");
+      } catch {
+        // Without these permissions the telemetry takes as long as it likes.
+      }
     }
   }, ${TELEMETRY_MS});`;
 }
