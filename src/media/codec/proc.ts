@@ -136,6 +136,18 @@ export async function ownerOf(
   return "other";
 }
 
+/** The port from which a process, or one below it, is connected to a port of 127.0.0.1. */
+export function sourcePortOf(localPort: number, pid: number): number | undefined {
+  const files = new Set(processTree(pid).flatMap(openFiles));
+  const table = readable(() => Deno.readTextFileSync("/proc/net/tcp")) ?? "";
+  for (const line of table.split("\n")) {
+    const fields = line.trim().split(/\s+/);
+    if (!fields[2]?.endsWith(`:${hex(localPort)}`) || !files.has(`socket:[${fields[9]}]`)) continue;
+    return Number.parseInt(fields[1]!.split(":")[1]!, 16);
+  }
+  return undefined;
+}
+
 /** Whether a process listens on this port of 127.0.0.1. */
 export function isListenerOf(port: number, pid: number): boolean {
   const table = readable(() => Deno.readTextFileSync("/proc/net/tcp")) ?? "";

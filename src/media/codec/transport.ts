@@ -10,8 +10,9 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { roomLogger } from "../../base/log.ts";
-import { hasProc, isListenerOf, ownerOf } from "./proc.ts";
+import { hasProc, isListenerOf, ownerOf, sourcePortOf } from "./proc.ts";
 
 const log = roomLogger("codec");
 
@@ -134,18 +135,22 @@ function oneConnection(url: string, listener: Deno.Listener, cleanUp: () => void
   return { url, accept, close };
 }
 
+/** How long what is in the queue may take to show after the child has ended. */
+const QUEUE_MS = 100;
+
 /** The first connection that is the child's. Rejects when the listener is closed before it comes. */
 async function acceptFrom(child: Deno.ChildProcess, listener: Deno.Listener): Promise<Deno.Conn> {
   // A child that has little to write may have written it, closed its end and be about to exit.
   let abandoned: Deno.Conn | undefined;
   let refused = 0;
+  const search: Search = { pid: child.pid };
   for (;;) {
     const connection = await acceptNext(
       listener,
       abandoned === undefined ? undefined : child.status,
     );
     if (connection === undefined) return abandoned!;
-    const owner = await whoseConnection(connection, child.pid);
+    const owner = await whoseConnection(connection, search);
     if (owner === "other") {
       connection.close();
       if (refused++ === 0) {
@@ -159,22 +164,44 @@ async function acceptFrom(child: Deno.ChildProcess, listener: Deno.Listener): Pr
   }
 }
 
-/** The next connection; undefined once `end` has come, where there is one, or the listener is closed. */
+/**
+ * The next connection; undefined where none is in the queue once `end` has come, or the listener is closed.
+ */
 async function acceptNext(
   listener: Deno.Listener,
   end: Promise<unknown> | undefined,
 ): Promise<Deno.Conn | undefined> {
   const next = listener.accept();
   if (end === undefined) return await next;
-  return await Promise.race([next, end.then(() => undefined)]).catch(() => undefined);
+  const accepted = new AbortController();
+  const { signal } = accepted;
+  const waited = end.then(() => delay(QUEUE_MS, { signal })).then(() => undefined);
+  try {
+    return await Promise.race([next, waited]).catch(() => undefined);
+  } finally {
+    waited.catch(() => {}); // a connection came first
+    accepted.abort();
+  }
 }
 
-/** Nobody else can connect to a unix socket. */
+/** A child, and the port that it connected from, once that was seen. */
+interface Search {
+  readonly pid: number;
+  port?: number | undefined;
+}
+
+/**
+ * Nobody else can connect to a unix socket. While connections of others wait in the queue the child may
+ * connect, write all it has and exit: so each time it is looked for, too.
+ */
 async function whoseConnection(
   { remoteAddr, localAddr }: Deno.Conn,
-  pid: number,
+  search: Search,
 ): Promise<"child" | "other" | "nobody"> {
   if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp") return "child";
+  search.port ??= sourcePortOf(localAddr.port, search.pid);
+  if (search.port !== undefined) return search.port === remoteAddr.port ? "child" : "other";
+  const { pid } = search;
   return await ownerOf({ remotePort: remoteAddr.port, localPort: localAddr.port }, pid);
 }
 
