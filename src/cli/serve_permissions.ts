@@ -8,8 +8,13 @@ import type { Command } from "commander";
 import { variable } from "../base/mod.ts";
 import { defaultCacheDir } from "../inference/mod.ts";
 import { processorFileUrl } from "../processor/mod.ts";
-import { COMMON_VARIABLES, moduleFiles, PROCESS_VARIABLES } from "../server/mod.ts";
-import type { ServeFlags } from "./commands/serve.ts";
+import type { RegistrationKind } from "../livepeer/mod.ts";
+import {
+  COMMON_VARIABLES,
+  type IsolationKind,
+  moduleFiles,
+  PROCESS_VARIABLES,
+} from "../server/mod.ts";
 import { modelFileNames } from "./processor_options.ts";
 
 /** Variables that are looked at beside those of options. */
@@ -24,6 +29,16 @@ const VARIABLES = [
   "CAPABILITY_CURRENCY",
 ] as const;
 
+/** Options of `serve` that need permissions. */
+export interface PermissionFlags {
+  readonly host: string;
+  readonly port: number;
+  readonly isolate: IsolationKind | "none";
+  readonly processor: string;
+  readonly model?: string;
+  readonly registration: RegistrationKind;
+}
+
 /** Hosts that streams may lead to; true for all. */
 export type StreamHosts = true | readonly string[];
 
@@ -32,7 +47,7 @@ export type StreamHosts = true | readonly string[];
  * requests name the hosts of streams.
  */
 export async function servePermissions(
-  flags: ServeFlags,
+  flags: PermissionFlags,
   command: Command,
   hosts: StreamHosts,
 ): Promise<string[]> {
@@ -63,7 +78,7 @@ export async function servePermissions(
   return ["--no-prompt", ...options];
 }
 
-function networkOf(flags: ServeFlags, hosts: StreamHosts): StreamHosts {
+function networkOf(flags: PermissionFlags, hosts: StreamHosts): StreamHosts {
   if (hosts === true) return true;
   const { host, port, model, isolate, registration } = flags;
   const name = host.includes(":") ? `[${host}]` : host;
@@ -81,7 +96,7 @@ function networkOf(flags: ServeFlags, hosts: StreamHosts): StreamHosts {
 }
 
 /** What is read while it runs: what the command line imports by itself needs no permission. */
-async function filesOf(flags: ServeFlags): Promise<string[]> {
+async function filesOf(flags: PermissionFlags): Promise<string[]> {
   const { isolate, processor, model } = flags;
   const file = model === undefined ? processorFileUrl(processor) : undefined;
   const modules = isolate === "process" ? [] : [

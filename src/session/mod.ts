@@ -5,7 +5,17 @@
  * @module
  */
 
-export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
+export {
+  type Clock,
+  createTransport,
+  NotConnectedError,
+  systemClock,
+  type TlsOptions,
+  type Transport,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "../trickle/mod.ts";
 export {
   activityOf,
   endFfmpeg,

@@ -36,8 +36,7 @@ With --registration, from the environment alone: ORCH_URL and ORCH_SECRET (both 
 CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION, CAPABILITY_PRICE_PER_UNIT (0),
 CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-/** Values of the options of `serve`. */
-export interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
+interface ServeFlags extends LogSettings, StreamFlags, WarmFlags {
   readonly host: string;
   readonly port: number;
   readonly prefix: string;

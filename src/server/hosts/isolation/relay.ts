@@ -14,7 +14,7 @@ import {
   NotConnectedError,
   type TlsOptions,
   type Transport,
-} from "../../../trickle/mod.ts";
+} from "../../../session/mod.ts";
 
 const log = roomLogger("server");
 
