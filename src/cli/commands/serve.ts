@@ -5,6 +5,7 @@
  */
 
 import type { Command } from "commander";
+import { ConfigError } from "../../base/mod.ts";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
 import { type IsolationKind, type ProcessorPermissions, StreamServer } from "../../server/mod.ts";
 import { tlsFromEnvironment } from "../../trickle/mod.ts";
@@ -167,6 +168,13 @@ async function printPermissions(
 }
 
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
+  if (flags.isolate !== "process" && Object.keys(flags.processorAllow).length > 0) {
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      `Cannot heed --processor-allow with --isolate ${flags.isolate}: a processor may do there what ` +
+        "the worker may; use --isolate process",
+    );
+  }
   const tls = tlsFromEnvironment({ get: () => flags.tls });
   using _survivor = new RejectionSurvivor();
   await using server = new StreamServer({
