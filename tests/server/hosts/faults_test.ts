@@ -56,7 +56,7 @@ async function ruinOne({ isolate, told, options = {} }: Case): Promise<void> {
   }
   const params = (id: string, what: string): Promise<number> =>
     call(server, "/stream/params", { gateway_request_id: id, params: { do: what } });
-  assert.equal(await params("bad", told), 200);
+  await params("bad", told); // answered, or broken off by what it asks for
   await until(() => ends.length > 0, "the end of the bad stream");
   assert.deepEqual(ends, ["bad: failed"]);
   assert.equal(await params("good", "nothing"), 200, "the other stream is gone");
