@@ -47,7 +47,7 @@ USER 10001:10001
 COPY deno.json deno.lock mod.ts LICENSE ./
 COPY links ./links
 COPY src ./src
-COPY docker/health.ts ./docker/health.ts
+COPY docker/health.ts docker/serve_safe.sh ./docker/
 # Every module, since threads and models are loaded by name: the container starts without a network.
 RUN mkdir -p /cache/models \
   && find src -name '*.ts' -exec deno cache --frozen mod.ts docker/health.ts {} +
@@ -56,7 +56,8 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["deno", "run", "--no-lock", "--allow-net", "--allow-env", "/app/docker/health.ts", "/livez"]
-ENTRYPOINT ["tini", "--", "deno", "run", "-A", "/app/mod.ts"]
+# serve has the permissions that its options need, and no others; other commands have all.
+ENTRYPOINT ["tini", "--", "/app/docker/serve_safe.sh"]
 
 FROM worker AS nvidia
 # Root for the packages alone.

@@ -19,6 +19,21 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** Whether it runs in a terminal, where Ctrl-C can be pressed (with the program `script`). @default false */
   readonly terminal?: boolean;
+  /** Whether Deno allows everything, or only what `--print-permissions` says. @default "all" */
+  readonly permissions?: "all" | "smallest";
+}
+
+/** What a worker with these options says that it needs, for streams on this machine. */
+async function smallestPermissions(
+  options: readonly string[],
+  env: Record<string, string>,
+): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, ...options, "--print-permissions=127.0.0.1"],
+    env,
+    stderr: "inherit",
+  }).output();
+  return new TextDecoder().decode(stdout).trim().split("\n");
 }
 
 /** A worker that a bench gives a stream. */
@@ -65,9 +80,11 @@ export class WorkerProcess implements BenchWorker {
   /** Starts a command with these arguments on a free port and waits until it is ready. */
   static async start(
     args: readonly string[],
-    { command = "serve", env = {}, terminal = false }: StartOptions = {},
+    { command = "serve", env = {}, terminal = false, permissions = "all" }: StartOptions = {},
   ): Promise<WorkerProcess> {
-    const line = ["run", "-A", MAIN, command, "--host", "127.0.0.1", "--port", "0", ...args];
+    const options = [command, "--host", "127.0.0.1", "--port", "0", ...args];
+    const allowed = permissions === "all" ? ["-A"] : await smallestPermissions(options, env);
+    const line = ["run", ...allowed, MAIN, ...options];
     const child = terminal ? spawnInTerminal(line, env) : new Deno.Command(Deno.execPath(), {
       args: line,
       env,

@@ -23,7 +23,7 @@ set -eu
 cd /app
 say() { echo "docker_check: $*"; }
 worker() { deno run -A /app/mod.ts "$@"; }
-tini -s -- deno run -A /app/mod.ts --processor invert 2>/tmp/worker.log & pid=$!
+tini -s -- /app/docker/serve_safe.sh --processor invert 2>/tmp/worker.log & pid=$!
 deno run -A /app/mod.ts trickle-server --port 18432 2>/tmp/trickle.log & trickle=$!
 publish=
 trap 'kill $pid $trickle $publish 2>/dev/null || :' EXIT

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { variable } from "./environment.ts";
+
 /** How long the last telemetry may take. */
 const TELEMETRY_MS = 3_000;
 
@@ -19,7 +21,7 @@ const LIBC: Partial<Record<typeof Deno.build.os, string>> = {
 /** Ends the process with this code, at the latest 3 s later: what telemetry is not out by then is lost. */
 export function exitProcess(code: number): never {
   try {
-    if (Deno.env.has("OTEL_DENO")) {
+    if (variable("OTEL_DENO") !== undefined) {
       const watch = exitWatch(code);
       new Worker(`data:text/javascript,${encodeURIComponent(watch)}`, { type: "module" });
     }
@@ -37,7 +39,11 @@ function exitWatch(code: number): string {
       });
       symbols._exit(${code});
     } catch {
-      Deno.kill(Deno.pid, "SIGKILL");
+      try {
+        Deno.kill(Deno.pid, "SIGKILL");
+      } catch {
+        // Without these permissions the telemetry takes as long as it likes.
+      }
     }
   }, ${TELEMETRY_MS});`;
 }

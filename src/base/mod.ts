@@ -8,6 +8,7 @@
 export * from "./bounded_queue.ts";
 export * from "./clock.ts";
 export * from "./credentials.ts";
+export * from "./environment.ts";
 export * from "./errors.ts";
 export * from "./exit.ts";
 export * from "./interrupt.ts";

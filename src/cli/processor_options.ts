@@ -8,8 +8,13 @@ import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { withoutCredentials } from "../base/mod.ts";
 import { sharedGpu } from "../gpu/mod.ts";
-import { OnnxProcessor, type OnnxProcessorOptions } from "../inference/mod.ts";
-import { type FrameProcessor, loadProcessor } from "../processor/mod.ts";
+import {
+  cachedDownload,
+  type LoadModelOptions,
+  OnnxProcessor,
+  type OnnxProcessorOptions,
+} from "../inference/mod.ts";
+import { type FrameProcessor, loadProcessor, processorFileUrl } from "../processor/mod.ts";
 import type { ProcessorModule } from "../server/mod.ts";
 import type { IsolatedProcessorOptions } from "./isolated_processor.ts";
 import type { CommandContext } from "./command_run.ts";
@@ -118,16 +123,64 @@ export async function chooseProcessor(
 
 /** What makes the same processor in a thread of its own; the progress of a download is not shown. */
 export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
-  const { processor, model, modelOptions: { load, ...image }, gpuAdapter, requireGpu } = flags;
+  const { model, modelOptions: { load, ...image }, gpuAdapter, requireGpu } = flags;
+  // A process may not even ask for its working directory.
+  const file = processorFileUrl(flags.processor);
+  const processor = file ?? flags.processor;
   return {
     module: import.meta.resolve("./isolated_processor.ts"),
+    ...(model !== undefined || file === undefined ? {} : { imports: [file] }),
     options: {
       processor,
-      model: model === undefined ? undefined : { ...image, model, load: load ?? {} },
+      model: model === undefined
+        ? undefined
+        : { ...image, model: absolute(model), load: load ?? {} },
       gpuAdapter,
       requireGpu,
     } satisfies IsolatedProcessorOptions,
   };
+}
+
+/**
+ * Files that the model of these flags is read from in a process that may read no others: those beside it
+ * whose names begin as its own does. A model from the web is downloaded first, since the process may not.
+ */
+export async function modelFiles(
+  { model, modelOptions: { load } }: ProcessorFlags,
+  context: CommandContext,
+): Promise<string[]> {
+  if (model === undefined) return [];
+  const url = URL.parse(model);
+  if (url?.protocol === "http:" || url?.protocol === "https:") {
+    const { sha256 } = load ?? {};
+    const options = { ...downloading(model, context), ...(sha256 === undefined ? {} : { sha256 }) };
+    return [await cachedDownload(url, options)];
+  }
+  return modelFileNames(model);
+}
+
+/** A model's file and those beside it that its weights may be in. */
+export function modelFileNames(model: string): string[] {
+  const url = URL.parse(model);
+  const path = url?.protocol === "file:" ? decodeURIComponent(url.pathname) : absolute(model);
+  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const stem = name.replace(/\.[^.]*$/, "");
+  try {
+    const beside = [...Deno.readDirSync(folder)].map((entry) => entry.name);
+    return [
+      path,
+      ...beside.filter((each) => each.startsWith(`${stem}.`)).map((each) => `${folder}/${each}`),
+    ];
+  } catch {
+    return [path]; // reading the model says what is wrong with it
+  }
+}
+
+/** A path that means the same in another working directory; URLs stay as they are. */
+function absolute(path: string): string {
+  if (/^[a-z][a-z0-9+.-]+:/i.test(path) || path.startsWith("/")) return path;
+  return Deno.build.os === "windows" ? path : `${Deno.cwd()}/${path}`;
 }
 
 /** The processor in words. */
@@ -138,19 +191,21 @@ export function describeProcessor({ processor, model }: ProcessorFlags): string 
 function modelProcessor(
   model: string,
   { load, ...image }: ModelOptions,
-  { terminal, signal }: CommandContext,
+  context: CommandContext,
 ): OnnxProcessorOptions {
+  return { ...image, model, load: { ...load, ...downloading(model, context) } };
+}
+
+function downloading(
+  model: string,
+  { terminal, signal }: CommandContext,
+): Required<Pick<LoadModelOptions, "signal" | "onProgress">> {
   const shown = withoutCredentials(model);
   return {
-    ...image,
-    model,
-    load: {
-      ...load,
-      signal,
-      onProgress: ({ loadedBytes, totalBytes }) => {
-        terminal.status(`${shown}: ${bytesLine(loadedBytes, totalBytes)}`);
-        if (loadedBytes === totalBytes) terminal.keepStatus();
-      },
+    signal,
+    onProgress: ({ loadedBytes, totalBytes }) => {
+      terminal.status(`${shown}: ${bytesLine(loadedBytes, totalBytes)}`);
+      if (loadedBytes === totalBytes) terminal.keepStatus();
     },
   };
 }

@@ -5,6 +5,7 @@
  */
 
 import { Command, CommanderError } from "commander";
+import { variable } from "../base/mod.ts";
 import { EXIT, type ExitCode, runCommand, type RunTask, type Surroundings } from "./command_run.ts";
 import { addLogOptions } from "./options.ts";
 import { writeText } from "./stdout.ts";
@@ -45,8 +46,12 @@ export async function main(
 
 /** Without this variable Mesa's Vulkan driver complains on standard error each time it is asked. */
 function quietMesa(): void {
-  if (Deno.build.os !== "linux" || Deno.env.has("XDG_RUNTIME_DIR")) return;
-  Deno.env.set("XDG_RUNTIME_DIR", Deno.env.get("TMPDIR") ?? "/tmp");
+  if (Deno.build.os !== "linux" || variable("XDG_RUNTIME_DIR") !== undefined) return;
+  try {
+    Deno.env.set("XDG_RUNTIME_DIR", variable("TMPDIR") ?? "/tmp");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotCapable)) throw error;
+  }
 }
 
 async function createProgram(

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { variable } from "../base/environment.ts";
 import { GpuError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { chooseAdapter, describeAdapter, type GpuInfo, requestDevice } from "./adapter.ts";
@@ -81,8 +82,8 @@ export class Gpu implements AsyncDisposable {
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     const adapter = await chooseAdapter({
-      adapter: options.adapter ?? Deno.env.get("GPU_ADAPTER") ?? "",
-      requireHardware: options.requireHardware ?? Deno.env.get("REQUIRE_GPU") === "1",
+      adapter: options.adapter ?? variable("GPU_ADAPTER") ?? "",
+      requireHardware: options.requireHardware ?? variable("REQUIRE_GPU") === "1",
     });
     const device = await requestDevice(adapter);
     const info = describeAdapter(adapter, device);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { variable } from "../base/environment.ts";
 import { ConfigError, GpuError, ModelError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { sharedGpu } from "../gpu/mod.ts";
@@ -62,7 +63,7 @@ export async function loadModel(
   options: LoadModelOptions = {},
 ): Promise<Model> {
   options.signal?.throwIfAborted();
-  const provider = await chooseProvider(options.provider ?? Deno.env.get("RUNNEL_PROVIDER"));
+  const provider = await chooseProvider(options.provider ?? variable("RUNNEL_PROVIDER"));
   const name = options.name ?? sourceName(source);
   const { core, release } = await loads.acquire(await loadKey(source, provider, options), {
     signal: options.signal,
@@ -104,7 +105,7 @@ export async function chooseProvider(wanted: string = "auto"): Promise<OrtProvid
     const { info } = await sharedGpu();
     return info.isSoftware ? "wasm" : "webgpu";
   } catch (error) {
-    if (!(error instanceof GpuError) || Deno.env.get("REQUIRE_GPU") === "1") throw error;
+    if (!(error instanceof GpuError) || variable("REQUIRE_GPU") === "1") throw error;
     if (error.code !== "GPU_UNAVAILABLE") {
       LOG.warn("models run on the CPU: {error}", { error: error.message });
     }

@@ -43,6 +43,12 @@ export async function loadProcessor(
   return toSource(nameOrFile, exported);
 }
 
+/** The URL of a processor's file, relative to the working directory; undefined for a built-in one. */
+export function processorFileUrl(nameOrFile: string): string | undefined {
+  const isFile = !Object.hasOwn(BUILTIN_PROCESSORS, nameOrFile) && looksLikeFile(nameOrFile);
+  return isFile ? fileUrl(nameOrFile).href : undefined;
+}
+
 /** A module whose default export is a processor, or gives one. */
 export interface ProcessorModuleSpec {
   /** URL of the module. */

@@ -36,6 +36,12 @@ export interface StreamServerOptions extends HttpOptions {
    * @default {"none"}
    */
   readonly isolate?: IsolationKind | "none";
+  /**
+   * Memory that a thread or process may have, in MiB: of a thread the heap alone. One that wants more ends,
+   * and with it its stream.
+   * @default {4096}
+   */
+  readonly isolateMemoryMb?: number;
   /** A thread or process that says nothing of its stream for so long is ended. @default {10000} */
   readonly isolateTimeoutMs?: number;
   /** Streams at once; more than 1 needs a class or factory. @default {1} */

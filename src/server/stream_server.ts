@@ -23,6 +23,7 @@ import { collectFigures } from "./prometheus/collect_figures.ts";
 import { HardwareMonitor } from "./api/hardware.ts";
 import { createHostFactory, isReplaceable, warmCodecsOptions } from "./hosts/host_factory.ts";
 import { HostPool } from "./hosts/host_pool.ts";
+import type { IsolationFault } from "./hosts/isolation/isolated_host.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
 import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
 import { admitByLag } from "./load_monitor.ts";
@@ -67,6 +68,7 @@ export class StreamServer implements AsyncDisposable {
   readonly #urls: UrlPolicy;
   readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
+  readonly #isolationFaults: Record<IsolationFault, number> = { crashed: 0, hung: 0 };
   #http: HttpListener | undefined;
   #warmCodecs: WarmCodecs | undefined;
   #pool: HostPool | undefined;
@@ -244,6 +246,7 @@ export class StreamServer implements AsyncDisposable {
       signal: this.#abort.signal,
       clock,
       warmCodecs: this.#warmCodecs,
+      onFault: (fault) => this.#isolationFaults[fault]++,
     });
     const { port = 8000 } = this.#options;
     const hostname = this.#hostname;
@@ -313,7 +316,8 @@ export class StreamServer implements AsyncDisposable {
         const registration = this.#options.registration?.status;
         const warmCodecs = this.#warmCodecs;
         const worker = { registry, warmCodecs, registration };
-        return collectFigures({ ...worker, capability, pipeline, startedAtMs });
+        const isolationFaults = this.#isolationFaults;
+        return collectFigures({ ...worker, isolationFaults, capability, pipeline, startedAtMs });
       }),
     );
   }

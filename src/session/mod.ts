@@ -5,8 +5,28 @@
  * @module
  */
 
-export { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
-export { runningFfmpegPids, type WarmFigures } from "../media/codec/mod.ts";
+export {
+  type Clock,
+  createTransport,
+  NotConnectedError,
+  systemClock,
+  type TlsOptions,
+  type Transport,
+  type TransportOptions,
+  type TransportRequest,
+  type TransportResponse,
+} from "../trickle/mod.ts";
+export {
+  activityOf,
+  endFfmpeg,
+  ffmpegBelow,
+  type ProcessActivity,
+  processTree,
+  runningFfmpegPids,
+  takeWantedPids,
+  tellActivities,
+  type WarmFigures,
+} from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
 export * from "./telemetry/latency_histograms.ts";
 export { checkDataText } from "./channels/data_channel.ts";

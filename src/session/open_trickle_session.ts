@@ -6,7 +6,13 @@
 
 import { describeError, roomLogger } from "../base/mod.ts";
 import { TricklePublisher, TrickleSubscriber } from "../trickle/mod.ts";
-import type { SegmentSink, SegmentSource, TlsOptions } from "../trickle/mod.ts";
+import type {
+  SegmentSink,
+  SegmentSource,
+  TlsOptions,
+  Transport,
+  TransportOptions,
+} from "../trickle/mod.ts";
 import { ReopeningSink } from "./channels/reopening_sink.ts";
 import { Session } from "./session.ts";
 import type { SideChannels } from "./channels/side_channels.ts";
@@ -38,6 +44,8 @@ export interface TrickleSessionOptions
   readonly dataUrl?: string | undefined;
   /** What is demanded of the trickle servers' certificates. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
+  /** Makes what requests to trickle servers go through. @default {createTransport(tls, options)} */
+  readonly createTransport?: ((options: TransportOptions) => Transport) | undefined;
 }
 
 /**
@@ -55,16 +63,26 @@ type ChannelEnds = Pick<SideChannels, "data" | "events" | "control" | "urls">;
  * the constructor of {@linkcode Session} does, and then nothing is open.
  */
 export function openTrickleSession(options: TrickleSessionOptions): Session {
-  const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls, ...rest } = options;
+  const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls, ...others } = options;
+  const { createTransport, ...rest } = others;
   const clock = rest.clock === undefined ? {} : { clock: rest.clock };
-  const transport = { ...clock, ...(tls === undefined ? {} : { tls }) };
+  const common = { ...clock, ...(tls === undefined ? {} : { tls }) };
+  const through = (wanted: TransportOptions): { transport?: Transport } =>
+    createTransport === undefined ? {} : { transport: createTransport(wanted) };
   const source = subscribeUrl === undefined ? undefined : new TrickleSubscriber(subscribeUrl, {
     start: "current",
     waitForChannelMs: CHANNEL_GRACE_MS,
-    ...transport,
+    ...common,
+    ...through({}),
   });
   const publisher = (url: string, contentType: string, closeTimeoutMs: number): SegmentSink =>
-    new TricklePublisher(url, { contentType, closeTimeoutMs, autocreate: true, ...transport });
+    new TricklePublisher(url, {
+      contentType,
+      closeTimeoutMs,
+      autocreate: true,
+      ...common,
+      ...through({ uploads: true }),
+    });
   const sideSink = (url: string | undefined, contentType: string): SegmentSink | undefined =>
     url === undefined ? undefined : new ReopeningSink({
       open: () => publisher(url, contentType, SIDE_CLOSE_TIMEOUT_MS),
@@ -79,7 +97,8 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
     new TrickleSubscriber(url, {
       start: start ?? "current",
       waitForChannelMs: CHANNEL_GRACE_MS,
-      ...transport,
+      ...common,
+      ...through({}),
     });
   const sink = publishUrl === undefined
     ? undefined

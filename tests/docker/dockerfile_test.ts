@@ -59,7 +59,7 @@ for (const target of ["cpu", "nvidia"]) {
     assert.match(check.getArgumentsContent() ?? "", /"\/livez"\]$/);
     assert.equal(last(target, "STOPSIGNAL")?.getArgumentsContent(), "SIGTERM");
     const entry: unknown = JSON.parse(last(target, "ENTRYPOINT")?.getArgumentsContent() ?? "");
-    assert.deepEqual(entry, ["tini", "--", "deno", "run", "-A", "/app/mod.ts"]);
+    assert.deepEqual(entry, ["tini", "--", "/app/docker/serve_safe.sh"]);
     assert.equal(last(target, "EXPOSE")?.getArgumentsContent(), "8000");
     const variables = instructionsOf(target).filter((one) => one.getKeyword() === "ENV");
     assert.ok(

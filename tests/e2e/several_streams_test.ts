@@ -138,6 +138,13 @@ Deno.test("a rejection that nobody catches costs no stream anything", async () =
   });
 });
 
+Deno.test("an error in a timer that nobody catches costs no stream anything", async () => {
+  await runWith({
+    mode: "throw later",
+    shown: (status) => status?.["state"] === "running" && framesOf(status).frames_in > GOOD_FRAMES,
+  });
+});
+
 Deno.test("a processor that is slow in one stream costs the others nothing", async () => {
   await runWith({ mode: "slow", shown: (status) => framesOf(status).frames_in > GOOD_FRAMES });
 });

@@ -5,9 +5,9 @@
  */
 
 import type { Command } from "commander";
-import { isLoopback, roomLogger } from "../../base/mod.ts";
+import { ConfigError, isLoopback, roomLogger } from "../../base/mod.ts";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
-import { type IsolationKind, StreamServer } from "../../server/mod.ts";
+import { type IsolationKind, type ProcessorPermissions, StreamServer } from "../../server/mod.ts";
 import {
   type AccessFlags,
   addAccessOptions,
@@ -19,7 +19,14 @@ import {
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
 import { addTlsOptions, option, port, type TlsFlags, tlsOf, wholeNumber } from "../options.ts";
-import { chooseProcessor, describeProcessor, isolatedProcessor } from "../processor_options.ts";
+import { parsePermissions } from "../permission_words.ts";
+import {
+  chooseProcessor,
+  describeProcessor,
+  isolatedProcessor,
+  modelFiles,
+} from "../processor_options.ts";
+import { servePermissions } from "../serve_permissions.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
 import {
   addStreamOptions,
@@ -46,10 +53,14 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags, T
   readonly capabilityName: string;
   readonly capacity: number;
   readonly isolate: IsolationKind | "none";
+  readonly isolateMemory: number;
+  readonly processorAllow: ProcessorPermissions;
   readonly pipeline: string;
   readonly modelId?: string;
   readonly appVersion: string;
   readonly registration: RegistrationKind;
+  /** Hosts, or true for all. */
+  readonly printPermissions?: true | string;
 }
 
 /** Adds the command. */
@@ -83,21 +94,24 @@ export function addServe(program: Command, run: RunTask): Command {
       default: 1,
       parse: wholeNumber(1, MAX_CAPACITY),
     }))
-    .addOption(option("--isolate <kind>", "run each stream in a thread or process of its own", {
-      env: "RUNNEL_ISOLATE",
-      default: "none",
-      choices: ["none", "thread", "process"],
-    }))
     .addOption(option("--registration <kind>", "register with the orchestrator of ORCH_URL", {
       env: "RUNNEL_REGISTRATION",
       default: "none",
       choices: ["byoc", "live-runner", "none"],
     }));
-  const all = addAccessOptions(addIdentityOptions(addWarmOptions(addStreamOptions(command))));
+  const common = addWarmOptions(addStreamOptions(command));
+  const all = addAccessOptions(addIdentityOptions(addIsolationOptions(common)));
   return addTlsOptions(all)
+    .option(
+      "--print-permissions [hosts]",
+      "print the permissions of Deno that these options need; hosts of streams, else all",
+    )
     .addHelpText("after", REGISTRATION_HELP)
     .action((flags: ServeFlags, command: Command) =>
       run(flags, async (context) => {
+        if (flags.printPermissions !== undefined) {
+          return await printPermissions(flags, command, context);
+        }
         if (command.getOptionValueSource("token") === "cli") warnOfVisibleToken();
         return await serve(flags, context);
       })
@@ -113,6 +127,28 @@ function warnOfUnreachableUrl({ address }: StreamServer): void {
     "The orchestrator is to call {url}, but the worker listens on {hostname} alone: set HOST",
     { url, hostname: address.hostname },
   );
+}
+
+/** Where streams run, and what their processors may do there. */
+function addIsolationOptions(command: Command): Command {
+  return command
+    .addOption(option("--isolate <kind>", "run each stream in a thread or process of its own", {
+      env: "RUNNEL_ISOLATE",
+      default: "none",
+      choices: ["none", "thread", "process"],
+    }))
+    .addOption(option("--isolate-memory <MiB>", "memory of each; of a thread the heap alone", {
+      env: "RUNNEL_ISOLATE_MEMORY",
+      default: 4096,
+      parse: wholeNumber(64, 1_048_576),
+    }))
+    .addOption(
+      option<ProcessorPermissions>(
+        "--processor-allow <rights>",
+        'what a processor in a process may do, such as "net=api.example.com read=./faces"',
+        { env: "RUNNEL_PROCESSOR_ALLOW", parse: parsePermissions },
+      ).default({}, "nothing"),
+    );
 }
 
 /** What `/version` and `/app-version` say. */
@@ -131,7 +167,38 @@ function addIdentityOptions(command: Command): Command {
     }));
 }
 
+/** What was allowed, and to read the model. */
+async function rightsOf(
+  flags: ServeFlags,
+  context: CommandContext,
+): Promise<ProcessorPermissions> {
+  const { isolate, processorAllow: given } = flags;
+  if (isolate !== "process" || given.all === true || given.read === true) return given;
+  return { ...given, read: [...given.read ?? [], ...await modelFiles(flags, context)] };
+}
+
+/** One option a line, for `deno run`. */
+async function printPermissions(
+  flags: ServeFlags,
+  command: Command,
+  context: CommandContext,
+): Promise<ExitCode> {
+  const hosts = flags.printPermissions === true || flags.printPermissions === undefined
+    ? true
+    : flags.printPermissions.split(",").filter((host) => host !== "");
+  const permissions = await servePermissions(flags, command, hosts);
+  context.print(`${permissions.join("\n")}\n`);
+  return EXIT.ok;
+}
+
 async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCode> {
+  if (flags.isolate !== "process" && Object.keys(flags.processorAllow).length > 0) {
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      `Cannot heed --processor-allow with --isolate ${flags.isolate}: a processor may do there what ` +
+        "the worker may; use --isolate process",
+    );
+  }
   const tls = tlsOf(flags);
   const token = tokenOf(flags);
   const registration = registrationFromEnvironment(flags.registration, {
@@ -152,8 +219,9 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     ...httpAccess(flags),
     processor: flags.isolate === "none"
       ? await chooseProcessor(flags, context)
-      : isolatedProcessor(flags),
+      : { ...isolatedProcessor(flags), permissions: await rightsOf(flags, context) },
     isolate: flags.isolate,
+    isolateMemoryMb: flags.isolateMemory,
     registration,
     ...(flags.host === undefined || flags.host === "" ? {} : { host: flags.host }),
     port: flags.port,

@@ -8,6 +8,7 @@
 import { childEnvironment } from "../../base/child_environment.ts";
 import { schedulePatiently, systemClock } from "../../base/clock.ts";
 import { withoutCredentials } from "../../base/credentials.ts";
+import { variable } from "../../base/environment.ts";
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { limitChild } from "./child_limits.ts";
@@ -53,7 +54,7 @@ export interface ChildExit {
 
 /** Which ffmpeg program to run. */
 export function ffmpegProgram(options: FfmpegOptions = {}): string {
-  return options.ffmpegPath ?? (Deno.env.get("FFMPEG_PATH") || "ffmpeg");
+  return options.ffmpegPath ?? (variable("FFMPEG_PATH") || "ffmpeg");
 }
 
 /** The process ids of the children of this thread that have not ended. */

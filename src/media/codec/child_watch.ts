@@ -9,7 +9,7 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
-import { activityOf, hasProc, type ProcessActivity } from "./proc.ts";
+import { activityOf, knowsActivity, type ProcessActivity } from "./proc.ts";
 
 /** Looks in the time after which a child hangs; nothing counts that fits between two of them. */
 const LOOKS = 10;
@@ -55,6 +55,7 @@ export class ChildWatch implements Disposable {
   #outputs = -1;
   /** The last look at which the child had done something. */
   #since: Look | undefined;
+  #seen: ProcessActivity | undefined;
   /** Processor time at the first look since the last output. */
   #firstCpuNs: number | undefined;
   /** Looks at which it was found to do nothing, in a row, and those that tell nothing. */
@@ -90,10 +91,13 @@ export class ChildWatch implements Disposable {
       return undefined;
     }
     this.#silent++;
-    if (!hasProc()) {
+    const activity = activityOf(this.#options.pid);
+    if (!knowsActivity()) {
       return this.#silent >= LOOKS * SILENCE_FACTOR ? "it gives nothing" : undefined;
     }
-    return this.#judge(work, activityOf(this.#options.pid));
+    if (activity !== undefined && activity === this.#seen) return undefined; // nothing new is known
+    this.#seen = activity;
+    return this.#judge(work, activity);
   }
 
   #judge(work: ChildWork, activity: ProcessActivity | undefined): string | undefined {

@@ -57,16 +57,16 @@ export class CodecChild implements AsyncDisposable {
 
   /** Starts the child. Throws an `FfmpegError` when that is not possible. */
   constructor(recipe: ChildRecipe, options: FfmpegOptions) {
-    const input = openInput(recipe.input);
-    const output = openOutput(recipe.output);
+    const input = openOrPipe(openInput, recipe.input);
+    const output = openOrPipe(openOutput, recipe.output);
     this.#endpoints = [input, output];
     try {
       this.ffmpeg = new FfmpegChild({
         ...options,
         name: recipe.name,
         args: recipe.args({ input: input.url, output: output.url }),
-        stdin: recipe.input === "pipe" ? "piped" : "null",
-        stdout: recipe.output === "pipe" ? "piped" : "null",
+        stdin: input.kind === "pipe" ? "piped" : "null",
+        stdout: output.kind === "pipe" ? "piped" : "null",
       });
     } catch (error) {
       this.stopConnecting();
@@ -84,9 +84,8 @@ export class CodecChild implements AsyncDisposable {
   /** Whether it waits for input, as far as can be seen: neither gone nor stopped. */
   get isWaiting(): boolean {
     if (this.ffmpeg.isGone) return false;
-    if (!hasProc()) return true;
     const activity = activityOf(this.ffmpeg.pid);
-    return activity !== undefined && !activity.isStopped;
+    return activity === undefined ? !hasProc() : !activity.isStopped;
   }
 
   /** Waits no more for connections. Idempotent. */
@@ -114,6 +113,21 @@ export class CodecChild implements AsyncDisposable {
       CONNECT_GRACE_MS,
       () => this.stopConnecting(),
     );
+  }
+}
+
+/** The endpoint of a kind, or pipes: there may be no port left, or none that may be listened on. */
+function openOrPipe<End>(
+  open: (kind: TransportKind) => Endpoint<End>,
+  kind: TransportKind,
+): Endpoint<End> & { readonly kind: TransportKind } {
+  try {
+    return { ...open(kind), kind };
+  } catch (error) {
+    log.warn(
+      `No ${kind} connection to ffmpeg is possible, so pipes are used: ${describeError(error)}`,
+    );
+    return { ...open("pipe"), kind: "pipe" };
   }
 }
 

@@ -25,8 +25,16 @@ export {
   type Spawn,
 } from "./child.ts";
 export type { ChildRecipe } from "./codec_child.ts";
+export { endFfmpeg, ffmpegBelow, type RunningFfmpeg } from "./ffmpeg_tree.ts";
 export type { CoderOptions } from "./codec_engine.ts";
 export type { WatchOptions } from "./codec_run.ts";
+export {
+  activityOf,
+  type ProcessActivity,
+  processTree,
+  takeWantedPids,
+  tellActivities,
+} from "./proc.ts";
 export type { PictureShape, PictureSize } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
 export { canToneMap } from "./tone_map.ts";

@@ -47,8 +47,48 @@ export function processTree(pid: number, depth = MAX_DEPTH): number[] {
   return [pid, ...children.flatMap((child) => processTree(child, depth - 1))];
 }
 
-/** What a process and those below it do now; undefined when it is gone or nothing is known. */
+/** The name of a process and when it started, in ticks since the machine did. */
+export function startOf(
+  pid: number,
+): { readonly name: string; readonly startTicks: number } | undefined {
+  const stat = readable(() => Deno.readTextFileSync(`/proc/${pid}/stat`));
+  if (stat === undefined) return undefined;
+  const end = stat.lastIndexOf(")");
+  const startTicks = Number(stat.slice(end + 2).split(" ")[19]);
+  return { name: stat.slice(stat.indexOf("(") + 1, end), startTicks };
+}
+
+/** What a process that may read `/proc` told this one, which may not; undefined while none did. */
+let told: ReadonlyMap<number, ProcessActivity> | undefined;
+/** Processes that this one wants to know of. */
+const wanted = new Set<number>();
+
+/** Takes what another process found out about the processes of {@linkcode takeWantedPids}. */
+export function tellActivities(activities: ReadonlyMap<number, ProcessActivity>): void {
+  told = activities;
+}
+
+/** The processes that were asked about since the last call and could not be looked at. */
+export function takeWantedPids(): number[] {
+  const pids = [...wanted];
+  wanted.clear();
+  return pids;
+}
+
+/** Whether {@linkcode activityOf} may know something. */
+export function knowsActivity(): boolean {
+  return told !== undefined || hasProc();
+}
+
+/**
+ * What a process and those below it do now; undefined when it is gone or nothing is known. The same object
+ * as the last time where nothing new is known.
+ */
 export function activityOf(pid: number): ProcessActivity | undefined {
+  if (!hasProc()) {
+    wanted.add(pid);
+    return told?.get(pid);
+  }
   const states = new Set<string>();
   let cpuNs = 0;
   for (const process of processTree(pid)) {
@@ -94,6 +134,25 @@ export async function ownerOf(
     if (files[0]!.length === 0) return "nobody";
   }
   return "other";
+}
+
+/** The port from which a process, or one below it, is connected to a port of 127.0.0.1. */
+export function sourcePortOf(localPort: number, pid: number): number | undefined {
+  const files = new Set(processTree(pid).flatMap(openFiles));
+  const table = readable(() => Deno.readTextFileSync("/proc/net/tcp")) ?? "";
+  for (const line of table.split("\n")) {
+    const fields = line.trim().split(/\s+/);
+    if (!fields[2]?.endsWith(`:${hex(localPort)}`) || !files.has(`socket:[${fields[9]}]`)) continue;
+    return Number.parseInt(fields[1]!.split(":")[1]!, 16);
+  }
+  return undefined;
+}
+
+/** Whether a process listens on this port of 127.0.0.1. */
+export function isListenerOf(port: number, pid: number): boolean {
+  const table = readable(() => Deno.readTextFileSync("/proc/net/tcp")) ?? "";
+  const inode = inodeOf(table, `:${hex(port)}`, ":0000");
+  return inode !== undefined && inode !== "0" && openFiles(pid).includes(`socket:[${inode}]`);
 }
 
 function openFiles(pid: number): string[] {

@@ -4,14 +4,15 @@
  * pipe moves them 64 KiB at a time; `bench/transport_bench.ts` measures the difference.
  *
  * Any process of the machine may connect to a TCP port. So `/proc` is asked whose each connection is,
- * and only the child's is used. Without `/proc` raw pictures go over a unix socket in a folder that
- * only this user may enter, on Windows over pipes.
+ * and only the child's is used. Where it does not tell, or may not be read, which takes all permissions
+ * of Deno, raw pictures go over pipes too: nobody else can get at those.
  *
  * @module
  */
 
+import { delay } from "@std/async/delay";
 import { roomLogger } from "../../base/log.ts";
-import { hasProc, ownerOf } from "./proc.ts";
+import { hasProc, isListenerOf, ownerOf, sourcePortOf } from "./proc.ts";
 
 const log = roomLogger("codec");
 
@@ -19,12 +20,11 @@ const log = roomLogger("codec");
 export type TransportKind = "pipe" | "tcp" | "unix";
 
 /**
- * What raw pictures go through: the fastest in `bench/transport_bench.ts`, at every size, of those that
- * nobody else can connect to.
+ * What raw pictures go through. TCP holds a whole picture while this process does something else, a pipe
+ * 64 KiB of it. A unix socket is no faster than a pipe in `bench/transport_bench.ts`, and needs a folder.
  */
 export function rawTransport(): TransportKind {
-  if (hasProc()) return "tcp";
-  return Deno.build.os === "windows" ? "pipe" : "unix";
+  return knowsOwners() ? "tcp" : "pipe";
 }
 
 /** Bytes that come out of a child. */
@@ -135,18 +135,22 @@ function oneConnection(url: string, listener: Deno.Listener, cleanUp: () => void
   return { url, accept, close };
 }
 
+/** How long what is in the queue may take to show after the child has ended. */
+const QUEUE_MS = 100;
+
 /** The first connection that is the child's. Rejects when the listener is closed before it comes. */
 async function acceptFrom(child: Deno.ChildProcess, listener: Deno.Listener): Promise<Deno.Conn> {
   // A child that has little to write may have written it, closed its end and be about to exit.
   let abandoned: Deno.Conn | undefined;
   let refused = 0;
+  const search: Search = { pid: child.pid };
   for (;;) {
     const connection = await acceptNext(
       listener,
       abandoned === undefined ? undefined : child.status,
     );
     if (connection === undefined) return abandoned!;
-    const owner = await whoseConnection(connection, child.pid);
+    const owner = await whoseConnection(connection, search);
     if (owner === "other") {
       connection.close();
       if (refused++ === 0) {
@@ -160,41 +164,61 @@ async function acceptFrom(child: Deno.ChildProcess, listener: Deno.Listener): Pr
   }
 }
 
-/** The next connection; undefined once `end` has come, where there is one, or the listener is closed. */
+/**
+ * The next connection; undefined where none is in the queue once `end` has come, or the listener is closed.
+ */
 async function acceptNext(
   listener: Deno.Listener,
   end: Promise<unknown> | undefined,
 ): Promise<Deno.Conn | undefined> {
   const next = listener.accept();
   if (end === undefined) return await next;
-  return await Promise.race([next, end.then(() => undefined)]).catch(() => undefined);
+  const accepted = new AbortController();
+  const { signal } = accepted;
+  const waited = end.then(() => delay(QUEUE_MS, { signal })).then(() => undefined);
+  try {
+    return await Promise.race([next, waited]).catch(() => undefined);
+  } finally {
+    waited.catch(() => {}); // a connection came first
+    accepted.abort();
+  }
 }
 
-/** Nobody else can connect to a unix socket; where `/proc` does not tell, a connection is taken as it is. */
+/** A child, and the port that it connected from, once that was seen. */
+interface Search {
+  readonly pid: number;
+  port?: number | undefined;
+}
+
+/**
+ * Nobody else can connect to a unix socket. While connections of others wait in the queue the child may
+ * connect, write all it has and exit: so each time it is looked for, too.
+ */
 async function whoseConnection(
   { remoteAddr, localAddr }: Deno.Conn,
-  pid: number,
+  search: Search,
 ): Promise<"child" | "other" | "nobody"> {
   if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp") return "child";
-  if (!await (tellsOwners ??= askForOwn())) return "child";
+  search.port ??= sourcePortOf(localAddr.port, search.pid);
+  if (search.port !== undefined) return search.port === remoteAddr.port ? "child" : "other";
+  const { pid } = search;
   return await ownerOf({ remotePort: remoteAddr.port, localPort: localAddr.port }, pid);
 }
 
-let tellsOwners: Promise<boolean> | undefined;
+let isTold: boolean | undefined;
 
-/** Whether `/proc` knows whose a connection of this process is: sandboxes have one that does not. */
-async function askForOwn(): Promise<boolean> {
-  if (!hasProc()) return false;
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { hostname, port } = listener.addr;
-  const [accepted, connected] = await Promise.all([
-    listener.accept(),
-    Deno.connect({ hostname, port }),
-  ]);
-  using _connected = connected;
-  using _accepted = accepted;
-  const remotePort = connected.localAddr.port;
-  return await ownerOf({ remotePort, localPort: port }, Deno.pid) === "child";
+/** Whether `/proc` knows whose a socket is: sandboxes have one that does not. Asked once. */
+function knowsOwners(): boolean {
+  return isTold ??= hasProc() && ownsListener();
+}
+
+function ownsListener(): boolean {
+  try {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return isListenerOf(listener.addr.port, Deno.pid);
+  } catch {
+    return false; // no port may be had, or none is left
+  }
 }
 
 function connectionSource(connection: Deno.Conn): ByteSource {

@@ -4,13 +4,18 @@
  * @module
  */
 
-import { type Clock, ConfigError } from "../../base/mod.ts";
+import { type Clock, ConfigError, roomLogger } from "../../base/mod.ts";
 import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
 import { openTrickleSession, type WarmCodecs, type WarmCodecsOptions } from "../../session/mod.ts";
-import { IsolatedHost } from "./isolation/isolated_host.ts";
+import { IsolatedHost, type IsolationFault } from "./isolation/isolated_host.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
 import type { StreamServerOptions } from "../options.ts";
 import { LocalHost, type StreamHost } from "./stream_host.ts";
+
+const log = roomLogger("server");
+
+/** Memory of a thread or process, in MiB. */
+const DEFAULT_MEMORY_MB = 4096;
 
 /**
  * Makes the first processor at once: what is wrong with it is the caller's to hear. Throws a `RangeError`
@@ -18,15 +23,18 @@ import { LocalHost, type StreamHost } from "./stream_host.ts";
  */
 export function createHostFactory(
   options: StreamServerOptions,
-  { signal, clock, warmCodecs }: {
+  { signal, clock, warmCodecs, onFault }: {
     readonly signal: AbortSignal;
     readonly clock: Clock;
     /** Of streams in this thread. */
     readonly warmCodecs: WarmCodecs | undefined;
+    /** Hears of a thread or process that ended without being asked to. */
+    readonly onFault: (fault: IsolationFault) => void;
   },
 ): () => StreamHost {
   const { processor: source, openSession = openTrickleSession, capacity = 1 } = options;
   const { isolate = "none", isolateTimeoutMs: silenceMs = 10_000 } = options;
+  const { isolateMemoryMb: memoryMb = DEFAULT_MEMORY_MB } = options;
   if (!(Number.isSafeInteger(capacity) && capacity >= 1)) {
     throw new RangeError(`Cannot run ${capacity} streams at once: use a whole number from 1 on`);
   }
@@ -40,8 +48,18 @@ export function createHostFactory(
   if (isProcessorModule(source)) {
     if (isolate !== "none") {
       const warmCodecs = warmCodecsOptions(options);
-      const isolated = { processor: source, kind: isolate, silenceMs, clock, warmCodecs };
-      return () => new IsolatedHost(isolated);
+      const isolated = { processor: source, silenceMs, memoryMb, clock, warmCodecs };
+      let kind = isolate;
+      const onCrash = (fault: IsolationFault): void => {
+        onFault(fault);
+        // Nothing ends a thread that never yields: it keeps a core, its open files and what it started.
+        if (fault !== "hung" || kind !== "thread") return;
+        kind = "process";
+        log.warn(
+          "A thread that does not answer cannot be ended: streams run in processes from now on",
+        );
+      };
+      return () => new IsolatedHost({ ...isolated, kind, onCrash });
     }
     throw new ConfigError(
       "CONFIG_PROCESSOR",

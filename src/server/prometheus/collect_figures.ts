@@ -10,6 +10,7 @@ import type { RegistrationStatus } from "../../livepeer/mod.ts";
 import { gpuFigures, runningFfmpegPids, type WarmCodecs } from "../../session/mod.ts";
 import { healthOf } from "../api/pipeline_status.ts";
 import type { ProcessFigures, ServerFigures } from "./mod.ts";
+import type { IsolationFault } from "../hosts/isolation/isolated_host.ts";
 import type { StreamRegistry } from "../stream_registry.ts";
 
 /** What a server says of itself. */
@@ -17,6 +18,8 @@ export interface FiguresSource {
   readonly registry: StreamRegistry;
   readonly warmCodecs: WarmCodecs | undefined;
   readonly registration: RegistrationStatus | undefined;
+  /** Threads and processes that ended without being asked to. */
+  readonly isolationFaults: Readonly<Record<IsolationFault, number>>;
   readonly capability: string;
   readonly pipeline: string;
   /** Milliseconds of `performance.now()` at which the server began to listen. */
@@ -48,6 +51,7 @@ export function collectFigures(source: FiguresSource): ServerFigures {
       failures: registration.failures,
     },
     messages_dropped: registry.droppedMessages,
+    isolation_faults: { ...source.isolationFaults },
   };
 }
 

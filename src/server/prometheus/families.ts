@@ -153,6 +153,13 @@ const RESOURCE_FAMILIES: readonly Family[] = [
     },
     ({ messages_dropped }) => messages_dropped,
   ),
+  {
+    name: "runnel_isolation_faults_total",
+    type: "counter",
+    help: "Threads and processes of streams that ended without being asked to; each was replaced.",
+    labels: ["reason"],
+    samples: ({ figures }) => byName("reason", figures.isolation_faults),
+  },
   single(
     { name: "runnel_heap_used_bytes", type: "gauge", help: "JavaScript heap in use." },
     (figures) => figures.process.heap_used_bytes,

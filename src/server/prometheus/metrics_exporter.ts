@@ -22,8 +22,28 @@ export class MetricsExporter {
 
   /** The metrics of this moment, in the text format of Prometheus. */
   text(): string {
-    const scrape = scrapeOf(this.#snapshot());
-    return FAMILIES.map((family) => writeFamily(family, family.samples(scrape))).join("");
+    const figures = this.#snapshot();
+    try {
+      return write(figures);
+    } catch {
+      // What the process of a stream says of itself may be damaged: the others are shown without it.
+      const streams = figures.streams.filter((stream) => isWhole(figures, stream));
+      return write({ ...figures, streams });
+    }
+  }
+}
+
+function write(figures: ServerFigures): string {
+  const scrape = scrapeOf(figures);
+  return FAMILIES.map((family) => writeFamily(family, family.samples(scrape))).join("");
+}
+
+function isWhole(figures: ServerFigures, stream: ServerFigures["streams"][number]): boolean {
+  try {
+    write({ ...figures, streams: [stream] });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -62,4 +62,6 @@ export interface ServerFigures {
   } | null;
   /** Data and events that the processor sent while there was no channel to take them. */
   readonly messages_dropped: number;
+  /** Threads and processes of streams that ended without being asked to, by how. */
+  readonly isolation_faults: Readonly<Record<"crashed" | "hung", number>>;
 }

@@ -66,7 +66,9 @@ function writeLabels(labels: Labels): string {
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
+/** Throws a `TypeError` for what is no number: text could hold lines of its own. */
 function writeValue(value: number): string {
+  if (typeof value !== "number") throw new TypeError(`Cannot write a ${typeof value} as a metric`);
   if (value === Infinity) return "+Inf";
   return value === -Infinity ? "-Inf" : String(value);
 }

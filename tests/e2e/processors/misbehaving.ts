@@ -33,6 +33,11 @@ export default class Misbehaving extends FrameProcessor {
           // Nobody awaits it: in a thread of its own this ends the thread.
           void Promise.reject(new Error("nobody catches this"));
           break;
+        case "throw later":
+          setTimeout(() => {
+            throw new Error("nobody catches this");
+          });
+          break;
         case "spin":
           // No log record leaves an event loop that does not turn.
           Deno.stderr.writeSync(new TextEncoder().encode("spins from now on\n"));

@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { VideoDecoder, VideoEncoder } from "../../../src/media/codec/mod.ts";
 import type { Spawn } from "../../../src/media/codec/mod.ts";
+import { until } from "../../waiting.ts";
 import { collect, makeVideo, shownPts, TIME_BASE } from "./helper.ts";
 
 /**
  * Starts ffmpeg only when others have connected to the port that it is told to: one that writes, one that
  * left again, one that stays and says nothing.
  */
-function withStrangers(): { spawn: Spawn; connected: Promise<Deno.TcpConn[]> } {
+function withStrangers(count = 3): { spawn: Spawn; connected: Promise<Deno.TcpConn[]> } {
   const connected = Promise.withResolvers<Deno.TcpConn[]>();
   const connect = async (port: number): Promise<void> => {
-    const strangers = await Promise.all([1, 2, 3].map(() => Deno.connect({ port })));
+    const strangers = await Promise.all(
+      Array.from({ length: count }, () => Deno.connect({ port })),
+    );
     strangers.pop()!.close();
     await strangers[0]!.write(new TextEncoder().encode("nut/multimedia container\0 or not"));
     connected.resolve(strangers);
@@ -46,6 +49,49 @@ Deno.test("VideoDecoder reads pictures from its child alone", onLinux, async () 
   assert.deepEqual(items.map((frame) => frame.ptsTicks), shownPts(packets));
   assert.equal(decoder.stats.restarts, 0);
   for (const stranger of await connected) stranger.close();
+});
+
+Deno.test(
+  "VideoDecoder finds its child among many strangers that stay and say nothing",
+  onLinux,
+  async () => {
+    const { stream, packets } = await makeVideo();
+    const { spawn, connected } = withStrangers(150);
+    await using decoder = new VideoDecoder({
+      stream,
+      timeBase: TIME_BASE,
+      transport: "tcp",
+      spawn,
+    });
+    const { items, done } = collect(decoder.frames());
+    for (const packet of packets) await decoder.decode(packet);
+    await until(() => items.length > 0, "pictures");
+    await decoder.flush();
+    await done;
+    assert.deepEqual(items.map((frame) => frame.ptsTicks), shownPts(packets));
+    assert.equal(decoder.stats.restarts, 0);
+    for (const stranger of await connected) stranger.close();
+  },
+);
+
+Deno.test("VideoDecoder uses pipes where there is no port to listen on", async () => {
+  const { stream, packets } = await makeVideo();
+  const listen = Deno.listen;
+  Object.assign(Deno, {
+    listen: () => {
+      throw new Deno.errors.AddrNotAvailable("no port is left");
+    },
+  });
+  try {
+    await using decoder = new VideoDecoder({ stream, timeBase: TIME_BASE, transport: "tcp" });
+    const { items, done } = collect(decoder.frames());
+    for (const packet of packets) await decoder.decode(packet);
+    await decoder.flush();
+    await done;
+    assert.deepEqual(items.map((frame) => frame.ptsTicks), shownPts(packets));
+  } finally {
+    Object.assign(Deno, { listen });
+  }
 });
 
 Deno.test("VideoEncoder writes pictures to its child alone", onLinux, async () => {

@@ -161,7 +161,8 @@ for (const isolate of ["thread", "process"] as const) {
     const crashWhenGone = `${folder}/alive`;
     const clock = new ManualClock();
     try {
-      const processor = { module: UNRELIABLE, options: { crashWhenGone } };
+      const permissions = { read: [folder], write: [folder] };
+      const processor = { module: UNRELIABLE, options: { crashWhenGone }, permissions };
       await using server = await serve(isolate, processor, { clock });
       assert.equal(server.health, "IDLE");
       await Deno.remove(crashWhenGone);
@@ -195,7 +196,9 @@ for (const isolate of ["thread", "process"] as const) {
   Deno.test(`in a ${isolate}, a stream starts before its processor is ready, and stops`, async () => {
     const folder = await Deno.makeTempDir();
     try {
-      const processor = { module: UNRELIABLE, options: { onlyFirst: `${folder}/first` } };
+      const permissions = { read: [folder], write: [folder] };
+      const onlyFirst = `${folder}/first`;
+      const processor = { module: UNRELIABLE, options: { onlyFirst }, permissions };
       const clock = new ManualClock();
       await using server = await serve(isolate, processor, { capacity: 3, clock });
       for (const id of ["a", "b"]) {

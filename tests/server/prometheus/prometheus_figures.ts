@@ -27,6 +27,7 @@ export function makeFigures(changes: Partial<ServerFigures> = {}): ServerFigures
     registration: null,
     ffmpeg: { running: 0, warm: { waiting: 3, used: 2, missed: 1, died: 0 } },
     messages_dropped: 0,
+    isolation_faults: { crashed: 0, hung: 0 },
     ...changes,
   };
 }

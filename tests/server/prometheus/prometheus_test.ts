@@ -149,6 +149,21 @@ Deno.test("what there is not is left out: no GPU, no registration", () => {
   assertHistograms(text);
 });
 
+Deno.test("a stream whose figures are damaged is left out, and hides no other", () => {
+  const whole = makeStream("whole");
+  const damaged: unknown[] = [
+    { ...whole, id: "a", metrics: null },
+    { ...whole, id: "b", details: {} },
+    { ...whole, id: "c", metrics: { ...whole.metrics, frames_in: "1\nrunnel_ready 0" } },
+    { ...whole, id: "d", metrics: { ...whole.metrics, frames_in: {} } },
+  ];
+  for (const stream of damaged as (typeof whole)[]) {
+    const text = new MetricsExporter(() => makeFigures({ streams: [stream, whole] })).text();
+    assert.equal(valueOf(text, "runnel_frames_in_total"), 3);
+    assert.equal(valueOf(text, "runnel_ready"), 1);
+  }
+});
+
 Deno.test("each scrape takes one snapshot of its own", () => {
   let scrapes = 0;
   const exporter = new MetricsExporter(() => makeFigures({ messages_dropped: ++scrapes }));

@@ -6,7 +6,14 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../../base/mod.ts";
-import type { WarmCodecsOptions } from "../../../session/mod.ts";
+import {
+  activityOf,
+  endFfmpeg,
+  ffmpegBelow,
+  type ProcessActivity,
+  processTree,
+  type WarmCodecsOptions,
+} from "../../../session/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import type { JsonSchema } from "../../openapi/json_schema.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
@@ -18,13 +25,18 @@ import {
   type ProcessorModule,
   type ToStream,
 } from "./messages.ts";
-import { type Link, startProcess, startThread } from "./link.ts";
+import { type Link, type LinkHandlers, startThread } from "./link.ts";
 import { IsolatedSession } from "./isolated_session.ts";
+import { startProcess } from "./process_link.ts";
+import { Relay } from "./relay.ts";
 
 const log = roomLogger("server");
 
 /** How long it may take to give back what it holds. */
 const DISPOSE_TIMEOUT_MS = 3_000;
+
+/** A session closes its channels in 3 s. */
+const CHANNELS_CLOSE_MS = 5_000;
 
 /** Where a stream runs apart from the others. */
 export type IsolationKind = "thread" | "process";
@@ -37,9 +49,19 @@ export interface IsolatedHostOptions {
   readonly silenceMs: number;
   /** ffmpeg children that wait there for its next stream. @default none */
   readonly warmCodecs?: WarmCodecsOptions | undefined;
+  /** Memory that it may have, in MiB: of a thread the heap alone. */
+  readonly memoryMb: number;
+  /** Hears when it ends without being asked to. */
+  readonly onCrash?: ((fault: IsolationFault) => void) | undefined;
   /** The time of what it waits for. */
   readonly clock: Clock;
 }
+
+/**
+ * How a thread or process ended without being asked to: by itself, or because it did not answer. A thread
+ * that does not answer cannot be ended.
+ */
+export type IsolationFault = "crashed" | "hung";
 
 /**
  * Runs streams in a thread or process with an event loop, a device and a memory of its own: a processor
@@ -50,6 +72,7 @@ export class IsolatedHost implements StreamHost {
   readonly lost: Promise<void>;
   readonly #options: IsolatedHostOptions;
   readonly #link: Link;
+  readonly #relay: Relay | undefined;
   readonly #settled = Promise.withResolvers<void>();
   readonly #lost = Promise.withResolvers<void>();
   readonly #disposed = Promise.withResolvers<void>();
@@ -60,6 +83,7 @@ export class IsolatedHost implements StreamHost {
   #session: IsolatedSession | undefined;
   #ending: Promise<void> | undefined;
   #nextCall = 0;
+  #cancelClose: () => void = () => {};
   #isOver = false;
 
   /** Starts the thread or process, which begins to initialize its processor. */
@@ -67,12 +91,18 @@ export class IsolatedHost implements StreamHost {
     this.#options = options;
     this.settled = this.#settled.promise;
     this.lost = this.#lost.promise;
-    const start = options.kind === "thread" ? startThread : startProcess;
-    this.#link = start({
-      onMessage: (message) => this.#take(message),
-      onCrash: (reason) => this.#fail(`The ${options.kind} of a processor crashed: ${reason}`),
-    });
+    const { kind } = options;
     const { module, options: forModule } = options.processor;
+    this.#relay = kind === "process" ? new Relay() : undefined;
+    try {
+      this.#link = this.#startLink({
+        onMessage: (message) => this.#take(message),
+        onCrash: (reason) => this.#fail(`The ${kind} of a processor crashed: ${reason}`, "crashed"),
+      });
+    } catch (error) {
+      void this.#relay?.[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#post({
       type: "initialize",
       processor: {
@@ -81,6 +111,7 @@ export class IsolatedHost implements StreamHost {
       },
       ...(options.warmCodecs === undefined ? {} : { warmCodecs: options.warmCodecs }),
       logLevel: getLogger(["runnel"]).isEnabledFor("debug") ? "debug" : "info",
+      ...(this.#relay === undefined ? {} : { relay: this.#relay.address }),
     });
   }
 
@@ -109,12 +140,22 @@ export class IsolatedHost implements StreamHost {
       options,
       post: (message) => this.#post(message),
       call: (call) => this.#call(call),
-      terminate: (reason) => this.#fail(reason),
+      terminate: (reason) => this.#fail(reason, "hung"),
       isLoading: () => this.#state.kind === "loading",
       silenceMs: this.#options.silenceMs,
       clock: this.#options.clock,
     });
     this.#session = session;
+    const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls } = options;
+    const urls = [subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl];
+    this.#relay?.open({ urls, tls });
+    void session.ended.then(() => {
+      if (this.#isOver || this.#relay === undefined) return;
+      // What is last to say is said after that.
+      this.#cancelClose = this.#options.clock.schedule(CHANNELS_CLOSE_MS, () => {
+        if (this.#session === session) this.#relay?.close();
+      });
+    });
     await session.open();
     return session;
   }
@@ -123,6 +164,18 @@ export class IsolatedHost implements StreamHost {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending ??= this.#dispose();
     await this.#ending;
+  }
+
+  #startLink(handlers: LinkHandlers): Link {
+    const { processor, memoryMb } = this.#options;
+    if (this.#relay === undefined) return startThread(handlers, memoryMb);
+    return startProcess({
+      ...handlers,
+      memoryMb,
+      modules: [String(processor.module), ...processor.imports ?? []],
+      permissions: processor.permissions ?? {},
+      relay: this.#relay.host,
+    });
   }
 
   #take(data: FromStream): void {
@@ -143,13 +196,29 @@ export class IsolatedHost implements StreamHost {
         return this.#session?.takeEvent(data.event);
       case "snapshot":
         this.#droppedMessages = data.droppedMessages;
-        if (data.stream !== undefined) this.#session?.takeSnapshot(data.stream);
+        if (data.stream !== undefined) {
+          this.#session?.takeSnapshot(data.stream);
+          this.#tellActivities(data.stream.wantedPids);
+        }
         return;
       case "log":
         return passOn(data.record);
       case "disposed":
         return this.#disposed.resolve();
     }
+  }
+
+  /** Looks at processes for one that may not look itself; only at those below it. */
+  #tellActivities(pids: readonly number[]): void {
+    const { pid } = this.#link;
+    if (pid === undefined || pids.length === 0) return;
+    const below = new Set(processTree(pid));
+    const activities = new Map<number, ProcessActivity>();
+    for (const wanted of pids) {
+      const activity = below.has(wanted) ? activityOf(wanted) : undefined;
+      if (activity !== undefined) activities.set(wanted, activity);
+    }
+    if (activities.size > 0) this.#post({ type: "activities", activities });
   }
 
   async #dispose(): Promise<void> {
@@ -161,16 +230,20 @@ export class IsolatedHost implements StreamHost {
     await this.#end(new ProcessorError("PROCESSOR_FRAME", "What the stream runs in has ended"));
   }
 
-  #fail(reason: string): void {
+  #fail(reason: string, fault: IsolationFault): void {
     if (this.#isOver) return;
+    this.#options.onCrash?.(fault);
     log.error("{reason}", { reason });
     const error = new ProcessorError("PROCESSOR_FRAME", reason);
     const wasReady = this.#state.kind === "ready";
     this.#state = { kind: "failed", reason };
     this.#settled.resolve();
     if (wasReady) this.#lost.resolve();
-    // A thread that never yields keeps its children; those of one that ended are gone.
-    for (const pid of this.#session?.ffmpegPids ?? []) killIfAlive(pid);
+    // A thread that never yields keeps its children; those of one that ended are gone. A process names none.
+    if (this.#options.kind === "thread") {
+      const named = new Set(this.#session?.ffmpegPids);
+      for (const child of ffmpegBelow(Deno.pid)) if (named.has(child.pid)) endFfmpeg(child);
+    }
     this.#ending = this.#end(error);
   }
 
@@ -179,7 +252,9 @@ export class IsolatedHost implements StreamHost {
     this.#session?.crashed(error);
     for (const id of [...this.#calls.keys()]) this.#settleCall(id, error);
     this.#disposed.resolve();
+    this.#cancelClose();
     await this.#link.terminate();
+    await this.#relay?.[Symbol.asyncDispose]();
   }
 
   /** Resolves to whether the session took it. */
@@ -220,13 +295,5 @@ function passOn({ category, level, rawMessage, properties }: PlainLogRecord): vo
       return logger.warn(rawMessage, { ...properties });
     default:
       return logger.error(rawMessage, { ...properties });
-  }
-}
-
-function killIfAlive(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

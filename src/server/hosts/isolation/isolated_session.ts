@@ -185,8 +185,13 @@ export class IsolatedSession implements StreamSession {
     if (event.type === "ended") this.#finish(event.end);
   }
 
-  /** Takes what is told of the stream. */
+  /** Takes what is told of the stream. Throws a `TypeError` for what cannot be shown to anybody. */
   takeSnapshot(snapshot: StreamSnapshot): void {
+    const { metrics, details } = snapshot;
+    if (!metrics || typeof metrics !== "object" || !details || typeof details !== "object") {
+      throw new TypeError("the figures of a stream are damaged");
+    }
+    JSON.stringify(metrics);
     this.#snapshot = snapshot;
     this.#silentMs = 0;
   }
@@ -262,6 +267,7 @@ function copiable(options: HostedStreamOptions): IsolatedStreamOptions {
     media: _media,
     clock: _clock,
     wallNow: _wallNow,
+    createTransport: _createTransport,
     ...rest
   } = options;
   return rest;

@@ -14,6 +14,7 @@ import {
 import type { AudioFrameInit, VideoFrameInit } from "../../../frames/mod.ts";
 import type {
   LoadingUpdate,
+  ProcessActivity,
   SessionDetails,
   SessionEnd,
   SessionEvent,
@@ -25,6 +26,8 @@ import type {
 } from "../../../session/mod.ts";
 import type { JsonSchema } from "../../openapi/json_schema.ts";
 import type { HostedStreamOptions } from "../stream_host.ts";
+import type { ProcessorPermissions } from "./permissions.ts";
+import type { RelayAddress } from "./relay.ts";
 
 /** A module whose default export is a processor, a class, or a function that makes one. */
 export interface ProcessorModule {
@@ -32,12 +35,16 @@ export interface ProcessorModule {
   readonly module: string | URL;
   /** Given to a default export that is a function; copied, so of plain data. @default none */
   readonly options?: unknown;
+  /** What it may do in a process of its own; in a thread it may do what the server may. @default nothing */
+  readonly permissions?: ProcessorPermissions;
+  /** URLs of modules that it imports by a name that is known only when it runs. @default none */
+  readonly imports?: readonly string[];
 }
 
 /** Options of a stream that can be copied. */
 export type IsolatedStreamOptions = Omit<
   HostedStreamOptions,
-  "onEvent" | "parseControl" | "media" | "clock" | "wallNow"
+  "onEvent" | "parseControl" | "media" | "clock" | "wallNow" | "createTransport"
 >;
 
 /** Calls of a session that wait for an answer. */
@@ -61,9 +68,13 @@ export type ToStream =
     /** ffmpeg children that wait there. @default none */
     readonly warmCodecs?: Omit<WarmCodecsOptions, "clock">;
     readonly logLevel: string;
+    /** The way to the channels of its streams. @default it connects to them itself */
+    readonly relay?: RelayAddress;
   }
   | { readonly type: "call"; readonly id: number; readonly call: IsolatedCall }
   | { readonly type: "start" }
+  /** What processes do that it asked about and may not look at. */
+  | { readonly type: "activities"; readonly activities: ReadonlyMap<number, ProcessActivity> }
   | { readonly type: "send-data"; readonly text: string }
   | { readonly type: "send-event"; readonly event: unknown; readonly name: string }
   | { readonly type: "set-loading"; readonly update: LoadingUpdate }
@@ -95,6 +106,8 @@ export type FromStream =
 export interface StreamSnapshot {
   /** The process ids of its ffmpeg children. */
   readonly ffmpegPids: readonly number[];
+  /** Those among them that it would look at, if it could. */
+  readonly wantedPids: readonly number[];
   readonly state: SessionState;
   readonly params: StreamParams;
   readonly metrics: SessionMetrics;

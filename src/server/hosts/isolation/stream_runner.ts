@@ -10,7 +10,13 @@ import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { describeError, roomLogger } from "../../../base/mod.ts";
 import { AudioFrame, VideoFrame } from "../../../frames/mod.ts";
 import { importProcessor } from "../../../processor/mod.ts";
-import { openTrickleSession, runningFfmpegPids, WarmCodecs } from "../../../session/mod.ts";
+import {
+  openTrickleSession,
+  runningFfmpegPids,
+  takeWantedPids,
+  tellActivities,
+  WarmCodecs,
+} from "../../../session/mod.ts";
 import type { StreamSession } from "../../active_stream.ts";
 import { paramsOrThrow } from "../../api/schemas.ts";
 import { LocalHost } from "../stream_host.ts";
@@ -26,6 +32,8 @@ import {
   type ToStream,
   withPlainValues,
 } from "./messages.ts";
+import type { RelayAddress } from "./relay.ts";
+import { RelayTransport } from "./relay_transport.ts";
 
 const log = roomLogger("server");
 
@@ -52,6 +60,7 @@ export class StreamRunner {
   #host: LocalHost | undefined;
   #warmCodecs: WarmCodecs | undefined;
   #session: StreamSession | undefined;
+  #relay: RelayAddress | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Messages of the processor without a stream that the server has heard of. */
   #toldDropped = 0;
@@ -77,6 +86,8 @@ export class StreamRunner {
         return await this.#answer(message.id, message.call);
       case "start":
         return this.#session?.start();
+      case "activities":
+        return tellActivities(message.activities);
       case "send-data":
         return this.#session?.sendData(message.text);
       case "send-event":
@@ -105,6 +116,7 @@ export class StreamRunner {
         { category: [], lowestLevel: message.logLevel as LogLevel, sinks: ["server"] },
       ],
     });
+    this.#relay = message.relay;
     try {
       const processor = await importProcessor(message.processor);
       const { signal } = this.#stop;
@@ -170,8 +182,12 @@ export class StreamRunner {
 
   async #open(options: IsolatedStreamOptions): Promise<StreamSession> {
     const host = await this.#hosted.promise;
+    const relay = this.#relay;
     return await host.open({
       ...options,
+      ...(relay === undefined
+        ? {}
+        : { createTransport: (wanted) => new RelayTransport(relay, wanted) }),
       parseControl: paramsOrThrow,
       onEvent: (event) => {
         // The last figures come before the end: whoever waits for that may ask for them.
@@ -213,5 +229,6 @@ function snapshotOf(session: StreamSession): StreamSnapshot {
     metrics: session.metrics(),
     details: session.details(),
     ffmpegPids: runningFfmpegPids(),
+    wantedPids: takeWantedPids(),
   };
 }

@@ -1,4 +1,3 @@
-/// <reference lib="deno.worker" />
 /**
  * The thread of a stream.
  *
@@ -7,14 +6,13 @@
 
 // Before anything else is imported: onnxruntime-web looks at the location, which in a thread is none.
 import "./thread_location.ts";
+import { parentPort } from "node:worker_threads";
 import type { ToStream } from "./messages.ts";
 import { StreamRunner } from "./stream_runner.ts";
 
-const runner = new StreamRunner((message) => {
-  self.postMessage(message);
-  if (message.type === "disposed") self.close();
-});
-self.addEventListener("message", ({ data }: MessageEvent<ToStream>) => {
+// Once it has said `disposed` the server ends it.
+const runner = new StreamRunner((message) => parentPort!.postMessage(message));
+parentPort!.on("message", (message: ToStream) => {
   // A rejection ends the thread, and the server hears of it as an error event.
-  void runner.take(data);
+  void runner.take(message);
 });
