@@ -4,6 +4,12 @@ import { existsSync } from "node:fs";
 const RUNNEL = new URL("../../runnel", import.meta.url).pathname;
 const onUnix = { ignore: Deno.build.os === "windows" };
 
+/** Where Deno keeps what it has downloaded. */
+async function denoDir(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
 Deno.test(
   "./runnel asks deno and ffmpeg for their versions once, until they change",
   onUnix,
@@ -23,6 +29,7 @@ Deno.test(
           env: {
             PATH: `${folder}:${Deno.env.get("PATH")}`,
             XDG_CACHE_HOME: `${folder}/cache`,
+            DENO_DIR: await denoDir(), // nothing is downloaded for this
             FFMPEG_PATH: "",
             RUNNEL_NO_INSTALL: "1",
           },
