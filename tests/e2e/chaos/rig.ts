@@ -130,6 +130,8 @@ export class ChaosRig implements AsyncDisposable {
       await this.worker.call("/stream/stop", { gateway_request_id: stream.name });
     }
     await until(async () => await this.health() === "IDLE", "IDLE");
+    // As many connections as are kept alive after faults at once, before and after.
+    await Promise.all(Array.from({ length: 8 }, () => this.health()));
     return await settledFootprint(this.worker.pid);
   }
 
