@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type SegmentWriter, TricklePublisher, TrickleServer } from "../../src/trickle/mod.ts";
 import { ManualClock } from "./manual_clock.ts";
-import { begin, bytes, EARLY, scripted, type Stage, store } from "./publisher_stage.ts";
+import { begin, bytes, CLOSED, EARLY, scripted, type Stage, store } from "./publisher_stage.ts";
 import { type ScriptedRequest, withScript } from "./scripted_server.ts";
 import { unusedPort } from "../unused_port.ts";
 
@@ -104,19 +104,35 @@ scripted("C36 an answer with another index moves the publisher there", { start: 
   assert.equal((await stage.publisher.next()).seq, 8);
 });
 
-scripted("C37 close deletes the channel and aborts what was preconnected", {
+scripted("C37 close deletes the channel, and aborts what was preconnected and has no answer", {
   start: 0,
   ownsChannel: true,
-}, async ({ server, publisher }) => {
+}, async ({ server, publisher, clock }) => {
   await publisher.next();
   const [post, ahead] = await server.some("POST /c/0", "POST /c/1");
   const closed = publisher.close();
   const deletion = await server.next("DELETE /c");
   assert.equal(ahead!.gone, false);
   await deletion.answer();
-  await closed;
+  await clock.passPatience(200);
   await post!.aborted();
   await ahead!.aborted();
+  // They may have come behind the first one, and created the channel anew.
+  await (await server.next("DELETE /c")).answer({ status: 404 });
+  await closed;
+  await server.quiet();
+});
+
+scripted("C37 close is done when what was preconnected is answered", {
+  start: 0,
+  ownsChannel: true,
+}, async ({ server, publisher }) => {
+  await publisher.next();
+  const posts = await server.some("POST /c/0", "POST /c/1");
+  const closed = publisher.close();
+  await (await server.next("DELETE /c")).answer();
+  for (const post of posts) await post.answer({ headers: { ...CLOSED } });
+  await closed;
   await server.quiet();
 });
 
@@ -253,8 +269,10 @@ Deno.test("the signal of the caller closes the publisher", () =>
     const [post] = await server.some("POST /c/0", "POST /c/1");
     controller.abort();
     await (await server.next("DELETE /c")).answer();
-    await publisher.close();
+    await clock.passPatience(200);
     await post!.aborted();
+    await (await server.next("DELETE /c")).answer();
+    await publisher.close();
     await assert.rejects(writer.write(bytes("x")), { code: "TRICKLE_CLOSED" });
   }));
 

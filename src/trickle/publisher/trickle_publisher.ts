@@ -21,6 +21,8 @@ import {
 
 const log = roomLogger("trickle");
 const MAX_PENDING_MESSAGES = 1000;
+/** How long POSTs may go without an answer after the channel was deleted. */
+const LATE_POST_MS = 200;
 
 /**
  * Publishes a channel, segment by segment. The request for the next segment is open before it is
@@ -330,7 +332,7 @@ export class TricklePublisher implements SegmentSink {
 
   async #close(): Promise<void> {
     this.#unlink();
-    const { closeTimeoutMs, transport, ownsChannel } = this.#settings;
+    const { transport, ownsChannel } = this.#settings;
     const isGone = this.#error !== undefined;
     const current = this.#current;
     if (!isGone && current?.isSettled === false) await this.#finish(current);
@@ -338,10 +340,23 @@ export class TricklePublisher implements SegmentSink {
     this.#isEnding = true;
     // What could not be created is not there, unless a segment did that.
     const isThere = !this.#isUncreated || current !== undefined || this.#ahead !== undefined;
-    if (!isGone && ownsChannel && isThere) await this.#commands.deleteChannel(closeTimeoutMs / 2);
+    if (!isGone && ownsChannel && isThere) await this.#deleteChannel();
     this.#end(this.#closedError());
     await Promise.all([...this.#drives, this.#commands.settled(), this.#taking, this.#messages]);
     transport[Symbol.dispose]();
+  }
+
+  /**
+   * The server answers the POSTs that it has when the channel ends. One that reaches it behind the DELETE
+   * gets no answer, and creates the channel anew: it is cut off, and the channel deleted again.
+   */
+  async #deleteChannel(): Promise<void> {
+    const { clock, closeTimeoutMs } = this.#settings;
+    await this.#commands.deleteChannel(closeTimeoutMs / 2);
+    if (await isDoneWithin(clock, Promise.all(this.#drives), LATE_POST_MS)) return;
+    this.#end(this.#closedError());
+    await Promise.all(this.#drives);
+    await this.#commands.deleteChannel(closeTimeoutMs / 4);
   }
 
   /** Lets the last segment be stored, within half of the time that there is. */
