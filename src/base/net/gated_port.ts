@@ -51,7 +51,7 @@ export class GatedPort {
   readonly #lost = Promise.withResolvers<never>();
   readonly #connections = new Map<GatedConnection, string>();
   /** The connections to the server by their port at this end. */
-  readonly #byPort = new Map<number, GatedConnection>();
+  readonly #byPort = new Map<number, { connection: GatedConnection; remoteAddr: Deno.NetAddr }>();
   readonly #stop = new AbortController();
   #cancelSweep: (() => void) | undefined;
   #refused = 0;
@@ -172,7 +172,7 @@ export class GatedPort {
           port: this.#server.address.port,
         });
         port = server.localAddr.port;
-        this.#byPort.set(port, connection);
+        this.#byPort.set(port, { connection, remoteAddr: conn.remoteAddr });
         return server;
       },
     });
@@ -232,13 +232,14 @@ export class GatedPort {
     info: Deno.ServeHandlerInfo<Deno.NetAddr>,
     handler: PortHandler,
   ): Promise<Response> {
-    const connection = this.#byPort.get(info.remoteAddr.port);
+    const found = this.#byPort.get(info.remoteAddr.port);
     // Somebody on this machine found the port behind the gate.
-    if (connection === undefined) return new Response(null, { status: 403 });
+    if (found === undefined) return new Response(null, { status: 403 });
+    const { connection, remoteAddr } = found;
     connection.begin();
     let response: Response | undefined;
     try {
-      return response = await handler(request, info);
+      return response = await handler(request, { remoteAddr, completed: info.completed });
     } finally {
       const finish = (): void =>
         connection.finish({

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { MemoryPool, TrickleLimits } from "./limits.ts";
+import type { TrickleLimits } from "./limits.ts";
+import type { ClientId, MemoryHolder, MemoryPool } from "./memory_pool.ts";
 import { SegmentBuffer, worstAllocation } from "./segment_buffer.ts";
 import { INDEX_CURRENT, INDEX_NEXT } from "../protocol.ts";
 
@@ -42,7 +43,7 @@ export interface ServerFigures {
 }
 
 /** A channel of a trickle server. */
-export class Channel implements Disposable {
+export class Channel implements Disposable, MemoryHolder {
   /** Its name, percent-decoded. */
   readonly name: string;
   /** Its media type, fixed at creation; "" when none was given. */
@@ -51,7 +52,8 @@ export class Channel implements Disposable {
   readonly #ring: (SegmentBuffer | undefined)[] = new Array(RING_SIZE);
   /** Segments that left the ring while someone was still reading them, oldest first. */
   readonly #detached = new Set<SegmentBuffer>();
-  readonly #removeReclaimer: () => void;
+  readonly #leavePool: () => void;
+  #client: ClientId;
   #next = 0;
   #lastWriteMs: number;
   #heldBytes = 0;
@@ -63,7 +65,7 @@ export class Channel implements Disposable {
     this.mime = mime;
     this.#context = context;
     this.#lastWriteMs = context.now();
-    this.#removeReclaimer = context.pool.addReclaimer(() => this.#cutOldestDetached());
+    this.#leavePool = context.pool.add(this);
   }
 
   /** `NEXT`: one past the most recent segment whose data started. */
@@ -86,6 +88,11 @@ export class Channel implements Disposable {
     return this.#heldBytes;
   }
 
+  /** Whose memory its segments are: who was the last to write a byte. */
+  get client(): ClientId {
+    return this.#client;
+  }
+
   /** Finds or installs the segment that a POST writes to. `index` is -1 or at least 0. */
   openForWrite(index: number): SegmentBuffer {
     const resolved = index === INDEX_NEXT ? this.#next : index;
@@ -105,8 +112,8 @@ export class Channel implements Disposable {
     return isAhead && !this.#closed ? this.#install(resolved) : undefined;
   }
 
-  /** Adds bytes to a segment, moving `NEXT` at its first byte (section 4, Q10, Q11, Q16). */
-  write(segment: SegmentBuffer, bytes: Uint8Array): WriteOutcome {
+  /** Adds a client's bytes to a segment, moving `NEXT` at its first byte (section 4, Q10, Q11, Q16). */
+  write(segment: SegmentBuffer, bytes: Uint8Array, client?: ClientId): WriteOutcome {
     this.#context.figures.receivedBytes += bytes.byteLength;
     if (segment.closed) return "dropped";
     const { limits, pool } = this.#context;
@@ -115,7 +122,9 @@ export class Channel implements Disposable {
       return "segment-full";
     }
     const worst = worstAllocation(bytes.byteLength, segment.allocatedBytes);
-    if (!this.#makeRoom(worst, segment) || !pool.makeRoom(worst)) {
+    this.#belongTo(client);
+    const wish = { bytes: worst, client, keep: segment };
+    if (!this.#makeRoom(worst, segment) || !pool.makeRoom(wish)) {
       this.finish(segment);
       return "memory-full";
     }
@@ -165,12 +174,35 @@ export class Channel implements Disposable {
     if (segment.readers === 0 && this.#detached.delete(segment)) this.#release(segment);
   }
 
+  cutSlowReaders(): boolean {
+    for (const segment of this.#detached) {
+      if (segment.allocatedBytes === 0) continue;
+      this.#detached.delete(segment);
+      this.#context.figures.cutReaders += segment.readers;
+      this.#release(segment);
+      return true;
+    }
+    return false;
+  }
+
+  dropOldest(keep: SegmentBuffer, alsoOpen: boolean): boolean {
+    let oldest: SegmentBuffer | undefined;
+    for (const segment of this.#ring) {
+      if (segment === undefined || segment === keep || segment.byteLength === 0) continue;
+      if (!segment.closed && !alsoOpen) continue;
+      if (oldest === undefined || segment.index < oldest.index) oldest = segment;
+    }
+    if (oldest === undefined) return false;
+    this.#evict(oldest.index % RING_SIZE);
+    return true;
+  }
+
   /** Ends the channel: all its segments close, and nothing is kept but what is still being read. */
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
     for (let slot = 0; slot < RING_SIZE; slot++) this.#evict(slot);
-    this.#dropReclaimerWhenIdle();
+    this.#leavePoolWhenIdle();
   }
 
   #inRing(index: number): SegmentBuffer | undefined {
@@ -216,46 +248,30 @@ export class Channel implements Disposable {
 
   #makeRoom(bytes: number, keep: SegmentBuffer): boolean {
     while (this.#heldBytes + bytes > this.#context.limits.maxChannelBytes) {
-      if (!this.#cutOldestDetached() && !this.#evictOldestComplete(keep)) return false;
+      if (!this.cutSlowReaders() && !this.dropOldest(keep, false)) return false;
     }
     return true;
   }
 
-  #cutOldestDetached(): boolean {
-    for (const segment of this.#detached) {
-      if (segment.allocatedBytes === 0) continue;
-      this.#detached.delete(segment);
-      this.#context.figures.cutReaders += segment.readers;
-      this.#release(segment);
-      return true;
-    }
-    return false;
-  }
-
-  #evictOldestComplete(keep: SegmentBuffer): boolean {
-    let oldest: SegmentBuffer | undefined;
-    for (const segment of this.#ring) {
-      if (segment === undefined || segment === keep || !segment.closed) continue;
-      if (segment.byteLength === 0) continue;
-      if (oldest === undefined || segment.index < oldest.index) oldest = segment;
-    }
-    if (oldest === undefined) return false;
-    this.#evict(oldest.index % RING_SIZE);
-    return true;
+  #belongTo(client: ClientId): void {
+    if (client === this.#client) return;
+    this.#context.pool.count(-this.#heldBytes, this.#client);
+    this.#client = client;
+    this.#context.pool.count(this.#heldBytes, client);
   }
 
   #release(segment: SegmentBuffer): void {
     this.#count(-segment.allocatedBytes);
     segment.discard();
-    this.#dropReclaimerWhenIdle();
+    this.#leavePoolWhenIdle();
   }
 
-  #dropReclaimerWhenIdle(): void {
-    if (this.#closed && this.#detached.size === 0) this.#removeReclaimer();
+  #leavePoolWhenIdle(): void {
+    if (this.#closed && this.#detached.size === 0) this.#leavePool();
   }
 
   #count(bytes: number): void {
     this.#heldBytes += bytes;
-    this.#context.pool.count(bytes);
+    this.#context.pool.count(bytes, this.#client);
   }
 }

@@ -8,6 +8,7 @@
 import { Channel, type ChannelContext } from "./channel.ts";
 import { ChangeFeed } from "./change_feed.ts";
 import type { Clock } from "../clock.ts";
+import type { ClientId } from "./memory_pool.ts";
 
 /** Options of a {@linkcode ChannelRegistry}. */
 export interface ChannelRegistryOptions {
@@ -31,6 +32,8 @@ export class ChannelRegistry implements Disposable {
   readonly #options: ChannelRegistryOptions;
   readonly #channels = new Map<string, Channel>();
   readonly #feed: ChangeFeed | undefined;
+  /** Who created which channels; those of no client are not in here. */
+  readonly #creators = new Map<string, ClientId>();
   #cancelSweep: (() => void) | undefined;
   #disposed = false;
 
@@ -59,10 +62,19 @@ export class ChannelRegistry implements Disposable {
     return this.#channels.get(name);
   }
 
-  /** Creates a channel that does not exist yet. The caller has checked `full`. */
-  create(name: string, mime: string): Channel {
+  /** Whether one more channel of this client would be too many. */
+  isFullFor(client: ClientId): boolean {
+    if (client === undefined) return false;
+    let own = 0;
+    for (const creator of this.#creators.values()) if (creator === client) own++;
+    return own >= this.#options.context.limits.maxChannelsPerClient;
+  }
+
+  /** Creates a channel that does not exist yet. The caller has checked `full` and `isFullFor`. */
+  create(name: string, mime: string, client?: ClientId): Channel {
     const channel = new Channel(name, mime, this.#options.context);
     this.#channels.set(name, channel);
+    if (client !== undefined) this.#creators.set(name, client);
     this.#feed?.announce({ added: [name] });
     this.#scheduleSweep();
     return channel;
@@ -74,6 +86,7 @@ export class ChannelRegistry implements Disposable {
     for (const name of removed) {
       this.#channels.get(name)?.[Symbol.dispose]();
       this.#channels.delete(name);
+      this.#creators.delete(name);
     }
     if (removed.length > 0) this.#feed?.announce({ removed });
   }
@@ -85,6 +98,7 @@ export class ChannelRegistry implements Disposable {
     this.#cancelSweep = undefined;
     for (const channel of this.#channels.values()) channel[Symbol.dispose]();
     this.#channels.clear();
+    this.#creators.clear();
   }
 
   #sweep(): void {

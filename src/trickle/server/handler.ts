@@ -4,10 +4,13 @@
  * @module
  */
 
+import { clientOf } from "../../base/net/connection_limits.ts";
 import type { PageRules } from "../../base/net/page_guard.ts";
+import type { AccessGuard } from "./access.ts";
 import { type ChannelRegistry, isReservedName } from "./channel_registry.ts";
 import type { Channel } from "./channel.ts";
 import type { TrickleLimits } from "./limits.ts";
+import type { ClientId } from "./memory_pool.ts";
 import {
   parseDeleteIndex,
   parseReadIndex,
@@ -16,7 +19,14 @@ import {
   type TrickleRoute,
 } from "./paths.ts";
 import { readSegment } from "./read_segment.ts";
-import { closedHeaders, errorResponse, pageRefusal, unreadBodyResponse } from "./responses.ts";
+import {
+  accessRefusal,
+  closedHeaders,
+  errorResponse,
+  pageRefusal,
+  unreadBodyResponse,
+} from "./responses.ts";
+import type { TrickleRight } from "./rights.ts";
 import { type ActivePosts, writeSegment } from "./write_segment.ts";
 import { EXPECT_CONTENT_HEADER, INDEX_NEXT, LATEST_HEADER, MAX_INDEX } from "../protocol.ts";
 
@@ -29,35 +39,76 @@ export interface HandlerContext {
   readonly autocreate: boolean;
   /** Which web pages may publish, create and delete. */
   readonly pages: PageRules;
+  /** Undefined: everybody may do everything. */
+  readonly access: AccessGuard | undefined;
+}
+
+/** Who sent a request: the program itself, or somebody at an address, which may be unknown. */
+export type Caller =
+  | { readonly kind: "program" }
+  | { readonly kind: "remote"; readonly address: string | undefined };
+
+/** What one request is answered with. */
+interface RequestContext extends HandlerContext {
+  /** Whose limits count. */
+  readonly client: ClientId;
 }
 
 /** Answers one request. A body that is not wanted is given up, so that the runtime drains it. */
 export async function handleTrickleRequest(
   request: Request,
+  caller: Caller,
   context: HandlerContext,
 ): Promise<Response> {
-  const response = await route(request, context);
+  const response = await route(request, caller, context);
+  // No cache in between may give it to somebody else.
+  if (context.access !== undefined) response.headers.set("Cache-Control", "no-store");
   if (request.body !== null && !request.bodyUsed) await request.body.cancel();
   return response;
 }
 
-function route(request: Request, context: HandlerContext): Promise<Response> | Response {
+function route(
+  request: Request,
+  caller: Caller,
+  context: HandlerContext,
+): Promise<Response> | Response {
   const refusal = pageRefusal(request, context.pages);
   if (refusal !== undefined) return refusal;
   const found = parseTrickleRoute(new URL(request.url).pathname, context.basePath);
-  switch (found.kind) {
-    case "none":
-      return errorResponse(404, "404 page not found");
-    case "malformed":
-      return errorResponse(400, "Malformed path");
-    case "channel":
-      return handleChannel(request, found.name, context);
-    case "segment":
-      return handleSegment(request, found, context);
-  }
+  if (found.kind === "none") return errorResponse(404, "404 page not found");
+  if (found.kind === "malformed") return errorResponse(400, "Malformed path");
+  const admitted = admit(request, found, { caller, access: context.access });
+  if (admitted instanceof Response) return admitted;
+  const admittedContext = { ...context, client: admitted.client };
+  return found.kind === "channel"
+    ? handleChannel(request, found.name, admittedContext)
+    : handleSegment(request, found, admittedContext);
 }
 
-function handleChannel(request: Request, name: string, context: HandlerContext): Response {
+type NamedRoute = Extract<TrickleRoute, { kind: "channel" | "segment" }>;
+
+/** Whose request it is, or the answer to somebody who may not send it. */
+function admit(
+  request: Request,
+  found: NamedRoute,
+  { caller, access }: { readonly caller: Caller; readonly access: AccessGuard | undefined },
+): { readonly client: ClientId } | Response {
+  if (caller.kind === "program") return { client: undefined };
+  if (access === undefined) {
+    return { client: caller.address === undefined ? undefined : clientOf(caller.address) };
+  }
+  const admission = access.admit(request, { name: found.name, anyOf: rightsFor(request, found) });
+  return admission.kind === "admitted" ? admission : accessRefusal(request, admission);
+}
+
+/** The rights of which a request needs one. */
+function rightsFor({ method }: Request, found: NamedRoute): readonly TrickleRight[] {
+  if (method !== "GET" && method !== "HEAD") return ["publish"];
+  const isNext = found.kind === "segment" && found.index === "next";
+  return isNext ? ["read", "publish"] : ["read"];
+}
+
+function handleChannel(request: Request, name: string, context: RequestContext): Response {
   switch (request.method) {
     case "POST":
       return createChannel(request, name, context);
@@ -73,7 +124,7 @@ type SegmentRoute = Extract<TrickleRoute, { kind: "segment" }>;
 function handleSegment(
   request: Request,
   found: SegmentRoute,
-  context: HandlerContext,
+  context: RequestContext,
 ): Promise<Response> | Response {
   switch (request.method) {
     case "GET":
@@ -88,7 +139,7 @@ function handleSegment(
   }
 }
 
-function createChannel(request: Request, name: string, context: HandlerContext): Response {
+function createChannel(request: Request, name: string, context: RequestContext): Response {
   if (isReservedName(name)) return reservedResponse();
   const mime = request.headers.get(EXPECT_CONTENT_HEADER) ?? "";
   const channel = findOrCreate(name, mime, context);
@@ -133,7 +184,7 @@ function nextIndex(channel: Channel | undefined, context: HandlerContext): Respo
 function write(
   request: Request,
   found: SegmentRoute,
-  context: HandlerContext,
+  context: RequestContext,
 ): Promise<Response> | Response {
   if (isReservedName(found.name)) return reservedResponse();
   if (!context.autocreate && context.registry.get(found.name) === undefined) {
@@ -150,7 +201,7 @@ function write(
       `Cannot write after segment ${MAX_INDEX}, the last one: delete the channel and begin anew`,
     );
   }
-  return writeSegment(request, { channel, requested }, context.posts);
+  return writeSegment(request, { channel, requested, client: context.client }, context.posts);
 }
 
 function deleteSegment(found: SegmentRoute, context: HandlerContext): Response {
@@ -164,8 +215,8 @@ function deleteSegment(found: SegmentRoute, context: HandlerContext): Response {
 }
 
 /** The channel, created if need be, or the answer that says why there is none. */
-function findOrCreate(name: string, mime: string, context: HandlerContext): Channel | Response {
-  const { registry, limits, autocreate } = context;
+function findOrCreate(name: string, mime: string, context: RequestContext): Channel | Response {
+  const { registry, limits, autocreate, client } = context;
   const existing = registry.get(name);
   if (existing !== undefined) return existing;
   if (!autocreate) return unreadBodyResponse(404, "Stream not found");
@@ -182,7 +233,13 @@ function findOrCreate(name: string, mime: string, context: HandlerContext): Chan
       `Cannot create a channel: there are ${limits.maxChannels} already; delete some`,
     );
   }
-  return registry.create(name, mime);
+  if (registry.isFullFor(client)) {
+    return unreadBodyResponse(
+      429,
+      `Cannot create a channel: you have ${limits.maxChannelsPerClient} already; delete some`,
+    );
+  }
+  return registry.create(name, mime, client);
 }
 
 function methodNotAllowed(allow: string): Response {

@@ -5,6 +5,7 @@
  */
 
 import { pageProblem, type PageRules } from "../../base/net/page_guard.ts";
+import type { Admission } from "./access.ts";
 import type { Channel } from "./channel.ts";
 import { CLOSED_HEADER, LATEST_HEADER, SEQ_HEADER, STATUS_NO_SEGMENT } from "../protocol.ts";
 
@@ -63,6 +64,18 @@ export function pageRefusal(request: Request, rules: PageRules): Response | unde
     problem.status,
     `Cannot ${request.method} ${pathname}: ${problem.reason}`,
   );
+}
+
+/** The answer to a request without the right to be answered. */
+export function accessRefusal(
+  request: Request,
+  { status, reason }: Extract<Admission, { kind: "refused" }>,
+): Response {
+  const { pathname } = new URL(request.url);
+  return errorResponse(status, `Cannot ${request.method} ${pathname}: ${reason}`, {
+    "Connection": "close",
+    ...(status === 401 ? { "WWW-Authenticate": 'Bearer realm="trickle"' } : {}),
+  });
 }
 
 /** The headers that mark the end of a channel. */

@@ -5,17 +5,24 @@
  */
 
 import { describeError, isDoneWithin, roomLogger, TrickleError } from "../../base/mod.ts";
-import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
 import { GatedPort } from "../../base/net/gated_port.ts";
 import type { PageRules } from "../../base/net/page_guard.ts";
-import { HttpPort, type HttpPortOptions, type PortPatience } from "../../base/net/http_port.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { HttpPort, type HttpPortOptions } from "../../base/net/http_port.ts";
+import { systemClock } from "../clock.ts";
+import { AccessGuard } from "./access.ts";
 import type { ServerFigures } from "./channel.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
-import { handleTrickleRequest } from "./handler.ts";
-import { MemoryPool, resolveLimits, type TrickleLimits } from "./limits.ts";
+import { type Caller, handleTrickleRequest } from "./handler.ts";
+import { resolveLimits, type TrickleLimits } from "./limits.ts";
+import { MemoryPool } from "./memory_pool.ts";
 import { normalizeBasePath } from "./paths.ts";
 import { errorResponse } from "./responses.ts";
+import type {
+  RequestSender,
+  TrickleListenOptions,
+  TrickleServerOptions,
+  TrickleServerStats,
+} from "./server_options.ts";
 import { ActivePosts } from "./write_segment.ts";
 import {
   LocalPublisher,
@@ -27,65 +34,6 @@ import {
 const log = roomLogger("trickle");
 /** How long a stopping server lets answers drain before it cuts the connections. */
 const SHUTDOWN_GRACE_MS = 1_000;
-
-/** Options of a {@linkcode TrickleServer}. */
-export interface TrickleServerOptions {
-  /** Whether a POST creates a channel that does not exist. @default {true} */
-  readonly autocreate?: boolean;
-  /** Path that the channels are below. @default {"/"} */
-  readonly basePath?: string;
-  /** Whether `_changes` announces channels that come and go. @default {false} */
-  readonly changeFeed?: boolean;
-  /** Channels without a write for longer are closed, in milliseconds. @default {300000} */
-  readonly idleTimeoutMs?: number;
-  /** How often that is looked at, in milliseconds. @default {60000} */
-  readonly sweepIntervalMs?: number;
-  /**
-   * Origins of web pages that may publish, create and delete, beside those of the server itself; "*" for all.
-   * @default {[]}
-   */
-  readonly allowOrigins?: "*" | readonly string[];
-  /**
-   * Host names that pages of the server are loaded from: addresses, names without a dot and private ones
-   * (`.local`, `.internal`) need not be named. @default {[]}
-   */
-  readonly allowHosts?: readonly string[];
-  /** What the server may hold. @default {DEFAULT_TRICKLE_LIMITS} */
-  readonly limits?: Partial<TrickleLimits>;
-  /** Where the time comes from. @default {systemClock} */
-  readonly clock?: Clock;
-}
-
-/** Where a {@linkcode TrickleServer} listens. */
-export interface TrickleListenOptions {
-  /** Address to bind. @default {"127.0.0.1"} */
-  readonly hostname?: string;
-  /** Port; 0 takes a free one. @default {0} */
-  readonly port?: number;
-  /** Certificate chain and private key, both PEM: serves HTTPS. */
-  readonly tls?: { readonly cert: string; readonly key: string };
-  /**
-   * Limits of the connections: their number, and how long one may say nothing. They cost a copy of every
-   * byte, which at 100 subscribers is a third of the throughput. @default none
-   */
-  readonly connectionLimits?: Partial<ConnectionLimits> | undefined;
-  /** How long the port is tried to be opened again after its accept loop failed. */
-  readonly patience?: PortPatience | undefined;
-}
-
-/** Figures of a {@linkcode TrickleServer}. */
-export interface TrickleServerStats {
-  /** Channels that exist. */
-  readonly channels: number;
-  /** Memory that segments hold, in bytes. */
-  readonly heldBytes: number;
-  /** Requests begun so far. */
-  readonly requests: number;
-  /** Bytes that publishers sent so far. */
-  readonly receivedBytes: number;
-  /** Readers cut so far because they were too slow for the memory limits. */
-  readonly cutReaders: number;
-}
 
 /**
  * A trickle server. Readers never slow writers; what a slow reader holds is bounded by
@@ -106,6 +54,7 @@ export class TrickleServer implements AsyncDisposable {
   readonly #autocreate: boolean;
   readonly #limits: TrickleLimits;
   readonly #pages: PageRules;
+  readonly #access: AccessGuard | undefined;
   readonly #registry: ChannelRegistry;
   readonly #pool: MemoryPool;
   readonly #posts = new ActivePosts();
@@ -116,15 +65,18 @@ export class TrickleServer implements AsyncDisposable {
   readonly #figures: ServerFigures = { requests: 0, receivedBytes: 0, cutReaders: 0 };
   #stopping: Promise<void> | undefined;
 
-  /** Creates a server that is not on a port yet. Throws for options out of range. */
+  /** Creates a server that is not on a port yet. Throws for options out of range and for unusable grants. */
   constructor(options: TrickleServerOptions = {}) {
     const clock = options.clock ?? systemClock;
     this.basePath = normalizeBasePath(options.basePath ?? "/");
     this.#autocreate = options.autocreate ?? true;
     this.#limits = resolveLimits(options.limits);
-    const { allowOrigins = [], allowHosts = [] } = options;
-    this.#pages = { allowOrigins, allowHosts, hasSecret: false };
-    this.#pool = new MemoryPool(this.#limits.maxTotalBytes);
+    const { allowOrigins = [], allowHosts = [], grants = [], signKeys = [] } = options;
+    const unixTime = options.unixTime ?? Date.now;
+    const isOpen = grants.length === 0 && signKeys.length === 0;
+    this.#access = isOpen ? undefined : new AccessGuard({ grants, signKeys, unixTime });
+    this.#pages = { allowOrigins, allowHosts, hasSecret: !isOpen };
+    this.#pool = new MemoryPool(this.#limits, () => clock.now());
     this.#registry = new ChannelRegistry({
       clock,
       idleTimeoutMs: options.idleTimeoutMs ?? 300_000,
@@ -184,20 +136,14 @@ export class TrickleServer implements AsyncDisposable {
     return this.url + encodeURIComponent(name);
   }
 
-  /** Answers one request, on whatever server it came in: for mounting it beside other routes. */
-  readonly handler = (request: Request): Promise<Response> => {
-    this.#figures.requests++;
-    if (this.#stopping !== undefined) {
-      return Promise.resolve(errorResponse(503, "The server is stopping"));
-    }
-    return handleTrickleRequest(request, {
-      registry: this.#registry,
-      posts: this.#posts,
-      limits: this.#limits,
-      basePath: this.basePath,
-      autocreate: this.#autocreate,
-      pages: this.#pages,
-    });
+  /**
+   * Answers one request, on whatever server it came in: for mounting it beside other routes. Without its sender,
+   * which `Deno.serve` gives as the second argument, limits per client hold only for tokens and signed URLs.
+   */
+  readonly handler = (request: Request, sender?: RequestSender): Promise<Response> => {
+    const from = sender?.remoteAddr;
+    const address = from !== undefined && "hostname" in from ? from.hostname : undefined;
+    return this.#answer(request, { kind: "remote", address });
   };
 
   /**
@@ -222,12 +168,18 @@ export class TrickleServer implements AsyncDisposable {
 
   /** A publisher of a channel of this server, without HTTP in between. */
   publisher(name: string, options: LocalPublisherOptions = {}): LocalPublisher {
-    return new LocalPublisher(this.#channelPath(name), { ...options, handler: this.handler });
+    return new LocalPublisher(this.#channelPath(name), {
+      ...options,
+      handler: this.#ownHandler,
+    });
   }
 
   /** A subscriber to a channel of this server, without HTTP in between. */
   subscriber(name: string, options: LocalSubscriberOptions = {}): LocalSubscriber {
-    return new LocalSubscriber(this.#channelPath(name), { ...options, handler: this.handler });
+    return new LocalSubscriber(this.#channelPath(name), {
+      ...options,
+      handler: this.#ownHandler,
+    });
   }
 
   /**
@@ -281,8 +233,28 @@ export class TrickleServer implements AsyncDisposable {
       })
       .finally(() => this.#deliveries.delete(delivery));
     this.#deliveries.add(delivery);
-    return this.handler(request);
+    return this.handler(request, info);
   };
+
+  /** The handler of the program's own publishers and subscribers. */
+  readonly #ownHandler = (request: Request): Promise<Response> =>
+    this.#answer(request, { kind: "program" });
+
+  #answer(request: Request, caller: Caller): Promise<Response> {
+    this.#figures.requests++;
+    if (this.#stopping !== undefined) {
+      return Promise.resolve(errorResponse(503, "The server is stopping"));
+    }
+    return handleTrickleRequest(request, caller, {
+      registry: this.#registry,
+      posts: this.#posts,
+      limits: this.#limits,
+      basePath: this.basePath,
+      autocreate: this.#autocreate,
+      pages: this.#pages,
+      access: this.#access,
+    });
+  }
 
   #channelPath(name: string): string {
     return this.basePath + encodeURIComponent(name);

@@ -7,6 +7,7 @@
 
 import { describeError, roomLogger } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
+import type { ClientId } from "./memory_pool.ts";
 import { closedHeaders, errorResponse, unreadBodyResponse } from "./responses.ts";
 import type { SegmentBuffer } from "./segment_buffer.ts";
 import { CLOSED_HEADER, RESET_HEADER, SEQ_HEADER } from "../protocol.ts";
@@ -71,13 +72,13 @@ class RequestBody {
   }
 }
 
-/** Answers a POST to a segment; `requested` is the parsed index, -1 included. */
+/** Answers a client's POST to a segment; `requested` is the parsed index, -1 included. */
 export async function writeSegment(
   request: Request,
-  target: { readonly channel: Channel; readonly requested: number },
+  target: { readonly channel: Channel; readonly requested: number; readonly client: ClientId },
   posts: ActivePosts,
 ): Promise<Response> {
-  const { channel } = target;
+  const { channel, client } = target;
   const segment = channel.openForWrite(target.requested);
   // An empty value asks for nothing (section 3).
   if ((request.headers.get(RESET_HEADER) ?? "") !== "") channel.resetBelow(segment.index);
@@ -86,7 +87,7 @@ export async function writeSegment(
     const first = await firstPiece(segment, body);
     if (first.kind === "broken") return errorResponse(500, "Server error");
     if (first.kind !== "bytes") return finishedEmpty(channel, segment);
-    return await receive({ channel, segment, body }, first.bytes);
+    return await receive({ channel, segment, body, client }, first.bytes);
   });
 }
 
@@ -107,14 +108,19 @@ async function firstPiece(segment: SegmentBuffer, body: RequestBody): Promise<Fi
   return { kind: "interrupted" };
 }
 
-async function receive(
-  post: { readonly channel: Channel; readonly segment: SegmentBuffer; readonly body: RequestBody },
-  first: Uint8Array,
-): Promise<Response> {
-  const { channel, segment, body } = post;
+/** A POST that is being read. */
+interface Post {
+  readonly channel: Channel;
+  readonly segment: SegmentBuffer;
+  readonly body: RequestBody;
+  readonly client: ClientId;
+}
+
+async function receive(post: Post, first: Uint8Array): Promise<Response> {
+  const { channel, segment, body, client } = post;
   let piece: BodyPiece = { kind: "bytes", bytes: first };
   while (piece.kind === "bytes") {
-    const outcome = channel.write(segment, piece.bytes);
+    const outcome = channel.write(segment, piece.bytes, client);
     if (outcome === "segment-full" || outcome === "memory-full") {
       body.interrupt();
       return tooLargeResponse(segment, outcome);
@@ -154,7 +160,9 @@ function finishedEmpty(channel: Channel, segment: SegmentBuffer): Response {
 }
 
 function tooLargeResponse(segment: SegmentBuffer, full: "segment-full" | "memory-full"): Response {
-  const limit = full === "segment-full" ? "maxSegmentBytes" : "maxChannelBytes or maxTotalBytes";
+  const limit = full === "segment-full"
+    ? "maxSegmentBytes"
+    : "maxChannelBytes, maxBytesPerClient or maxTotalBytes";
   return unreadBodyResponse(
     413,
     `Cannot store segment ${segment.index}: it goes beyond ${limit}; send smaller segments`,
