@@ -86,7 +86,10 @@ export interface StreamServerOptions extends HttpOptions {
    * a port or without. @default everywhere but to link-local and metadata addresses
    */
   readonly allowUrls?: readonly string[];
-  /** Opens the session of a stream, without starting it. @default {openTrickleSession} */
+  /**
+   * Opens the session of a stream in this thread, without starting it; not with `isolate`.
+   * @default {openTrickleSession}
+   */
   readonly openSession?: (options: TrickleSessionOptions) => StreamSession;
   /**
    * Makes the worker known to an orchestrator from the time on when it is ready, and takes it back when it

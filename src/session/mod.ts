@@ -38,6 +38,7 @@ export {
 } from "./video/loading_overlay.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
+export { safeListener } from "./safe_listener.ts";
 export * from "./session.ts";
 export * from "./channels/side_channels.ts";
 export { gpuFigures } from "./telemetry/stream_meters.ts";

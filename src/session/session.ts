@@ -11,6 +11,7 @@ import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import type { LoadingUpdate } from "./video/loading_overlay.ts";
 import { Pipeline } from "./pipeline.ts";
+import { safeListener } from "./safe_listener.ts";
 import { SessionChannels } from "./channels/session_channels.ts";
 import { watchSink } from "./channels/watch_sink.ts";
 import { SessionInput } from "./input/session_input.ts";
@@ -55,6 +56,7 @@ export class Session implements AsyncDisposable {
   readonly #settings: StreamSettings;
   readonly #input: SessionInput;
   readonly #channels: SessionChannels;
+  readonly #tell: (event: SessionEvent) => void;
   #state: SessionState = "starting";
   /** Settles when the last update has had its turn. */
   #updates: Promise<void> = Promise.resolve();
@@ -68,6 +70,7 @@ export class Session implements AsyncDisposable {
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#tell = safeListener(options.onEvent, options.id);
     const clock = this.#clock = options.clock ?? systemClock;
     this.#meters = new StreamMeters(() => clock.now());
     this.#log = roomLogger("session").with({ stream: this.id });
@@ -88,8 +91,13 @@ export class Session implements AsyncDisposable {
       clock,
       updateMeters: () => this.#pipeline.updateMeters(),
     });
-    this.#pipeline = this.#within(() => this.#createPipeline());
-    this.#channels = this.#createChannels();
+    try {
+      this.#pipeline = this.#within(() => this.#createPipeline());
+      this.#channels = this.#createChannels();
+    } catch (error) {
+      this.#telemetry?.refuse(asError(error));
+      throw error;
+    }
   }
 
   /** Where the session is in its life. */
@@ -201,6 +209,7 @@ export class Session implements AsyncDisposable {
    * `stopTimeoutMs` is dropped and counted. Idempotent; resolves when the session has ended.
    */
   stop(): Promise<SessionEnd> {
+    this.#processor.hurry();
     if (this.#state === "starting") void this.#neverStart();
     else this.#requestEnd({ reason: "stopped" });
     return this.ended;
@@ -284,10 +293,10 @@ export class Session implements AsyncDisposable {
     } catch (error) {
       end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
     }
-    await this.#pipeline[Symbol.asyncDispose]();
+    await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#closeSource();
-    await this.#stopProcessor();
-    await this.#channels.closeInputs();
+    await this.#orReport("process", () => this.#processor.stop());
+    await this.#orReport("control", () => this.#channels.closeInputs());
     await this.#finish(end);
   }
 
@@ -300,15 +309,16 @@ export class Session implements AsyncDisposable {
   async #neverStart(): Promise<void> {
     this.#setState("stopping");
     await this.#closeSource();
-    await this.#pipeline[Symbol.asyncDispose]();
+    await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#finish({ reason: "stopped" });
   }
 
-  async #stopProcessor(): Promise<void> {
+  /** A part that does not end as it should does not keep the others from their end. */
+  async #orReport(stage: Stage, task: () => Promise<void>): Promise<void> {
     try {
-      await this.#processor.stop({ isHurried: this.#requestedEnd?.reason === "stopped" });
+      await task();
     } catch (error) {
-      this.#reportError(asError(error), "process");
+      this.#reportError(asError(error), stage);
     }
   }
 
@@ -326,7 +336,7 @@ export class Session implements AsyncDisposable {
     } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
     this.#setState("ended");
     this.#emit({ type: "ended", end });
-    await this.#channels[Symbol.asyncDispose]();
+    await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());
     this.#ended.resolve(end);
   }
 
@@ -344,11 +354,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #closeSource(): Promise<void> {
-    try {
-      await this.#input.close();
-    } catch (error) {
-      this.#reportError(asError(error), "input");
-    }
+    await this.#orReport("input", () => this.#input.close());
   }
 
   /**
@@ -391,7 +397,7 @@ export class Session implements AsyncDisposable {
   #emit(event: SessionEvent): void {
     this.#channels.take(event);
     this.#telemetry?.note(event);
-    this.#options.onEvent?.(event);
+    this.#tell(event);
   }
 }
 

@@ -45,6 +45,13 @@ export function createHostFactory(
         "give its class, or a factory that makes one for each stream",
     );
   }
+  if (isolate !== "none" && options.openSession !== undefined) {
+    throw new ConfigError(
+      "CONFIG_PROCESSOR",
+      `Cannot open sessions in a ${isolate} with a function of the server: ` +
+        'leave openSession out, or set isolate to "none"',
+    );
+  }
   if (isProcessorModule(source)) {
     if (isolate !== "none") {
       const warmCodecs = warmCodecsOptions(options);
