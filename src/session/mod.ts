@@ -44,5 +44,14 @@ export * from "./channels/side_channels.ts";
 export { gpuFigures } from "./telemetry/stream_meters.ts";
 export type { StreamHealth, StreamStatus } from "./channels/stream_status.ts";
 export * from "./client/trickle_client.ts";
+export {
+  checkEncoder,
+  ENCODER_PRESETS,
+  type EncoderPreset,
+  type EncoderSettings,
+  findHardware,
+  type HardwareWish,
+  type VideoHardware,
+} from "../media/codec/mod.ts";
 export * from "./types.ts";
 export { WarmCodecs, type WarmCodecsOptions } from "./warm_codecs.ts";

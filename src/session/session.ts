@@ -10,6 +10,7 @@ import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import type { LoadingUpdate } from "./video/loading_overlay.ts";
+import { checkEncoder } from "../media/codec/mod.ts";
 import { Pipeline } from "./pipeline.ts";
 import { safeListener } from "./safe_listener.ts";
 import { SessionChannels } from "./channels/session_channels.ts";
@@ -74,6 +75,7 @@ export class Session implements AsyncDisposable {
     const clock = this.#clock = options.clock ?? systemClock;
     this.#meters = new StreamMeters(() => clock.now());
     this.#log = roomLogger("session").with({ stream: this.id });
+    checkEncoder(options.encoder ?? {});
     this.#settings = new StreamSettings(options.processor.paramsSchema, options.params ?? {});
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor, clock);
@@ -254,7 +256,7 @@ export class Session implements AsyncDisposable {
     const { sink, targetFps = DEFAULT_TARGET_FPS, maxQueueSize = 30, pace = "live" } =
       this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
-    const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
+    const { maxQueueLatencyMs = 150, overlay = {}, hardware = {}, encoder = {} } = this.#options;
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
       isFed: this.#input.isFed,
@@ -272,6 +274,8 @@ export class Session implements AsyncDisposable {
       overlay,
       audioCodec,
       gopSeconds,
+      hardware,
+      encoder,
       warm: this.#options.warmCodecs,
       clock: this.#clock,
       onFirstInput: () => {
