@@ -134,7 +134,8 @@ class ChaosRun {
         this.#broken.push(`fault ${count}, ${fault.name}: stream ${each.name} does not go on`);
       }
     });
-    this.#options.print?.(`${count} ${fault.name} on ${stream.name}: ${Math.round(outageMs)} ms`);
+    const outages = rig.streams.map(({ longestGapMs }) => Math.round(longestGapMs)).join(", ");
+    this.#options.print?.(`${count} ${fault.name} on ${stream.name}: ${outages} ms`);
     const { log } = rig.worker;
     for (const line of log.slice(this.#printedLines)) {
       if (!line.includes('"level":"info"')) this.#options.print?.(`    ${line}`);
