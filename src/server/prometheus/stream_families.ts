@@ -97,7 +97,7 @@ const STREAM_COUNTERS: readonly Family[] = [
   }),
   streamCounter({
     stem: "segments_lost",
-    help: "Output segments that the server did not store, or not whole",
+    help: "Output segments that the server has not acknowledged: not stored, or not whole",
     read: (counts) => counts.segments_lost,
   }),
   streamCounter({
