@@ -230,7 +230,7 @@ export interface SessionMetrics extends ChannelFigures {
   readonly audio_packets_done: number;
   readonly audio_packets_out: number;
   readonly error_count: number;
-  /** Input segments that were missing in the sequence. */
+  /** Input segments that were missing in the sequence, or whose rest was lost. */
   readonly segments_skipped: number;
   readonly segments_out: number;
   /** Segments of `segments_out` that the server has not acknowledged: it did not store them, or not whole. */

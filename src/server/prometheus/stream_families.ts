@@ -87,7 +87,7 @@ const STREAM_COUNTERS: readonly Family[] = [
   }),
   streamCounter({
     stem: "segments_skipped",
-    help: "Input segments that were missing in the sequence",
+    help: "Input segments that were missing in the sequence, or whose rest was lost",
     read: (counts) => counts.segments_skipped,
   }),
   streamCounter({

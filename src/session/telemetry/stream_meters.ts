@@ -101,7 +101,7 @@ export class StreamMeters {
   readonly input: InputCounts = { segments: 0, bytes: 0 };
   /** Audio packets that arrived, those of them that the stream is through with, and those written. */
   readonly audio = { in: 0, done: 0, out: 0 };
-  /** Input segments that were missing in the sequence. */
+  /** Input segments that were missing in the sequence, or whose rest was lost. */
   segmentsSkipped = 0;
   /** Segments that were begun at the output. */
   segmentsOut = 0;
