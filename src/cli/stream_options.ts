@@ -5,7 +5,14 @@
  */
 
 import type { Command } from "commander";
-import type { OutputAudioCodec, OverlayMode } from "../session/mod.ts";
+import {
+  ENCODER_PRESETS,
+  type EncoderPreset,
+  type EncoderSettings,
+  type HardwareWish,
+  type OutputAudioCodec,
+  type OverlayMode,
+} from "../session/mod.ts";
 import { option, positiveNumber, wholeNumber } from "./options.ts";
 import { addProcessorOptions, type ProcessorFlags } from "./processor_options.ts";
 
@@ -52,6 +59,52 @@ export function addWarmOptions(command: Command): Command {
         parse: wholeNumber(0, 604_800),
       }),
     );
+}
+
+/** Values of the options that {@linkcode addVideoOptions} adds. */
+export interface VideoFlags {
+  readonly hardware: HardwareWish;
+  readonly encoderPreset: EncoderPreset;
+  readonly encoderQuality: number;
+  /** In kbit/s. */
+  readonly encoderBitrate?: number;
+  /** In seconds. */
+  readonly gop: number;
+}
+
+/** Adds what codes video, and how well. */
+export function addVideoOptions(command: Command): Command {
+  return command
+    .addOption(option("--hardware <kind>", "what codes video; cuda is NVDEC and NVENC", {
+      env: "RUNNEL_HARDWARE",
+      default: "auto",
+      choices: ["auto", "none", "cuda"],
+    }))
+    .addOption(option("--encoder-preset <preset>", "speed of the software encoder (x264)", {
+      env: "RUNNEL_ENCODER_PRESET",
+      default: "superfast",
+      choices: ENCODER_PRESETS,
+    }))
+    .addOption(option("--encoder-quality <crf>", "constant quality, 0 (best) to 51", {
+      env: "RUNNEL_ENCODER_QUALITY",
+      default: 23,
+      parse: wholeNumber(0, 51),
+    }))
+    .addOption(option("--encoder-bitrate <kbit/s>", "bit rate, instead of constant quality", {
+      env: "RUNNEL_ENCODER_BITRATE",
+      parse: wholeNumber(10, 1_000_000),
+    }))
+    .addOption(option("--gop <seconds>", "time between keyframes; live, the length of a segment", {
+      env: "RUNNEL_GOP",
+      default: 2,
+      parse: wholeNumber(1, 60),
+    }));
+}
+
+/** How well video is encoded. */
+export function encoderOf(flags: VideoFlags): EncoderSettings {
+  const { encoderPreset: preset, encoderQuality: crf, encoderBitrate: kbits } = flags;
+  return kbits === undefined ? { preset, crf } : { preset, bitrate: kbits * 1_000 };
 }
 
 /** Adds the options of the processor, of the queue before it, of the overlay and of the audio. */

@@ -152,9 +152,9 @@ export class ProcessorGuard {
   /**
    * Says that the stream has ended, once an update that is under way has, but not long after; those that
    * wait for their turn are refused. Rejects with a `ProcessorError` when the processor fails, or takes
-   * longer than its `timeoutMs` and the most that is given here.
+   * longer than its `timeoutMs`, or the time that a hurry leaves it.
    */
-  async stopStream(mostMs = Infinity): Promise<void> {
+  async stopStream(hurry?: Hurry): Promise<void> {
     this.#isStopped = true;
     if (!await isDoneWithin(this.#clock, this.#updates, UPDATE_GRACE_MS)) {
       // Its caller hears of that; another stream must not have the processor meanwhile.
@@ -165,7 +165,7 @@ export class ProcessorGuard {
       what: "onStreamStop()",
       code: "PROCESSOR_STREAM",
       run: () => this.processor.onStreamStop(),
-      mostMs,
+      ...(hurry === undefined ? {} : { hurry }),
     });
   }
 
@@ -191,14 +191,22 @@ export class ProcessorGuard {
   }
 
   async #waitFor<T>(pending: Promise<T>, call: GuardedCall<T>): Promise<T> {
-    const timeoutMs = Math.min(this.processor.timeoutMs, call.mostMs ?? Infinity);
     const timeout = Promise.withResolvers<never>();
     let late = false;
-    const cancel = this.#clock.schedule(timeoutMs, () => {
-      late = true;
-      this.#hanging++;
-      call.onTimeout?.();
-      timeout.reject(hung(call.what, timeoutMs));
+    let isOver = false;
+    const giveUpAfter = (timeoutMs: number): () => void =>
+      this.#clock.schedule(timeoutMs, () => {
+        late = true;
+        this.#hanging++;
+        call.onTimeout?.();
+        timeout.reject(hung(call.what, timeoutMs));
+      });
+    let cancel = giveUpAfter(this.processor.timeoutMs);
+    const { hurry } = call;
+    void hurry?.when.then(() => {
+      if (isOver || late) return;
+      cancel();
+      cancel = giveUpAfter(Math.min(this.processor.timeoutMs, hurry.timeoutMs));
     });
     const returned = (result: unknown): void => {
       if (!late) return;
@@ -218,17 +226,25 @@ export class ProcessorGuard {
     try {
       return await Promise.race([outcome, timeout.promise]);
     } finally {
+      isOver = true;
       cancel();
     }
   }
+}
+
+/** Leaves a call that is under way less time. */
+export interface Hurry {
+  /** Resolves when the call is to be over soon; may never do so. */
+  readonly when: Promise<void>;
+  /** The longest it may take from then on, in milliseconds. */
+  readonly timeoutMs: number;
 }
 
 interface GuardedCall<T> {
   readonly what: string;
   readonly code: ProcessorErrorCode;
   readonly run: () => T | PromiseLike<T>;
-  /** The longest it may take, where that is less than the processor's `timeoutMs`. */
-  readonly mostMs?: number;
+  readonly hurry?: Hurry;
   /** Called when the call is given up. */
   readonly onTimeout?: () => void;
   /** Takes a result, if there is one, that came after the call was given up. */

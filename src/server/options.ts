@@ -8,6 +8,8 @@ import type { Registration } from "../livepeer/mod.ts";
 import type { ProcessorSource } from "../processor/mod.ts";
 import type {
   Clock,
+  EncoderSettings,
+  HardwareWish,
   OutputAudioCodec,
   OverlayOptions,
   SessionEvent,
@@ -71,6 +73,18 @@ export interface StreamServerOptions extends HttpOptions {
   /** Codec of the output's audio. @default {"opus"} */
   readonly audioCodec?: OutputAudioCodec;
   /**
+   * What decodes and encodes video: `cuda` is NVDEC and NVENC, `auto` takes them where a trial at the start
+   * has shown that they work. Hardware that gives nothing is replaced by software.
+   * @default {"auto"}
+   */
+  readonly hardware?: HardwareWish;
+  /** How well video is encoded. @default {{ preset: "superfast", crf: 23 }} */
+  readonly encoder?: EncoderSettings;
+  /** Seconds between keyframes, which is also the length of an output segment. @default {2} */
+  readonly gopSeconds?: number;
+  /** Longest time that a stop may take to flush what is in flight, in milliseconds. @default {2000} */
+  readonly stopTimeoutMs?: number;
+  /**
    * ffmpeg children that wait for the next stream, which begins several times as fast with them: at most so
    * many, about 10 MiB each. 0 for none. Streams in threads or processes have as many each, up to a
    * capacity of 4.
@@ -86,7 +100,10 @@ export interface StreamServerOptions extends HttpOptions {
    * a port or without. @default everywhere but to link-local and metadata addresses
    */
   readonly allowUrls?: readonly string[];
-  /** Opens the session of a stream, without starting it. @default {openTrickleSession} */
+  /**
+   * Opens the session of a stream in this thread, without starting it; not with `isolate`.
+   * @default {openTrickleSession}
+   */
   readonly openSession?: (options: TrickleSessionOptions) => StreamSession;
   /**
    * Makes the worker known to an orchestrator from the time on when it is ready, and takes it back when it

@@ -5,7 +5,13 @@
  */
 
 import { describeError, roomLogger } from "../base/mod.ts";
-import type { SessionEnd, SessionEvent, SessionMetrics, StreamParams } from "../session/mod.ts";
+import {
+  safeListener,
+  type SessionEnd,
+  type SessionEvent,
+  type SessionMetrics,
+  type StreamParams,
+} from "../session/mod.ts";
 import { ActiveStream, type StreamNames } from "./active_stream.ts";
 import type { HostPool } from "./hosts/host_pool.ts";
 import { type Admission, EventLoopMonitor } from "./load_monitor.ts";
@@ -142,6 +148,7 @@ export class StreamRegistry {
     const host = pool.take();
     if (host === undefined) {
       const reason = pool.failure ?? "none is free";
+      this.ledger.rejected(pool.failure === undefined ? "capacity" : "failed");
       throw new StreamRefused(`there is no processor for it: ${reason}; try again later`);
     }
     const stream = await this.#open(request, host, names);
@@ -245,7 +252,9 @@ export class StreamRegistry {
       controlUrl: request.control_url,
       eventsUrl: request.events_url,
       dataUrl: request.data_url,
-      ...(onEvent === undefined ? {} : { onEvent: guarded(onEvent, id) }),
+      ...(onEvent === undefined
+        ? {}
+        : { onEvent: safeListener((event) => onEvent(event, id), id) }),
     };
   }
 
@@ -263,25 +272,6 @@ export class StreamRegistry {
     if (end.reason === "failed") this.#lastError = describeError(end.error);
     if (end.reason === "input-ended" && !end.found) this.#lastError = inputNotFound(stream);
   }
-}
-
-/** What the application throws is its own: the stream goes on. */
-function guarded(
-  onEvent: NonNullable<StreamRegistryOptions["onEvent"]>,
-  id: string,
-): (event: SessionEvent) => void {
-  return (event) => {
-    try {
-      onEvent(event, id);
-    } catch (error) {
-      const reason = describeError(error);
-      log.error("onStreamEvent failed at {type}: {reason}", {
-        type: event.type,
-        reason,
-        stream: id,
-      });
-    }
-  };
 }
 
 function inputNotFound({ request }: ActiveStream): string {

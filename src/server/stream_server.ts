@@ -17,7 +17,14 @@ import {
 } from "../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import type { RegisteredWorker } from "../livepeer/mod.ts";
-import { type LoadingUpdate, type StreamParams, WarmCodecs } from "../session/mod.ts";
+import {
+  checkEncoder,
+  findHardware,
+  type LoadingUpdate,
+  type StreamParams,
+  type VideoHardware,
+  WarmCodecs,
+} from "../session/mod.ts";
 import type { ActiveStream } from "./active_stream.ts";
 import { collectFigures } from "./prometheus/collect_figures.ts";
 import { HardwareMonitor } from "./api/hardware.ts";
@@ -70,6 +77,7 @@ export class StreamServer implements AsyncDisposable {
   readonly #over = Promise.withResolvers<void>();
   readonly #isolationFaults: Record<IsolationFault, number> = { crashed: 0, hung: 0 };
   #http: HttpListener | undefined;
+  #hardware: VideoHardware = {};
   #warmCodecs: WarmCodecs | undefined;
   #pool: HostPool | undefined;
   #registry: StreamRegistry | undefined;
@@ -79,10 +87,11 @@ export class StreamServer implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
 
   /**
-   * Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix and a
+   * Creates a server that does not listen yet. Throws a `RangeError` for an unusable prefix or encoder setting and a
    * `ConfigError` for a token, URLs, routes, folders or CORS options that cannot be used.
    */
   constructor(options: StreamServerOptions) {
+    checkEncoder(options.encoder ?? {});
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#prefix = normalizePrefix(options.prefix ?? "");
@@ -235,7 +244,11 @@ export class StreamServer implements AsyncDisposable {
   };
 
   async #start(): Promise<Deno.NetAddr> {
-    await runStartupHooks(this.#options.onStartup ?? []);
+    const { hardware: wish = "auto" } = this.#options;
+    [this.#hardware] = await Promise.all([
+      findHardware(wish),
+      runStartupHooks(this.#options.onStartup ?? []),
+    ]);
     if (this.#stopping !== undefined) {
       throw new TypeError("Cannot start: this server was stopped before it listened");
     }
@@ -246,6 +259,7 @@ export class StreamServer implements AsyncDisposable {
       signal: this.#abort.signal,
       clock,
       warmCodecs: this.#warmCodecs,
+      hardware: this.#hardware,
       onFault: (fault) => this.#isolationFaults[fault]++,
     });
     const { port = 8000 } = this.#options;
@@ -292,7 +306,7 @@ export class StreamServer implements AsyncDisposable {
 
   #createWarmCodecs(): WarmCodecs | undefined {
     if ((this.#options.isolate ?? "none") !== "none") return undefined;
-    const options = warmCodecsOptions(this.#options);
+    const options = warmCodecsOptions(this.#options, this.#hardware);
     return options === undefined ? undefined : new WarmCodecs({ ...options, clock: this.#clock });
   }
 
@@ -324,9 +338,13 @@ export class StreamServer implements AsyncDisposable {
 
   #sessionDefaults(): Partial<HostedStreamOptions> {
     const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline } = this.#options;
-    const { maxQueueLatencyMs, overlay } = this.#options;
+    const { maxQueueLatencyMs, overlay, encoder, gopSeconds, stopTimeoutMs } = this.#options;
     return {
       clock: this.#clock,
+      hardware: this.#hardware,
+      ...(encoder === undefined ? {} : { encoder }),
+      ...(gopSeconds === undefined ? {} : { gopSeconds }),
+      ...(stopTimeoutMs === undefined ? {} : { stopTimeoutMs }),
       ...(pipeline === undefined ? {} : { pipelineName: pipeline }),
       ...(targetFps === undefined ? {} : { targetFps }),
       ...(maxQueueSize === undefined ? {} : { maxQueueSize }),

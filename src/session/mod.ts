@@ -38,10 +38,20 @@ export {
 } from "./video/loading_overlay.ts";
 export * from "./open_file_session.ts";
 export * from "./open_trickle_session.ts";
+export { safeListener } from "./safe_listener.ts";
 export * from "./session.ts";
 export * from "./channels/side_channels.ts";
 export { gpuFigures } from "./telemetry/stream_meters.ts";
 export type { StreamHealth, StreamStatus } from "./channels/stream_status.ts";
 export * from "./client/trickle_client.ts";
+export {
+  checkEncoder,
+  ENCODER_PRESETS,
+  type EncoderPreset,
+  type EncoderSettings,
+  findHardware,
+  type HardwareWish,
+  type VideoHardware,
+} from "../media/codec/mod.ts";
 export * from "./types.ts";
 export { WarmCodecs, type WarmCodecsOptions } from "./warm_codecs.ts";

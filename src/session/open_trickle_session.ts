@@ -75,7 +75,7 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
     ...common,
     ...through({}),
   });
-  const publisher = (url: string, contentType: string, closeTimeoutMs: number): SegmentSink =>
+  const publisher = (url: string, contentType: string, closeTimeoutMs: number): TricklePublisher =>
     new TricklePublisher(url, {
       contentType,
       closeTimeoutMs,
@@ -123,8 +123,9 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
         : { inputFound: async () => (await source.outcome).kind !== "not-found" }),
     });
   } catch (error) {
-    for (const end of [source, sink]) {
-      end?.[Symbol.asyncDispose]().then(
+    // Nothing was published: the channel is its server's.
+    for (const given of [source?.[Symbol.asyncDispose](), sink?.leave()]) {
+      given?.then(
         undefined,
         (failure: unknown) =>
           log.warn("A channel that was not used could not be given up: {reason}", {

@@ -6,7 +6,13 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
-import { ChangeBudget, type PictureSize, type WarmSet } from "../media/codec/mod.ts";
+import {
+  ChangeBudget,
+  type EncoderSettings,
+  type PictureSize,
+  type VideoHardware,
+  type WarmSet,
+} from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ErrorPolicy, ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
@@ -56,6 +62,8 @@ export interface PipelineOptions {
   readonly overlay: OverlayOptions;
   readonly audioCodec: OutputAudioCodec;
   readonly gopSeconds: number;
+  readonly hardware: VideoHardware;
+  readonly encoder: EncoderSettings;
   /** Children that wait, where there are some. */
   readonly warm: WarmSet | undefined;
   readonly clock: Clock;
@@ -151,6 +159,7 @@ export class Pipeline implements AsyncDisposable {
       pixelFormat: guard.processor.pixelFormat,
       scale: size,
       toneMap: params.tone_map ?? true,
+      hardware: options.hardware.decoder ?? "none",
       now: () => clock.now(),
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,
@@ -248,6 +257,8 @@ export class Pipeline implements AsyncDisposable {
     meters.codecRestarts = this.#input.codecRestarts + this.#video.codecRestarts +
       this.#audio.codecRestarts;
     meters.codecHangs = this.#input.codecHangs + this.#video.codecHangs + this.#audio.codecHangs;
+    meters.hardwareFallbacks = this.#input.hardwareFallbacks + this.#video.hardwareFallbacks;
+    meters.hardware = { decoder: this.#input.hardware, encoder: this.#video.hardware };
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);
     meters.setAudioUnheard(this.#audio.packetsUnheard);
@@ -286,6 +297,7 @@ export class Pipeline implements AsyncDisposable {
 
   #createVideo(): VideoStage {
     const { sink, guard, isFed, gopSeconds, meters, warm, onError } = this.#options;
+    const { hardware, encoder } = this.#options;
     return new VideoStage({
       hasOutput: sink !== undefined,
       isReadOnly: guard.isReadOnly,
@@ -293,6 +305,8 @@ export class Pipeline implements AsyncDisposable {
       isFed,
       pixelFormat: guard.processor.pixelFormat,
       gopSeconds,
+      hardware: hardware.encoder ?? "none",
+      encoder,
       frameRate: () => this.#frameRate(),
       meters,
       emit: (packet) => this.#writeVideo(packet),

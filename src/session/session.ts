@@ -10,7 +10,9 @@ import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
 import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import type { LoadingUpdate } from "./video/loading_overlay.ts";
+import { checkEncoder } from "../media/codec/mod.ts";
 import { Pipeline } from "./pipeline.ts";
+import { safeListener } from "./safe_listener.ts";
 import { SessionChannels } from "./channels/session_channels.ts";
 import { watchSink } from "./channels/watch_sink.ts";
 import { SessionInput } from "./input/session_input.ts";
@@ -55,6 +57,7 @@ export class Session implements AsyncDisposable {
   readonly #settings: StreamSettings;
   readonly #input: SessionInput;
   readonly #channels: SessionChannels;
+  readonly #tell: (event: SessionEvent) => void;
   #state: SessionState = "starting";
   /** Settles when the last update has had its turn. */
   #updates: Promise<void> = Promise.resolve();
@@ -68,9 +71,11 @@ export class Session implements AsyncDisposable {
   constructor(options: SessionOptions) {
     this.id = options.id;
     this.#options = options;
+    this.#tell = safeListener(options.onEvent, options.id);
     const clock = this.#clock = options.clock ?? systemClock;
     this.#meters = new StreamMeters(() => clock.now());
     this.#log = roomLogger("session").with({ stream: this.id });
+    checkEncoder(options.encoder ?? {});
     this.#settings = new StreamSettings(options.processor.paramsSchema, options.params ?? {});
     this.ended = this.#ended.promise;
     this.#guard = new ProcessorGuard(options.processor, clock);
@@ -88,8 +93,13 @@ export class Session implements AsyncDisposable {
       clock,
       updateMeters: () => this.#pipeline.updateMeters(),
     });
-    this.#pipeline = this.#within(() => this.#createPipeline());
-    this.#channels = this.#createChannels();
+    try {
+      this.#pipeline = this.#within(() => this.#createPipeline());
+      this.#channels = this.#createChannels();
+    } catch (error) {
+      this.#telemetry?.refuse(asError(error));
+      throw error;
+    }
   }
 
   /** Where the session is in its life. */
@@ -201,6 +211,7 @@ export class Session implements AsyncDisposable {
    * `stopTimeoutMs` is dropped and counted. Idempotent; resolves when the session has ended.
    */
   stop(): Promise<SessionEnd> {
+    this.#processor.hurry();
     if (this.#state === "starting") void this.#neverStart();
     else this.#requestEnd({ reason: "stopped" });
     return this.ended;
@@ -245,7 +256,7 @@ export class Session implements AsyncDisposable {
     const { sink, targetFps = DEFAULT_TARGET_FPS, maxQueueSize = 30, pace = "live" } =
       this.#options;
     const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
-    const { maxQueueLatencyMs = 150, overlay = {} } = this.#options;
+    const { maxQueueLatencyMs = 150, overlay = {}, hardware = {}, encoder = {} } = this.#options;
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
       isFed: this.#input.isFed,
@@ -263,6 +274,8 @@ export class Session implements AsyncDisposable {
       overlay,
       audioCodec,
       gopSeconds,
+      hardware,
+      encoder,
       warm: this.#options.warmCodecs,
       clock: this.#clock,
       onFirstInput: () => {
@@ -284,10 +297,10 @@ export class Session implements AsyncDisposable {
     } catch (error) {
       end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
     }
-    await this.#pipeline[Symbol.asyncDispose]();
+    await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#closeSource();
-    await this.#stopProcessor();
-    await this.#channels.closeInputs();
+    await this.#orReport("process", () => this.#processor.stop());
+    await this.#orReport("control", () => this.#channels.closeInputs());
     await this.#finish(end);
   }
 
@@ -300,15 +313,16 @@ export class Session implements AsyncDisposable {
   async #neverStart(): Promise<void> {
     this.#setState("stopping");
     await this.#closeSource();
-    await this.#pipeline[Symbol.asyncDispose]();
+    await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#finish({ reason: "stopped" });
   }
 
-  async #stopProcessor(): Promise<void> {
+  /** A part that does not end as it should does not keep the others from their end. */
+  async #orReport(stage: Stage, task: () => Promise<void>): Promise<void> {
     try {
-      await this.#processor.stop({ isHurried: this.#requestedEnd?.reason === "stopped" });
+      await task();
     } catch (error) {
-      this.#reportError(asError(error), "process");
+      this.#reportError(asError(error), stage);
     }
   }
 
@@ -326,7 +340,7 @@ export class Session implements AsyncDisposable {
     } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
     this.#setState("ended");
     this.#emit({ type: "ended", end });
-    await this.#channels[Symbol.asyncDispose]();
+    await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());
     this.#ended.resolve(end);
   }
 
@@ -344,11 +358,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #closeSource(): Promise<void> {
-    try {
-      await this.#input.close();
-    } catch (error) {
-      this.#reportError(asError(error), "input");
-    }
+    await this.#orReport("input", () => this.#input.close());
   }
 
   /**
@@ -391,7 +401,7 @@ export class Session implements AsyncDisposable {
   #emit(event: SessionEvent): void {
     this.#channels.take(event);
     this.#telemetry?.note(event);
-    this.#options.onEvent?.(event);
+    this.#tell(event);
   }
 }
 

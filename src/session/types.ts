@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { WarmSet } from "../media/codec/mod.ts";
+import type { EncoderSettings, VideoHardware, WarmSet } from "../media/codec/mod.ts";
 import type { TsEvent } from "../media/mpegts/mod.ts";
 import type { OverlayOptions } from "./video/loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
@@ -89,6 +89,13 @@ export interface SessionOptions extends SideChannels {
   readonly audioCodec?: OutputAudioCodec;
   /** ffmpeg children that wait for streams, where their owner keeps some. @default none */
   readonly warmCodecs?: WarmSet | undefined;
+  /**
+   * What decodes and what encodes video. Hardware that gives nothing is replaced by software, with a warning.
+   * @default {{ decoder: "none", encoder: "none" }}
+   */
+  readonly hardware?: VideoHardware | undefined;
+  /** How well video is encoded. @default {{ preset: "superfast", crf: 23 }} */
+  readonly encoder?: EncoderSettings | undefined;
   /** Seconds between keyframes, which is also the length of an output segment. @default 2 */
   readonly gopSeconds?: number;
   /** Longest time that a stop may take to flush what is in flight, in milliseconds. @default 2000 */
@@ -242,6 +249,13 @@ export interface SessionMetrics extends ChannelFigures {
   readonly codec_restarts: number;
   /** Children that were ended because they hung: they died, too. */
   readonly codec_hangs: number;
+  /** Hardware codecs that gave nothing and that software took the place of. */
+  readonly hardware_fallbacks: number;
+  /** What decodes and what encodes video now; null for what does not. */
+  readonly video_codecs: {
+    readonly decoder: "software" | "cuda" | null;
+    readonly encoder: "software" | "cuda" | null;
+  };
   /** Frames of this process that were never closed and that the garbage collector found. */
   readonly frames_leaked: number;
   /** Null while this process has no GPU open. */

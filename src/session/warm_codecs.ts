@@ -9,9 +9,11 @@ import {
   audioDecoderRecipe,
   audioOutputRecipe,
   type ChildRecipe,
+  type EncoderSettings,
   outputSettings,
   videoDecoderRecipe,
   videoEncoderRecipe,
+  type VideoHardware,
   WarmSet,
   type WarmSetOptions,
 } from "../media/codec/mod.ts";
@@ -25,6 +27,10 @@ export interface UsualStream {
   readonly targetFps?: number | undefined;
   /** See `SessionOptions.audioCodec`. */
   readonly audioCodec?: OutputAudioCodec | undefined;
+  /** See `SessionOptions.hardware`. */
+  readonly hardware?: VideoHardware | undefined;
+  /** See `SessionOptions.encoder`. */
+  readonly encoder?: EncoderSettings | undefined;
 }
 
 /** Options of {@linkcode WarmCodecs}. Structured-cloneable, apart from the clock. */
@@ -72,12 +78,13 @@ const MONO = { sampleRate: 48_000, channels: 1 };
  */
 export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {}): ChildRecipe[] {
   const { pixelFormat } = processor;
-  const { targetFps = DEFAULT_TARGET_FPS, audioCodec = "opus" } = usual;
+  const { targetFps = DEFAULT_TARGET_FPS, audioCodec = "opus", hardware = {}, encoder } = usual;
   const frameRate = encoderFrameRate(targetFps);
   const decoder = (color: ColorInfo, reorderDepth: number): ChildRecipe =>
     videoDecoderRecipe({
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
+      hardware: hardware.decoder,
       stream: { color, reorderDepth },
     });
   const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
@@ -86,9 +93,14 @@ export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {})
   const [hd, sd] = COLORS.map((color) => [
     decoder(color, 0),
     // Any even size will do: the command line does not name it. What only is looked at is copied.
-    ...(processor.readOnly
-      ? []
-      : [videoEncoderRecipe({ frameRate }, { width: 2, height: 2, pixelFormat, color })]),
+    ...(processor.readOnly ? [] : [
+      videoEncoderRecipe({ frameRate, hardware: hardware.encoder, ...encoder }, {
+        width: 2,
+        height: 2,
+        pixelFormat,
+        color,
+      }),
+    ]),
   ]);
   const reordered = decoder(COLORS[0]!, 1);
   return [...hd!, ...stereo!, ...sd!, ...mono!, reordered];

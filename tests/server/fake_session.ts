@@ -173,6 +173,8 @@ export const FAKE_METRICS: SessionMetrics = {
   output_bytes: 4096,
   codec_restarts: 0,
   codec_hangs: 0,
+  hardware_fallbacks: 0,
+  video_codecs: { decoder: "software", encoder: "software" },
   time_to_first_frame_ms: 250,
   processor: { gpu_memory_mb: 512, custom: "yes" },
 };

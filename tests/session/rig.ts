@@ -49,7 +49,7 @@ export class Rig {
       sink: this.sink,
       onEvent: (event) => {
         this.events.push(event);
-        onEvent?.(event);
+        return onEvent?.(event);
       },
     });
   }

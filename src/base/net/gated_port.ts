@@ -179,7 +179,7 @@ export class GatedPort {
     this.#connections.set(connection, client);
     void connection.ended.then(() => {
       this.#connections.delete(connection);
-      const isOurs = port !== undefined && this.#byPort.get(port) === connection;
+      const isOurs = port !== undefined && this.#byPort.get(port)?.connection === connection;
       if (isOurs) this.#byPort.delete(port!);
     });
     this.#scheduleSweep();

@@ -18,10 +18,16 @@ import type { LogSettings } from "../logging.ts";
 import { option, port } from "../options.ts";
 import { StreamApi } from "../stream_api.ts";
 import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
-import { addOverloadOptions, type OverloadFlags } from "../stream_options.ts";
+import {
+  addOverloadOptions,
+  addVideoOptions,
+  encoderOf,
+  type OverloadFlags,
+  type VideoFlags,
+} from "../stream_options.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
 
-interface DemoFlags extends LogSettings, TestFlags, ProcessorFlags, OverloadFlags {
+interface DemoFlags extends LogSettings, TestFlags, ProcessorFlags, OverloadFlags, VideoFlags {
   readonly input: string;
   readonly output?: string;
   readonly port: number;
@@ -60,7 +66,7 @@ export function addDemo(program: Command, run: RunTask): Command {
       env: "RUNNEL_DEMO_JSON",
       default: false,
     }));
-  return addTestOptions(addOverloadOptions(addProcessorOptions(command)))
+  return addTestOptions(addVideoOptions(addOverloadOptions(addProcessorOptions(command))))
     .action((flags: DemoFlags) => run(flags, (context) => demo(flags, context)));
 }
 
@@ -79,6 +85,9 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
     gpuDepth: flags.gpuDepth,
     maxQueueLatencyMs: flags.maxQueueLatency,
     overlay: { mode: flags.overlay },
+    hardware: flags.hardware,
+    encoder: encoderOf(flags),
+    gopSeconds: flags.gop,
     warmFfmpeg: CHILDREN_OF_A_STREAM,
   });
   await server.start();

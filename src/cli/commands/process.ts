@@ -9,6 +9,7 @@ import { ConfigError, describeError, ProcessorError, roomLogger } from "../../ba
 import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
 import { inputPath } from "../../source/mod.ts";
 import {
+  findHardware,
   openFileSession,
   type OutputAudioCodec,
   type Session,
@@ -21,13 +22,14 @@ import { option, type Size, size } from "../options.ts";
 import { pause } from "../../base/pause.ts";
 import { clock, progressLine } from "../progress_bar.ts";
 import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
+import { addVideoOptions, encoderOf, type VideoFlags } from "../stream_options.ts";
 
 const log = roomLogger("cli");
 
 /** How often the progress bar is drawn. */
 const PROGRESS_INTERVAL_MS = 200;
 
-interface ProcessFlags extends LogSettings, ProcessorFlags {
+interface ProcessFlags extends LogSettings, ProcessorFlags, VideoFlags {
   readonly size?: Size;
   readonly params: StreamParams;
   readonly audioCodec: OutputAudioCodec;
@@ -39,7 +41,7 @@ export function addProcess(program: Command, run: RunTask): Command {
     .description("take every frame of a file through a processor, as fast as it goes; keeps audio")
     .argument("<in>", "file, or anything else that ffmpeg opens")
     .argument("<out>", "file to write; its ending says the container");
-  return addProcessorOptions(command)
+  return addVideoOptions(addProcessorOptions(command))
     .addOption(option<Size>("--size <size>", "scale and crop frames to this size first", {
       env: "RUNNEL_PROCESS_SIZE",
       parse: size,
@@ -81,6 +83,7 @@ async function processFile(
   const processor = resolveProcessor(await chooseProcessor(flags, context));
   await using _processor = { [Symbol.asyncDispose]: () => dispose(processor) };
   await initialize(processor, params, context);
+  const hardware = await findHardware(flags.hardware);
   const { session, info } = await openFileSession({
     id: "process",
     input,
@@ -89,6 +92,9 @@ async function processFile(
     params,
     audioCodec: flags.audioCodec,
     gpuDepth: flags.gpuDepth,
+    hardware,
+    encoder: encoderOf(flags),
+    gopSeconds: flags.gop,
   });
   await using _session = session;
   const startedMs = performance.now();

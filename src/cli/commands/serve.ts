@@ -30,8 +30,11 @@ import { servePermissions } from "../serve_permissions.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
 import {
   addStreamOptions,
+  addVideoOptions,
   addWarmOptions,
+  encoderOf,
   type StreamFlags,
+  type VideoFlags,
   type WarmFlags,
 } from "../stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
@@ -46,7 +49,8 @@ With --registration, from the environment alone: ORCH_URL and ORCH_SECRET or ORC
 needed), CAPABILITY_URL (http://localhost:8000), CAPABILITY_DESCRIPTION,
 CAPABILITY_PRICE_PER_UNIT (0), CAPABILITY_PRICE_SCALING (1), CAPABILITY_CURRENCY (wei).`;
 
-interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags, TlsFlags {
+interface ServeFlags
+  extends LogSettings, StreamFlags, VideoFlags, WarmFlags, AccessFlags, TlsFlags {
   readonly host?: string;
   readonly port: number;
   readonly prefix: string;
@@ -59,6 +63,8 @@ interface ServeFlags extends LogSettings, StreamFlags, WarmFlags, AccessFlags, T
   readonly modelId?: string;
   readonly appVersion: string;
   readonly registration: RegistrationKind;
+  /** In milliseconds. */
+  readonly stopTimeout: number;
   /** Hosts, or true for all. */
   readonly printPermissions?: true | string;
 }
@@ -98,8 +104,13 @@ export function addServe(program: Command, run: RunTask): Command {
       env: "RUNNEL_REGISTRATION",
       default: "none",
       choices: ["byoc", "live-runner", "none"],
+    }))
+    .addOption(option("--stop-timeout <ms>", "how long a stop writes out what is in flight", {
+      env: "RUNNEL_STOP_TIMEOUT",
+      default: 2_000,
+      parse: wholeNumber(0, 5_000),
     }));
-  const common = addWarmOptions(addStreamOptions(command));
+  const common = addWarmOptions(addVideoOptions(addStreamOptions(command)));
   const all = addAccessOptions(addIdentityOptions(addIsolationOptions(common)));
   return addTlsOptions(all)
     .option(
@@ -238,6 +249,10 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     overlay: { mode: flags.overlay },
     gpuDepth: flags.gpuDepth,
     audioCodec: flags.audioCodec,
+    hardware: flags.hardware,
+    encoder: encoderOf(flags),
+    gopSeconds: flags.gop,
+    stopTimeoutMs: flags.stopTimeout,
     warmFfmpeg: flags.warmFfmpeg,
     ...(flags.warmFfmpegIdle === 0 ? {} : { warmFfmpegIdleMs: flags.warmFfmpegIdle * 1_000 }),
     ...(flags.allowUrls === undefined ? {} : { allowUrls: flags.allowUrls }),

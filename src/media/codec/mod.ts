@@ -39,6 +39,7 @@ export type { PictureShape, PictureSize } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
 export { canToneMap } from "./tone_map.ts";
 export type { TransportKind } from "./transport.ts";
+export * from "./video_coding.ts";
 export * from "./video_decoder.ts";
 export * from "./video_encoder.ts";
 export * from "./warm_set.ts";

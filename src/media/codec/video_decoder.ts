@@ -63,7 +63,7 @@ export interface VideoDecoderOptions extends CoderOptions {
   /** Threads of the decoder; more than one helps only with streams that have slices. @default 1 */
   readonly threads?: number;
   /** @default "none" */
-  readonly hardware?: Hardware;
+  readonly hardware?: Hardware | undefined;
   /** How pictures get here. @default the fastest in `bench/transport_bench.ts` */
   readonly transport?: TransportKind;
 }
@@ -82,6 +82,8 @@ export interface VideoDecoderStats {
   readonly restarts: number;
   /** Children that were ended because they hung; they are among those that died. */
   readonly hangs: number;
+  /** Whether hardware that was wanted gave nothing, and software went on in its place: 0 or 1. */
+  readonly hardwareFallbacks: number;
   /** Children started because the stream, or the size to scale to, changed. */
   readonly reconfigurations: number;
 }
@@ -108,6 +110,7 @@ export class VideoDecoder implements AsyncDisposable {
     droppedPackets: 0,
     lostPackets: 0,
     undecodedPackets: 0,
+    hardwareFallbacks: 0,
     reconfigurations: 0,
   };
 
@@ -129,6 +132,11 @@ export class VideoDecoder implements AsyncDisposable {
   /** The process id of the child that takes input now. */
   get pid(): number | undefined {
     return this.#engine.current?.pid;
+  }
+
+  /** What the packets are decoded with. */
+  get hardware(): Hardware {
+    return this.#hardware;
   }
 
   /** Counters so far. */
@@ -290,6 +298,7 @@ export class VideoDecoder implements AsyncDisposable {
     if (this.#hardware === "none" || framesOut > 0) return;
     log.warn("video decoder: hardware decoding gave nothing, going on in software");
     this.#hardware = "none";
+    this.#counts.hardwareFallbacks++;
   }
 }
 

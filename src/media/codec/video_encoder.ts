@@ -16,12 +16,13 @@ import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
 import { checkPicture, type PictureShape, type PictureSize, sameAspect } from "./picture.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";
+import type { EncoderSettings } from "./video_coding.ts";
 
 const log = roomLogger("codec");
 const CLOCK: Rational = { num: 1, den: ENCODER_CLOCK_RATE };
 
 /** Options of a {@linkcode VideoEncoder}. */
-export interface VideoEncoderOptions extends CoderOptions {
+export interface VideoEncoderOptions extends CoderOptions, EncoderSettings {
   /** Of the pictures' ticks, and so of the packets'. */
   readonly timeBase: Rational;
   /** The shape to start with: only used by {@linkcode VideoEncoder.prewarm}. */
@@ -37,16 +38,10 @@ export interface VideoEncoderOptions extends CoderOptions {
   readonly gopSeconds?: number;
   /** About how many pictures a second will come; they may come at any other rate. @default 30 */
   readonly frameRate?: number;
-  /** x264's preset. @default "superfast" */
-  readonly preset?: string;
-  /** x264's constant quality, 0 to 51. @default 23 */
-  readonly crf?: number;
-  /** Bits per second, instead of constant quality. @default none */
-  readonly bitrate?: number;
   /** Threads of the encoder, which share each picture; 0 leaves it to x264. @default 0 */
   readonly threads?: number;
   /** @default "none" */
-  readonly hardware?: Hardware;
+  readonly hardware?: Hardware | undefined;
   /** How pictures get to the child. @default the fastest in `bench/transport_bench.ts` */
   readonly transport?: TransportKind;
 }
@@ -87,6 +82,8 @@ export interface VideoEncoderStats {
   readonly restarts: number;
   /** Children that were ended because they hung; they are among those that died. */
   readonly hangs: number;
+  /** Whether hardware that was wanted gave nothing, and software went on in its place: 0 or 1. */
+  readonly hardwareFallbacks: number;
   /** Children started because the pictures changed their shape. */
   readonly reconfigurations: number;
 }
@@ -104,7 +101,7 @@ export class VideoEncoder implements AsyncDisposable {
   #hardware: Hardware;
   #clock: KeyframeClock;
   #inFlight = new Map<number, number>();
-  #counts = { packets: 0, lostFrames: 0, reconfigurations: 0 };
+  #counts = { packets: 0, lostFrames: 0, hardwareFallbacks: 0, reconfigurations: 0 };
 
   /** Creates an encoder; the child starts with the first picture, or with {@linkcode prewarm}. */
   constructor(options: VideoEncoderOptions) {
@@ -117,6 +114,11 @@ export class VideoEncoder implements AsyncDisposable {
   /** The process id of the child that takes input now. */
   get pid(): number | undefined {
     return this.#engine.current?.pid;
+  }
+
+  /** What the pictures are encoded with. */
+  get hardware(): Hardware {
+    return this.#hardware;
   }
 
   /** Counters so far. */
@@ -230,6 +232,7 @@ export class VideoEncoder implements AsyncDisposable {
     if (this.#hardware === "none" || packetsOut > 0) return;
     log.warn("video encoder: hardware encoding gave nothing, going on in software");
     this.#hardware = "none";
+    this.#counts.hardwareFallbacks++;
   }
 
   #color({ color }: { readonly color?: ColorInfo }): ColorInfo {

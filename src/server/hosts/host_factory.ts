@@ -6,7 +6,12 @@
 
 import { type Clock, ConfigError, roomLogger } from "../../base/mod.ts";
 import { type FrameProcessor, resolveProcessor } from "../../processor/mod.ts";
-import { openTrickleSession, type WarmCodecs, type WarmCodecsOptions } from "../../session/mod.ts";
+import {
+  openTrickleSession,
+  type VideoHardware,
+  type WarmCodecs,
+  type WarmCodecsOptions,
+} from "../../session/mod.ts";
 import { IsolatedHost, type IsolationFault } from "./isolation/isolated_host.ts";
 import type { ProcessorModule } from "./isolation/messages.ts";
 import type { StreamServerOptions } from "../options.ts";
@@ -23,11 +28,13 @@ const DEFAULT_MEMORY_MB = 4096;
  */
 export function createHostFactory(
   options: StreamServerOptions,
-  { signal, clock, warmCodecs, onFault }: {
+  { signal, clock, warmCodecs, hardware, onFault }: {
     readonly signal: AbortSignal;
     readonly clock: Clock;
     /** Of streams in this thread. */
     readonly warmCodecs: WarmCodecs | undefined;
+    /** What codes video. */
+    readonly hardware: VideoHardware;
     /** Hears of a thread or process that ended without being asked to. */
     readonly onFault: (fault: IsolationFault) => void;
   },
@@ -45,9 +52,16 @@ export function createHostFactory(
         "give its class, or a factory that makes one for each stream",
     );
   }
+  if (isolate !== "none" && options.openSession !== undefined) {
+    throw new ConfigError(
+      "CONFIG_PROCESSOR",
+      `Cannot open sessions in a ${isolate} with a function of the server: ` +
+        'leave openSession out, or set isolate to "none"',
+    );
+  }
   if (isProcessorModule(source)) {
     if (isolate !== "none") {
-      const warmCodecs = warmCodecsOptions(options);
+      const warmCodecs = warmCodecsOptions(options, hardware);
       const isolated = { processor: source, silenceMs, memoryMb, clock, warmCodecs };
       let kind = isolate;
       const onCrash = (fault: IsolationFault): void => {
@@ -85,11 +99,14 @@ export function createHostFactory(
 const MAX_WARM_HOSTS = 4;
 
 /** How many children wait, and for what streams; undefined for none. */
-export function warmCodecsOptions(options: StreamServerOptions): WarmCodecsOptions | undefined {
+export function warmCodecsOptions(
+  options: StreamServerOptions,
+  hardware: VideoHardware,
+): WarmCodecsOptions | undefined {
   const { warmFfmpeg: maxChildren, warmFfmpegIdleMs: idleMs, targetFps, audioCodec } = options;
-  const { isolate = "none", capacity = 1 } = options;
+  const { isolate = "none", capacity = 1, encoder } = options;
   if (maxChildren === 0 || isolate !== "none" && capacity > MAX_WARM_HOSTS) return undefined;
-  return { maxChildren, idleMs, targetFps, audioCodec };
+  return { maxChildren, idleMs, targetFps, audioCodec, hardware, encoder };
 }
 
 function isProcessorModule(source: object): source is ProcessorModule {

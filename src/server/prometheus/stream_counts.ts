@@ -47,6 +47,7 @@ export interface StreamCounts {
   readonly control_messages: number;
   readonly codec_restarts: number;
   readonly codec_hangs: number;
+  readonly hardware_fallbacks: number;
   /** By stage; `stream` is the error that a stream ended with. */
   readonly errors: CountsByName;
   readonly latency: LatencyHistograms;
@@ -107,6 +108,7 @@ export const NO_COUNTS: StreamCounts = Object.freeze({
   control_messages: 0,
   codec_restarts: 0,
   codec_hangs: 0,
+  hardware_fallbacks: 0,
   errors: NO_ERRORS,
   latency: emptyHistograms(),
 });
@@ -141,6 +143,7 @@ export function countsOf(metrics: SessionMetrics, details: SessionDetails): Stre
     control_messages: metrics.control_messages,
     codec_restarts: metrics.codec_restarts,
     codec_hangs: metrics.codec_hangs,
+    hardware_fallbacks: metrics.hardware_fallbacks,
     errors: errorsOf(metrics.error_count, details.errors_by_stage),
     latency: details.latency,
   };
@@ -176,6 +179,7 @@ export function addCounts(one: StreamCounts, other: StreamCounts): StreamCounts 
     control_messages: one.control_messages + other.control_messages,
     codec_restarts: one.codec_restarts + other.codec_restarts,
     codec_hangs: one.codec_hangs + other.codec_hangs,
+    hardware_fallbacks: one.hardware_fallbacks + other.hardware_fallbacks,
     errors: addByName(one.errors, other.errors),
     latency: addHistograms(one.latency, other.latency),
   };

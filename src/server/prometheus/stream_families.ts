@@ -151,6 +151,11 @@ const STREAM_COUNTERS: readonly Family[] = [
     read: (counts) => counts.codec_hangs,
   }),
   streamCounter({
+    stem: "hardware_fallbacks",
+    help: "Hardware codecs that gave nothing and that software took the place of",
+    read: (counts) => counts.hardware_fallbacks,
+  }),
+  streamCounter({
     stem: "errors",
     help: "Errors, by where",
     label: "stage",

@@ -63,6 +63,7 @@ export class ClientInput {
       pixelFormat,
       scale: size,
       toneMap: true,
+      hardware: "none",
       now: () => performance.now(),
       signal,
       handlers: {

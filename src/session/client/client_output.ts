@@ -131,6 +131,8 @@ export class ClientOutput implements AsyncDisposable {
     else this.#stopWaiting = clock.schedule(MAX_AUDIO_WAIT_MS, () => this.#configure());
     return new VideoOutput({
       gopSeconds,
+      hardware: "none",
+      encoder: {},
       frameRate: 30,
       shape: { width, height, pixelFormat },
       color,

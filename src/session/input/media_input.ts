@@ -8,6 +8,7 @@ import type { VideoFrame } from "../../frames/mod.ts";
 import {
   canDecode,
   type ChangeBudget,
+  type Hardware,
   type PictureSize,
   type WarmSet,
 } from "../../media/codec/mod.ts";
@@ -33,6 +34,8 @@ export interface MediaInputOptions {
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
   readonly scale: PictureSize | undefined;
+  /** What pictures are to be decoded with. */
+  readonly hardware: Hardware;
   /** Whether PQ and HLG become BT.709. */
   readonly toneMap: boolean;
   /** The time in milliseconds. */
@@ -87,6 +90,16 @@ export class MediaInput implements AsyncDisposable {
   /** Access units of video that a decoder made no frame of. */
   get framesLost(): number {
     return this.#video.framesLost;
+  }
+
+  /** What pictures are decoded with; undefined before there are some. */
+  get hardware(): Hardware | undefined {
+    return this.#video.hardware;
+  }
+
+  /** Hardware decoders that gave nothing. */
+  get hardwareFallbacks(): number {
+    return this.#video.hardwareFallbacks;
   }
 
   /** The process id of the decoder's child, for tests and status. */

@@ -8,6 +8,7 @@ import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import {
   canToneMap,
   type ChangeBudget,
+  type Hardware,
   MAX_VIDEO_PIXELS,
   type PictureSize,
   VideoDecoder,
@@ -39,6 +40,8 @@ export interface VideoInputOptions {
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
   readonly scale: PictureSize | undefined;
+  /** What pictures are to be decoded with. */
+  readonly hardware: Hardware;
   /** Whether PQ and HLG become BT.709. */
   readonly toneMap: boolean;
   /** How often the video may change its shape. @default as often as it does */
@@ -110,6 +113,16 @@ export class VideoInput implements AsyncDisposable {
     const stats = this.#decoder?.stats;
     if (stats === undefined) return leftOut;
     return leftOut + stats.droppedPackets + stats.lostPackets + stats.undecodedPackets;
+  }
+
+  /** What pictures are decoded with; undefined before there are some. */
+  get hardware(): Hardware | undefined {
+    return this.#decoder?.hardware;
+  }
+
+  /** Hardware decoders that gave nothing. */
+  get hardwareFallbacks(): number {
+    return this.#decoder?.stats.hardwareFallbacks ?? 0;
   }
 
   /** The process id of the decoder's child, for tests and status. */
@@ -249,12 +262,13 @@ export class VideoInput implements AsyncDisposable {
     const toneMap = await this.#mapsTones(coded);
     const stream = { ...coded, toneMap, reorderDepth: this.#reorders.depthOf(coded) };
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
-    const { pixelFormat, changeBudget, warm, handlers, signal } = this.#options;
+    const { pixelFormat, hardware, changeBudget, warm, handlers, signal } = this.#options;
     const scale = this.#scale;
     const decoder = new VideoDecoder({
       stream,
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
+      hardware,
       changeBudget,
       warm,
       onHang: (error) => handlers.onError(error, "decode"),

@@ -6,6 +6,7 @@
 
 import { frameCounts } from "../../frames/mod.ts";
 import { currentGpu } from "../../gpu/mod.ts";
+import { type Hardware, nameOf, type VideoHardware } from "../../media/codec/mod.ts";
 import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
 import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
 import { StartBacklog } from "./start_backlog.ts";
@@ -108,6 +109,10 @@ export class StreamMeters {
   codecRestarts = 0;
   /** Children that were ended because they hung. */
   codecHangs = 0;
+  /** Hardware codecs that gave nothing. */
+  hardwareFallbacks = 0;
+  /** What codes video now. */
+  hardware: VideoHardware = {};
 
   /** Creates meters that start now. */
   constructor(now: () => number = () => performance.now()) {
@@ -351,6 +356,11 @@ export class StreamMeters {
       output_bytes: this.outputBytes,
       codec_restarts: this.codecRestarts,
       codec_hangs: this.codecHangs,
+      hardware_fallbacks: this.hardwareFallbacks,
+      video_codecs: {
+        decoder: wordFor(this.hardware.decoder),
+        encoder: wordFor(this.hardware.encoder),
+      },
       frames_leaked: frameCounts().leaked,
       gpu: gpuFigures(),
       time_to_first_frame_ms: this.#firstOutputMs === undefined
@@ -388,4 +398,8 @@ export function gpuFigures(): GpuFigures | null {
     bytes_in_use: inUseBytes,
     bytes_idle: idleBytes,
   };
+}
+
+function wordFor(hardware: Hardware | undefined): "software" | "cuda" | null {
+  return hardware === undefined ? null : nameOf(hardware);
 }

@@ -105,6 +105,12 @@ export class SessionTelemetry {
     });
   }
 
+  /** Ends the span of a session that could not be set up. */
+  refuse(error: Error): void {
+    failSpan(this.#span, error);
+    this.#span.end();
+  }
+
   /** Notes what the session reports. */
   note(event: SessionEvent): void {
     switch (event.type) {

@@ -7,6 +7,8 @@
 import { MPEG_TIME_BASE, type Rational, rescaleTicks } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
 import {
+  type EncoderSettings,
+  type Hardware,
   type PictureShape,
   type PictureSize,
   VideoEncoder,
@@ -20,6 +22,10 @@ export interface VideoOutputOptions {
   readonly gopSeconds: number;
   /** About how many frames a second will come. */
   readonly frameRate: number;
+  /** What they are to be encoded with. */
+  readonly hardware: Hardware;
+  /** How well they are encoded. */
+  readonly encoder: EncoderSettings;
   /** The frames that are expected, so that the encoder can start before the first of them. */
   readonly shape: PictureShape;
   /** How the expected frames' YUV values are meant. */
@@ -49,10 +55,13 @@ export class VideoOutput implements AsyncDisposable {
   /** Starts the encoder's child. Throws an `FfmpegError` when that is not possible. */
   constructor(options: VideoOutputOptions) {
     const { gopSeconds, frameRate, shape, color, emit, onHang, warm, signal } = options;
+    const { hardware, encoder } = options;
     this.#encoder = new VideoEncoder({
       timeBase: MPEG_TIME_BASE,
       gopSeconds,
       frameRate,
+      hardware,
+      ...encoder,
       shape,
       color,
       warm,
@@ -77,6 +86,16 @@ export class VideoOutput implements AsyncDisposable {
   /** Frames that were inside an encoder when it died. */
   get framesLost(): number {
     return this.#encoder.stats.lostFrames;
+  }
+
+  /** What frames are encoded with. */
+  get hardware(): Hardware {
+    return this.#encoder.hardware;
+  }
+
+  /** Hardware encoders that gave nothing. */
+  get hardwareFallbacks(): number {
+    return this.#encoder.stats.hardwareFallbacks;
   }
 
   /** The process id of the encoder's child. */

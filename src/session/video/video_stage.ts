@@ -6,7 +6,7 @@
 
 import { roomLogger } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
-import type { PictureSize, WarmSet } from "../../media/codec/mod.ts";
+import type { EncoderSettings, Hardware, PictureSize, WarmSet } from "../../media/codec/mod.ts";
 import type { Packet, PixelFormat, VideoCodec, VideoStreamInfo } from "../../media/types.ts";
 import type { OutputPacket } from "../output/segment_output.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
@@ -32,6 +32,10 @@ export interface VideoStageOptions {
   readonly pixelFormat: PixelFormat;
   /** The longest time from keyframe to keyframe of an encoder, in seconds. */
   readonly gopSeconds: number;
+  /** What they are to be encoded with. */
+  readonly hardware: Hardware;
+  /** How well they are encoded. */
+  readonly encoder: EncoderSettings;
   /** About how many frames a second an encoder gets. */
   readonly frameRate: () => number;
   readonly meters: StreamMeters;
@@ -113,6 +117,16 @@ export class VideoStage implements AsyncDisposable {
   /** Frames that were inside an encoder when it died. */
   get framesLost(): number {
     return this.#encoded?.framesLost ?? 0;
+  }
+
+  /** What frames are encoded with; undefined while none are. */
+  get hardware(): Hardware | undefined {
+    return this.#encoded?.hardware;
+  }
+
+  /** Hardware encoders that gave nothing. */
+  get hardwareFallbacks(): number {
+    return this.#encoded?.hardwareFallbacks ?? 0;
   }
 
   /** The process id of the encoder's child. */
@@ -236,6 +250,7 @@ export class VideoStage implements AsyncDisposable {
 
   #encode(reason?: string): VideoOutput {
     const { gopSeconds, frameRate, warm, pixelFormat, emit, onHang, signal } = this.#options;
+    const { hardware, encoder } = this.#options;
     const { color, sampleAspect, ...own } = this.#stream!;
     const { size } = this.#demands;
     const { width, height } = size ?? own;
@@ -248,6 +263,8 @@ export class VideoStage implements AsyncDisposable {
     return this.#encoded = new VideoOutput({
       gopSeconds,
       frameRate: frameRate(),
+      hardware,
+      encoder,
       warm,
       shape: {
         width,

@@ -153,6 +153,12 @@ export class TricklePublisher implements SegmentSink {
     return this.#closing;
   }
 
+  /** Ends everything at once, and leaves the channel as it is: what was not stored is lost. Idempotent. */
+  leave(): Promise<void> {
+    this.#closing ??= this.#leave();
+    return this.#closing;
+  }
+
   /** The same as {@linkcode close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
@@ -332,7 +338,7 @@ export class TricklePublisher implements SegmentSink {
 
   async #close(): Promise<void> {
     this.#unlink();
-    const { transport, ownsChannel } = this.#settings;
+    const { ownsChannel } = this.#settings;
     const isGone = this.#error !== undefined;
     const current = this.#current;
     if (!isGone && current?.isSettled === false) await this.#finish(current);
@@ -341,6 +347,12 @@ export class TricklePublisher implements SegmentSink {
     // What could not be created is not there, unless a segment did that.
     const isThere = !this.#isUncreated || current !== undefined || this.#ahead !== undefined;
     if (!isGone && ownsChannel && isThere) await this.#deleteChannel();
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    const { transport } = this.#settings;
+    this.#unlink();
     this.#end(this.#closedError());
     await Promise.all([...this.#drives, this.#commands.settled(), this.#taking, this.#messages]);
     transport[Symbol.dispose]();

@@ -279,7 +279,7 @@ Deno.test("VideoEncoder gives up when its child dies too often", async () => {
 
 Deno.test("VideoEncoder fails when no child ever works", async () => {
   const [picture] = await makePictures({ frames: 1 });
-  await using encoder = new VideoEncoder({ timeBase: TIME_BASE, preset: "nonsense" });
+  await using encoder = new VideoEncoder({ timeBase: TIME_BASE, preset: "nonsense" as "fast" });
   const { done } = collect(encoder.packets());
   const failed = assert.rejects(done, {
     code: "FFMPEG_RESTART_LIMIT",

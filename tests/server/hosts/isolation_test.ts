@@ -215,3 +215,40 @@ for (const isolate of ["thread", "process"] as const) {
     }
   });
 }
+
+Deno.test("a start that an isolated host refuses leaves nothing to be said when the host ends", async () => {
+  const asked: string[] = [];
+  await using gateway = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    asked.push(`${request.method} ${new URL(request.url).pathname}`);
+    return new Response(null, { status: 404 });
+  });
+  const url = (name: string): string => `http://127.0.0.1:${gateway.addr.port}/${name}`;
+  const events: string[] = [];
+  {
+    await using server = await serve("thread", { module: MODULE }, {
+      onStreamEvent: (event) => events.push(event.type),
+    });
+    const refused = await post(server, "/stream/start", {
+      ...START,
+      publish_url: url("out"),
+      events_url: url("events"),
+      params: { radius: -1 },
+    });
+    assert.equal(refused.status, 400);
+  }
+  assert.deepEqual(events, []);
+  assert.deepEqual(asked.filter((each) => each.startsWith("DELETE")), []);
+});
+
+Deno.test("a function that opens sessions cannot be given to a thread or process", async () => {
+  for (const isolate of ["thread", "process"] as const) {
+    await assert.rejects(
+      serve(isolate, { module: MODULE }, {
+        openSession: () => {
+          throw new Error("it is called");
+        },
+      }),
+      { name: "ConfigError", message: /openSession/ },
+    );
+  }
+});

@@ -156,7 +156,14 @@ export class IsolatedHost implements StreamHost {
         if (this.#session === session) this.#relay?.close();
       });
     });
-    await session.open();
+    try {
+      await session.open();
+    } catch (error) {
+      // There is no stream: nothing is to be said of it when this ends.
+      if (this.#session === session) this.#session = undefined;
+      this.#relay?.close();
+      throw error;
+    }
     return session;
   }
 
