@@ -36,6 +36,16 @@ export * from "./src/inference/mod.ts";
 export * from "./src/livepeer/mod.ts";
 export * from "./src/processor/mod.ts";
 export * from "./src/server/mod.ts";
+export {
+  type Admission,
+  admitByLag,
+  type IsolationKind,
+  type ProcessorModule,
+  type ProcessorPermissions,
+  type StreamSession,
+  type WorkerLoad,
+  type WorkerOptions,
+} from "./src/worker/mod.ts";
 export * from "./src/session/mod.ts";
 export {
   TricklePublisher,

@@ -15,7 +15,7 @@ import {
   type OnnxProcessorOptions,
 } from "../inference/mod.ts";
 import { type FrameProcessor, loadProcessor, processorFileUrl } from "../processor/mod.ts";
-import type { ProcessorModule } from "../server/mod.ts";
+import type { ProcessorModule } from "../worker/mod.ts";
 import type { IsolatedProcessorOptions } from "./isolated_processor.ts";
 import type { CommandContext } from "./command_run.ts";
 import { option, wholeNumber } from "./options.ts";

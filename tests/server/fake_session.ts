@@ -11,20 +11,19 @@ import type {
   SessionDetails,
   SessionEnd,
   SessionMetrics,
-  SessionState,
   StreamParams,
+  StreamState,
   TrickleSessionOptions,
 } from "../../src/session/mod.ts";
 import {
-  type Admission,
   type CurrentState,
   type HttpOptions,
   type StatusBody,
   type StatusMetrics,
   StreamServer,
   type StreamServerOptions,
-  type StreamSession,
 } from "../../src/server/mod.ts";
+import type { Admission, StreamSession } from "../../src/worker/mod.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 
 /** A processor whose initialization the test decides. */
@@ -55,7 +54,7 @@ export class FakeSession implements StreamSession {
   startError: Error | undefined;
   /** Resolved to let a stop that flushes go on. */
   flushed: Promise<void> = Promise.resolve();
-  state: SessionState = "starting";
+  state: StreamState = "opening";
   disposed = false;
   readonly #end = Promise.withResolvers<SessionEnd>();
 
@@ -103,7 +102,7 @@ export class FakeSession implements StreamSession {
   }
 
   async stop(): Promise<SessionEnd> {
-    if (this.state !== "ended") this.state = "stopping";
+    if (this.state !== "ended") this.state = "draining";
     await this.flushed;
     this.end({ reason: "stopped" });
     return await this.ended;

@@ -7,7 +7,8 @@
 import type { Command } from "commander";
 import { ConfigError, isLoopback, roomLogger } from "../../base/mod.ts";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
-import { type IsolationKind, type ProcessorPermissions, StreamServer } from "../../server/mod.ts";
+import { StreamServer } from "../../server/mod.ts";
+import type { IsolationKind, ProcessorPermissions } from "../../worker/mod.ts";
 import {
   type AccessFlags,
   addAccessOptions,

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { StreamServer } from "../../../src/server/mod.ts";
-import type { ProcessorPermissions } from "../../../src/server/mod.ts";
-import { ADMIT_ALL } from "../fake_session.ts";
+import type { ProcessorPermissions } from "../../../src/worker/mod.ts";
+import { ADMIT_ALL } from "../../server/fake_session.ts";
 
 const ESCAPING = import.meta.resolve("./processors/escaping.ts");
 

@@ -13,7 +13,7 @@ import {
   type SessionDetails,
   type SessionMetrics,
   type Stage,
-} from "../../session/mod.ts";
+} from "../session/mod.ts";
 
 /** Counts under names such as the reason of a drop. */
 export type CountsByName = Readonly<Record<string, number>>;

@@ -5,7 +5,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../../base/mod.ts";
+import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../base/mod.ts";
 import {
   activityOf,
   endFfmpeg,
@@ -13,10 +13,10 @@ import {
   type ProcessActivity,
   processTree,
   type WarmCodecsOptions,
-} from "../../../session/mod.ts";
-import type { StreamSession } from "../../active_stream.ts";
-import type { JsonSchema } from "../../openapi/json_schema.ts";
-import type { HostedStreamOptions, HostState, StreamHost } from "../stream_host.ts";
+} from "../../session/mod.ts";
+import type { StreamSession } from "../stream.ts";
+import type { JsonSchema } from "../json_schema.ts";
+import type { HostedStreamOptions, HostState, StreamHost } from "../hosts/stream_host.ts";
 import {
   fromPlainError,
   type FromStream,
@@ -27,10 +27,10 @@ import {
 } from "./messages.ts";
 import { type Link, type LinkHandlers, startThread } from "./link.ts";
 import { IsolatedSession } from "./isolated_session.ts";
-import { startProcess } from "./process_link.ts";
+import { startProcess } from "./process/process_link.ts";
 import { Relay } from "./relay.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** How long it may take to give back what it holds. */
 const DISPOSE_TIMEOUT_MS = 3_000;

@@ -10,8 +10,8 @@ import {
   ProcessorError,
   type ProcessorErrorCode,
   RunnelError,
-} from "../../../base/mod.ts";
-import type { AudioFrameInit, VideoFrameInit } from "../../../frames/mod.ts";
+} from "../../base/mod.ts";
+import type { AudioFrameInit, VideoFrameInit } from "../../frames/mod.ts";
 import type {
   LoadingUpdate,
   ProcessActivity,
@@ -19,14 +19,14 @@ import type {
   SessionEnd,
   SessionEvent,
   SessionMetrics,
-  SessionState,
   Stage,
   StreamParams,
+  StreamState,
   WarmCodecsOptions,
-} from "../../../session/mod.ts";
-import type { JsonSchema } from "../../openapi/json_schema.ts";
-import type { HostedStreamOptions } from "../stream_host.ts";
-import type { ProcessorPermissions } from "./permissions.ts";
+} from "../../session/mod.ts";
+import type { JsonSchema } from "../json_schema.ts";
+import type { HostedStreamOptions } from "../hosts/stream_host.ts";
+import type { ProcessorPermissions } from "./process/permissions.ts";
 import type { RelayAddress } from "./relay.ts";
 
 /** A module whose default export is a processor, a class, or a function that makes one. */
@@ -108,7 +108,7 @@ export interface StreamSnapshot {
   readonly ffmpegPids: readonly number[];
   /** Those among them that it would look at, if it could. */
   readonly wantedPids: readonly number[];
-  readonly state: SessionState;
+  readonly state: StreamState;
   readonly params: StreamParams;
   readonly metrics: SessionMetrics;
   readonly details: SessionDetails;

@@ -5,10 +5,10 @@
  */
 
 import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
-import type { JsonSchema } from "../openapi/json_schema.ts";
+import type { JsonSchema } from "../json_schema.ts";
 import type { HostState, StreamHost } from "./stream_host.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** Waits before a processor that could not be initialized is tried again: doubled up to the longest. */
 const FIRST_RETRY_MS = 5_000;

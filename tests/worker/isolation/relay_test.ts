@@ -7,8 +7,8 @@ import {
   TrickleServer,
   TrickleSubscriber,
 } from "../../../src/trickle/mod.ts";
-import { Relay, RELAY_HEADERS } from "../../../src/server/hosts/isolation/relay.ts";
-import { RelayTransport } from "../../../src/server/hosts/isolation/relay_transport.ts";
+import { Relay, RELAY_HEADERS } from "../../../src/worker/isolation/relay.ts";
+import { RelayTransport } from "../../../src/worker/isolation/relay_transport.ts";
 import { until, within } from "../../waiting.ts";
 import { unusedPort } from "../../unused_port.ts";
 

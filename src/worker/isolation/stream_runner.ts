@@ -7,19 +7,19 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
-import { describeError, roomLogger } from "../../../base/mod.ts";
-import { AudioFrame, VideoFrame } from "../../../frames/mod.ts";
-import { importProcessor } from "../../../processor/mod.ts";
+import { describeError, roomLogger } from "../../base/mod.ts";
+import { AudioFrame, VideoFrame } from "../../frames/mod.ts";
+import { importProcessor } from "../../processor/mod.ts";
 import {
   openTrickleSession,
   runningFfmpegPids,
   takeWantedPids,
   tellActivities,
   WarmCodecs,
-} from "../../../session/mod.ts";
-import type { StreamSession } from "../../active_stream.ts";
-import { paramsOrThrow } from "../../api/schemas.ts";
-import { LocalHost } from "../stream_host.ts";
+} from "../../session/mod.ts";
+import type { StreamSession } from "../stream.ts";
+import { paramsOrThrow } from "../stream_params.ts";
+import { LocalHost } from "../hosts/stream_host.ts";
 import {
   type FromStream,
   type IsolatedCall,
@@ -35,7 +35,7 @@ import {
 import type { RelayAddress } from "./relay.ts";
 import { RelayTransport } from "./relay_transport.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** How often the server hears of a stream; it takes a long silence for a hang. */
 const SNAPSHOT_INTERVAL_MS = 250;

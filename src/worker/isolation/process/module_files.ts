@@ -6,7 +6,7 @@
 
 import { describeError, roomLogger } from "../../../base/mod.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** The part of what `deno info --json` prints that is used here. */
 interface ModuleGraph {

@@ -11,7 +11,7 @@ import {
   isDoneWithin,
   type ProcessorError,
   roomLogger,
-} from "../../../base/mod.ts";
+} from "../../base/mod.ts";
 import {
   abandonStream,
   checkDataText,
@@ -20,12 +20,12 @@ import {
   type SessionDetails,
   type SessionEnd,
   type SessionMetrics,
-  type SessionState,
   type StreamParams,
-} from "../../../session/mod.ts";
-import { type AudioFrame, isVideoFrame, type VideoFrame } from "../../../frames/mod.ts";
-import type { StreamSession } from "../../active_stream.ts";
-import type { HostedStreamOptions } from "../stream_host.ts";
+  type StreamState,
+} from "../../session/mod.ts";
+import { type AudioFrame, isVideoFrame, type VideoFrame } from "../../frames/mod.ts";
+import type { StreamSession } from "../stream.ts";
+import type { HostedStreamOptions } from "../hosts/stream_host.ts";
 import {
   fromPlainEvent,
   type IsolatedCall,
@@ -36,7 +36,7 @@ import {
   type ToStream,
 } from "./messages.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /**
  * A session flushes for 2 s, and gives servers and a processor that do not answer some more; what has not
@@ -68,7 +68,7 @@ export class IsolatedSession implements StreamSession {
   readonly #options: IsolatedSessionOptions;
   readonly #ended = Promise.withResolvers<SessionEnd>();
   #snapshot: StreamSnapshot | undefined;
-  #state: SessionState = "starting";
+  #state: StreamState = "opening";
   #silentMs = 0;
   #cancelWatch: () => void = () => {};
   #stopping: Promise<SessionEnd> | undefined;
@@ -89,7 +89,7 @@ export class IsolatedSession implements StreamSession {
   }
 
   /** Where the session is in its life. */
-  get state(): SessionState {
+  get state(): StreamState {
     return this.#state;
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { describeError } from "../../../base/mod.ts";
+import { describeError } from "../../base/mod.ts";
 import type { FromStream, ToStream } from "./messages.ts";
 
 /** Takes what comes from the other side. */

@@ -6,7 +6,7 @@
 
 import { describeError, roomLogger, variable } from "../../../base/mod.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** What Deno reserves and never uses counts, too, in MiB: 540 with Deno 2.9. */
 const RESERVED_MB = 640;

@@ -5,8 +5,8 @@ import { processTree } from "../../../src/media/codec/proc.ts";
 import { StreamServer, type StreamServerOptions } from "../../../src/server/mod.ts";
 import { ManualClock } from "../../trickle/manual_clock.ts";
 import { until } from "../../waiting.ts";
-import { ADMIT_ALL } from "../fake_session.ts";
-import { valueOf } from "../prometheus/prometheus_text.ts";
+import { ADMIT_ALL } from "../../server/fake_session.ts";
+import { valueOf } from "../../server/prometheus/prometheus_text.ts";
 
 const GREEDY = import.meta.resolve("./processors/greedy.ts");
 

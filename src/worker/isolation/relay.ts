@@ -8,15 +8,15 @@
  */
 
 import { timingSafeEqual } from "node:crypto";
-import { describeError, roomLogger } from "../../../base/mod.ts";
+import { describeError, roomLogger } from "../../base/mod.ts";
 import {
   createTransport,
   NotConnectedError,
   type TlsOptions,
   type Transport,
-} from "../../../session/mod.ts";
+} from "../../session/mod.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** Headers that the two ends tell each other things in. */
 export const RELAY_HEADERS = {

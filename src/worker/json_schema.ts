@@ -5,7 +5,7 @@
  */
 
 import { z, type ZodType } from "zod";
-import type { ParamsSchema } from "../../processor/mod.ts";
+import type { ParamsSchema } from "../processor/mod.ts";
 
 /** A JSON Schema, or another object of the API's document. */
 export type JsonSchema = Readonly<Record<string, unknown>>;

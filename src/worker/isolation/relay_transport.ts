@@ -11,7 +11,7 @@ import {
   type TransportOptions,
   type TransportRequest,
   type TransportResponse,
-} from "../../../session/mod.ts";
+} from "../../session/mod.ts";
 import { RELAY_HEADERS, type RelayAddress, type RelayOutcome } from "./relay.ts";
 
 /** Sends requests to the server, which sends them on. */

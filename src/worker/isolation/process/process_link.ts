@@ -9,13 +9,13 @@ import { endFfmpeg, ffmpegBelow } from "../../../session/mod.ts";
 import { type ConfinedFfmpeg, createConfinedFfmpeg } from "./confined_ffmpeg.ts";
 import { processEnvironment } from "./environment.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
-import type { Link, LinkHandlers } from "./link.ts";
-import type { FromStream, ToStream } from "./messages.ts";
+import type { Link, LinkHandlers } from "../link.ts";
+import type { FromStream, ToStream } from "../messages.ts";
 import { moduleFiles } from "./module_files.ts";
 import { permissionFlags, type ProcessorPermissions } from "./permissions.ts";
 import { limitProcess } from "./process_limits.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** The command line of a compiled program that is the process of a stream. */
 export const ISOLATED_STREAM_COMMAND = "isolated-stream";

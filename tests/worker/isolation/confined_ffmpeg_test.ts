@@ -8,7 +8,7 @@ import {
   videoEncodeArguments,
 } from "../../../src/media/codec/arguments.ts";
 import type { ColorInfo } from "../../../src/media/types.ts";
-import { confinedFfmpegScript } from "../../../src/server/hosts/isolation/confined_ffmpeg.ts";
+import { confinedFfmpegScript } from "../../../src/worker/isolation/process/confined_ffmpeg.ts";
 
 const onUnix = { ignore: Deno.build.os === "windows" };
 const URLS = { input: "pipe:0", output: "pipe:1" };

@@ -8,10 +8,10 @@ import { deadline } from "@std/async/deadline";
 import { describeError, roomLogger } from "../../base/mod.ts";
 import type { FrameProcessor, ProcessorContext } from "../../processor/mod.ts";
 import type { TrickleSessionOptions, WarmCodecs } from "../../session/mod.ts";
-import type { StreamSession } from "../active_stream.ts";
-import { type JsonSchema, paramsJsonSchema } from "../openapi/json_schema.ts";
+import type { StreamSession } from "../stream.ts";
+import { type JsonSchema, paramsJsonSchema } from "../json_schema.ts";
 
-const log = roomLogger("server");
+const log = roomLogger("worker");
 
 /** How far the initialization of a processor is. */
 export type HostState =

@@ -7,8 +7,8 @@
 import { exitProcess } from "../../../base/mod.ts";
 import { STOP_SIGNALS } from "../../../base/mod.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
-import type { ToStream } from "./messages.ts";
-import { StreamRunner } from "./stream_runner.ts";
+import type { ToStream } from "../messages.ts";
+import { StreamRunner } from "../stream_runner.ts";
 
 /** Serves the server at the other end of the pipes, until it closes them. */
 export async function serveStream(): Promise<void> {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SessionDetails, SessionEnd, SessionMetrics } from "../../session/mod.ts";
+import type { SessionDetails, SessionEnd, SessionMetrics } from "../session/mod.ts";
 import {
   addByName,
   addCounts,

@@ -12,12 +12,14 @@ import {
   type WarmCodecs,
   type WarmCodecsOptions,
 } from "../../session/mod.ts";
-import { IsolatedHost, type IsolationFault } from "./isolation/isolated_host.ts";
-import type { ProcessorModule } from "./isolation/messages.ts";
-import type { StreamServerOptions } from "../options.ts";
+import { IsolatedHost, type IsolationFault } from "../isolation/isolated_host.ts";
+import type { ProcessorModule } from "../isolation/messages.ts";
+import type { WorkerOptions } from "../worker_options.ts";
 import { LocalHost, type StreamHost } from "./stream_host.ts";
 
-const log = roomLogger("server");
+export type { IsolationFault };
+
+const log = roomLogger("worker");
 
 /** Memory of a thread or process, in MiB. */
 const DEFAULT_MEMORY_MB = 4096;
@@ -27,7 +29,7 @@ const DEFAULT_MEMORY_MB = 4096;
  * for a capacity that is none, and a `ConfigError` for a processor that cannot be had or shared.
  */
 export function createHostFactory(
-  options: StreamServerOptions,
+  options: WorkerOptions,
   { signal, clock, warmCodecs, hardware, onFault }: {
     readonly signal: AbortSignal;
     readonly clock: Clock;
@@ -100,7 +102,7 @@ const MAX_WARM_HOSTS = 4;
 
 /** How many children wait, and for what streams; undefined for none. */
 export function warmCodecsOptions(
-  options: StreamServerOptions,
+  options: WorkerOptions,
   hardware: VideoHardware,
 ): WarmCodecsOptions | undefined {
   const { warmFfmpeg: maxChildren, warmFfmpegIdleMs: idleMs, targetFps, audioCodec } = options;
@@ -114,6 +116,6 @@ function isProcessorModule(source: object): source is ProcessorModule {
 }
 
 /** Whether there is more than one processor to be had. */
-export function isReplaceable(source: StreamServerOptions["processor"]): boolean {
+export function isReplaceable(source: WorkerOptions["processor"]): boolean {
   return typeof source === "function" || isProcessorModule(source);
 }
