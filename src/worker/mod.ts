@@ -7,8 +7,7 @@
 
 export { type Admission, admitByLag, type WorkerLoad } from "./admission.ts";
 export type { HostState } from "./hosts/stream_host.ts";
-export type { IsolationFault, IsolationKind } from "./isolation/isolated_host.ts";
-export type { ProcessorModule } from "./isolation/messages.ts";
+export type { IsolationFault } from "./isolation/isolated_host.ts";
 export { COMMON_VARIABLES, PROCESS_VARIABLES } from "./isolation/process/environment.ts";
 export { moduleFiles } from "./isolation/process/module_files.ts";
 export { PERMISSION_KINDS, type ProcessorPermissions } from "./isolation/process/permissions.ts";
@@ -26,4 +25,4 @@ export {
 export { type LedgerFigures, type RejectReason, StreamLedger } from "./stream_ledger.ts";
 export * from "./stream_params.ts";
 export * from "./stream_worker.ts";
-export type { WorkerOptions } from "./worker_options.ts";
+export type { IsolationKind, ProcessorModule, WorkerOptions } from "./worker_options.ts";

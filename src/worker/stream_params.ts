@@ -7,7 +7,7 @@
 
 import { z } from "zod";
 import { ConfigError, withoutCredentials } from "../base/mod.ts";
-import { depthProblem } from "../base/json_depth.ts";
+import { depthProblem } from "../base/json.ts";
 
 /** Largest picture side in pixels that a stream may ask for. */
 const MAX_PICTURE_SIDE = 16_384;

@@ -16,9 +16,23 @@ import type {
   TrickleSessionOptions,
 } from "../session/mod.ts";
 import type { Admission } from "./admission.ts";
-import type { IsolationKind } from "./isolation/isolated_host.ts";
-import type { ProcessorModule } from "./isolation/messages.ts";
+import type { ProcessorPermissions } from "./isolation/process/permissions.ts";
 import type { StreamSession } from "./stream.ts";
+
+/** A module whose default export is a processor, a class, or a function that makes one. */
+export interface ProcessorModule {
+  /** URL of the module, such as `import.meta.resolve("./my_processor.ts")`. */
+  readonly module: string | URL;
+  /** Given to a default export that is a function; copied, so of plain data. @default none */
+  readonly options?: unknown;
+  /** What it may do in a process of its own; in a thread it may do what the server may. @default nothing */
+  readonly permissions?: ProcessorPermissions;
+  /** URLs of modules that it imports by a name that is known only when it runs. @default none */
+  readonly imports?: readonly string[];
+}
+
+/** Where a stream runs apart from the others. */
+export type IsolationKind = "thread" | "process";
 
 /** What streams run on and how. */
 export interface WorkerOptions {

@@ -48,6 +48,8 @@ export class FakeSession implements StreamSession {
   readonly appEvents: { readonly event: unknown; readonly type: string }[] = [];
   processorHangs = false;
   readonly loading: LoadingUpdate[] = [];
+  /** What it takes the parameters of its start for, as a processor's schema may. */
+  ownParams: StreamParams | undefined;
   /** Thrown by the next update. */
   updateError: Error | undefined;
   /** Thrown by `start`. */
@@ -78,7 +80,7 @@ export class FakeSession implements StreamSession {
   }
 
   get params(): StreamParams {
-    return this.request.params ?? {};
+    return this.ownParams ?? this.request.params ?? {};
   }
 
   sendEvent(event: unknown, type: string): void {

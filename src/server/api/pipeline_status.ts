@@ -5,6 +5,7 @@
  */
 
 import { withoutCredentials } from "../../base/credentials.ts";
+import { jsonOf } from "../../base/json.ts";
 import type { SessionMetrics, StreamParams, StreamState } from "../../session/mod.ts";
 import { isActive } from "../../session/mod.ts";
 import type { Stream, WorkerSnapshot } from "../../worker/mod.ts";
@@ -132,7 +133,7 @@ function streamStatusOf(stream: Stream): StreamStatusBody {
       publish_url: shown(request.publishUrl),
       gateway_request_id: stream.id,
     },
-    params: session.params,
+    params: JSON.parse(jsonOf(session.params)),
     metrics,
   };
 }

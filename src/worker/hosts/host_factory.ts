@@ -13,8 +13,7 @@ import {
   type WarmCodecsOptions,
 } from "../../session/mod.ts";
 import { IsolatedHost, type IsolationFault } from "../isolation/isolated_host.ts";
-import type { ProcessorModule } from "../isolation/messages.ts";
-import type { WorkerOptions } from "../worker_options.ts";
+import type { ProcessorModule, WorkerOptions } from "../worker_options.ts";
 import { LocalHost, type StreamHost } from "./stream_host.ts";
 
 export type { IsolationFault };

@@ -5,7 +5,13 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { type Clock, isDoneWithin, ProcessorError, roomLogger } from "../../base/mod.ts";
+import {
+  type Clock,
+  describeError,
+  isDoneWithin,
+  ProcessorError,
+  roomLogger,
+} from "../../base/mod.ts";
 import {
   activityOf,
   endFfmpeg,
@@ -17,14 +23,9 @@ import {
 import type { StreamSession } from "../stream.ts";
 import type { JsonSchema } from "../json_schema.ts";
 import type { HostedStreamOptions, HostState, StreamHost } from "../hosts/stream_host.ts";
-import {
-  fromPlainError,
-  type FromStream,
-  type IsolatedCall,
-  type PlainLogRecord,
-  type ProcessorModule,
-  type ToStream,
-} from "./messages.ts";
+import type { IsolationKind, ProcessorModule } from "../worker_options.ts";
+import type { IsolatedFigures, PlainLogRecord, StreamCalls, WorkerCalls } from "./calls.ts";
+import { type Conversation, converse } from "./conversation.ts";
 import { type Link, type LinkHandlers, startThread } from "./link.ts";
 import { IsolatedSession } from "./isolated_session.ts";
 import { startProcess } from "./process/process_link.ts";
@@ -37,9 +38,6 @@ const DISPOSE_TIMEOUT_MS = 3_000;
 
 /** A session closes its channels in 3 s. */
 const CHANNELS_CLOSE_MS = 5_000;
-
-/** Where a stream runs apart from the others. */
-export type IsolationKind = "thread" | "process";
 
 /** Options of an {@linkcode IsolatedHost}. */
 export interface IsolatedHostOptions {
@@ -75,14 +73,12 @@ export class IsolatedHost implements StreamHost {
   readonly #relay: Relay | undefined;
   readonly #settled = Promise.withResolvers<void>();
   readonly #lost = Promise.withResolvers<void>();
-  readonly #disposed = Promise.withResolvers<void>();
-  readonly #calls = new Map<number, PromiseWithResolvers<boolean>>();
+  readonly #conversation: Conversation<StreamCalls>;
   #state: HostState = { kind: "loading" };
   #paramsSchema: JsonSchema | undefined;
   #droppedMessages = 0;
   #session: IsolatedSession | undefined;
   #ending: Promise<void> | undefined;
-  #nextCall = 0;
   #cancelClose: () => void = () => {};
   #isOver = false;
 
@@ -92,27 +88,26 @@ export class IsolatedHost implements StreamHost {
     this.settled = this.#settled.promise;
     this.lost = this.#lost.promise;
     const { kind } = options;
-    const { module, options: forModule } = options.processor;
+    const crash = (reason: string): void =>
+      this.#fail(`The ${kind} of a processor crashed: ${reason}`, "crashed");
+    const refuse = (error: unknown): void =>
+      crash(`what it said cannot be used: ${describeError(error)}`);
+    this.#conversation = converse<StreamCalls, WorkerCalls>({
+      takeEvent: (event) => this.#session?.takeEvent(event),
+      takeFigures: (figures) => this.#takeFigures(figures),
+      takeLog: passOn,
+    }, { post: (message) => this.#link.post(message), onError: refuse });
     this.#relay = kind === "process" ? new Relay() : undefined;
     try {
       this.#link = this.#startLink({
-        onMessage: (message) => this.#take(message),
-        onCrash: (reason) => this.#fail(`The ${kind} of a processor crashed: ${reason}`, "crashed"),
+        onMessage: (message) => void this.#conversation.take(message).catch(refuse),
+        onCrash: crash,
       });
     } catch (error) {
       void this.#relay?.[Symbol.asyncDispose]();
       throw error;
     }
-    this.#post({
-      type: "initialize",
-      processor: {
-        module: String(module),
-        ...(forModule === undefined ? {} : { options: forModule }),
-      },
-      ...(options.warmCodecs === undefined ? {} : { warmCodecs: options.warmCodecs }),
-      logLevel: getLogger(["runnel"]).isEnabledFor("debug") ? "debug" : "info",
-      ...(this.#relay === undefined ? {} : { relay: this.#relay.address }),
-    });
+    void this.#initialize();
   }
 
   /** How far initialization is. */
@@ -138,8 +133,7 @@ export class IsolatedHost implements StreamHost {
     if (this.#state.kind === "failed") throw new Error(this.#state.reason);
     const session = new IsolatedSession({
       options,
-      post: (message) => this.#post(message),
-      call: (call) => this.#call(call),
+      remote: this.#conversation.remote,
       terminate: (reason) => this.#fail(reason, "hung"),
       isLoading: () => this.#state.kind === "loading",
       silenceMs: this.#options.silenceMs,
@@ -185,34 +179,29 @@ export class IsolatedHost implements StreamHost {
     });
   }
 
-  #take(data: FromStream): void {
-    switch (data.type) {
-      case "initialized":
-        this.#state = { kind: "ready" };
-        this.#paramsSchema = data.paramsSchema;
-        return this.#settled.resolve();
-      case "initialize-failed":
-        this.#state = { kind: "failed", reason: data.reason };
-        return this.#settled.resolve();
-      case "answer":
-        return this.#settleCall(
-          data.id,
-          data.error === undefined ? data.isTaken !== false : fromPlainError(data.error),
-        );
-      case "event":
-        return this.#session?.takeEvent(data.event);
-      case "snapshot":
-        this.#droppedMessages = data.droppedMessages;
-        if (data.stream !== undefined) {
-          this.#session?.takeSnapshot(data.stream);
-          this.#tellActivities(data.stream.wantedPids);
-        }
-        return;
-      case "log":
-        return passOn(data.record);
-      case "disposed":
-        return this.#disposed.resolve();
+  async #initialize(): Promise<void> {
+    const { module, options } = this.#options.processor;
+    try {
+      const { paramsSchema } = await this.#conversation.remote.initialize({
+        processor: { module: String(module), ...(options === undefined ? {} : { options }) },
+        warmCodecs: this.#options.warmCodecs,
+        logLevel: getLogger(["runnel"]).isEnabledFor("debug") ? "debug" : "info",
+        relay: this.#relay?.address,
+      });
+      this.#paramsSchema = paramsSchema;
+      this.#state = { kind: "ready" };
+    } catch (error) {
+      if (this.#isOver) return; // the reason was said
+      this.#state = { kind: "failed", reason: describeError(error) };
     }
+    this.#settled.resolve();
+  }
+
+  #takeFigures({ droppedMessages, stream }: IsolatedFigures): void {
+    this.#droppedMessages = droppedMessages;
+    if (stream === undefined) return;
+    this.#session?.takeSnapshot(stream);
+    this.#tellActivities(stream.wantedPids);
   }
 
   /** Looks at processes for one that may not look itself; only at those below it. */
@@ -225,13 +214,14 @@ export class IsolatedHost implements StreamHost {
       const activity = below.has(wanted) ? activityOf(wanted) : undefined;
       if (activity !== undefined) activities.set(wanted, activity);
     }
-    if (activities.size > 0) this.#post({ type: "activities", activities });
+    if (activities.size === 0) return;
+    this.#conversation.remote.tellActivities(activities).catch(() => {}); // it has ended
   }
 
   async #dispose(): Promise<void> {
-    this.#post({ type: "dispose" });
     const { kind, clock } = this.#options;
-    if (!await isDoneWithin(clock, this.#disposed.promise, DISPOSE_TIMEOUT_MS)) {
+    const disposed = this.#conversation.remote.dispose();
+    if (!await isDoneWithin(clock, disposed, DISPOSE_TIMEOUT_MS)) {
       log.warn("The {kind} of a processor did not end by itself: it is ended", { kind });
     }
     await this.#end(new ProcessorError("PROCESSOR_FRAME", "What the stream runs in has ended"));
@@ -257,35 +247,10 @@ export class IsolatedHost implements StreamHost {
   async #end(error: ProcessorError): Promise<void> {
     this.#isOver = true;
     this.#session?.crashed(error);
-    for (const id of [...this.#calls.keys()]) this.#settleCall(id, error);
-    this.#disposed.resolve();
+    this.#conversation.close(error);
     this.#cancelClose();
     await this.#link.terminate();
     await this.#relay?.[Symbol.asyncDispose]();
-  }
-
-  /** Resolves to whether the session took it. */
-  #call(call: IsolatedCall): Promise<boolean> {
-    if (this.#isOver) {
-      const { kind } = this.#options;
-      return Promise.reject(new Error(`Cannot ask the ${kind} of a processor: it has ended`));
-    }
-    const id = this.#nextCall++;
-    this.#post({ type: "call", id, call });
-    const answer = Promise.withResolvers<boolean>();
-    this.#calls.set(id, answer);
-    return answer.promise;
-  }
-
-  #settleCall(id: number, outcome: boolean | Error): void {
-    const answer = this.#calls.get(id);
-    this.#calls.delete(id);
-    if (typeof outcome === "boolean") answer?.resolve(outcome);
-    else answer?.reject(outcome);
-  }
-
-  #post(message: ToStream): void {
-    if (!this.#isOver) this.#link.post(message);
   }
 }
 

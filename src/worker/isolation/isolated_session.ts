@@ -16,7 +16,9 @@ import {
   abandonStream,
   checkDataText,
   checkLoadingUpdate,
+  isActive,
   type LoadingUpdate,
+  nextState,
   type SessionDetails,
   type SessionEnd,
   type SessionMetrics,
@@ -26,15 +28,9 @@ import {
 import { type AudioFrame, isVideoFrame, type VideoFrame } from "../../frames/mod.ts";
 import type { StreamSession } from "../stream.ts";
 import type { HostedStreamOptions } from "../hosts/stream_host.ts";
-import {
-  fromPlainEvent,
-  type IsolatedCall,
-  type IsolatedStreamOptions,
-  type PlainEvent,
-  type PlainFrame,
-  type StreamSnapshot,
-  type ToStream,
-} from "./messages.ts";
+import type { Conversation } from "./conversation.ts";
+import type { IsolatedStreamOptions, PlainFrame, StreamCalls, StreamSnapshot } from "./calls.ts";
+import { fromPlainEvent, type PlainEvent } from "./plain.ts";
 
 const log = roomLogger("worker");
 
@@ -49,9 +45,8 @@ const WATCH_INTERVAL_MS = 500;
 /** Options of a {@linkcode IsolatedSession}. */
 export interface IsolatedSessionOptions {
   readonly options: HostedStreamOptions;
-  readonly post: (message: ToStream) => void;
-  /** Resolves to whether the session took it. */
-  readonly call: (call: IsolatedCall) => Promise<boolean>;
+  /** Where the session runs. */
+  readonly remote: Conversation<StreamCalls>["remote"];
   /** Ends where it runs, which then is said with {@linkcode IsolatedSession.crashed}. */
   readonly terminate: (reason: string) => void;
   /** Whether the processor gets ready, which may take long without a word. */
@@ -82,10 +77,10 @@ export class IsolatedSession implements StreamSession {
 
   /** Sets the session up there; rejects as `openTrickleSession` throws. */
   async open(): Promise<void> {
-    const { options, call } = this.#options;
+    const { options, remote } = this.#options;
     const trace: Record<string, string> = {};
     propagation.inject(context.active(), trace);
-    await call({ method: "open", options: copiable(options), trace });
+    await remote.open(copiable(options), trace);
   }
 
   /** Where the session is in its life. */
@@ -105,32 +100,33 @@ export class IsolatedSession implements StreamSession {
 
   /** Begins to read, process and write. */
   start(): void {
-    this.#state = "running";
+    this.#state = nextState(this.#state, "start");
     this.#silentMs = 0;
-    this.#options.post({ type: "start" });
+    this.#tell(this.#options.remote.start());
     this.#watch();
   }
 
   /** Rejects as a session does. */
   async updateParams(params: StreamParams): Promise<void> {
-    await this.#options.call({ method: "updateParams", params });
+    await this.#options.remote.updateParams(params);
   }
 
   /** Publishes a line on the data channel, or drops and counts it; throws as a session does. */
   sendData(text: string): void {
-    checkDataText(text); // thrown where the stream runs, it would be a crash
-    this.#options.post({ type: "send-data", text });
+    checkDataText(text);
+    this.#tell(this.#options.remote.sendData(text));
   }
 
   /** Publishes an event; throws for one that cannot be copied. */
   sendEvent(event: unknown, name: string): void {
-    this.#options.post({ type: "send-event", event, name });
+    structuredClone(event);
+    this.#tell(this.#options.remote.sendEvent(event, name));
   }
 
   /** Changes what the loading overlay says; throws as a session does. */
   setLoading(update: LoadingUpdate): void {
     checkLoadingUpdate(update);
-    this.#options.post({ type: "set-loading", update });
+    this.#tell(this.#options.remote.setLoading(update));
   }
 
   /** Copies a frame to where the stream runs; resolves and rejects as a session does. */
@@ -139,10 +135,10 @@ export class IsolatedSession implements StreamSession {
       const { id } = this.#options.options;
       throw new TypeError(`Cannot send a frame to stream ${id}: its frames come from its input`);
     }
-    if (this.#state !== "running") return false;
+    if (!isActive(this.#state)) return false;
     const plain = await toPlainFrame(frame);
     try {
-      return await this.#options.call({ method: "sendFrame", frame: plain });
+      return await this.#options.remote.sendFrame(plain);
     } catch (error) {
       if (this.#isLost) return false; // it ended meanwhile
       throw error;
@@ -213,10 +209,22 @@ export class IsolatedSession implements StreamSession {
     }).finally(() => this.#ended.resolve(end));
   }
 
+  /** A call that nobody waits for. */
+  #tell(call: Promise<void>): void {
+    call.catch((error) => {
+      if (this.#state === "ended") return;
+      const reason = describeError(error);
+      log.warn("Stream {stream} did not take a call: {reason}", {
+        stream: this.#options.options.id,
+        reason,
+      });
+    });
+  }
+
   async #stop(): Promise<SessionEnd> {
     if (this.#state === "ended") return await this.ended;
-    const { call, terminate, options, clock } = this.#options;
-    const stopping = call({ method: "stop" });
+    const { remote, terminate, options, clock } = this.#options;
+    const stopping = remote.stop();
     stopping.catch(() => {}); // what it ran in is gone: the session has ended
     const stopped = Promise.all([stopping, this.ended]);
     if (!await isDoneWithin(clock, stopped, STOP_TIMEOUT_MS)) {

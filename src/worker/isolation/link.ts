@@ -6,11 +6,10 @@
 
 import { Worker } from "node:worker_threads";
 import { describeError } from "../../base/mod.ts";
-import type { FromStream, ToStream } from "./messages.ts";
 
 /** Takes what comes from the other side. */
 export interface LinkHandlers {
-  readonly onMessage: (message: FromStream) => void;
+  readonly onMessage: (message: unknown) => void;
   /** The other side ended without being asked to. */
   readonly onCrash: (reason: string) => void;
 }
@@ -20,7 +19,7 @@ export interface Link {
   /** The process; undefined for a thread, and before there is one. */
   readonly pid: number | undefined;
   /** Sends a message. Throws for what cannot be copied. */
-  post(message: ToStream): void;
+  post(message: unknown): void;
   /** Ends the other side at once; nothing comes from it any more. Idempotent. */
   terminate(): Promise<void>;
 }
@@ -40,7 +39,7 @@ export function startThread({ onMessage, onCrash }: LinkHandlers, heapMb: number
     if (!isOver) onCrash(reason);
     isOver = true;
   };
-  worker.on("message", (message: FromStream) => {
+  worker.on("message", (message: unknown) => {
     if (!isOver) onMessage(message);
   });
   worker.on("error", (error: unknown) => crash(describeError(error)));

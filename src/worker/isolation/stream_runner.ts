@@ -11,8 +11,11 @@ import { describeError, roomLogger } from "../../base/mod.ts";
 import { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import { importProcessor } from "../../processor/mod.ts";
 import {
+  type LoadingUpdate,
   openTrickleSession,
+  type ProcessActivity,
   runningFfmpegPids,
+  type StreamParams,
   takeWantedPids,
   tellActivities,
   WarmCodecs,
@@ -20,25 +23,25 @@ import {
 import type { StreamSession } from "../stream.ts";
 import { paramsOrThrow } from "../stream_params.ts";
 import { LocalHost } from "../hosts/stream_host.ts";
-import {
-  type FromStream,
-  type IsolatedCall,
-  type IsolatedStreamOptions,
-  type PlainFrame,
-  type PlainLogRecord,
-  type StreamSnapshot,
-  toPlainError,
-  toPlainEvent,
-  type ToStream,
-  withPlainValues,
-} from "./messages.ts";
+import type {
+  Initialized,
+  InitializeOptions,
+  IsolatedStreamOptions,
+  PlainFrame,
+  PlainLogRecord,
+  StreamCalls,
+  StreamSnapshot,
+  WorkerCalls,
+} from "./calls.ts";
+import { type Conversation, converse } from "./conversation.ts";
+import { copiable, toPlainEvent } from "./plain.ts";
 import type { RelayAddress } from "./relay.ts";
 import { RelayTransport } from "./relay_transport.ts";
 
 const log = roomLogger("worker");
 
-/** How often the server hears of a stream; it takes a long silence for a hang. */
-const SNAPSHOT_INTERVAL_MS = 250;
+/** How often the worker hears of a stream; it takes a long silence for a hang. */
+const FIGURES_INTERVAL_MS = 250;
 
 /** A record without what cannot be copied. */
 function toPlainRecord({ category, level, rawMessage, properties }: LogRecord): PlainLogRecord {
@@ -53,8 +56,8 @@ function toPlainRecord({ category, level, rawMessage, properties }: LogRecord): 
 }
 
 /** Runs one session after another on a host of its own, as it is told. */
-export class StreamRunner {
-  readonly #post: (message: FromStream) => void;
+export class StreamRunner implements StreamCalls {
+  readonly #conversation: Conversation<WorkerCalls>;
   readonly #stop = new AbortController();
   readonly #hosted = Promise.withResolvers<LocalHost>();
   #host: LocalHost | undefined;
@@ -62,121 +65,119 @@ export class StreamRunner {
   #session: StreamSession | undefined;
   #relay: RelayAddress | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Messages of the processor without a stream that the server has heard of. */
+  /** Messages of the processor without a stream that the worker has heard of. */
   #toldDropped = 0;
 
-  /** `post` takes what the server should hear; it throws for what cannot be copied. */
-  constructor(post: (message: FromStream) => void) {
-    this.#post = (message) => {
-      try {
-        post(message);
-      } catch {
-        post(withPlainValues(message));
-      }
-    };
-    this.#hosted.promise.catch(() => {}); // said with `initialize-failed`, too
+  /** `post` sends a message to the worker; it throws for what cannot be copied. */
+  constructor(post: (message: unknown) => void) {
+    this.#hosted.promise.catch(() => {}); // `initialize` rejects with it, too
+    this.#conversation = converse<WorkerCalls, StreamCalls>(this, {
+      post: (message) => {
+        try {
+          post(message);
+        } catch {
+          post(copiable(message));
+        }
+      },
+    });
   }
 
-  /** Does what the server says. A rejection is a crash. */
-  async take(message: ToStream): Promise<void> {
-    switch (message.type) {
-      case "initialize":
-        return await this.#initialize(message);
-      case "call":
-        return await this.#answer(message.id, message.call);
-      case "start":
-        return this.#session?.start();
-      case "activities":
-        return tellActivities(message.activities);
-      case "send-data":
-        return this.#session?.sendData(message.text);
-      case "send-event":
-        return this.#session?.sendEvent(message.event, message.name);
-      case "set-loading":
-        return this.#session?.setLoading(message.update);
-      case "dispose":
-        return await this.#dispose();
-    }
+  /** Takes a message of the worker. A rejection is a crash. */
+  async take(message: unknown): Promise<void> {
+    await this.#conversation.take(message);
   }
 
-  async #sendFrame(plain: PlainFrame): Promise<boolean> {
+  /** Imports and initializes the processor. */
+  async initialize(options: InitializeOptions): Promise<Initialized> {
+    await configure({
+      // What is logged in the course of a stream carries its id.
+      contextLocalStorage: new AsyncLocalStorage(),
+      sinks: { worker: (record) => this.#tell("takeLog", toPlainRecord(record)) },
+      loggers: [
+        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["worker"] },
+        { category: [], lowestLevel: options.logLevel as LogLevel, sinks: ["worker"] },
+      ],
+    });
+    this.#relay = options.relay;
+    const host = await this.#createHost(options);
+    this.#hosted.resolve(host);
+    this.#timer = setInterval(() => this.#tellFigures(), FIGURES_INTERVAL_MS);
+    await host.settled;
+    if (host.state.kind === "failed") throw new Error(host.state.reason);
+    return { paramsSchema: host.paramsSchema };
+  }
+
+  /** Sets a session up on it. */
+  async open(
+    options: IsolatedStreamOptions,
+    trace: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const parent = propagation.extract(ROOT_CONTEXT, trace);
+    const session = await context.with(parent, () => this.#open(options));
+    this.#session = session;
+    this.#tellFigures();
+    void session.ended.then(() => {
+      if (this.#session === session) this.#session = undefined;
+    });
+  }
+
+  start(): void {
+    this.#session?.start();
+  }
+
+  async updateParams(params: StreamParams): Promise<void> {
+    await this.#session?.updateParams(params);
+    this.#tellFigures();
+  }
+
+  sendData(text: string): void {
+    this.#session?.sendData(text);
+  }
+
+  sendEvent(event: unknown, name: string): void {
+    this.#session?.sendEvent(event, name);
+  }
+
+  setLoading(update: LoadingUpdate): void {
+    this.#session?.setLoading(update);
+  }
+
+  async sendFrame(plain: PlainFrame): Promise<boolean> {
     if (this.#session === undefined) return false;
     if (plain.kind === "audio") return await this.#session.sendFrame(new AudioFrame(plain));
     using frame = new VideoFrame(plain);
     return await this.#session.sendFrame(frame);
   }
 
-  async #initialize(message: Extract<ToStream, { type: "initialize" }>): Promise<void> {
-    await configure({
-      // What is logged in the course of a stream carries its id.
-      contextLocalStorage: new AsyncLocalStorage(),
-      sinks: { server: (record) => this.#postLog(record) },
-      loggers: [
-        { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["server"] },
-        { category: [], lowestLevel: message.logLevel as LogLevel, sinks: ["server"] },
-      ],
-    });
-    this.#relay = message.relay;
+  async stop(): Promise<void> {
+    await this.#session?.stop();
+  }
+
+  tellActivities(activities: ReadonlyMap<number, ProcessActivity>): void {
+    tellActivities(activities);
+  }
+
+  /** Gives everything back. */
+  async dispose(): Promise<void> {
+    this.#stop.abort();
+    await this.#session?.stop();
+    await this.#host?.[Symbol.asyncDispose]();
+    await this.#warmCodecs?.[Symbol.asyncDispose]();
+    clearInterval(this.#timer);
+    this.#tellFigures();
+  }
+
+  async #createHost({ processor: module, warmCodecs }: InitializeOptions): Promise<LocalHost> {
     try {
-      const processor = await importProcessor(message.processor);
+      const processor = await importProcessor(module);
       const { signal } = this.#stop;
-      if (message.warmCodecs !== undefined) this.#warmCodecs = new WarmCodecs(message.warmCodecs);
-      this.#host = new LocalHost({
-        processor,
-        openSession: openTrickleSession,
-        warmCodecs: this.#warmCodecs,
-        signal,
-      });
+      if (warmCodecs !== undefined) this.#warmCodecs = new WarmCodecs(warmCodecs);
+      const shared = { openSession: openTrickleSession, warmCodecs: this.#warmCodecs, signal };
+      return this.#host = new LocalHost({ processor, ...shared });
     } catch (error) {
-      const reason = describeError(error);
-      log.error("The processor could not be imported: {reason}", { reason });
+      log.error("The processor could not be imported: {reason}", { reason: describeError(error) });
       this.#hosted.reject(error);
-      return this.#post({ type: "initialize-failed", reason });
-    }
-    this.#hosted.resolve(this.#host);
-    this.#timer = setInterval(() => this.#snapshot(), SNAPSHOT_INTERVAL_MS);
-    await this.#host.settled;
-    const { state, paramsSchema } = this.#host;
-    this.#post(
-      state.kind === "failed"
-        ? { type: "initialize-failed", reason: state.reason }
-        : { type: "initialized", ...(paramsSchema === undefined ? {} : { paramsSchema }) },
-    );
-  }
-
-  async #answer(id: number, call: IsolatedCall): Promise<void> {
-    try {
-      const isTaken = await this.#run(call);
-      this.#post({ type: "answer", id, isTaken });
-    } catch (error) {
-      this.#post({ type: "answer", id, error: toPlainError(error) });
-    }
-  }
-
-  /** Resolves to false for what the session takes no more. */
-  async #run(call: IsolatedCall): Promise<boolean> {
-    switch (call.method) {
-      case "open": {
-        const session = await context.with(
-          propagation.extract(ROOT_CONTEXT, call.trace),
-          () => this.#open(call.options),
-        );
-        this.#session = session;
-        this.#snapshot();
-        void session.ended.then(() => {
-          if (this.#session === session) this.#session = undefined;
-        });
-        return true;
-      }
-      case "updateParams":
-        await this.#session?.updateParams(call.params);
-        this.#snapshot();
-        return true;
-      case "sendFrame":
-        return await this.#sendFrame(call.frame);
-      case "stop":
-        await this.#session?.stop();
-        return true;
+      throw error;
     }
   }
 
@@ -191,39 +192,29 @@ export class StreamRunner {
       parseControl: paramsOrThrow,
       onEvent: (event) => {
         // The last figures come before the end: whoever waits for that may ask for them.
-        if (event.type === "ended") this.#snapshot();
-        this.#post({ type: "event", event: toPlainEvent(event) });
+        if (event.type === "ended") this.#tellFigures();
+        this.#tell("takeEvent", toPlainEvent(event));
       },
     });
   }
 
-  #snapshot(): void {
+  #tellFigures(): void {
     const { droppedMessages = 0 } = this.#host ?? {};
     const stream = this.#session === undefined ? undefined : snapshotOf(this.#session);
     if (stream === undefined && droppedMessages === this.#toldDropped) return;
     this.#toldDropped = droppedMessages;
-    this.#post({ type: "snapshot", droppedMessages, ...(stream === undefined ? {} : { stream }) });
+    this.#tell("takeFigures", { droppedMessages, stream });
   }
 
-  async #dispose(): Promise<void> {
-    this.#stop.abort();
-    await this.#session?.stop();
-    await this.#host?.[Symbol.asyncDispose]();
-    await this.#warmCodecs?.[Symbol.asyncDispose]();
-    clearInterval(this.#timer);
-    this.#snapshot();
-    this.#post({ type: "disposed" });
-  }
-
-  #postLog(record: LogRecord): void {
-    this.#post({ type: "log", record: toPlainRecord(record) });
+  /** Without a worker that listens this is about to end. */
+  #tell<Name extends keyof WorkerCalls>(name: Name, ...args: Parameters<WorkerCalls[Name]>): void {
+    this.#conversation.remote.$call(name, ...args).catch(() => {});
   }
 }
 
 function snapshotOf(session: StreamSession): StreamSnapshot {
-  const { state, params, processorHangs } = session;
+  const { params, processorHangs } = session;
   return {
-    state,
     params,
     processorHangs,
     metrics: session.metrics(),

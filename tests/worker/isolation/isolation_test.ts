@@ -127,13 +127,15 @@ for (const isolate of ["thread", "process"] as const) {
       assert.equal(await server.sendFrame(frame), true);
     }
     await until(() => seen.length === 4, "the update and three events");
-    const params = { seed: "12345678901234567890", curve: { name: "square" } };
+    const params = { seed: 12345678901234567890n, curve: { name: "square" } };
     assert.deepEqual(seen, [params, { at: 0 }, { at: 9_000 }, { at: 18_000 }]);
     const uncopiable = server.updateParams({ curve: () => {} });
     await assert.rejects(uncopiable, { message: /could not be cloned/ });
-    const { metrics } = await get(server, "/stream/status") as {
+    const { metrics, streams } = await get(server, "/stream/status") as {
       metrics: { error_count: number; processor: { error: string } };
+      streams: { params: unknown }[];
     };
+    assert.deepEqual(streams[0]?.params, { ...params, seed: "12345678901234567890" });
     assert.equal(metrics.error_count, 0);
     assert.match(metrics.processor.error, /getMetrics\(\) failed/);
     assert.equal((await post(server, "/stream/stop", {})).status, 200);

@@ -21,8 +21,8 @@ export function parseMessage(line: string): { readonly message: unknown } | unde
   const at = line.indexOf(MARK);
   if (at < 0) return undefined;
   const message = deserialize(Buffer.from(line.slice(at + MARK.length), "base64"));
-  if (typeof message?.type === "string") return { message };
-  throw new TypeError("a message has no type");
+  if (typeof message === "object" && message !== null) return { message };
+  throw new TypeError("a message is neither a call nor an answer");
 }
 
 /** The lines of a stream of bytes, without their ends. Throws a `RangeError` for one that is too long. */

@@ -10,7 +10,6 @@ import { type ConfinedFfmpeg, createConfinedFfmpeg } from "./confined_ffmpeg.ts"
 import { processEnvironment } from "./environment.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
 import type { Link, LinkHandlers } from "../link.ts";
-import type { FromStream, ToStream } from "../messages.ts";
 import { moduleFiles } from "./module_files.ts";
 import { permissionFlags, type ProcessorPermissions } from "./permissions.ts";
 import { limitProcess } from "./process_limits.ts";
@@ -60,7 +59,7 @@ export function startProcess(options: ProcessOptions): Link {
       for await (const line of linesOf(child.stdout, MAX_MESSAGE_CHARACTERS)) {
         const parsed = parseMessage(line);
         if (parsed === undefined) printed(line, "printed");
-        else if (!isOver) onMessage(parsed.message as FromStream);
+        else if (!isOver) onMessage(parsed.message);
       }
     } catch (error) {
       crash(`what it said cannot be read: ${describeError(error)}`);
@@ -74,7 +73,7 @@ export function startProcess(options: ProcessOptions): Link {
     get pid(): number | undefined {
       return pid;
     },
-    post: (message: ToStream) => {
+    post: (message: unknown) => {
       const bytes = encoder.encode(writeMessage(message));
       writer.then((writer) => writer.write(bytes)).catch((error) => crash(describeError(error)));
     },

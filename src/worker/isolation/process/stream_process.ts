@@ -7,22 +7,18 @@
 import { exitProcess } from "../../../base/mod.ts";
 import { STOP_SIGNALS } from "../../../base/mod.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
-import type { ToStream } from "../messages.ts";
 import { StreamRunner } from "../stream_runner.ts";
 
 /** Serves the server at the other end of the pipes, until it closes them. */
 export async function serveStream(): Promise<void> {
   const encoder = new TextEncoder();
-  const runner = new StreamRunner((message) => {
-    writeAll(encoder.encode(writeMessage(message)));
-    if (message.type === "disposed") exitProcess(0);
-  });
+  const runner = new StreamRunner((message) => writeAll(encoder.encode(writeMessage(message))));
   // A terminal and a service manager signal the whole group: the server decides when this ends.
   for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, () => {});
   for await (const line of linesOf(Deno.stdin.readable)) {
     const parsed = parseMessage(line);
     // A rejection ends the process, which is how the server hears of it.
-    if (parsed !== undefined) void runner.take(parsed.message as ToStream);
+    if (parsed !== undefined) void runner.take(parsed.message);
   }
   exitProcess(0); // without its server a stream has no end
 }

@@ -1,5 +1,5 @@
 /**
- * How deeply JSON is nested, without parsing it.
+ * JSON of values that are not quite JSON, and how deeply a text is nested, without parsing it.
  *
  * @module
  */
@@ -29,4 +29,13 @@ export function depthProblem(text: string): string | undefined {
   const depth = jsonDepth(text);
   if (depth <= MAX_JSON_DEPTH) return undefined;
   return `is nested ${depth} deep: the limit is ${MAX_JSON_DEPTH}`;
+}
+
+/** An object as JSON: bigints as strings, and `{}` for what JSON does not know, such as a circle. */
+export function jsonOf(value: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(value, (_key, part) => typeof part === "bigint" ? `${part}` : part);
+  } catch {
+    return "{}";
+  }
 }
