@@ -38,16 +38,16 @@ export {
 } from "./device/vulkan_probe.ts";
 export {
   type ConversionOptions,
-  convertGpuPicture,
+  convertPicture,
   type ConvertPictureOptions,
   type FitOptions,
-  type GpuPictureToTensorOptions,
+  type GpuImageToTensorOptions,
+  imageFromTensor,
+  type ImageFromTensorOptions,
+  imageToTensor,
+  type ImageToTensorOptions,
   type PicturePlacement,
-  pictureToTensor,
-  type PictureToTensorOptions,
   placePicture,
-  tensorToPicture,
-  type TensorToPictureOptions,
 } from "./convert/convert.ts";
 export {
   type Fit,
@@ -60,7 +60,7 @@ export {
 export {
   type GpuTensor,
   isInterleaved,
-  readTensorDims,
+  isTensorDtype,
   type ResolvedSpec,
   resolveTensorSpec,
   tensorDims,
@@ -69,5 +69,13 @@ export {
   type TensorRange,
   type TensorSpec,
 } from "./convert/tensor_spec.ts";
+export {
+  type Dim,
+  type DimsHints,
+  type ImageDims,
+  imageDimsOf,
+  notAnImage,
+  parseImageDims,
+} from "./convert/image_dims.ts";
 export { wgsl } from "./shader/wgsl.ts";
 export type { Rect } from "../media/rect.ts";
