@@ -12,7 +12,6 @@ export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert/convert.ts";
 export * from "./draw/draw.ts";
 export { drawOverlay } from "./draw/draw_overlay.ts";
-export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./draw/filled_rect.ts";
 export type { FrameDevice, PictureFormat } from "./video/frame_pixels.ts";
 export {
   imageFromTensor,
@@ -24,7 +23,15 @@ export {
 export { type FrameCounts, frameCounts, onFrameLeak } from "./video/lease.ts";
 export { loadingScreen, type LoadingScreenOptions } from "./draw/loading_screen.ts";
 export * from "../media/picture.ts";
-export type { Rect } from "../media/rect.ts";
+export {
+  BLACK,
+  type FilledRect,
+  type Rect,
+  type Rgb,
+  type Rgba,
+  type Size,
+  WHITE,
+} from "../media/rect.ts";
 export {
   type Overlay,
   type OverlayBox,

@@ -17,7 +17,6 @@ export {
   type PixelShaderOptions,
   type PixelShaderRun,
 } from "./shader/pixel_shader.ts";
-export type { GpuRect } from "./draw/rect_tiles.ts";
 export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./device/readback_ring.ts";
 export {
   checkShaderParams,
@@ -49,14 +48,7 @@ export {
   type PicturePlacement,
   placePicture,
 } from "./convert/convert.ts";
-export {
-  type Fit,
-  type FitMapping,
-  fitMapping,
-  type Point,
-  shownPixels,
-  type Size,
-} from "./convert/fit.ts";
+export { type Fit, type FitMapping, fitMapping, type Point, shownPixels } from "./convert/fit.ts";
 export {
   type GpuTensor,
   isInterleaved,
@@ -78,4 +70,4 @@ export {
   parseImageDims,
 } from "./convert/image_dims.ts";
 export { wgsl } from "./shader/wgsl.ts";
-export type { Rect } from "../media/rect.ts";
+export type { FilledRect, Rect, Size } from "../media/rect.ts";

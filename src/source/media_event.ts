@@ -11,6 +11,3 @@ import type { TsEvent } from "../media/mpegts/mod.ts";
  * demuxer gives, whether or not the source is one.
  */
 export type MediaEvent = TsEvent;
-
-/** Ticks of the packets' clock a second. */
-export const TICKS_PER_SECOND = 90_000;

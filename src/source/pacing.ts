@@ -4,8 +4,9 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../base/rational.ts";
 import { pause } from "../base/pause.ts";
-import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
+import type { MediaEvent } from "./media_event.ts";
 import { readAhead } from "./read_ahead.ts";
 
 /** Where the time comes from; tests bring their own. */

@@ -19,6 +19,7 @@ import {
   pictureBytes,
   type Rect,
   type Rgb,
+  type Size,
   WHITE,
   writeStamp,
   yuvPlanes,
@@ -28,18 +29,10 @@ import {
 export const TEST_COLOR: ColorInfo = Object.freeze({ matrix: "bt709", fullRange: false });
 
 /** The smallest width and height of a test picture. */
-export const MIN_TEST_SIZE: { readonly width: number; readonly height: number } = Object.freeze({
+export const MIN_TEST_SIZE: Size = Object.freeze({
   width: MIN_STAMP_WIDTH,
   height: MIN_STAMP_HEIGHT,
 });
-
-/** A size in pixels. */
-export interface PictureSize {
-  /** From left to right. */
-  readonly width: number;
-  /** From top to bottom. */
-  readonly height: number;
-}
 
 /** Which frame of a test stream it is. */
 export interface TestFrameTime {
@@ -73,7 +66,7 @@ const EPSILON = 1e-6;
  * Creates an `i420` picture with all that never changes. {@linkcode drawTestFrame} makes a frame of
  * it, again and again. Throws a `RangeError` for a size below {@linkcode MIN_TEST_SIZE}.
  */
-export function createTestPicture({ width, height }: PictureSize): Picture {
+export function createTestPicture({ width, height }: Size): Picture {
   if (!(width >= MIN_TEST_SIZE.width && height >= MIN_TEST_SIZE.height)) {
     throw new RangeError(
       `Cannot draw a test picture of ${width}x${height}: ` +
@@ -122,14 +115,14 @@ export function firstFrameOfSecond(second: number, fps: number): number {
 }
 
 /** Where the white block flashes. */
-export function flashBlock(size: PictureSize): Rect {
+export function flashBlock(size: Size): Rect {
   const { panel } = layout(size);
   const x = panel.x + panel.width;
   return { x, y: panel.y, width: size.width - x, height: panel.height };
 }
 
 /** The parts below the stamp, which takes the top eighth. Even, so that colours do not bleed. */
-function layout({ width, height }: PictureSize): { bars: Rect; stripes: Rect; panel: Rect } {
+function layout({ width, height }: Size): { bars: Rect; stripes: Rect; panel: Rect } {
   const [barsTop, stripesTop, panelTop] = [height / 8, height / 2, height * 5 / 8].map(even);
   const part = (top: number, end: number): Rect => ({ x: 0, y: top, width, height: end - top });
   return {

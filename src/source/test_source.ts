@@ -4,11 +4,11 @@
  * @module
  */
 
-import { MPEG_TIME_BASE } from "../base/rational.ts";
+import { MPEG_TIME_BASE, TICKS_PER_SECOND } from "../base/rational.ts";
 import { AudioEncoder, type FfmpegOptions, VideoEncoder } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import { interleaved } from "./interleaved.ts";
-import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
+import type { MediaEvent } from "./media_event.ts";
 import { createTestPicture, drawTestFrame, TEST_COLOR } from "./test_pattern.ts";
 import { testTone } from "./test_tone.ts";
 

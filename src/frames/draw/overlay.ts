@@ -5,9 +5,16 @@
  * @module
  */
 
-import { BLACK, type FilledRect, type Rgb, type Rgba, toRgba, WHITE } from "./filled_rect.ts";
+import {
+  BLACK,
+  type FilledRect,
+  type Rect,
+  type Rgb,
+  type Rgba,
+  toRgba,
+  WHITE,
+} from "../../media/rect.ts";
 import { BACKGROUND_MARGIN, type DrawTextOptions, measureText, textRects } from "./text_rects.ts";
-import type { Rect } from "../../media/rect.ts";
 
 /** A colour, 0–255 each; a fourth number is alpha, 255 where it is missing. */
 export type OverlayColor = Rgb | Rgba;

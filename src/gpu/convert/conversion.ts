@@ -14,7 +14,7 @@ import {
   jobWords,
 } from "./conversion_job.ts";
 import { conversionCache, WORKGROUP_SIZE } from "./conversion_shader.ts";
-import type { Size } from "./fit.ts";
+import type { Size } from "../../media/rect.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
 import {

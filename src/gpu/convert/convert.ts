@@ -4,8 +4,8 @@
  * @module
  */
 
-import { DEFAULT_COLOR, MAX_PICTURE_SIDE } from "../../media/picture.ts";
-import type { Rect } from "../../media/rect.ts";
+import { DEFAULT_COLOR, isPictureSide, MAX_PICTURE_SIDE } from "../../media/picture.ts";
+import { BLACK, type Rect, type Size } from "../../media/rect.ts";
 import type { ColorInfo, PixelFormat } from "../../media/types.ts";
 import {
   pictureSource,
@@ -15,7 +15,7 @@ import {
   tensorTarget,
 } from "./conversion.ts";
 import type { ConversionJob } from "./conversion_job.ts";
-import { type Fit, fitMapping, type Size } from "./fit.ts";
+import { type Fit, fitMapping } from "./fit.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
 import { imageDimsOf } from "./image_dims.ts";
@@ -26,8 +26,6 @@ import {
   tensorDims,
   type TensorSpec,
 } from "./tensor_spec.ts";
-
-const BLACK: readonly number[] = [0, 0, 0];
 
 /** What every conversion takes. */
 export interface ConversionOptions {
@@ -232,7 +230,7 @@ function roundSize({ width, height }: Size): Size {
 function targetSize(source: Size, options: Partial<Size>): Size {
   const { width = source.width, height = source.height } = options;
   for (const side of [width, height]) {
-    if (Number.isInteger(side) && side >= 1 && side <= MAX_PICTURE_SIDE) continue;
+    if (isPictureSide(side)) continue;
     throw new RangeError(
       `Cannot convert to ${width}x${height}: use whole numbers from 1 to ${MAX_PICTURE_SIDE}`,
     );

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { MAX_PICTURE_SIDE } from "../../media/picture.ts";
-import type { Size } from "./fit.ts";
+import { isPictureSide } from "../../media/picture.ts";
+import type { Size } from "../../media/rect.ts";
 import { isInterleaved, type TensorLayout, type TensorSpec } from "./tensor_spec.ts";
 
 /** How many numbers a pixel has: grey, RGB or RGBA. */
@@ -101,7 +101,7 @@ function isChannels(dim: Dim): dim is Channels {
 }
 
 function isSide(dim: Dim): boolean {
-  return typeof dim !== "number" || (Number.isInteger(dim) && dim >= 1 && dim <= MAX_PICTURE_SIDE);
+  return typeof dim !== "number" || isPictureSide(dim);
 }
 
 function numberOf(dim: Dim): number | undefined {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Size } from "../../media/rect.ts";
+
 /** Number types of tensors that hold pictures. */
 export type TensorDtype = "uint8" | "float32" | "float16";
 
@@ -91,7 +93,7 @@ export function isInterleaved(layout: TensorLayout): boolean {
 /** The dimensions of a picture's tensor. */
 export function tensorDims(
   { layout, channels }: Pick<ResolvedSpec, "layout" | "channels">,
-  { width, height }: { readonly width: number; readonly height: number },
+  { width, height }: Size,
 ): number[] {
   const dims = isInterleaved(layout) ? [height, width, channels] : [channels, height, width];
   return layout.length === 4 ? [1, ...dims] : dims;

@@ -6,7 +6,7 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
-import type { Rational } from "../../base/rational.ts";
+import { type Rational, sameRational } from "../../base/rational.ts";
 import { ByteCursor, NeedMoreBytes } from "./byte_cursor.ts";
 import { crc32 } from "../crc32.ts";
 import { type FrameHeader, readFrameHeader, type StreamState } from "./frame_header.ts";
@@ -358,7 +358,7 @@ function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
 
 /** `convert_ts`: rounds down. */
 function rescaleDown(ticks: number, from: Rational, to: Rational): number {
-  if (from.num === to.num && from.den === to.den) return ticks;
+  if (sameRational(from, to)) return ticks;
   const num = BigInt(from.num) * BigInt(to.den);
   return Number(BigInt(ticks) * num / (BigInt(from.den) * BigInt(to.num)));
 }

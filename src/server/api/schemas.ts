@@ -6,10 +6,8 @@
 
 import { z } from "zod";
 import { ConfigError, withoutCredentials } from "../../base/mod.ts";
+import { MAX_PICTURE_SIDE } from "../../frames/mod.ts";
 import { depthProblem } from "../http/json_depth.ts";
-
-/** Largest picture side in pixels that a stream may ask for. */
-const MAX_PICTURE_SIDE = 16_384;
 
 /** `program_number` of MPEG-TS has 16 bits. */
 const MAX_PROGRAM_NUMBER = 65_535;

@@ -18,6 +18,7 @@ import type {
   Stage,
   StreamParams,
 } from "../types.ts";
+import type { Size } from "../../media/rect.ts";
 
 /** A gateway ends a stream that sent nothing for 30 s. */
 const REPORT_INTERVAL_MS = 10_000;
@@ -42,7 +43,7 @@ export interface StreamReporterOptions {
   readonly metrics: () => SessionMetrics;
   readonly params: () => StreamParams;
   /** Size of the pictures that go out; undefined before the first. */
-  readonly dimensions: () => { readonly width: number; readonly height: number } | undefined;
+  readonly dimensions: () => Size | undefined;
   /** Paces the reports. */
   readonly clock: Clock;
   /** Milliseconds since 1970. */
