@@ -55,6 +55,20 @@ export function packageViolations(path: string, text: string): PackageViolation[
   return [...violations, ...urls].sort((a, b) => a.line - b.line);
 }
 
+/**
+ * The packages in deno.lock that deno.json does not name, as violations: Deno fetches each package of
+ * the lockfile, and what only tests, scripts and examples need belongs into tests/deno.lock.
+ */
+export function lockViolations(config: string, lock: string): string[] {
+  const { imports } = JSON.parse(config) as { imports: Readonly<Record<string, string>> };
+  const { specifiers } = JSON.parse(lock) as { specifiers: Readonly<Record<string, string>> };
+  const named = new Set(Object.values(imports));
+  return Object.keys(specifiers).filter((specifier) => !named.has(specifier)).map((specifier) =>
+    `deno.lock: ${specifier} is not in deno.json, and would be fetched by every clone: undo this ` +
+    "change of deno.lock, and use ./runnel test or --lock=tests/deno.lock"
+  );
+}
+
 function blank(text: string): string {
   return text.replaceAll(/[^\n]/g, " ");
 }
