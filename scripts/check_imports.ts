@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Import, readImports, sourceFiles } from "./import_graph.ts";
 import { brokenRule } from "./import_rules.ts";
-import { lockViolations, packageViolations } from "./package_rules.ts";
+import { lockViolation, packageViolations } from "./package_rules.ts";
 
 /** The violations of a project, one line each; empty when there is none. */
 export async function checkImports(root: string): Promise<string[]> {
@@ -23,12 +23,13 @@ export async function checkImports(root: string): Promise<string[]> {
   return [...violations, ...findCycles(imports), ...await checkFiles(root)];
 }
 
-/** Packages that a clone would fetch for nothing, one line each. */
+/** What deno.lock has too much, if it has. */
 export async function checkLock(root: string): Promise<string[]> {
   const [config, lock] = await Promise.all(
     ["deno.json", "deno.lock"].map((name) => Deno.readTextFile(join(root, name))),
   );
-  return lockViolations(config!, lock!);
+  const violation = lockViolation(config!, lock!);
+  return violation === undefined ? [] : [violation];
 }
 
 /** What the published files break, one line each. */

@@ -56,17 +56,19 @@ export function packageViolations(path: string, text: string): PackageViolation[
 }
 
 /**
- * The packages in deno.lock that deno.json does not name, as violations: Deno fetches each package of
- * the lockfile, and what only tests, scripts and examples need belongs into tests/deno.lock.
+ * Says which packages of deno.lock are not in deno.json; undefined where all are. Deno fetches each
+ * package of the lockfile, and what only tests, scripts and examples need belongs into tests/deno.lock.
  */
-export function lockViolations(config: string, lock: string): string[] {
+export function lockViolation(config: string, lock: string): string | undefined {
   const { imports } = JSON.parse(config) as { imports: Readonly<Record<string, string>> };
   const { specifiers } = JSON.parse(lock) as { specifiers: Readonly<Record<string, string>> };
   const named = new Set(Object.values(imports));
-  return Object.keys(specifiers).filter((specifier) => !named.has(specifier)).map((specifier) =>
-    `deno.lock: ${specifier} is not in deno.json, and would be fetched by every clone: undo this ` +
-    "change of deno.lock, and use ./runnel test or --lock=tests/deno.lock"
-  );
+  const others = Object.keys(specifiers).filter((specifier) => !named.has(specifier));
+  if (others.length === 0) return undefined;
+  return `deno.lock: every clone would fetch ${
+    others.join(", ")
+  }, which deno.json does not name: ` +
+    "git checkout deno.lock, and use ./runnel test, or --lock=tests/deno.lock";
 }
 
 function blank(text: string): string {

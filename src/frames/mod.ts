@@ -11,7 +11,7 @@ export type { Rational } from "../base/mod.ts";
 export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert/convert.ts";
 export * from "./draw/draw.ts";
-export { drawOverlay } from "./draw/draw_overlay.ts";
+export { drawOverlay } from "./draw/overlay.ts";
 export type { FrameDevice, PictureFormat } from "./video/frame_pixels.ts";
 export {
   imageFromTensor,

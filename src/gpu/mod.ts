@@ -10,7 +10,7 @@ export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./device/
 export { drawRects } from "./draw/draw_rects.ts";
 export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./convert/measure.ts";
 export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./device/memory.ts";
-export type { GpuPicture } from "./convert/gpu_picture.ts";
+export type { GpuPicture, GpuTensor } from "./convert/gpu_picture.ts";
 export { Gpu, type GpuOptions, type GpuStats } from "./device/gpu.ts";
 export {
   PixelShader,
@@ -50,7 +50,6 @@ export {
 } from "./convert/convert.ts";
 export { type Fit, type FitMapping, fitMapping, type Point, shownPixels } from "./convert/fit.ts";
 export {
-  type GpuTensor,
   isInterleaved,
   isTensorDtype,
   type ResolvedSpec,

@@ -16,13 +16,8 @@ import {
 import { conversionCache, WORKGROUP_SIZE } from "./conversion_shader.ts";
 import type { Size } from "../../media/rect.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { GpuPicture } from "./gpu_picture.ts";
-import {
-  describeGpuTensor,
-  type GpuTensor,
-  isInterleaved,
-  type ResolvedSpec,
-} from "./tensor_spec.ts";
+import { describeGpuTensor, type GpuPicture, type GpuTensor } from "./gpu_picture.ts";
+import { isInterleaved, type ResolvedSpec } from "./tensor_spec.ts";
 
 const FORMATS = { i420: 0, rgb24: 1, rgba: 2 } as const;
 const DTYPES = { uint8: 0, float16: 1, float32: 2 } as const;

@@ -17,15 +17,9 @@ import {
 import type { ConversionJob } from "./conversion_job.ts";
 import { type Fit, fitMapping } from "./fit.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { GpuPicture } from "./gpu_picture.ts";
+import { describeGpuTensor, type GpuPicture, type GpuTensor } from "./gpu_picture.ts";
 import { imageDimsOf } from "./image_dims.ts";
-import {
-  describeGpuTensor,
-  type GpuTensor,
-  resolveTensorSpec,
-  tensorDims,
-  type TensorSpec,
-} from "./tensor_spec.ts";
+import { resolveTensorSpec, tensorDims, type TensorSpec } from "./tensor_spec.ts";
 
 /** What every conversion takes. */
 export interface ConversionOptions {

@@ -36,19 +36,6 @@ export interface TensorSpec {
   readonly range?: TensorRange;
 }
 
-/** A tensor in a GPU buffer, tightly packed from its start. */
-export interface GpuTensor {
-  /** At least as long as the numbers. */
-  readonly buffer: GPUBuffer;
-  readonly dtype: TensorDtype;
-  readonly dims: readonly number[];
-}
-
-/** A tensor in words, for errors. */
-export function describeGpuTensor({ dtype, dims }: GpuTensor): string {
-  return `a ${dtype} tensor of shape [${dims.join(",")}] in GPU memory`;
-}
-
 /** A {@linkcode TensorSpec} with every default applied. */
 export interface ResolvedSpec {
   readonly layout: TensorLayout;

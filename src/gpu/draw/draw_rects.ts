@@ -7,9 +7,8 @@
 import type { FilledRect } from "../../media/rect.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { GpuPicture } from "../convert/gpu_picture.ts";
-import { passLayout, runPass } from "../shader/picture_pass.ts";
+import { passLayout, runPass, UniformRing } from "../shader/picture_pass.ts";
 import { batchRects, type RectBatch, TILE } from "./rect_tiles.ts";
-import { UniformRing } from "../shader/uniform_ring.ts";
 import { wgsl } from "../shader/wgsl.ts";
 
 const LABEL = "draw rects";
