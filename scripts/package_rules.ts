@@ -56,6 +56,22 @@ export function packageViolations(path: string, text: string): PackageViolation[
   return [...violations, ...urls].sort((a, b) => a.line - b.line);
 }
 
+/**
+ * Says which packages of deno.lock are not in deno.json; undefined where all are. Deno fetches each
+ * package of the lockfile, and what only tests, scripts and examples need belongs into tests/deno.lock.
+ */
+export function lockViolation(config: string, lock: string): string | undefined {
+  const { imports } = JSON.parse(config) as { imports: Readonly<Record<string, string>> };
+  const { specifiers } = JSON.parse(lock) as { specifiers: Readonly<Record<string, string>> };
+  const named = new Set(Object.values(imports));
+  const others = Object.keys(specifiers).filter((specifier) => !named.has(specifier));
+  if (others.length === 0) return undefined;
+  return `deno.lock: every clone would fetch ${
+    others.join(", ")
+  }, which deno.json does not name: ` +
+    "git checkout deno.lock, and use ./runnel test, or --lock=tests/deno.lock";
+}
+
 function blank(text: string): string {
   return text.replaceAll(/[^\n]/g, " ");
 }

@@ -26,8 +26,14 @@ const NOT_QUICK = [
   ...["session/video/video_path", "trickle/tls"],
 ].map((name) => `tests/${name}_test.ts`);
 
+/**
+ * The packages of everything, tests and scripts too. deno.lock has only those of the program: Deno
+ * fetches each package of a lockfile, whether or not it is used.
+ */
+export const LOCK = ["--frozen", "--lock=tests/deno.lock"];
+
 /** The types are checked by a step of their own. */
-const ARGS = ["--frozen", "--no-check"];
+const ARGS = [...LOCK, "--no-check"];
 const ALL = ["-A", ...ARGS];
 /** Without `--allow-run`: a test that starts a process fails, and does not belong here. */
 const QUICK = [

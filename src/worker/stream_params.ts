@@ -8,9 +8,7 @@
 import { z } from "zod";
 import { ConfigError, withoutCredentials } from "../base/mod.ts";
 import { depthProblem } from "../base/json.ts";
-
-/** Largest picture side in pixels that a stream may ask for. */
-const MAX_PICTURE_SIDE = 16_384;
+import { MAX_PICTURE_SIDE } from "../frames/mod.ts";
 
 /** `program_number` of MPEG-TS has 16 bits. */
 const MAX_PROGRAM_NUMBER = 65_535;

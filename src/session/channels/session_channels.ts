@@ -14,13 +14,14 @@ import { StreamReporter } from "./stream_reporter.ts";
 import { watchSink } from "./watch_sink.ts";
 import type { StreamState } from "../stream_state.ts";
 import type { SessionEvent, SessionMetrics, Stage, StreamParams } from "../types.ts";
+import type { Size } from "../../media/rect.ts";
 
 /** What a {@linkcode SessionChannels} asks of its session. */
 export interface SessionChannelsOptions extends SideChannels {
   readonly state: () => StreamState;
   readonly metrics: () => SessionMetrics;
   readonly params: () => StreamParams;
-  readonly dimensions: () => { readonly width: number; readonly height: number } | undefined;
+  readonly dimensions: () => Size | undefined;
   /** Takes a message of the control channel. */
   readonly onControl: (message: unknown) => Promise<void>;
   readonly onError: (error: Error, stage: Stage) => void;

@@ -12,6 +12,7 @@ import type { StreamUrls } from "./side_channels.ts";
 import { type StatusSample, StreamStatusTracker } from "./stream_status.ts";
 import type { SessionEnd, SessionEvent, SessionMetrics, Stage, StreamParams } from "../types.ts";
 import type { StreamState } from "../stream_state.ts";
+import type { Size } from "../../media/rect.ts";
 
 /** A gateway ends a stream that sent nothing for 30 s. */
 const REPORT_INTERVAL_MS = 10_000;
@@ -36,7 +37,7 @@ export interface StreamReporterOptions {
   readonly metrics: () => SessionMetrics;
   readonly params: () => StreamParams;
   /** Size of the pictures that go out; undefined before the first. */
-  readonly dimensions: () => { readonly width: number; readonly height: number } | undefined;
+  readonly dimensions: () => Size | undefined;
   /** Paces the reports. */
   readonly clock: Clock;
   /** Milliseconds since 1970. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { floatTensor, modelBytes, node } from "../../../scripts/models/graph.ts";
 import { convolutionModel, greyModel } from "../../../scripts/build_models.ts";
-import { safeConvLayout } from "../../../src/inference/onnx/conv_layout.ts";
+import { safeConvLayout } from "../../../src/inference/onnx/webgpu_limits.ts";
 import { loadModel } from "../../../src/inference/mod.ts";
 import { readOnnxFile } from "../../../src/inference/onnx/onnx_file.ts";
 import { gpuTest } from "../../gpu/gpu_case.ts";
