@@ -97,7 +97,8 @@ export interface StreamServerOptions extends HttpOptions {
   readonly tls?: TlsOptions;
   /**
    * Where the URLs of streams may lead: hosts (`*.example.com`), addresses and networks (`10.0.0.0/8`), with
-   * a port or without. @default everywhere but to link-local and metadata addresses
+   * a port or without. Each connection is held to it. @default everywhere but to link-local and metadata
+   * addresses
    */
   readonly allowUrls?: readonly string[];
   /**

@@ -342,6 +342,7 @@ export class StreamServer implements AsyncDisposable {
     return {
       clock: this.#clock,
       hardware: this.#hardware,
+      urlRules: { allow: this.#options.allowUrls },
       ...(encoder === undefined ? {} : { encoder }),
       ...(gopSeconds === undefined ? {} : { gopSeconds }),
       ...(stopTimeoutMs === undefined ? {} : { stopTimeoutMs }),

@@ -5,6 +5,7 @@
  */
 
 import { describeError, ModelError } from "../../base/errors.ts";
+import type { UrlPolicy } from "../../base/url_policy.ts";
 import type { DownloadProgress } from "./download.ts";
 import { besideModel, type ModelSource, sourceAddress } from "./model_address.ts";
 import { cachedDownload, forgetDownload } from "./model_cache.ts";
@@ -26,6 +27,7 @@ export interface ModelFilesOptions {
   readonly externalData: readonly ExternalDataSource[];
   readonly sha256?: string | undefined;
   readonly cacheDir?: string | undefined;
+  readonly urls?: UrlPolicy | undefined;
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
