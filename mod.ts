@@ -15,6 +15,12 @@
  */
 
 export * from "./src/base/errors.ts";
+export {
+  type HostLookup,
+  UrlPolicy,
+  type UrlPolicyOptions,
+  type UrlRules,
+} from "./src/base/url_policy.ts";
 export { MPEG_TIME_BASE, type Rational, rescaleTicks, ticksToSeconds } from "./src/base/mod.ts";
 export * from "./src/frames/mod.ts";
 export {

@@ -19,11 +19,6 @@ export interface StreamServerOptions extends HttpOptions, WorkerOptions {
   /** Name under which orchestrators know this worker. @default {"runnel"} */
   readonly capabilityName?: string;
   /**
-   * Where the URLs of streams may lead: hosts (`*.example.com`), addresses and networks (`10.0.0.0/8`), with
-   * a port or without. @default everywhere but to link-local and metadata addresses
-   */
-  readonly allowUrls?: readonly string[];
-  /**
    * Makes the worker known to an orchestrator from the time on when it is ready, and takes it back when it
    * stops. Owned by the server. @default none
    */

@@ -340,6 +340,7 @@ export class StreamWorker implements AsyncDisposable {
       gopSeconds,
       stopTimeoutMs,
       tls,
+      urlRules: { allow: this.#options.allowUrls },
       parseControl: paramsOrThrow,
       onEvent: onStreamEvent === undefined
         ? undefined

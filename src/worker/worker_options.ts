@@ -100,6 +100,12 @@ export interface WorkerOptions {
   /** How the trickle servers' certificates are checked. @default {"system"} */
   readonly tls?: TlsOptions;
   /**
+   * Where the URLs of streams may lead: hosts (`*.example.com`), addresses and networks (`10.0.0.0/8`), with
+   * a port or without. Each connection is held to it. @default everywhere but to link-local and metadata
+   * addresses
+   */
+  readonly allowUrls?: readonly string[];
+  /**
    * Opens the session of a stream in this thread, without starting it; not with `isolate`.
    * @default {openTrickleSession}
    */

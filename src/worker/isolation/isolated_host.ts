@@ -140,9 +140,9 @@ export class IsolatedHost implements StreamHost {
       clock: this.#options.clock,
     });
     this.#session = session;
-    const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls } = options;
+    const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls, urlRules } = options;
     const urls = [subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl];
-    this.#relay?.open({ urls, tls });
+    this.#relay?.open({ urls, tls, urlRules });
     void session.ended.then(() => {
       if (this.#isOver || this.#relay === undefined) return;
       // What is last to say is said after that.

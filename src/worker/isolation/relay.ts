@@ -8,7 +8,7 @@
  */
 
 import { timingSafeEqual } from "node:crypto";
-import { describeError, roomLogger } from "../../base/mod.ts";
+import { describeError, roomLogger, UrlPolicy, type UrlRules } from "../../base/mod.ts";
 import {
   createTransport,
   NotConnectedError,
@@ -43,6 +43,8 @@ export interface RelayTargets {
   /** Its channels. */
   readonly urls: readonly (string | undefined)[];
   readonly tls?: TlsOptions | undefined;
+  /** Where they may lead. @default {everywhere} */
+  readonly urlRules?: UrlRules | undefined;
 }
 
 /** Of one connection alone (RFC 9110 section 7.6.1), or of the relay. */
@@ -83,10 +85,14 @@ export class Relay implements AsyncDisposable {
   }
 
   /** Lets requests through to the channels of a stream, and no longer to those of the one before. */
-  open({ urls, tls }: RelayTargets): void {
+  open({ urls, tls, urlRules }: RelayTargets): void {
     this.close();
+    const policy = urlRules === undefined ? undefined : new UrlPolicy(urlRules);
     this.#targets = urls.flatMap((url) => (url === undefined ? undefined : URL.parse(url)) ?? []);
-    this.#transports = { up: createTransport(tls, { uploads: true }), down: createTransport(tls) };
+    this.#transports = {
+      up: createTransport(tls, { uploads: true, urls: policy }),
+      down: createTransport(tls, { urls: policy }),
+    };
   }
 
   /** Lets nothing through. */

@@ -138,3 +138,16 @@ Deno.test("a relay says whether a request may have arrived, and cuts bodies off 
   down[Symbol.dispose]();
   up[Symbol.dispose]();
 });
+
+Deno.test("a relay leads to a channel only where requests may lead", async () => {
+  await using server = new TrickleServer();
+  server.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = server.channelUrl("camera");
+  await using relay = new Relay();
+  relay.open({ urls: [url], urlRules: { allow: ["10.0.0.0/8"] } });
+  for (const method of ["GET", "POST"] as const) {
+    using transport = new RelayTransport(relay.address, {});
+    await assert.rejects(transport.request({ method, url, signal }), NotConnectedError);
+  }
+  assert.equal(server.stats.requests, 0);
+});
