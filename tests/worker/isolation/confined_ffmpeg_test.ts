@@ -7,6 +7,7 @@ import {
   videoDecodeArguments,
   videoEncodeArguments,
 } from "../../../src/media/codec/arguments.ts";
+import { toneMapProbe } from "../../../src/media/codec/tone_map.ts";
 import type { ColorInfo } from "../../../src/media/types.ts";
 import { confinedFfmpegScript } from "../../../src/worker/isolation/process/confined_ffmpeg.ts";
 
@@ -64,15 +65,19 @@ function ownLists(): string[][] {
       pixelFormat: "rgb24",
       hardware: "none",
       color: HDR,
-      toneMap: true,
+      toneMap: "floats",
     }),
     videoDecodeArguments({
       ...decode,
       pixelFormat: "i420",
       hardware: "none",
       color: HDR,
-      toneMap: true,
+      toneMap: "rotated-table",
+      scale,
     }),
+    toneMapProbe("rotated-table"),
+    toneMapProbe("table"),
+    toneMapProbe("floats"),
     videoEncodeArguments({ ...encode, pixelFormat: "i420", hardware: "none" }),
     videoEncodeArguments({
       ...encode,
@@ -142,7 +147,11 @@ Deno.test(
       filtered("scale=w=/etc/passwd"),
       filtered("scale=w=1:/h=/etc/passwd"),
       filtered("null;movie=x"),
-      filtered("[in]null"),
+      filtered("[in]movie=x[table]"),
+      filtered("[x]null"),
+      filtered("null[in]"),
+      filtered("null[table][pictures]null"),
+      filtered("haldclut=shortest=1"),
       filtered("scale=w=max(2\\,1),movie=x"),
       filtered("scale=w=max(2\\\\,movie=x"),
       filtered("drawtext=textfile=x"),

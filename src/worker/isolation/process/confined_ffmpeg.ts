@@ -62,14 +62,21 @@ refuse() {
   exit 64
 }
 filters() {
-  IFS=,
+  IFS=',;'
   # An escaped comma is part of an expression.
   case $1 in *\\,*) set -- "${"${1%%\\\\,*}${1#*\\\\,}"}" ;; esac
   # A slash at the beginning of a value would name a file that holds it.
-  case $1 in *[!]A-Za-z0-9_=:.*/+\(\),-]* | *=/* | *:/*) return 1 ;; esac
+  case $1 in *[!][A-Za-z0-9_=:.*/+\(\),\;-]* | *=/* | *:/*) return 1 ;; esac
   for filter in $1; do
+    # The names of what goes from one part of a tone map to the next.
+    filter=${"${filter#\\[in\\]}"}
+    filter=${"${filter#\\[pictures\\]\\[table\\]}"}
+    filter=${"${filter%\\[pictures\\]}"}
+    filter=${"${filter%\\[table\\]}"}
     case $filter in
-      null | hwdownload) ;;
+      *[][]*) return 1 ;;
+      null | hwdownload | zscale) ;;
+      haldclutsrc=* | haldclut=clut=first | mergeplanes=* | setpts=-1000000000) ;;
       scale=* | setsar=* | crop=* | setparams=* | format=* | zscale=* | tonemap=*) ;;
       aresample=* | aformat=*) ;;
       *) return 1 ;;
@@ -94,14 +101,14 @@ for arg; do
         -rc | -cq | -b:v | -b:a | -maxrate | -bufsize | -zerolatency | -delay) option=$arg ;;
         -no-scenecut | -surfaces | -ar | -ac | -frame_duration | -application) option=$arg ;;
         pipe:1 | -)
-          case $format:$arg in nut:pipe:1 | h264:pipe:1 | null:-) ;; *) refuse "$arg" ;; esac
+          case $format:$arg in nut:pipe:1 | h264:pipe:1 | rawvideo:pipe:1 | null:-) ;; *) refuse "$arg" ;; esac
           ;;
         *) refuse "$arg" ;;
       esac
       continue
       ;;
     -f)
-      case $arg in nut | null | h264 | lavfi) format=$arg ;; *) refuse "-f $arg" ;; esac
+      case $arg in nut | null | h264 | rawvideo | lavfi) format=$arg ;; *) refuse "-f $arg" ;; esac
       ;;
     -i)
       case $format:$arg in
