@@ -338,7 +338,8 @@ export class StreamServer implements AsyncDisposable {
 
   #sessionDefaults(): Partial<HostedStreamOptions> {
     const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline } = this.#options;
-    const { maxQueueLatencyMs, overlay, encoder, gopSeconds, stopTimeoutMs } = this.#options;
+    const { maxQueueLatencyMs, maxBehindMs, overlay, encoder, gopSeconds, stopTimeoutMs } =
+      this.#options;
     return {
       clock: this.#clock,
       hardware: this.#hardware,
@@ -349,6 +350,7 @@ export class StreamServer implements AsyncDisposable {
       ...(targetFps === undefined ? {} : { targetFps }),
       ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
       ...(maxQueueLatencyMs === undefined ? {} : { maxQueueLatencyMs }),
+      ...(maxBehindMs === undefined ? {} : { maxBehindMs }),
       ...(overlay === undefined ? {} : { overlay }),
       ...(gpuDepth === undefined ? {} : { gpuDepth }),
       ...(audioCodec === undefined ? {} : { audioCodec }),
