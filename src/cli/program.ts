@@ -83,6 +83,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   "demo": async () => (await import("./commands/demo.ts")).addDemo,
   "process": async () => (await import("./commands/process.ts")).addProcess,
   "trickle-server": async () => (await import("./commands/trickle_server.ts")).addTrickleServer,
+  "trickle-url": async () => (await import("./commands/trickle_url.ts")).addTrickleUrl,
   "publish": async () => (await import("./commands/publish.ts")).addPublish,
   "subscribe": async () => (await import("./commands/subscribe.ts")).addSubscribe,
   "doctor": async () => (await import("./commands/doctor.ts")).addDoctor,

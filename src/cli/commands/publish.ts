@@ -63,7 +63,7 @@ async function publish(
   if (input === TEST_INPUT || flags.wait === undefined) media.begin();
   // Says at once where there is no server, or no such channel and no way to create it.
   await createChannel(publisher, { waitMs: (flags.wait ?? 0) * 1000, signal });
-  context.announce(`Publishing ${input} to ${url}`, { url });
+  context.announce(`Publishing ${input} to ${publisher.url}`, { url: publisher.url });
   const { segments, bytes, failedSegments } = await media.send(publisher);
   await publisher.close();
   log.info("Published {segments} segments, {bytes} bytes", { segments, bytes });

@@ -9,7 +9,7 @@ import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
 import { pause } from "../clock.ts";
 import { CLOSED_HEADER, parseDecimal, RESET_HEADER, SEQ_HEADER } from "../protocol.ts";
 import type { SegmentWriter } from "../segments.ts";
-import { NotConnectedError } from "../transport/transport.ts";
+import { NotConnectedError, tellStatus } from "../transport/transport.ts";
 import { SegmentData } from "./segment_data.ts";
 import { type PostResult, SegmentPost } from "./segment_post.ts";
 import type { MutablePublisherStats, PublisherSettings } from "./publisher_options.ts";
@@ -236,10 +236,11 @@ export class OutgoingSegment implements SegmentWriter {
 
   /** Any other status: the next segment may work. */
   async #handleRefusal(status: number): Promise<void> {
+    const found = tellStatus(status);
     if (this.#data.takenBytes > 0 || this.#data.isEnded) {
-      return this.#fail(`the server answered ${status}`, { deletes: true });
+      return this.#fail(found, { deletes: true });
     }
-    this.#owner.countFailure(this.#error(`the server answered ${status}`));
+    this.#owner.countFailure(this.#error(found));
     if (this.isSettled) return;
     const refused = this.#seq;
     this.#owner.moveUp(this);

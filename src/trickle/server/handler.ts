@@ -30,6 +30,9 @@ import type { TrickleRight } from "./rights.ts";
 import { type ActivePosts, writeSegment } from "./write_segment.ts";
 import { EXPECT_CONTENT_HEADER, INDEX_NEXT, LATEST_HEADER, MAX_INDEX } from "../protocol.ts";
 
+/** Longest media type: channels keep theirs, and no limit on memory counts it. */
+const MAX_MIME_LENGTH = 256;
+
 /** What the requests of one server share. */
 export interface HandlerContext {
   readonly registry: ChannelRegistry;
@@ -225,6 +228,13 @@ function findOrCreate(name: string, mime: string, context: RequestContext): Chan
       400,
       `Cannot create a channel with a name of ${name.length} characters: ` +
         `use up to ${limits.maxNameLength}`,
+    );
+  }
+  if (mime.length > MAX_MIME_LENGTH) {
+    return unreadBodyResponse(
+      400,
+      `Cannot create a channel with a media type of ${mime.length} characters: ` +
+        `use up to ${MAX_MIME_LENGTH}`,
     );
   }
   if (registry.full) {

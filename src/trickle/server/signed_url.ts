@@ -92,6 +92,7 @@ export function signChannelUrl(url: string, options: SignedUrlOptions): string {
       `Cannot sign for a client of more than ${MAX_PARAMETER_LENGTH} characters`,
     );
   }
+  if (!client.isWellFormed()) throw new TypeError("Cannot sign for a client that is no Unicode");
   const claim = { rights, expires: String(seconds), client };
   const query = parsed.searchParams;
   for (const name of ["rights", "expires", "client", "sign"]) query.delete(name);
@@ -135,7 +136,9 @@ export function checkSignature(
   const rights = parseRights(claim.rights);
   if (rights === undefined || !/^\d{1,15}$/.test(claim.expires)) return { kind: "wrong" };
   if (nowMs >= Number(claim.expires) * 1000) return { kind: "expired" };
-  return { kind: "valid", rights, client: claim.client === "" ? name : claim.client };
+  // No client can be named like a channel's own one.
+  const client = claim.client === "" ? `channel:${name}` : `client:${claim.client}`;
+  return { kind: "valid", rights, client };
 }
 
 function isSigned(name: string, claim: Claim, key: string): boolean {

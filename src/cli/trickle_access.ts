@@ -1,0 +1,132 @@
+/**
+ * Who may use the channels of a trickle server: options, and the files with the secrets that they name. No
+ * secret is on the command line, where every user of the machine sees it.
+ *
+ * @module
+ */
+
+import type { Command } from "commander";
+import { z } from "zod";
+import { ConfigError, describeError } from "../base/mod.ts";
+import { readSecretFile } from "../base/secret_file.ts";
+import {
+  checkSignKey,
+  TRICKLE_RIGHTS,
+  type TrickleGrant,
+  type TrickleServerOptions,
+} from "../trickle/mod.ts";
+import { option } from "./options.ts";
+
+/** Values of the options that {@linkcode addTrickleAccessOptions} adds. */
+export interface TrickleAccessFlags extends SignKeyFlags {
+  readonly tokenFile?: string;
+  readonly grantsFile?: string;
+}
+
+/** Value of the option that {@linkcode addSignKeyOption} adds. */
+export interface SignKeyFlags {
+  readonly signKeyFile?: string;
+}
+
+/** Longest file with grants in bytes. */
+const MAX_GRANTS_BYTES = 4 * 1024 * 1024;
+
+/** Nobody guesses one of these over a network. */
+const TOKEN = z.string().regex(
+  /^[\x21-\x7e]{16,}$/,
+  "a token has 16 or more printable ASCII characters without spaces",
+);
+
+const GRANTS = z.array(z.strictObject({
+  token: TOKEN,
+  rights: z.array(z.enum(TRICKLE_RIGHTS)).nonempty(),
+  channels: z.array(z.string().nonempty()).optional(),
+  prefixes: z.array(z.string()).optional(),
+})).nonempty();
+
+/** Adds who may do what with which channels. */
+export function addTrickleAccessOptions(command: Command): Command {
+  return addSignKeyOption(
+    command
+      .addOption(option("--token-file <file>", "file with a token for everything", {
+        env: "RUNNEL_TRICKLE_TOKEN_FILE",
+      }))
+      .addOption(option("--grants-file <file>", "JSON file with tokens and what each allows", {
+        env: "RUNNEL_TRICKLE_GRANTS_FILE",
+      })),
+  );
+}
+
+/** Adds `--sign-key-file`. */
+export function addSignKeyOption(command: Command): Command {
+  return command.addOption(
+    option("--sign-key-file <file>", "file with the keys of signed URLs, one a line", {
+      env: "RUNNEL_TRICKLE_SIGN_KEY_FILE",
+    }),
+  );
+}
+
+/** What the files say. Throws a `ConfigError` that names the option and shows nothing of the file. */
+export function trickleAccess(
+  flags: TrickleAccessFlags,
+): Required<Pick<TrickleServerOptions, "grants" | "signKeys">> {
+  const { tokenFile, grantsFile, signKeyFile } = flags;
+  return {
+    grants: [
+      ...tokenFile ? [{ token: readToken(tokenFile), rights: TRICKLE_RIGHTS }] : [],
+      ...grantsFile ? readGrants(grantsFile) : [],
+    ],
+    signKeys: signKeyFile ? readSignKeys(signKeyFile) : [],
+  };
+}
+
+/** The keys of a file, the one to sign with first. Throws a `ConfigError` where one could be guessed. */
+export function readSignKeys(path: string): [string, ...string[]] {
+  const lines = readSecretFile(path, "--sign-key-file").split("\n").map((line) => line.trim());
+  const [first = "", ...others] = lines.filter((line) => line !== "");
+  const keys: [string, ...string[]] = [first, ...others];
+  keys.forEach((key, index) => {
+    try {
+      checkSignKey(key);
+    } catch (error) {
+      throw unusable("--sign-key-file", path, `key ${index + 1}: ${describeError(error)}`);
+    }
+  });
+  return keys;
+}
+
+function readToken(path: string): string {
+  const parsed = TOKEN.safeParse(readSecretFile(path, "--token-file"));
+  if (parsed.success) return parsed.data;
+  throw unusable("--token-file", path, problemsOf(parsed.error));
+}
+
+function readGrants(path: string): TrickleGrant[] {
+  const text = readSecretFile(path, "--grants-file", { maxBytes: MAX_GRANTS_BYTES });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    // The parser's message shows what it stumbled over, which may be a token.
+    throw unusable("--grants-file", path, "it is no JSON");
+  }
+  const parsed = GRANTS.safeParse(json);
+  if (!parsed.success) throw unusable("--grants-file", path, problemsOf(parsed.error));
+  return parsed.data.map(({ channels, prefixes, ...grant }) => ({
+    ...grant,
+    ...(channels === undefined ? {} : { channels }),
+    ...(prefixes === undefined ? {} : { prefixes }),
+  }));
+}
+
+/** Messages name fields and what they may hold, and none of the values. */
+function problemsOf({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => [path.join("."), message].filter(Boolean).join(": "))
+    .join("; ");
+}
+
+function unusable(name: string, path: string, reason: string): ConfigError {
+  return new ConfigError("CONFIG_INVALID", `Cannot use the file ${path} of ${name}: ${reason}`, {
+    context: { path },
+  });
+}
