@@ -28,14 +28,25 @@ if (import.meta.main) {
     ...(values.verbose === true ? { print: console.log } : {}),
   });
   for (const line of tableOf(report)) console.log(line);
-  const { broken, streams, before, after, pictures, seconds } = report;
+  const { broken, streams, before, after, pictures, seconds, unseen } = report;
   const sum = (read: (stream: typeof streams[number]) => number): number =>
     streams.reduce((total, stream) => total + read(stream), 0);
   console.log(
     `${streams.length} streams: ${sum((s) => s.frames_in)} frames in, ` +
       `${sum((s) => s.frames_out)} out, ${sum((s) => s.frames_dropped)} dropped; ` +
+      `${sum((s) => s.frames_lost)} of those out lost with ${
+        sum((s) => s.segments_lost)
+      } segments; ` +
       `${pictures} pictures reached the reader; ${Math.round(seconds)} s`,
   );
+  const reasons = new Map<string, number>();
+  for (const { frames_dropped_by_reason } of streams) {
+    for (const [reason, count] of Object.entries(frames_dropped_by_reason)) {
+      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+    }
+  }
+  console.log(`dropped ${JSON.stringify(Object.fromEntries(reasons))}`);
+  for (const line of unseen) console.log(`acknowledged and not seen: ${line}`);
   console.log(`before ${JSON.stringify(before)}`);
   console.log(`after  ${JSON.stringify(after)}`);
   for (const problem of broken) console.error(problem);

@@ -1,14 +1,17 @@
 // deno-lint-ignore-file no-console -- a script speaks to the terminal
 /**
  * Checks that imports between rooms follow DESIGN's table and that no files import each other in a
- * circle: `deno run -A scripts/check_imports.ts`. Prints each violation with file, line and rule.
+ * circle, and that published files are fit for JSR: `deno run -A scripts/check_imports.ts`. Prints each
+ * violation with file, line and rule.
  *
  * @module
  */
 
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Import, readImports } from "./import_graph.ts";
+import { type Import, readImports, sourceFiles } from "./import_graph.ts";
 import { brokenRule } from "./import_rules.ts";
+import { packageViolations } from "./package_rules.ts";
 
 /** The violations of a project, one line each; empty when there is none. */
 export async function checkImports(root: string): Promise<string[]> {
@@ -17,7 +20,16 @@ export async function checkImports(root: string): Promise<string[]> {
     const rule = brokenRule(from, to);
     return rule === undefined ? [] : [`${from}:${line}: ${rule}`];
   });
-  return [...violations, ...findCycles(imports)];
+  return [...violations, ...findCycles(imports), ...await checkFiles(root)];
+}
+
+/** What the published files break, one line each. */
+async function checkFiles(root: string): Promise<string[]> {
+  const violations = await Promise.all((await sourceFiles(root)).map(async (path) => {
+    const found = packageViolations(path, await Deno.readTextFile(join(root, path)));
+    return found.map(({ line, rule }) => `${path}:${line}: ${rule}`);
+  }));
+  return violations.flat();
 }
 
 /** One line for each circle that a depth-first walk comes upon. */

@@ -81,7 +81,7 @@ async function readModules(root: string): Promise<readonly ModuleInfo[]> {
 }
 
 /** `mod.ts` and every TypeScript file below `src/`, in order. */
-async function sourceFiles(root: string): Promise<string[]> {
+export async function sourceFiles(root: string): Promise<string[]> {
   const found = ["mod.ts"];
   const folders = ["src"];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {

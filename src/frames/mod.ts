@@ -9,14 +9,14 @@
 export { Tensor, type TypedTensor } from "onnxruntime-common";
 export type { Rational } from "../base/mod.ts";
 export * from "./audio_frame.ts";
-export { type ConvertOptions, convertPicture } from "./convert.ts";
-export * from "./draw.ts";
-export { drawOverlay } from "./draw_overlay.ts";
-export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./filled_rect.ts";
-export type { FrameDevice, PictureFormat } from "./frame_pixels.ts";
-export { imageFromTensor, imageToTensor, scalePicture } from "./image_tensor.ts";
-export { type FrameCounts, frameCounts, onFrameLeak } from "./lease.ts";
-export { loadingScreen, type LoadingScreenOptions } from "./loading_screen.ts";
+export { type ConvertOptions, convertPicture } from "./convert/convert.ts";
+export * from "./draw/draw.ts";
+export { drawOverlay } from "./draw/draw_overlay.ts";
+export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./draw/filled_rect.ts";
+export type { FrameDevice, PictureFormat } from "./video/frame_pixels.ts";
+export { imageFromTensor, imageToTensor, scalePicture } from "./convert/image_tensor.ts";
+export { type FrameCounts, frameCounts, onFrameLeak } from "./video/lease.ts";
+export { loadingScreen, type LoadingScreenOptions } from "./draw/loading_screen.ts";
 export * from "../media/picture.ts";
 export type { Rect } from "../media/rect.ts";
 export {
@@ -28,10 +28,15 @@ export {
   type OverlayProgress,
   overlayRects,
   type OverlayText,
-} from "./overlay.ts";
-export type { ReplaceTensorOptions } from "./replace_tensor.ts";
-export * from "./stamp.ts";
-export { type ImageShape, parseImageShape, pictureToTensor, tensorToPicture } from "./tensor.ts";
-export { type DrawTextOptions, measureText } from "./text_rects.ts";
+} from "./draw/overlay.ts";
+export type { ReplaceTensorOptions } from "./video/replace_tensor.ts";
+export * from "./draw/stamp.ts";
+export {
+  type ImageShape,
+  parseImageShape,
+  pictureToTensor,
+  tensorToPicture,
+} from "./convert/tensor.ts";
+export { type DrawTextOptions, measureText } from "./draw/text_rects.ts";
 export { formatTime } from "./time.ts";
-export * from "./video_frame.ts";
+export * from "./video/video_frame.ts";

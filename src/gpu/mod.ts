@@ -5,16 +5,20 @@
  * @module
  */
 
-export type { GpuInfo } from "./adapter.ts";
-export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_pool.ts";
-export { drawRects } from "./draw_rects.ts";
-export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./measure.ts";
-export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./memory.ts";
-export type { GpuPicture } from "./gpu_picture.ts";
-export { Gpu, type GpuOptions, type GpuStats } from "./gpu.ts";
-export { PixelShader, type PixelShaderOptions, type PixelShaderRun } from "./pixel_shader.ts";
-export type { GpuRect } from "./rect_tiles.ts";
-export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
+export type { GpuInfo } from "./device/adapter.ts";
+export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./device/buffer_pool.ts";
+export { drawRects } from "./draw/draw_rects.ts";
+export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./convert/measure.ts";
+export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./device/memory.ts";
+export type { GpuPicture } from "./convert/gpu_picture.ts";
+export { Gpu, type GpuOptions, type GpuStats } from "./device/gpu.ts";
+export {
+  PixelShader,
+  type PixelShaderOptions,
+  type PixelShaderRun,
+} from "./shader/pixel_shader.ts";
+export type { GpuRect } from "./draw/rect_tiles.ts";
+export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./device/readback_ring.ts";
 export {
   checkShaderParams,
   defaultShaderValues,
@@ -22,16 +26,16 @@ export {
   type ShaderParam,
   type ShaderParams,
   type ShaderValues,
-} from "./shader_params.ts";
-export type { SelfTestResult } from "./self_test.ts";
-export { currentGpu, SharedGpu, sharedGpu, type SharedGpuSettings } from "./shared_gpu.ts";
-export { explainNoAdapter, nvidiaAdvice, vulkanAdvice } from "./vulkan_advice.ts";
+} from "./shader/shader_params.ts";
+export type { SelfTestResult } from "./device/self_test.ts";
+export { currentGpu, SharedGpu, sharedGpu, type SharedGpuSettings } from "./device/shared_gpu.ts";
+export { explainNoAdapter, nvidiaAdvice, vulkanAdvice } from "./device/vulkan_advice.ts";
 export {
   type NvidiaFindings,
   type ProbedSystem,
   probeVulkan,
   type VulkanFindings,
-} from "./vulkan_probe.ts";
+} from "./device/vulkan_probe.ts";
 export {
   type ConversionOptions,
   convertGpuPicture,
@@ -44,7 +48,7 @@ export {
   placePicture,
   tensorToPicture,
   type TensorToPictureOptions,
-} from "./convert.ts";
+} from "./convert/convert.ts";
 export {
   type Fit,
   type FitMapping,
@@ -52,7 +56,7 @@ export {
   type Point,
   shownPixels,
   type Size,
-} from "./fit.ts";
+} from "./convert/fit.ts";
 export {
   type GpuTensor,
   isInterleaved,
@@ -64,5 +68,6 @@ export {
   type TensorLayout,
   type TensorRange,
   type TensorSpec,
-} from "./tensor_spec.ts";
+} from "./convert/tensor_spec.ts";
+export { wgsl } from "./shader/wgsl.ts";
 export type { Rect } from "../media/rect.ts";

@@ -8,12 +8,26 @@
  * @module
  */
 
-export type { DownloadProgress } from "./download.ts";
-export { chooseProvider, loadModel, type LoadModelOptions, type Provider } from "./load_model.ts";
-export { Model, type ModelRunOptions, type ModelStats, type ModelTensorInfo } from "./model.ts";
-export { cachedDownload, type CachedDownloadOptions, defaultCacheDir } from "./model_cache.ts";
-export type { ModelSource } from "./model_address.ts";
-export type { ExternalDataSource } from "./model_files.ts";
-export type { ExtraFeed } from "./extra_feeds.ts";
-export type { ImageInputOptions, ImageOutputOptions } from "./image_options.ts";
+export type { DownloadProgress } from "./files/download.ts";
+export {
+  chooseProvider,
+  loadModel,
+  type LoadModelOptions,
+  type Provider,
+} from "./runtime/load_model.ts";
+export {
+  Model,
+  type ModelRunOptions,
+  type ModelStats,
+  type ModelTensorInfo,
+} from "./runtime/model.ts";
+export {
+  cachedDownload,
+  type CachedDownloadOptions,
+  defaultCacheDir,
+} from "./files/model_cache.ts";
+export type { ModelSource } from "./files/model_address.ts";
+export type { ExternalDataSource } from "./files/model_files.ts";
+export type { ExtraFeed } from "./image/extra_feeds.ts";
+export type { ImageInputOptions, ImageOutputOptions } from "./image/options.ts";
 export { type Feeds, OnnxProcessor, type OnnxProcessorOptions } from "./onnx_processor.ts";

@@ -16,12 +16,12 @@ import {
   type ProcessorParams,
   type VideoResult,
 } from "../processor/mod.ts";
-import type { ExtraFeed } from "./extra_feeds.ts";
-import { ImageIo } from "./image_io.ts";
-import type { ImageInputOptions, ImageOutputOptions } from "./image_options.ts";
-import { loadModel, type LoadModelOptions, type Provider } from "./load_model.ts";
-import type { Model } from "./model.ts";
-import type { ModelSource } from "./model_address.ts";
+import type { ExtraFeed } from "./image/extra_feeds.ts";
+import { ImageIo } from "./image/image_io.ts";
+import type { ImageInputOptions, ImageOutputOptions } from "./image/options.ts";
+import { loadModel, type LoadModelOptions, type Provider } from "./runtime/load_model.ts";
+import type { Model } from "./runtime/model.ts";
+import type { ModelSource } from "./files/model_address.ts";
 
 /** What a model takes: its inputs by name. */
 export type Feeds = Readonly<Record<string, Tensor>>;

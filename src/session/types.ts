@@ -237,12 +237,12 @@ export interface SessionMetrics extends ChannelFigures {
   readonly audio_packets_done: number;
   readonly audio_packets_out: number;
   readonly error_count: number;
-  /** Input segments that were missing in the sequence. */
+  /** Input segments that were missing in the sequence, or whose rest was lost. */
   readonly segments_skipped: number;
   readonly segments_out: number;
-  /** Segments of `segments_out` that the server did not store, or not whole. */
+  /** Segments of `segments_out` that the server has not acknowledged: it did not store them, or not whole. */
   readonly segments_lost: number;
-  /** Frames of `frames_out` in these segments. */
+  /** Frames of `frames_out` in these segments: the most that can have been lost behind `frames_out`. */
   readonly frames_lost: number;
   readonly output_bytes: number;
   /** Children that died and were started again. */

@@ -12,6 +12,8 @@ export interface InputSegment {
   readonly skipped: number;
   /** Media type of the channel, as the server gave it; "" when it gave none. */
   readonly contentType: string;
+  /** Once `body` has ended: whether the rest of it was lost with the connection. @default false */
+  readonly isTruncated?: boolean;
   /** The bytes as they arrive. May be iterated once; leaving the loop gives up the rest. */
   readonly body: AsyncIterable<Uint8Array>;
 }

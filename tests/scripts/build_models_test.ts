@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { modelFiles, writeModels } from "../../scripts/build_models.ts";
-import { readOnnxFile } from "../../src/inference/onnx_file.ts";
+import { readOnnxFile } from "../../src/inference/onnx/onnx_file.ts";
 
 Deno.test("writeModels() writes each model, the same each time", async () => {
   const folder = await Deno.makeTempDir();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { checkImports } from "../../scripts/check_imports.ts";
 import { brokenRule, roomOf } from "../../scripts/import_rules.ts";
+import { packageViolations } from "../../scripts/package_rules.ts";
 
 /** Checks a project made of these files. */
 async function check(files: Record<string, string>): Promise<string[]> {
@@ -105,4 +106,35 @@ Deno.test("roomOf() finds the rooms of src/media", () => {
 
 Deno.test("brokenRule() lets any room read deno.json", () => {
   assert.equal(brokenRule("src/server/version.ts", "deno.json"), undefined);
+});
+
+Deno.test("checkImports() refuses imports of text and bytes", async () => {
+  const violations = await check({
+    "src/gpu/mod.ts": `import code from "./a.wgsl" with { type: "text" };\nexport { code };`,
+    "src/gpu/a.wgsl": "fn main() {}",
+  });
+  assert.deepEqual(violations, [
+    "src/gpu/mod.ts:1: a published file may not import text: JSR refuses it; " +
+    "use a template in a .ts module",
+  ]);
+});
+
+Deno.test("packageViolations() sees dynamic imports of bytes", () => {
+  const text = `const a = await import("./a.bin", {\n  with: { "type": "bytes" },\n});`;
+  const lines = packageViolations("src/gpu/a.ts", text).map(({ line }) => line);
+  assert.deepEqual(lines, [2]);
+  assert.deepEqual(
+    packageViolations("src/a.ts", `import a from "./a.json" with {type: "json"};`),
+    [],
+  );
+});
+
+Deno.test("packageViolations() refuses files that are reached by URL, unless they are listed", () => {
+  const text = `/** import.meta.url */\nconst a = "import.meta.url";\nopen(import.meta.url);`;
+  assert.deepEqual(packageViolations("src/gpu/a.ts", text), [{
+    line: 3,
+    rule: "a published file may not use import.meta.url: import the module, or give the reason " +
+      "in READS_MODULE_URLS",
+  }]);
+  assert.deepEqual(packageViolations("src/cli/commands/bench.ts", text), []);
 });

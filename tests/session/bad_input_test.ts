@@ -106,6 +106,23 @@ Deno.test("a body that breaks off is reported, and decoding resumes at the next 
   assert.deepEqual(rig.videoTicks.slice(-20), clip.videoTicks.slice(-20));
 });
 
+Deno.test("a segment whose rest was lost is counted, and costs no picture that came whole", async () => {
+  const clip = await silentClip({ seconds: 2 });
+  const rig = new Rig();
+  rig.session.start();
+  const [first, second, ...others] = clip.segments;
+  await rig.source.feed([first!]);
+  await rig.source.feedSegment(second!.subarray(0, second!.length / 2), { isTruncated: true });
+  await rig.source.feed(others);
+  rig.source.end();
+  await rig.ended();
+  assert.deepEqual(rig.errors, []);
+  assert.deepEqual(rig.videoTicks.slice(0, 10), clip.videoTicks.slice(0, 10));
+  assert.deepEqual(rig.videoTicks.slice(-20), clip.videoTicks.slice(-20));
+  assert.equal(rig.session.metrics().segments_skipped, 1);
+  assert.equal(rig.session.metrics().frames_dropped, 0);
+});
+
 Deno.test("missing segments are counted, and decoding resumes at the next keyframe", async () => {
   const clip = await silentClip({ seconds: 2 });
   const rig = new Rig();

@@ -17,6 +17,8 @@ export interface FedSegment {
   readonly skipped?: number;
   /** What its body throws after the last byte. @default it ends */
   readonly breaksWith?: Error;
+  /** Whether its rest was lost on the way. @default false */
+  readonly isTruncated?: boolean;
 }
 
 /** A channel that a test writes. */
@@ -33,12 +35,13 @@ export class MemorySource implements SegmentSource {
 
   /** Adds a segment. */
   async feedSegment(bytes: Uint8Array, options: FedSegment = {}): Promise<void> {
-    const { skipped = 0, breaksWith } = options;
+    const { skipped = 0, breaksWith, isTruncated = false } = options;
     this.#seq += skipped;
     await this.#segments.push({
       seq: this.#seq++,
       skipped,
       contentType: "video/mp2t",
+      isTruncated,
       body: body(bytes, breaksWith),
     });
   }

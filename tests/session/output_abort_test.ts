@@ -45,4 +45,5 @@ Deno.test("an output that is aborted does not take its own end for somebody else
   await output[Symbol.asyncDispose]();
   assert.deepEqual(reported, []);
   assert.deepEqual(meters.snapshot({}).frames_dropped_by_reason, { output: 1 });
+  assert.equal(meters.snapshot({}).segments_lost, 1);
 });

@@ -58,7 +58,10 @@ async function fail(
   await (await stage.server.next(`DELETE /c/${seq}`)).answer();
 }
 
-scripted("C35 three failed segments in a row are the end", { start: 0 }, async (stage) => {
+scripted("C35 three failed segments in a row are the end, without time to reconnect", {
+  start: 0,
+  reconnectMs: 0,
+}, async (stage) => {
   const [first, post, ahead] = await begin(stage, 0);
   await fail(stage, 0, post, first);
   const second = await stage.publisher.next();
@@ -328,13 +331,77 @@ scripted("a server that comes back without the channel may get it back", { start
   const two = await server.next("POST /c/2");
   await fail(stage, 1, ahead, second);
   await two.answer({ status: 404, headers: EARLY });
-  await (await server.next("DELETE /c/2")).answer();
   await clock.passDelay(250, 250);
-  const moved = await server.next("POST /c/3");
+  const again = await server.next("POST /c/2");
   const third = await publisher.next();
+  await server.next("POST /c/3");
   await third.write(bytes("x"));
   const thirdClosed = third.close();
-  await store(moved, 3);
+  await store(again, 2);
   await thirdClosed;
   assert.equal(publisher.stats.segments, 2);
+});
+
+scripted("a segment that is refused before a byte was sent is tried again at its index", {
+  start: 0,
+}, async (stage) => {
+  const { server, clock } = stage;
+  const [writer, post, ahead] = await begin(stage, 0);
+  await ahead.answer({ status: 500, headers: EARLY });
+  for (let tries = 0; tries < 4; tries++) {
+    await clock.passDelay(250, 250);
+    await (await server.next("POST /c/1")).answer({ status: 413, headers: EARLY });
+  }
+  await writer.write(bytes("x"));
+  const closed = writer.close();
+  await store(post, 0);
+  await closed;
+  await clock.passDelay(250, 250);
+  await server.next("POST /c/1");
+  await server.quiet();
+  assert.equal((await stage.publisher.next()).seq, 1);
+  assert.equal(stage.publisher.stats.failedSegments, 0);
+});
+
+scripted("failures before the first segment is stored are survived within the window", {
+  start: 0,
+}, async (stage) => {
+  const [first, post, ahead] = await begin(stage, 0);
+  let [writer, waiting, following] = [first, post, ahead];
+  for (let seq = 0; seq < 5; seq++) {
+    await fail(stage, seq, waiting, writer);
+    writer = await stage.publisher.next();
+    waiting = following;
+    following = await stage.server.next(`POST /c/${seq + 2}`);
+  }
+  await writer.write(bytes("x"));
+  const closed = writer.close();
+  await store(waiting, 5);
+  await closed;
+  assert.equal(stage.publisher.stats.segments, 1);
+});
+
+scripted("an index that the server does not know is closed again when a later one is stored", {
+  start: 0,
+}, async (stage) => {
+  const { server, publisher } = stage;
+  const [first, post, ahead] = await begin(stage, 0);
+  await first.write(bytes("x"));
+  await post.shows("x");
+  await post.answer({ status: 500 });
+  await (await server.next("DELETE /c/0")).answer({ status: 400 });
+  const second = await publisher.next();
+  const two = await server.next("POST /c/2");
+  await second.write(bytes("x"));
+  const closed = second.close();
+  await store(ahead, 1);
+  await closed;
+  await (await server.next("DELETE /c/0")).answer({ status: 400 });
+  const third = await publisher.next();
+  await server.next("POST /c/3");
+  await third.write(bytes("x"));
+  const thirdClosed = third.close();
+  await store(two, 2);
+  await thirdClosed;
+  await server.quiet();
 });

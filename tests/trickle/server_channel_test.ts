@@ -253,6 +253,15 @@ Deno.test("S70 DELETE of the waiting edge moves NEXT past it", () =>
     assert.equal(await bench.next(), "2");
   }));
 
+Deno.test("DELETE of an edge that nobody has come to moves NEXT past it, and of no other index", () =>
+  withServer(async (bench) => {
+    await bench.post(0, "x");
+    assert.equal((await bench.ask("DELETE", "/c/2")).status, 400);
+    assert.equal(await bench.next(), "1");
+    assert.equal((await bench.ask("DELETE", "/c/1")).status, 200);
+    assert.equal(await bench.next(), "2");
+  }));
+
 Deno.test("a channel called next is a channel", () =>
   withServer(async (bench) => {
     assert.equal((await bench.ask("POST", "/next")).status, 200);

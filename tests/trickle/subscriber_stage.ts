@@ -52,10 +52,11 @@ export class Reading implements AsyncDisposable {
   }
 }
 
-/** A segment as `seq:text`, with `+n` for n skipped before it. */
+/** A segment as `seq:text`, with `~` where its rest was lost, and `+n` for n skipped before it. */
 export async function textOf(segment: InputSegment): Promise<string> {
   let text = "";
   for await (const bytes of segment.body) text += new TextDecoder().decode(bytes);
+  if (segment.isTruncated === true) text += "~";
   return `${segment.seq}:${text}${segment.skipped > 0 ? `+${segment.skipped}` : ""}`;
 }
 

@@ -87,7 +87,7 @@ const STREAM_COUNTERS: readonly Family[] = [
   }),
   streamCounter({
     stem: "segments_skipped",
-    help: "Input segments that were missing in the sequence",
+    help: "Input segments that were missing in the sequence, or whose rest was lost",
     read: (counts) => counts.segments_skipped,
   }),
   streamCounter({
@@ -97,7 +97,7 @@ const STREAM_COUNTERS: readonly Family[] = [
   }),
   streamCounter({
     stem: "segments_lost",
-    help: "Output segments that the server did not store, or not whole",
+    help: "Output segments that the server has not acknowledged: not stored, or not whole",
     read: (counts) => counts.segments_lost,
   }),
   streamCounter({

@@ -75,6 +75,11 @@ export async function* demuxSegments(
       yield { kind: "error", error: brokenSegment(segment.seq, error) };
       yield { kind: "gap", skippedSegments: 0 };
     }
+    if (segment.isTruncated === true) {
+      // What the demuxer still holds is half a picture.
+      demuxer.reset();
+      yield { kind: "gap", skippedSegments: 1 };
+    }
     const problem = recognition.endSegment(demuxer.hasUnlistedStreams);
     if (problem !== undefined) yield { kind: "error", error: problem };
   }

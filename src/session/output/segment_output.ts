@@ -116,6 +116,8 @@ export class SegmentOutput implements AsyncDisposable {
     this.#packets.close();
     this.#packets.clear();
     this.#configured.resolve();
+    // Nobody will say that the server has what was sent of it.
+    if (this.#segment !== undefined) this.#countFailed(this.#segment);
     this.#abandonSegment(new Error("the stream ended"));
     this.#sinkEnded ??= this.#endSink();
   }
@@ -266,7 +268,7 @@ export class SegmentOutput implements AsyncDisposable {
     else meters.audioWritten(packet.ptsTicks);
   }
 
-  /** What was written to a segment that the server does not have. */
+  /** What was sent in a segment that was not acknowledged: the server does not have it, or not whole. */
   #countFailed({ frames }: OpenSegment): void {
     const { meters } = this.#options;
     meters.segmentsLost++;

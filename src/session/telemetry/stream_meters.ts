@@ -44,7 +44,13 @@ interface FrameTimes {
 /** What became of the frames of a stream, in the names of {@linkcode SessionMetrics}. */
 export type FrameAccounts = Pick<
   SessionMetrics,
-  "frames_in" | "frames_out" | "frames_consumed" | "frames_dropped" | "frames_dropped_by_reason"
+  | "frames_in"
+  | "frames_out"
+  | "frames_consumed"
+  | "frames_dropped"
+  | "frames_dropped_by_reason"
+  | "segments_lost"
+  | "frames_lost"
 >;
 
 /** Points of a frame's way after its arrival. */
@@ -96,11 +102,11 @@ export class StreamMeters {
   readonly input: InputCounts = { segments: 0, bytes: 0 };
   /** Audio packets that arrived, those of them that the stream is through with, and those written. */
   readonly audio = { in: 0, done: 0, out: 0 };
-  /** Input segments that were missing in the sequence. */
+  /** Input segments that were missing in the sequence, or whose rest was lost. */
   segmentsSkipped = 0;
   /** Segments that were begun at the output. */
   segmentsOut = 0;
-  /** Of these, segments that the server did not store, and the frames in them. */
+  /** Of these, segments of which the server has not said that it stored them, and the frames in them. */
   segmentsLost = 0;
   framesLost = 0;
   /** Bytes that were written to the output. */
@@ -304,6 +310,8 @@ export class StreamMeters {
       frames_consumed: this.framesConsumed,
       frames_dropped: this.totalDropped,
       frames_dropped_by_reason: Object.fromEntries(this.#dropped),
+      segments_lost: this.segmentsLost,
+      frames_lost: this.framesLost,
     };
   }
 

@@ -18,6 +18,8 @@ import type { PublisherSettings } from "./publisher_options.ts";
 const log = roomLogger("trickle");
 /** Pause before a segment is closed again, whose server was out of reach. */
 const RETRY_DELAY_MS = 400;
+/** Answer to the DELETE of a segment that the server does not hold (section 5.5). */
+const STATUS_NO_SUCH_SEGMENT = 400;
 
 /** Sends commands to one channel. */
 export class ChannelCommands {
@@ -25,6 +27,8 @@ export class ChannelCommands {
   readonly #settings: PublisherSettings;
   readonly #deletions = new Set<Promise<void>>();
   readonly #stop = new AbortController();
+  /** Segments to be closed that the server did not know: a reader may still ask for them. */
+  readonly #unknown = new Set<number>();
 
   /** `url` is the channel's, without a slash at its end. */
   constructor(url: string, settings: PublisherSettings) {
@@ -55,10 +59,23 @@ export class ChannelCommands {
    * is open. A server that is out of reach is asked again, for `reconnectMs`. Never rejects.
    */
   deleteSegment(seq: number): Promise<void> {
-    const deletion = this.#closeSegment(`${this.#url}/${seq}`)
-      .finally(() => this.#deletions.delete(deletion));
-    this.#deletions.add(deletion);
-    return deletion;
+    return this.#track(async () => {
+      if (await this.#closeSegment(seq) === STATUS_NO_SUCH_SEGMENT) this.#unknown.add(seq);
+    });
+  }
+
+  /**
+   * Closes the segments below this one again that the server did not know, now that it has stored this one.
+   * A reader that came to such an index before there was a later one waits at it (section 6.8); from now on
+   * nobody comes to it any more.
+   */
+  closeUnknownBelow(seq: number): void {
+    for (const unknown of this.#unknown) {
+      if (unknown >= seq) continue;
+      this.#unknown.delete(unknown);
+      if (this.#stop.signal.aborted) continue;
+      void this.#track(async () => void await this.#closeSegment(unknown));
+    }
   }
 
   /** From now on a server that is out of reach is not asked again. */
@@ -72,36 +89,43 @@ export class ChannelCommands {
     await this.#delete(this.#url, timeoutMs);
   }
 
-  async #closeSegment(url: string): Promise<void> {
-    const { clock, closeTimeoutMs, reconnectMs } = this.#settings;
-    const { signal } = this.#stop;
-    const beganMs = clock.now();
-    let isRepeated = false;
-    while (!await this.#delete(url, closeTimeoutMs, { isRepeated })) {
-      isRepeated = true;
-      if (signal.aborted || clock.now() - beganMs >= reconnectMs) return;
-      await pause(clock, RETRY_DELAY_MS, signal);
-      if (signal.aborted) return;
-    }
+  #track(close: () => Promise<void>): Promise<void> {
+    const deletion = close().finally(() => this.#deletions.delete(deletion));
+    this.#deletions.add(deletion);
+    return deletion;
   }
 
-  /** Resolves to whether the server has answered. */
+  /** Resolves to the status, or to undefined where the server has not answered in all that time. */
+  async #closeSegment(seq: number): Promise<number | undefined> {
+    const { clock, closeTimeoutMs, reconnectMs } = this.#settings;
+    const { signal } = this.#stop;
+    const url = `${this.#url}/${seq}`;
+    const beganMs = clock.now();
+    let status = await this.#delete(url, closeTimeoutMs);
+    while (status === undefined && !signal.aborted && clock.now() - beganMs < reconnectMs) {
+      await pause(clock, RETRY_DELAY_MS, signal);
+      if (!signal.aborted) status = await this.#delete(url, closeTimeoutMs, { isRepeated: true });
+    }
+    return status;
+  }
+
+  /** Resolves to the status, or to undefined where the server has not answered. */
   async #delete(
     url: string,
     timeoutMs: number,
     { isRepeated = false }: { readonly isRepeated?: boolean } = {},
-  ): Promise<boolean> {
+  ): Promise<number | undefined> {
     try {
       const { status } = await this.#send("DELETE", url, {}, timeoutMs);
       // 400 and 404 say that it is gone already (sections 5.5 and 5.6).
-      if (![200, 400, 404].includes(status)) {
+      if (![200, STATUS_NO_SUCH_SEGMENT, 404].includes(status)) {
         log.warn("Deleting {url} was answered {status}", { url, status });
       }
-      return true;
+      return status;
     } catch (error) {
       const level = isRepeated ? "debug" : "warn";
       log[level]("Cannot delete {url}: {error}", { url, error: describeError(error) });
-      return false;
+      return undefined;
     }
   }
 

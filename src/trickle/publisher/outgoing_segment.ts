@@ -24,12 +24,15 @@ export interface SegmentOwner {
   readonly stats: MutablePublisherStats;
   /** Whether no request may be begun any more. */
   readonly isEnding: boolean;
-  /** Whether the server fails and may come back, at first without the channel. */
+  /** Whether the server fails and may still come back, at first without the channel. */
   readonly isReconnecting: boolean;
   /** The server says that the channel has ended, or does not exist. */
   end(error: TrickleError): void;
-  /** A segment failed; the third in a row ends the publisher. */
-  countFailure(error: TrickleError): void;
+  /**
+   * A segment failed, or was refused before a byte of it was sent, which may have happened to it before.
+   * Failures in a row, for long enough, end the publisher.
+   */
+  countFailure(error: TrickleError, how?: { readonly isRepeated?: boolean }): void;
   /** A segment was stored, at this index where the server said one. */
   countStored(segment: OutgoingSegment, answered: number | undefined): void;
   /** The server probably threw the segment away: find out where the channel stands. */
@@ -60,6 +63,7 @@ export class OutgoingSegment implements SegmentWriter {
   #result: SegmentResult | undefined;
   #breaks = 0;
   #releases = 0;
+  #refusals = 0;
   #cancelWatch: (() => void) | undefined;
 
   /** Begins a segment: its POST goes out at once. */
@@ -234,17 +238,16 @@ export class OutgoingSegment implements SegmentWriter {
     if (!this.isSettled) this.#owner.moveUp(this);
   }
 
-  /** Any other status: the next segment may work. */
+  /**
+   * Any other status: what was sent of this segment is lost, and the next one may work. Where nothing was
+   * sent the same index is tried again: readers wait at it, and would wait on at one that is left out.
+   */
   async #handleRefusal(status: number): Promise<void> {
     const found = tellStatus(status);
     if (this.#data.takenBytes > 0 || this.#data.isEnded) {
       return this.#fail(found, { deletes: true });
     }
-    this.#owner.countFailure(this.#error(found));
-    if (this.isSettled) return;
-    const refused = this.#seq;
-    this.#owner.moveUp(this);
-    await this.#owner.deleteSegment(refused);
+    this.#owner.countFailure(this.#error(found), { isRepeated: this.#refusals++ > 0 });
     await pause(this.#owner.settings.clock, RETRY_DELAY_MS, this.#stop.signal);
   }
 

@@ -37,11 +37,11 @@ export interface TricklePublisherOptions {
   readonly closeTimeoutMs?: number;
   /** An idle preconnected request is made anew after this; 0: never. @default {45000} */
   readonly preconnectRefreshMs?: number;
-  /** Failed segments in a row after which the publisher gives up. @default {3} */
+  /** Failures in a row after which the publisher gives up, once `reconnectMs` have passed. @default {3} */
   readonly maxFailures?: number;
   /**
-   * How long, in milliseconds, a server that has stored something may fail all segments before the publisher
-   * gives up, or have lost the channel with its restart. @default {30000}
+   * How long, in milliseconds, a server may fail all segments before the publisher gives up, or have lost the
+   * channel with its restart. It holds from the first segment on. @default {30000}
    */
   readonly reconnectMs?: number;
   /** What is demanded of the server's certificate. @default {{ mode: "system" }} */

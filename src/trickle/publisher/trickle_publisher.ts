@@ -27,9 +27,10 @@ const LATE_POST_MS = 200;
 /**
  * Publishes a channel, segment by segment. The request for the next segment is open before it is
  * needed. A segment that fails is counted and its index closed; the next one works on a fresh
- * connection. What ends the publisher, and with it every call, is a `TrickleError`:
+ * connection. One that is refused before a byte of it was sent is tried again at the same index. What ends the publisher, and with it every call, is a `TrickleError`:
  * `TRICKLE_CLOSED` (the channel ended),
- * `TRICKLE_NOT_FOUND` (it does not exist) or the failure of the last of several segments in a row.
+ * `TRICKLE_NOT_FOUND` (it does not exist) or the last of several failures in a row, once they have lasted
+ * for `reconnectMs`.
  */
 export class TricklePublisher implements SegmentSink {
   /** The channel's URL, without a slash at its end, a user name or a password. */
@@ -253,7 +254,7 @@ export class TricklePublisher implements SegmentSink {
         if (error.code === "TRICKLE_NOT_FOUND" && this.#opened !== undefined) this.#forget(error);
         else this.#end(error);
       },
-      countFailure: (error) => this.#countFailure(error),
+      countFailure: (error, how) => this.#countFailure(error, how),
       countStored: (segment, answered) => this.#countStored(segment, answered),
       resynchronize: (segment) => this.#resynchronize(segment),
       moveUp: (segment) => this.#place(segment, segment.seq + 1),
@@ -262,9 +263,12 @@ export class TricklePublisher implements SegmentSink {
     };
   }
 
-  #countFailure(error: TrickleError): void {
+  #countFailure(
+    error: TrickleError,
+    { isRepeated = false }: { readonly isRepeated?: boolean } = {},
+  ): void {
     const { message, cause } = error;
-    log.warn("{message}{detail}", {
+    log[isRepeated ? "debug" : "warn"]("{message}{detail}", {
       message,
       detail: cause === undefined ? "" : ` (${describeError(cause)})`,
     });
@@ -281,16 +285,17 @@ export class TricklePublisher implements SegmentSink {
     );
   }
 
-  /** Whether a server that has stored something fails, and may still come back. */
+  /** Whether the server fails, and may still come back. */
   #isReconnecting(): boolean {
     const { clock, reconnectMs } = this.#settings;
     const lastsMs = clock.now() - this.#firstFailureMs;
-    return this.#failuresInRow > 0 && this.#stats.segments > 0 && lastsMs < reconnectMs;
+    return this.#failuresInRow > 0 && lastsMs < reconnectMs;
   }
 
   #countStored(segment: OutgoingSegment, answered: number | undefined): void {
     this.#stats.segments++;
     this.#failuresInRow = 0;
+    this.#commands.closeUnknownBelow(answered ?? segment.seq);
     if (answered === undefined || segment.seq === INDEX_NEXT || answered === segment.seq) return;
     log.warn("Segment {seq} of {url} was stored as {answered}: going on from there", {
       seq: segment.seq,

@@ -146,11 +146,14 @@ export class Channel implements Disposable, MemoryHolder {
     if (segment.index >= this.#next) this.#moveNext(segment.index + 1);
   }
 
-  /** Closes a segment by index, keeping its bytes. False when the ring does not hold it. */
+  /**
+   * Closes a segment by index, keeping its bytes. False when the ring does not hold it. The edge is closed
+   * also where nobody has come to it yet: a reader that came later would wait for what will never be.
+   */
   deleteSegment(index: number): boolean {
     const segment = this.#inRing(index);
-    if (segment === undefined) return false;
-    segment.close();
+    if (segment === undefined && index !== this.#next) return false;
+    segment?.close();
     // Q9: a waiting edge without a publisher would send its readers round in circles.
     if (index === this.#next) this.#moveNext(index + 1);
     return true;

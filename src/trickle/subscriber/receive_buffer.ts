@@ -23,6 +23,8 @@ export interface ReceivedSegment {
   readonly chunks: Uint8Array[];
   bytes: number;
   isComplete: boolean;
+  /** Whether its rest was lost. */
+  isTruncated: boolean;
   /** False once it was dropped, or its reader has gone on: more bytes are of no use. */
   isWanted: boolean;
 }
@@ -70,6 +72,7 @@ export class ReceiveBuffer {
       chunks: [],
       bytes: 0,
       isComplete: false,
+      isTruncated: false,
       isWanted: true,
     };
     this.#skippedBefore = 0;
@@ -102,9 +105,10 @@ export class ReceiveBuffer {
     return segment.isWanted;
   }
 
-  /** Ends a segment. */
-  complete(segment: ReceivedSegment): void {
+  /** Ends a segment; `isWhole` is false where its rest was lost. */
+  complete(segment: ReceivedSegment, { isWhole }: { readonly isWhole: boolean }): void {
     segment.isComplete = true;
+    segment.isTruncated = !isWhole;
     this.#wakeReader();
   }
 
@@ -131,7 +135,15 @@ export class ReceiveBuffer {
       if (segment !== undefined) {
         this.#current = segment;
         const { seq, skipped, contentType } = segment;
-        return { seq, skipped, contentType, body: this.#read(segment) };
+        return {
+          seq,
+          skipped,
+          contentType,
+          get isTruncated(): boolean {
+            return segment.isTruncated;
+          },
+          body: this.#read(segment),
+        };
       }
       if (this.#end !== undefined) {
         if (this.#end.error !== undefined) throw this.#end.error;

@@ -95,7 +95,7 @@ class Download {
   /** Ends the segment; `isWhole` is false where its rest was lost. */
   finish(isWhole: boolean): void {
     const { buffer, stats } = this.#context;
-    if (this.#segment !== undefined) buffer.complete(this.#segment);
+    if (this.#segment !== undefined) buffer.complete(this.#segment, { isWhole });
     if (this.#context.signal.aborted) return;
     if (!isWhole) stats.truncatedSegments++;
     if (this.#segment !== undefined) return;

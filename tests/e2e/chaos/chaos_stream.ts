@@ -14,6 +14,17 @@ export type ChannelKind = "input" | "output" | "control" | "events" | "data";
 const KINDS: readonly ChannelKind[] = ["input", "output", "control", "events", "data"];
 const SIDES: ReadonlySet<ChannelKind> = new Set(["control", "events", "data"]);
 
+/** What the reader of a stream's output saw in one life. */
+export interface LifeSeen {
+  readonly name: string;
+  /** Pictures that came out. */
+  pictures: number;
+  /** Segments that were gone before the reader came to them. */
+  skipped: number;
+  /** Whether the output channel was deleted under it, with what was in it. */
+  isCut: boolean;
+}
+
 /** Started, ended and started again, under a name of its own each time. */
 export class ChaosStream implements AsyncDisposable {
   readonly index: number;
@@ -21,6 +32,8 @@ export class ChaosStream implements AsyncDisposable {
   readonly network: Readonly<Record<"input" | "output" | "side", FaultyProxy>>;
   /** Pictures that came out, of all its lives. */
   pictures = 0;
+  /** What came out of each life, the present one last. */
+  readonly seen: LifeSeen[] = [];
   /** The longest time without a picture since {@linkcode watch}. */
   #longestGapMs = 0;
   #lastPictureMs = performance.now();
@@ -29,15 +42,18 @@ export class ChaosStream implements AsyncDisposable {
   #reading: Promise<void> = Promise.resolve();
   readonly #server: TrickleServer;
   readonly #worker: WorkerProcess;
+  readonly #params: Readonly<Record<string, unknown>>;
 
   constructor(
     index: number,
-    { server, worker, clip }: {
+    { server, worker, clip, params = {} }: {
       readonly server: TrickleServer;
       readonly worker: WorkerProcess;
       readonly clip: MediaClip;
+      readonly params?: Readonly<Record<string, unknown>>;
     },
   ) {
+    this.#params = params;
     this.index = index;
     this.#server = server;
     this.#worker = worker;
@@ -81,11 +97,12 @@ export class ChaosStream implements AsyncDisposable {
         control_url: this.#url("control"),
         events_url: this.#url("events"),
         data_url: this.#url("data"),
-        params: { chaos: this.#life },
+        params: { chaos: this.#life, ...this.#params },
       });
       if (status !== 200 && status !== 503) throw new Error(`start: ${JSON.stringify(json)}`);
       return status === 200;
     }, `the start of ${name}`);
+    this.seen.push({ name, pictures: 0, skipped: 0, isCut: false });
     this.#reader = this.#server.subscriber(this.channel("output"), { start: 0 });
     this.#reading = this.#read(this.#reader);
     this.feedChannel();
@@ -99,6 +116,8 @@ export class ChaosStream implements AsyncDisposable {
   /** Deletes a channel and makes it anew. */
   recreate(kind: ChannelKind): void {
     const name = this.channel(kind);
+    const life = this.seen.at(-1);
+    if (kind === "output" && life !== undefined) life.isCut = true;
     this.#server.closeChannel(name);
     this.#server.createChannel(name, "video/mp2t");
     if (kind === "input") this.feedChannel();
@@ -153,25 +172,31 @@ export class ChaosStream implements AsyncDisposable {
   }
 
   async #read(reader: LocalSubscriber): Promise<void> {
+    const life = this.seen.at(-1)!;
     try {
       for await (const segment of reader) {
         // Each plays alone; one that was cut leaves nothing to the next.
         const demuxer = new MpegTsDemuxer();
-        for await (const chunk of segment.body) this.#count(demuxer.push(chunk));
-        this.#count(demuxer.flush());
+        for await (const chunk of segment.body) this.#count(demuxer.push(chunk), life);
+        this.#count(demuxer.flush(), life);
+        life.skipped = reader.stats.skippedSegments + reader.stats.droppedSegments;
       }
     } catch {
       // The channel is gone with its life.
     }
   }
 
-  #count(events: Iterable<{ readonly kind: string; readonly stream?: string }>): void {
+  #count(
+    events: Iterable<{ readonly kind: string; readonly stream?: string }>,
+    life: LifeSeen,
+  ): void {
     for (const { kind, stream } of events) {
       if (kind !== "packet" || stream !== "video") continue;
       const now = performance.now();
       this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastPictureMs);
       this.#lastPictureMs = now;
       this.pictures++;
+      life.pictures++;
     }
   }
 }

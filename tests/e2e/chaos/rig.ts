@@ -13,6 +13,8 @@ const STREAMS = 4;
 /** The sizes that an input may change to. */
 const SIZES = [[192, 144], [256, 144], [144, 192]] as const;
 const FPS = 16;
+/** The cap of the first stream: below its rate, so that frames are dropped for it all the time. */
+const CAPPED_FPS = 12;
 
 /** What became of the frames of a stream that has ended, as the worker logs it. */
 export interface EndedStream {
@@ -24,6 +26,9 @@ export interface EndedStream {
   readonly frames_consumed: number;
   readonly frames_dropped: number;
   readonly frames_dropped_by_reason: Readonly<Record<string, number>>;
+  readonly segments_lost: number;
+  /** Frames of `frames_out` that the server has not acknowledged. */
+  readonly frames_lost: number;
 }
 
 /** Everything that a fault can get at. */
@@ -49,7 +54,12 @@ export class ChaosRig implements AsyncDisposable {
     const [clip] = parts.clips;
     this.streams = Array.from(
       { length: STREAMS },
-      (_, index) => new ChaosStream(index, { ...parts, clip: clip! }),
+      (_, index) =>
+        new ChaosStream(index, {
+          ...parts,
+          clip: clip!,
+          ...(index === 0 ? { params: { max_framerate: CAPPED_FPS } } : {}),
+        }),
     );
   }
 

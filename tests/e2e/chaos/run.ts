@@ -38,6 +38,8 @@ export interface ChaosReport {
   readonly before: Footprint;
   readonly after: Footprint;
   readonly pictures: number;
+  /** Frames that were acknowledged and that a reader who skipped nothing has not seen, with their stream. */
+  readonly unseen: readonly string[];
   readonly seconds: number;
 }
 
@@ -101,6 +103,7 @@ class ChaosRun {
       before,
       after,
       pictures: rig.streams.reduce((sum, { pictures }) => sum + pictures, 0),
+      unseen: this.#unseen(),
       seconds: (performance.now() - startMs) / 1_000,
     };
   }
@@ -134,7 +137,8 @@ class ChaosRun {
         this.#broken.push(`fault ${count}, ${fault.name}: stream ${each.name} does not go on`);
       }
     });
-    this.#options.print?.(`${count} ${fault.name} on ${stream.name}: ${Math.round(outageMs)} ms`);
+    const outages = rig.streams.map(({ longestGapMs }) => Math.round(longestGapMs)).join(", ");
+    this.#options.print?.(`${count} ${fault.name} on ${stream.name}: ${outages} ms`);
     const { log } = rig.worker;
     for (const line of log.slice(this.#printedLines)) {
       if (!line.includes('"level":"info"')) this.#options.print?.(`    ${line}`);
@@ -195,6 +199,18 @@ class ChaosRun {
     if (rig.ended.length !== started) {
       this.#broken.push(`${started} streams began, and ${rig.ended.length} have ended`);
     }
+  }
+
+  /** What was acknowledged must have come out: nothing is lost that nobody counts. */
+  #unseen(): string[] {
+    const ended = new Map(this.#rig.ended.map((stream) => [stream.stream, stream]));
+    return this.#rig.streams.flatMap(({ seen }) => seen).flatMap((life) => {
+      const { frames_out, frames_lost } = ended.get(life.name) ?? { frames_out: 0, frames_lost: 0 };
+      const missing = frames_out - frames_lost - life.pictures;
+      return missing > 0
+        ? [`${missing} of ${life.name}: ${JSON.stringify({ ...life, frames_out, frames_lost })}`]
+        : [];
+    });
   }
 
   #rowOf(fault: string): FaultRow {
