@@ -23,6 +23,11 @@ export interface TrickleAccessFlags extends SignKeyFlags {
   readonly grantsFile?: string;
 }
 
+/** Value of the option that {@linkcode addClientTokenOption} adds. */
+export interface ClientTokenFlags {
+  readonly tokenFile?: string;
+}
+
 /** Value of the option that {@linkcode addSignKeyOption} adds. */
 export interface SignKeyFlags {
   readonly signKeyFile?: string;
@@ -31,11 +36,13 @@ export interface SignKeyFlags {
 /** Longest file with grants in bytes. */
 const MAX_GRANTS_BYTES = 4 * 1024 * 1024;
 
+const TOKEN_RULE = "a token has 16 or more printable ASCII characters without spaces";
+
+/** What the header of a request can hold. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
 /** Nobody guesses one of these over a network. */
-const TOKEN = z.string().regex(
-  /^[\x21-\x7e]{16,}$/,
-  "a token has 16 or more printable ASCII characters without spaces",
-);
+const TOKEN = z.string().min(16, TOKEN_RULE).regex(SENDABLE, TOKEN_RULE);
 
 const GRANTS = z.array(z.strictObject({
   token: TOKEN,
@@ -57,6 +64,23 @@ export function addTrickleAccessOptions(command: Command): Command {
   );
 }
 
+/** Adds the `--token-file` of commands that call a server. */
+export function addClientTokenOption(command: Command): Command {
+  return command.addOption(
+    option("--token-file <file>", "file with the token that the trickle server wants", {
+      env: "RUNNEL_TRICKLE_TOKEN_FILE",
+    }),
+  );
+}
+
+/** The token to send, for the options of a client. Throws a `ConfigError` for a file that has none. */
+export function clientToken({ tokenFile }: ClientTokenFlags): { readonly token?: string } {
+  if (tokenFile === undefined) return {};
+  const token = readSecretFile(tokenFile, "--token-file");
+  if (SENDABLE.test(token)) return { token };
+  throw unusable("--token-file", tokenFile, "a token has printable ASCII characters, no spaces");
+}
+
 /** Adds `--sign-key-file`. */
 export function addSignKeyOption(command: Command): Command {
   return command.addOption(
@@ -66,17 +90,20 @@ export function addSignKeyOption(command: Command): Command {
   );
 }
 
-/** What the files say. Throws a `ConfigError` that names the option and shows nothing of the file. */
+/**
+ * What the files say. Throws a `ConfigError` that names the option and shows nothing of the file; also for an
+ * option that is given and empty, which must not open the server.
+ */
 export function trickleAccess(
   flags: TrickleAccessFlags,
 ): Required<Pick<TrickleServerOptions, "grants" | "signKeys">> {
   const { tokenFile, grantsFile, signKeyFile } = flags;
   return {
     grants: [
-      ...tokenFile ? [{ token: readToken(tokenFile), rights: TRICKLE_RIGHTS }] : [],
-      ...grantsFile ? readGrants(grantsFile) : [],
+      ...tokenFile === undefined ? [] : [{ token: readToken(tokenFile), rights: TRICKLE_RIGHTS }],
+      ...grantsFile === undefined ? [] : readGrants(grantsFile),
     ],
-    signKeys: signKeyFile ? readSignKeys(signKeyFile) : [],
+    signKeys: signKeyFile === undefined ? [] : readSignKeys(signKeyFile),
   };
 }
 
@@ -119,10 +146,14 @@ function readGrants(path: string): TrickleGrant[] {
   }));
 }
 
-/** Messages name fields and what they may hold, and none of the values. */
+/** Messages name fields and what they may hold, and none of the values. An unknown field may be a token. */
 function problemsOf({ issues }: z.ZodError): string {
-  return issues.map(({ path, message }) => [path.join("."), message].filter(Boolean).join(": "))
-    .join("; ");
+  return issues.map((issue) => {
+    const message = issue.code === "unrecognized_keys"
+      ? "a grant has token, rights, channels and prefixes, and no other field"
+      : issue.message;
+    return [issue.path.join("."), message].filter(Boolean).join(": ");
+  }).join("; ");
 }
 
 function unusable(name: string, path: string, reason: string): ConfigError {

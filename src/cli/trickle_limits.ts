@@ -33,6 +33,15 @@ export interface TrickleLimitFlags {
   readonly writeTimeout?: number;
 }
 
+/** What `--max-connections 0` turns off. */
+const CONNECTION_FLAGS = [
+  ["maxConnectionsPerClient", "--max-connections-per-client"],
+  ["firstByteTimeout", "--first-byte-timeout"],
+  ["headTimeout", "--head-timeout"],
+  ["keepAliveTimeout", "--keep-alive-timeout"],
+  ["writeTimeout", "--write-timeout"],
+] as const;
+
 /** Connections at once of a server for more than one party, unless options say otherwise. */
 const SHARED_CONNECTIONS = 1024;
 
@@ -84,15 +93,18 @@ export function trickleConnections(
   });
   const isAsked = maxConnections !== undefined || maxConnectionsPerClient !== undefined ||
     Object.keys(limits).length > 0;
-  if (maxConnections === 0 || !isShared && !isAsked) {
-    if (
-      maxConnections === 0 && (maxConnectionsPerClient !== undefined || "headTimeoutMs" in limits)
-    ) {
-      throw useless("--max-connections 0", "the limits of connections that are given beside it");
-    }
-    return undefined;
+  if (maxConnections === 0) {
+    const beside = CONNECTION_FLAGS.find(([name]) => flags[name] !== undefined);
+    if (beside === undefined) return undefined;
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      `Cannot heed ${beside[1]} with --max-connections 0: without limits nothing watches ` +
+        "connections; leave out one of the two",
+    );
   }
-  const all = maxConnections ?? (isShared ? SHARED_CONNECTIONS : MAX_CONNECTIONS);
+  if (!isShared && !isAsked) return undefined;
+  const all = maxConnections ??
+    (isShared ? Math.max(SHARED_CONNECTIONS, maxConnectionsPerClient ?? 0) : MAX_CONNECTIONS);
   const perClient = maxConnectionsPerClient ?? (isShared ? Math.ceil(all / 2) : all);
   return { ...limits, maxConnections: all, maxConnectionsPerClient: perClient };
 }
@@ -176,41 +188,63 @@ function seconds(text: string): number {
   throw new InvalidArgumentError(`Use up to ${MAX_SECONDS} seconds.`);
 }
 
-/** A limit that was given must be one that can be reached. */
+/** A limit that was given must be one that can be reached. Throws a `ConfigError` for one that cannot. */
 function checkOrder(flags: TrickleLimitFlags): void {
   const { maxChannels, maxChannelBytes, maxTotalBytes } = DEFAULT_TRICKLE_LIMITS;
   const memory = flags.maxMemory ?? maxTotalBytes;
-  const channelMemory = Math.min(flags.maxChannelMemory ?? maxChannelBytes, memory);
-  const perClient = flags.maxMemoryPerClient ?? Math.ceil(memory / 2);
-  const { maxConnections } = flags;
-  const pairs: [string, number | undefined, string, number][] = [
-    ["--max-segment-size", flags.maxSegmentSize, "--max-channel-memory", channelMemory],
-    ["--max-segment-size", flags.maxSegmentSize, "--max-memory-per-client", perClient],
-    ["--max-channel-memory", flags.maxChannelMemory, "--max-memory", memory],
-    ["--max-memory-per-client", flags.maxMemoryPerClient, "--max-memory", memory],
-    [
-      "--max-channels-per-client",
-      flags.maxChannelsPerClient,
-      "--max-channels",
-      flags.maxChannels ?? maxChannels,
-    ],
-    [
-      "--max-connections-per-client",
-      flags.maxConnectionsPerClient,
-      "--max-connections",
-      maxConnections === undefined || maxConnections === 0 ? Infinity : maxConnections,
-    ],
+  const sizes: Limit[] = [
+    { name: "--max-segment-size", value: flags.maxSegmentSize, effective: 0 },
+    {
+      name: "--max-channel-memory",
+      value: flags.maxChannelMemory,
+      effective: flags.maxChannelMemory ?? maxChannelBytes,
+    },
+    {
+      name: "--max-memory-per-client",
+      value: flags.maxMemoryPerClient,
+      effective: flags.maxMemoryPerClient ?? Math.ceil(memory / 2),
+    },
+    { name: "--max-memory", value: flags.maxMemory, effective: memory },
   ];
-  for (const [name, value, wholeName, whole] of pairs) {
-    if (value !== undefined && value > whole) throw useless(name, wholeName);
-  }
+  checkEach(sizes, (bytes) => `${bytes / MEBIBYTE} MiB`);
+  checkEach([
+    { name: "--max-channels-per-client", value: flags.maxChannelsPerClient, effective: 0 },
+    {
+      name: "--max-channels",
+      value: flags.maxChannels,
+      effective: flags.maxChannels ?? maxChannels,
+    },
+  ], String);
+  checkEach([
+    { name: "--max-connections-per-client", value: flags.maxConnectionsPerClient, effective: 0 },
+    {
+      name: "--max-connections",
+      value: flags.maxConnections,
+      effective: flags.maxConnections ?? Infinity,
+    },
+  ], String);
 }
 
-function useless(name: string, wholeName: string): ConfigError {
-  return new ConfigError(
-    "CONFIG_INVALID",
-    `Cannot limit ${name} to more than ${wholeName} allows: lower the one or raise the other`,
-  );
+/** A limit among others. */
+interface Limit {
+  readonly name: string;
+  /** What was given. */
+  readonly value: number | undefined;
+  /** What holds, given or not. */
+  readonly effective: number;
+}
+
+/** Each must fit into all that follow it. */
+function checkEach(limits: readonly Limit[], show: (value: number) => string): void {
+  limits.forEach(({ name, value }, index) => {
+    const whole = limits.slice(index + 1).find(({ effective }) => (value ?? 0) > effective);
+    if (value === undefined || whole === undefined) return;
+    throw new ConfigError(
+      "CONFIG_INVALID",
+      `Cannot set ${name} to ${show(value)}: ${whole.name} is ${show(whole.effective)}; ` +
+        "lower the one or raise the other",
+    );
+  });
 }
 
 /** Without those that are not given. */

@@ -44,6 +44,11 @@ export interface TricklePublisherOptions {
    * channel with its restart. It holds from the first segment on. @default {30000}
    */
   readonly reconnectMs?: number;
+  /**
+   * Sent with every request as `Authorization: Bearer`: printable ASCII without spaces.
+   * @default the user name and password of the URL, as `Authorization: Basic`, where it has them
+   */
+  readonly token?: string | undefined;
   /** What is demanded of the server's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions;
   /** How requests are sent; the publisher disposes of it. @default {createTransport(tls)} */
