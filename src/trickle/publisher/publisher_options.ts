@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { createTransport } from "../transport/create_transport.ts";
 import type { TlsOptions } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
+import { checkToken } from "../transport/url_credentials.ts";
 
 /**
  * Where to begin (TRICKLE.md section 7.2): where the channel stands, closing what an earlier
@@ -97,8 +98,9 @@ export interface PublisherSettings {
   readonly clock: Clock;
 }
 
-/** Fills in the defaults. Throws a `RangeError` for a start that is no index. */
+/** Fills in the defaults. Throws a `RangeError` for a start that is no index, a `TypeError` for a token. */
 export function resolvePublisherOptions(options: TricklePublisherOptions): PublisherSettings {
+  checkToken(options.token); // before there is a transport to close
   const start = options.start ?? "resume";
   if (typeof start === "number" && (!Number.isSafeInteger(start) || start < 0)) {
     throw new RangeError(`Cannot publish from ${start}: use a whole number of at least 0`);

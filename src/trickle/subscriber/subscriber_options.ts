@@ -10,6 +10,7 @@ import { INDEX_CURRENT, INDEX_NEXT } from "../protocol.ts";
 import { createTransport } from "../transport/create_transport.ts";
 import type { TlsOptions } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
+import { checkToken } from "../transport/url_credentials.ts";
 
 /** Where to begin: with the segment being written, with the one after it, or with an index. */
 export type SubscriberStart = "current" | "next" | number;
@@ -100,8 +101,9 @@ export interface SubscriberSettings {
   readonly clock: Clock;
 }
 
-/** Fills in the defaults. Throws a `RangeError` for a start that is no index. */
+/** Fills in the defaults. Throws a `RangeError` for a start that is no index, a `TypeError` for a token. */
 export function resolveSubscriberOptions(options: TrickleSubscriberOptions): SubscriberSettings {
+  checkToken(options.token); // before there is a transport to close
   return {
     position: toPosition(options.start ?? "current"),
     waitForChannelMs: options.waitForChannelMs ?? 0,

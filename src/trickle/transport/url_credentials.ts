@@ -25,19 +25,21 @@ export interface ClientCredentials {
   readonly token: string | undefined;
 }
 
+/** Throws a `TypeError` for a token that no header can hold; it does not show it. */
+export function checkToken(token: string | undefined): void {
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return;
+  throw new TypeError("Cannot send the token: use printable ASCII characters without spaces");
+}
+
 /**
  * Takes out of a channel's URL what the requests must carry and nobody should read. Its fragment is
- * dropped. One that is no URL stays as it is, for the request to fail. Throws a `TypeError` for a token that no
- * header can hold.
+ * dropped. One that is no URL stays as it is, for the request to fail.
  */
 export function separateCredentials(
   url: string,
   transport: Transport,
   { token }: ClientCredentials,
 ): ChannelAddress {
-  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
-    throw new TypeError("Cannot send the token: use printable ASCII characters without spaces");
-  }
   const parsed = URL.parse(url);
   if (parsed === null) return { url: trimmed(url), transport };
   const { username, password, search } = parsed;
