@@ -17,6 +17,9 @@ import {
 } from "../trickle/mod.ts";
 import { option } from "./options.ts";
 
+/** Who may use a server: nothing in either list lets everybody do everything. */
+export type TrickleAccess = Required<Pick<TrickleServerOptions, "grants" | "signKeys">>;
+
 /** Values of the options that {@linkcode addTrickleAccessOptions} adds. */
 export interface TrickleAccessFlags extends SignKeyFlags {
   readonly tokenFile?: string;
@@ -96,7 +99,7 @@ export function addSignKeyOption(command: Command): Command {
  */
 export function trickleAccess(
   flags: TrickleAccessFlags,
-): Required<Pick<TrickleServerOptions, "grants" | "signKeys">> {
+): TrickleAccess {
   const { tokenFile, grantsFile, signKeyFile } = flags;
   return {
     grants: [
