@@ -80,8 +80,8 @@ export class AccessGuard {
   /** Whether a request may have its wish. */
   admit(request: Request, wish: Wish): Admission {
     const { signKeys, unixTime } = this.#options;
-    const token = tokenOf(request);
-    const holder = token === undefined ? undefined : this.#holders.get(this.#digest(token));
+    const tokens = tokensOf(request);
+    const holder = this.#holderOf(tokens);
     if (holder?.grants.some((grant) => allows(grant, wish))) {
       return { kind: "admitted", client: holder.client };
     }
@@ -102,7 +102,7 @@ export class AccessGuard {
     if (holder !== undefined) return refused(403, "the token does not allow it");
     return refused(
       401,
-      `a token is needed and ${token === undefined ? "none" : "a wrong one"} was sent`,
+      `a token is needed and ${tokens.length === 0 ? "none" : "a wrong one"} was sent`,
     );
   }
 
@@ -118,6 +118,14 @@ export class AccessGuard {
     const holder = this.#holders.get(digest) ?? { client: `token:${index}`, grants: [] };
     holder.grants.push(grant);
     this.#holders.set(digest, holder);
+  }
+
+  #holderOf(tokens: readonly string[]): Holder | undefined {
+    for (const token of tokens) {
+      const holder = this.#holders.get(this.#digest(token));
+      if (holder !== undefined) return holder;
+    }
+    return undefined;
   }
 
   #digest(token: string): string {
@@ -141,17 +149,23 @@ function refused(status: 401 | 403, reason: string): Admission {
   return { kind: "refused", status, reason };
 }
 
-/** The token of a request: of RFC 6750, or of RFC 7617 its password, and its user name where that is all. */
-function tokenOf({ headers }: Request): string | undefined {
+/**
+ * What may be the token of a request: that of RFC 6750, or of RFC 7617 the password, or the user name where that
+ * is all. A token may hold colons, the first of which ends a user name.
+ */
+function tokensOf({ headers }: Request): string[] {
   const authorization = headers.get("authorization") ?? "";
   const [, scheme = "", value = ""] = /^(bearer|basic) +(\S+) *$/i.exec(authorization) ?? [];
-  if (scheme.toLowerCase() !== "basic") return value === "" ? undefined : value;
+  if (scheme.toLowerCase() !== "basic") return value === "" ? [] : [value];
   try {
     const pair = new TextDecoder().decode(Uint8Array.fromBase64(value));
     const colon = pair.indexOf(":");
-    const [user, password] = colon < 0 ? [pair, ""] : [pair.slice(0, colon), pair.slice(colon + 1)];
-    return password === "" ? user || undefined : password;
+    const password = colon < 0 ? "" : pair.slice(colon + 1);
+    const user = pair.replace(/:$/, "");
+    return [password, ...colon < 0 || pair.endsWith(":") ? [user] : []].filter((each) =>
+      each !== ""
+    );
   } catch {
-    return undefined; // no base64
+    return []; // no base64
   }
 }
