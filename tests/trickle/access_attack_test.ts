@@ -217,27 +217,3 @@ Deno.test("memory of a POST that broke comes back with the end of its channel, b
     limits: { maxBytesPerClient: 4 * MIB, maxChannelsPerClient: 1 },
   });
 });
-
-Deno.test("a channel whose owner stores something stays the owner's when another could store nothing", () =>
-  withServer(async (bench) => {
-    assert.equal((await bench.post(0, "x".repeat(3 * MIB), as("first"))).status, 200);
-    // The second has no room, since its own segment is not finished.
-    const stalled = await bench.send({
-      method: "POST",
-      path: "/d/0",
-      open: true,
-      headers: as("second"),
-    });
-    await bench.chunk(stalled, "x".repeat(3 * MIB));
-    const refused = await bench.send({
-      method: "POST",
-      path: "/c/1",
-      contentLength: 3 * MIB,
-      headers: as("second"),
-    });
-    await refused.send("x".repeat(3 * MIB));
-    assert.equal((await refused.whole()).status, 413);
-    // The memory of the channel is the first one's still: one more segment has to make room.
-    assert.equal((await bench.post(2, "x".repeat(3 * MIB), as("first"))).status, 200);
-    assert.equal((await bench.ask("HEAD", "/c/0", as("first"))).status, 470);
-  }, { grants: GRANTS, limits: { maxBytesPerClient: 5 * MIB } }));

@@ -122,11 +122,9 @@ export class Channel implements Disposable, MemoryHolder {
       return "segment-full";
     }
     const worst = worstAllocation(bytes.byteLength, segment.allocatedBytes);
-    const former = this.#client;
     this.#belongTo(client);
     const wish = { bytes: worst, client, keep: segment };
     if (!this.#makeRoom(worst, segment) || !pool.makeRoom(wish)) {
-      this.#belongTo(former); // whoever has stored nothing owns nothing
       this.finish(segment);
       return "memory-full";
     }
