@@ -24,6 +24,7 @@ export interface TrickleLimitFlags {
   readonly maxChannelMemory?: number;
   readonly maxMemory?: number;
   readonly maxMemoryPerClient?: number;
+  readonly maxRequestsPerClient?: number;
   /** 0: no limit. */
   readonly maxConnections?: number;
   readonly maxConnectionsPerClient?: number;
@@ -62,9 +63,21 @@ export function addTrickleLimitOptions(command: Command): Command {
   return command;
 }
 
+/** What limits depend on besides their own options. */
+export interface ServerKind {
+  /** Whether the server is for more than one party: it asks for tokens or signatures. */
+  readonly isShared: boolean;
+}
+
 /** What the flags say of what may be held. Throws a `ConfigError` for one that another makes useless. */
-export function trickleLimits(flags: TrickleLimitFlags): Partial<TrickleLimits> {
+export function trickleLimits(
+  flags: TrickleLimitFlags,
+  kind: ServerKind,
+): Partial<TrickleLimits> {
   checkOrder(flags);
+  const half = kind.isShared && flags.maxConnections !== 0
+    ? Math.ceil(connectionsOf(flags, kind) / 2)
+    : undefined;
   return given({
     maxChannels: flags.maxChannels,
     maxChannelsPerClient: flags.maxChannelsPerClient,
@@ -73,6 +86,7 @@ export function trickleLimits(flags: TrickleLimitFlags): Partial<TrickleLimits> 
     maxChannelBytes: flags.maxChannelMemory,
     maxTotalBytes: flags.maxMemory,
     maxBytesPerClient: flags.maxMemoryPerClient,
+    maxRequestsPerClient: flags.maxRequestsPerClient ?? half,
   });
 }
 
@@ -82,8 +96,9 @@ export function trickleLimits(flags: TrickleLimitFlags): Partial<TrickleLimits> 
  */
 export function trickleConnections(
   flags: TrickleLimitFlags,
-  { isShared }: { readonly isShared: boolean },
+  kind: ServerKind,
 ): Partial<ConnectionLimits> | undefined {
+  const { isShared } = kind;
   const { maxConnections, maxConnectionsPerClient } = flags;
   const limits = given({
     firstByteTimeoutMs: flags.firstByteTimeout,
@@ -103,10 +118,18 @@ export function trickleConnections(
     );
   }
   if (!isShared && !isAsked) return undefined;
-  const all = maxConnections ??
-    (isShared ? Math.max(SHARED_CONNECTIONS, maxConnectionsPerClient ?? 0) : MAX_CONNECTIONS);
+  const all = connectionsOf(flags, kind);
   const perClient = maxConnectionsPerClient ?? (isShared ? Math.ceil(all / 2) : all);
   return { ...limits, maxConnections: all, maxConnectionsPerClient: perClient };
+}
+
+/** Connections at once, where they are limited. */
+function connectionsOf(
+  { maxConnections, maxConnectionsPerClient = 0 }: TrickleLimitFlags,
+  { isShared }: ServerKind,
+): number {
+  const usual = isShared ? SHARED_CONNECTIONS : MAX_CONNECTIONS;
+  return maxConnections ?? Math.max(usual, maxConnectionsPerClient);
 }
 
 type LimitOption = readonly [
@@ -137,6 +160,11 @@ function limitOptions(): LimitOption[] {
     ["--max-channel-memory <MiB>", `memory of one channel ${inMiB(maxChannelBytes)}`, mebibytes],
     ["--max-memory <MiB>", `memory of all channels ${inMiB(maxTotalBytes)}`, mebibytes],
     ["--max-memory-per-client <MiB>", "of which one client may fill (default: half)", mebibytes],
+    [
+      "--max-requests-per-client <n>",
+      "reads, and writes, of one client at once (default: half of --max-connections)",
+      wholeNumber(1, MAX_COUNT),
+    ],
   ];
 }
 

@@ -92,6 +92,7 @@ const ALL: Required<TrickleLimitFlags> = {
   maxChannelMemory: 5,
   maxMemory: 7,
   maxMemoryPerClient: 6,
+  maxRequestsPerClient: 14,
   maxConnections: 9,
   maxConnectionsPerClient: 8,
   firstByteTimeout: 10,
@@ -101,7 +102,8 @@ const ALL: Required<TrickleLimitFlags> = {
 };
 
 Deno.test("there is an option for every limit, and each sets its own", () => {
-  assert.deepEqual(trickleLimits(ALL), {
+  const open = { isShared: false };
+  assert.deepEqual(trickleLimits(ALL, open), {
     maxChannels: 10,
     maxChannelsPerClient: 2,
     maxNameLength: 3,
@@ -109,8 +111,9 @@ Deno.test("there is an option for every limit, and each sets its own", () => {
     maxChannelBytes: 5,
     maxTotalBytes: 7,
     maxBytesPerClient: 6,
+    maxRequestsPerClient: 14,
   });
-  assert.deepEqual(trickleConnections(ALL, { isShared: false }), {
+  assert.deepEqual(trickleConnections(ALL, open), {
     maxConnections: 9,
     maxConnectionsPerClient: 8,
     firstByteTimeoutMs: 10,
@@ -119,7 +122,7 @@ Deno.test("there is an option for every limit, and each sets its own", () => {
     writeTimeoutMs: 13,
   });
   const keys = (limits: object | undefined): string[] => Object.keys(limits ?? {}).sort();
-  assert.deepEqual(keys(trickleLimits(ALL)), keys(DEFAULT_TRICKLE_LIMITS));
+  assert.deepEqual(keys(trickleLimits(ALL, open)), keys(DEFAULT_TRICKLE_LIMITS));
   assert.deepEqual(
     keys(trickleConnections(ALL, { isShared: true })),
     keys(DEFAULT_CONNECTION_LIMITS),
@@ -130,6 +133,10 @@ Deno.test("a server for more than one party limits connections by itself, anothe
   const shared = { isShared: true };
   const open = { isShared: false };
   assert.equal(trickleConnections({}, open), undefined);
+  assert.deepEqual(trickleLimits({}, open), {});
+  assert.deepEqual(trickleLimits({}, shared), { maxRequestsPerClient: 512 });
+  assert.deepEqual(trickleLimits({ maxConnections: 9 }, shared), { maxRequestsPerClient: 5 });
+  assert.deepEqual(trickleLimits({ maxConnections: 0 }, shared), {});
   assert.deepEqual(trickleConnections({}, shared), {
     maxConnections: 1024,
     maxConnectionsPerClient: 512,

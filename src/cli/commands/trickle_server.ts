@@ -84,6 +84,7 @@ async function serve(flags: TrickleServerFlags, context: CommandContext): Promis
   const access = trickleAccess(flags);
   const isShared = access.grants.length + access.signKeys.length > 0;
   const connectionLimits = trickleConnections(flags, { isShared });
+  const limits = trickleLimits(flags, { isShared });
   await using server = new TrickleServer({
     autocreate: flags.autocreate,
     basePath: flags.path,
@@ -91,7 +92,7 @@ async function serve(flags: TrickleServerFlags, context: CommandContext): Promis
     idleTimeoutMs,
     ...pageAccess(flags),
     ...access,
-    limits: trickleLimits(flags),
+    limits,
     sweepIntervalMs: Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, idleTimeoutMs / 2)),
   });
   server.listen({ hostname: flags.host, port: flags.port, connectionLimits });

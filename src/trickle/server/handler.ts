@@ -10,6 +10,7 @@ import type { AccessGuard } from "./access.ts";
 import { type ChannelRegistry, isReservedName } from "./channel_registry.ts";
 import type { Channel } from "./channel.ts";
 import type { TrickleLimits } from "./limits.ts";
+import type { ClientRequests } from "./client_requests.ts";
 import type { ClientId } from "./memory_pool.ts";
 import {
   parseDeleteIndex,
@@ -37,6 +38,7 @@ const MAX_MIME_LENGTH = 256;
 export interface HandlerContext {
   readonly registry: ChannelRegistry;
   readonly posts: ActivePosts;
+  readonly requests: ClientRequests;
   readonly limits: TrickleLimits;
   readonly basePath: string;
   readonly autocreate: boolean;
@@ -159,14 +161,16 @@ function deleteChannel(name: string, context: HandlerContext): Response {
 function read(
   request: Request,
   found: SegmentRoute,
-  context: HandlerContext,
+  context: RequestContext,
 ): Promise<Response> | Response {
   const channel = context.registry.get(found.name);
   if (found.index === "next") return nextIndex(channel, context);
   if (channel === undefined) return errorResponse(404, "Stream not found");
   const index = parseReadIndex(found.index);
   if (index === undefined) return errorResponse(400, "Invalid idx");
-  return readSegment(request, channel, index);
+  const lease = context.requests.begin(context.client, "read");
+  if (lease === undefined) return tooManyRequests(context);
+  return readSegment(request, { channel, requested: index }, lease);
 }
 
 function nextIndex(channel: Channel | undefined, context: HandlerContext): Response {
@@ -204,7 +208,10 @@ function write(
       `Cannot write after segment ${MAX_INDEX}, the last one: delete the channel and begin anew`,
     );
   }
-  return writeSegment(request, { channel, requested, client: context.client }, context.posts);
+  const { client, posts, requests } = context;
+  const lease = requests.begin(client, "write");
+  if (lease === undefined) return tooManyRequests(context);
+  return writeSegment(request, { channel, requested, client }, posts).finally(() => lease.end());
 }
 
 function deleteSegment(found: SegmentRoute, context: HandlerContext): Response {
@@ -250,6 +257,13 @@ function findOrCreate(name: string, mime: string, context: RequestContext): Chan
     );
   }
   return registry.create(name, mime, client);
+}
+
+function tooManyRequests({ limits }: RequestContext): Response {
+  return unreadBodyResponse(
+    429,
+    `Cannot answer: you have ${limits.maxRequestsPerClient} such requests already; end some`,
+  );
 }
 
 function methodNotAllowed(allow: string): Response {

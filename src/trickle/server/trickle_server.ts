@@ -12,6 +12,7 @@ import { systemClock } from "../clock.ts";
 import { AccessGuard } from "./access.ts";
 import type { ServerFigures } from "./channel.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
+import { ClientRequests } from "./client_requests.ts";
 import { type Caller, handleTrickleRequest } from "./handler.ts";
 import { resolveLimits, type TrickleLimits } from "./limits.ts";
 import { MemoryPool } from "./memory_pool.ts";
@@ -58,6 +59,7 @@ export class TrickleServer implements AsyncDisposable {
   readonly #registry: ChannelRegistry;
   readonly #pool: MemoryPool;
   readonly #posts = new ActivePosts();
+  readonly #requests: ClientRequests;
   /** Answers on their way out of our own port. */
   readonly #deliveries = new Set<Promise<void>>();
   #http: HttpPort | GatedPort | undefined;
@@ -71,6 +73,7 @@ export class TrickleServer implements AsyncDisposable {
     this.basePath = normalizeBasePath(options.basePath ?? "/");
     this.#autocreate = options.autocreate ?? true;
     this.#limits = resolveLimits(options.limits);
+    this.#requests = new ClientRequests(this.#limits.maxRequestsPerClient);
     const { allowOrigins = [], allowHosts = [], grants = [], signKeys = [] } = options;
     const unixTime = options.unixTime ?? Date.now;
     const isOpen = grants.length === 0 && signKeys.length === 0;
@@ -248,6 +251,7 @@ export class TrickleServer implements AsyncDisposable {
     return handleTrickleRequest(request, caller, {
       registry: this.#registry,
       posts: this.#posts,
+      requests: this.#requests,
       limits: this.#limits,
       basePath: this.basePath,
       autocreate: this.#autocreate,
