@@ -12,13 +12,10 @@ import { readSecretFile } from "../base/secret_file.ts";
 import {
   checkSignKey,
   TRICKLE_RIGHTS,
+  type TrickleAccess,
   type TrickleGrant,
-  type TrickleServerOptions,
 } from "../trickle/mod.ts";
 import { option } from "./options.ts";
-
-/** Who may use a server: nothing in either list lets everybody do everything. */
-export type TrickleAccess = Required<Pick<TrickleServerOptions, "grants" | "signKeys">>;
 
 /** Values of the options that {@linkcode addTrickleAccessOptions} adds. */
 export interface TrickleAccessFlags extends SignKeyFlags {
@@ -36,6 +33,9 @@ export interface SignKeyFlags {
   readonly signKeyFile?: string;
 }
 
+/** As long as a signed URL's. */
+const MAX_CLIENT_LENGTH = 256;
+
 /** Longest file with grants in bytes. */
 const MAX_GRANTS_BYTES = 4 * 1024 * 1024;
 
@@ -52,6 +52,7 @@ const GRANTS = z.array(z.strictObject({
   rights: z.array(z.enum(TRICKLE_RIGHTS)).nonempty(),
   channels: z.array(z.string().nonempty()).optional(),
   prefixes: z.array(z.string()).optional(),
+  client: z.string().nonempty().max(MAX_CLIENT_LENGTH).optional(),
 })).nonempty();
 
 /** Adds who may do what with which channels. */
@@ -99,7 +100,7 @@ export function addSignKeyOption(command: Command): Command {
  */
 export function trickleAccess(
   flags: TrickleAccessFlags,
-): TrickleAccess {
+): Required<TrickleAccess> {
   const { tokenFile, grantsFile, signKeyFile } = flags;
   return {
     grants: [
@@ -142,10 +143,11 @@ function readGrants(path: string): TrickleGrant[] {
   }
   const parsed = GRANTS.safeParse(json);
   if (!parsed.success) throw unusable("--grants-file", path, problemsOf(parsed.error));
-  return parsed.data.map(({ channels, prefixes, ...grant }) => ({
+  return parsed.data.map(({ channels, prefixes, client, ...grant }) => ({
     ...grant,
     ...(channels === undefined ? {} : { channels }),
     ...(prefixes === undefined ? {} : { prefixes }),
+    ...(client === undefined ? {} : { client }),
   }));
 }
 
@@ -153,7 +155,7 @@ function readGrants(path: string): TrickleGrant[] {
 function problemsOf({ issues }: z.ZodError): string {
   return issues.map((issue) => {
     const message = issue.code === "unrecognized_keys"
-      ? "a grant has token, rights, channels and prefixes, and no other field"
+      ? "a grant has token, rights, channels, prefixes and client, and no other field"
       : issue.message;
     return [issue.path.join("."), message].filter(Boolean).join(": ");
   }).join("; ");

@@ -1,6 +1,7 @@
 /** Who may use a trickle server, said on the command line and in files. */
 
 import assert from "node:assert/strict";
+import { until } from "../waiting.ts";
 import { CommandHere, runHere } from "./command_here.ts";
 
 const READY = /ready on (http:\S+)/;
@@ -212,7 +213,7 @@ Deno.test("files that cannot be used are errors that name the option and show no
     [
       "--grants-file",
       [{ token: TOKENS.viewer, rights: ["read"], "s3cret-field": 1 }],
-      /0: a grant has token, rights, channels and prefixes/,
+      /0: a grant has token, rights, channels, prefixes and client/,
     ],
     ["--grants-file", [{ token: TOKENS.viewer, rights: ["read"], prefixes: "cam" }], /0\.prefixes/],
     ["--sign-key-file", "s3cret", /--sign-key-file: key 1: .*6 characters: use 32 or more/],
@@ -284,4 +285,42 @@ Deno.test("a server that others reach says that it asks for no tokens, and one w
   }
   await using guarded = await startServer(["--host", "0.0.0.0", "--token-file", tokenFile]);
   assert.doesNotMatch(guarded.command.stderr, /Anyone who reaches/);
+});
+
+Deno.test("tokens and keys change with their files, without an end of the channels", async () => {
+  await using files = await openFiles();
+  const grantsFile = await files.write("grants.json", GRANTS);
+  const keyFile = await files.write("key", KEY);
+  await using server = await startServer(
+    ["--grants-file", grantsFile, "--sign-key-file", keyFile],
+  );
+  const url = `${server.url}camera`;
+  assert.equal(await status(url, { method: "POST", token: TOKENS.camera }), 200);
+  const answerIs = (expected: number, token: string): Promise<void> =>
+    until(
+      async () => await status(`${url}/next`, { token }) === expected,
+      `${expected} for ${token}`,
+    );
+  await files.write("grants.json", [...GRANTS, { token: TOKENS.operator, rights: ["read"] }]);
+  await answerIs(200, TOKENS.operator);
+  await files.write("grants.json", GRANTS.slice(0, 1));
+  await answerIs(401, TOKENS.operator);
+  await answerIs(401, TOKENS.viewer);
+  await answerIs(200, TOKENS.camera);
+
+  // What cannot be used changes nothing and opens nothing.
+  await files.write("grants.json", "[]");
+  await server.command.waitFor(/WARN +cli: The former tokens and keys hold: .*--grants-file/);
+  await answerIs(200, TOKENS.camera);
+  assert.equal(await status(`${url}/next`), 401);
+  await files.write("grants.json", GRANTS);
+  await answerIs(200, TOKENS.viewer);
+
+  const sign = async (): Promise<string> =>
+    (await runHere(["trickle-url", url, "--sign-key-file", keyFile])).stdout.trim();
+  const former = await sign();
+  await files.write("key", OTHER_KEY);
+  const next = (signed: string): string => signed.replace("?", "/next?");
+  await until(async () => await status(next(former)) === 403, "the end of the former key");
+  assert.equal(await status(next(await sign())), 200);
 });

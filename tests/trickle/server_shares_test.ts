@@ -226,6 +226,24 @@ Deno.test("clients are told apart by address, network, token and signed URL", as
   assert.equal(await create(signing, signed("/b")), 200, "each channel is a client");
   assert.equal(await create(signing, signed("/c", "gateway")), 200);
   assert.equal(await create(signing, signed("/d", "gateway")), 429);
+
+  const grants: TrickleGrant[] = [
+    { token: "one", rights: ["publish"], client: "gateway" },
+    { token: "two", rights: ["publish"], client: "gateway" },
+    { token: "three", rights: ["publish"] },
+  ];
+  await using named = new TrickleServer({ limits, clock, grants, signKeys: [KEY] });
+  const createAs = async (path: string, token: string): Promise<number> => {
+    const headers = { Authorization: `Bearer ${token}` };
+    const init = { method: "POST", headers };
+    const response = await named.handler(new Request(`http://trickle.example${path}`, init));
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await createAs("/a", "one"), 200);
+  assert.equal(await createAs("/b", "two"), 429, "two tokens of one client");
+  assert.equal(await create(named, signed("/b", "gateway")), 429, "and its signed URLs");
+  assert.equal(await createAs("/b", "three"), 200);
 });
 
 Deno.test("one client has its share of requests at once, for reading and for writing each", () =>

@@ -11,6 +11,7 @@ import { StreamServer } from "../../server/mod.ts";
 import {
   signChannelUrl,
   TRICKLE_RIGHTS,
+  type TrickleAccess,
   TricklePublisher,
   TrickleServer,
 } from "../../trickle/mod.ts";
@@ -33,7 +34,6 @@ import {
 import { addTestOptions, type TestFlags } from "../test_options.ts";
 import {
   addTrickleAccessOptions,
-  type TrickleAccess,
   trickleAccess,
   type TrickleAccessFlags,
 } from "../trickle_access.ts";
@@ -126,7 +126,7 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
 class DemoTrickle extends TrickleServer {
   readonly #key: string | undefined;
 
-  constructor({ grants, signKeys }: TrickleAccess) {
+  constructor({ grants, signKeys }: Required<TrickleAccess>) {
     const isOpen = grants.length === 0 && signKeys.length === 0;
     const key = isOpen ? undefined : crypto.getRandomValues(new Uint8Array(32)).toHex();
     super({ grants, signKeys: key === undefined ? [] : [...signKeys, key] });

@@ -7,6 +7,7 @@
 import type { Command } from "commander";
 import { isLoopback, roomLogger } from "../../base/mod.ts";
 import { TrickleServer } from "../../trickle/mod.ts";
+import { AccessWatch } from "../access_watch.ts";
 import { addPageOptions, pageAccess, type PageFlags } from "../access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
@@ -97,6 +98,7 @@ async function serve(flags: TrickleServerFlags, context: CommandContext): Promis
   });
   server.listen({ hostname: flags.host, port: flags.port, connectionLimits });
   if (!isShared && !isLoopback(flags.host)) warnOfOpenDoor(server);
+  await using _watch = new AccessWatch(flags, server);
   context.announce(`Trickle server ready on ${server.url}`, { url: server.url });
   await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;

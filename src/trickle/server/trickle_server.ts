@@ -20,6 +20,7 @@ import { normalizeBasePath } from "./paths.ts";
 import { errorResponse } from "./responses.ts";
 import type {
   RequestSender,
+  TrickleAccess,
   TrickleListenOptions,
   TrickleServerOptions,
   TrickleServerStats,
@@ -54,8 +55,9 @@ export class TrickleServer implements AsyncDisposable {
   readonly basePath: string;
   readonly #autocreate: boolean;
   readonly #limits: TrickleLimits;
-  readonly #pages: PageRules;
-  readonly #access: AccessGuard | undefined;
+  readonly #unixTime: () => number;
+  #pages: PageRules;
+  #access: AccessGuard | undefined;
   readonly #registry: ChannelRegistry;
   readonly #pool: MemoryPool;
   readonly #posts = new ActivePosts();
@@ -75,10 +77,9 @@ export class TrickleServer implements AsyncDisposable {
     this.#limits = resolveLimits(options.limits);
     this.#requests = new ClientRequests(this.#limits.maxRequestsPerClient);
     const { allowOrigins = [], allowHosts = [], grants = [], signKeys = [] } = options;
-    const unixTime = options.unixTime ?? Date.now;
-    const isOpen = grants.length === 0 && signKeys.length === 0;
-    this.#access = isOpen ? undefined : new AccessGuard({ grants, signKeys, unixTime });
-    this.#pages = { allowOrigins, allowHosts, hasSecret: !isOpen };
+    this.#unixTime = options.unixTime ?? Date.now;
+    this.#pages = { allowOrigins, allowHosts, hasSecret: false };
+    if (grants.length + signKeys.length > 0) this.changeAccess({ grants, signKeys });
     this.#pool = new MemoryPool(this.#limits, () => clock.now());
     this.#registry = new ChannelRegistry({
       clock,
@@ -162,6 +163,18 @@ export class TrickleServer implements AsyncDisposable {
       );
     }
     this.#registry.create(name, mime);
+  }
+
+  /**
+   * Changes who may use the channels; requests that have begun go on. Throws a `TypeError` for a grant or a key
+   * that cannot be used and where there is neither, which would open the server; nothing has changed then.
+   */
+  changeAccess({ grants = [], signKeys = [] }: TrickleAccess): void {
+    if (grants.length === 0 && signKeys.length === 0) {
+      throw new TypeError("Cannot take the last grant and key away: that would open the server");
+    }
+    this.#access = new AccessGuard({ grants, signKeys, unixTime: this.#unixTime });
+    this.#pages = { ...this.#pages, hasSecret: true };
   }
 
   /** Ends a channel, as by `DELETE`; nothing happens where it does not exist. */
