@@ -9,10 +9,10 @@ import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
 import {
   ChangeBudget,
   type EncoderSettings,
-  type PictureSize,
   type VideoHardware,
   type WarmSet,
 } from "../media/codec/mod.ts";
+import type { Size } from "../media/rect.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { ErrorPolicy, ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
@@ -183,7 +183,7 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Size of the last picture that went out, in pixels. */
-  get outputSize(): PictureSize | undefined {
+  get outputSize(): Size | undefined {
     const { copiedSize } = this.#video;
     if (copiedSize === undefined) return this.#emitter.outputSize;
     const { width, height } = copiedSize;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError } from "../../base/mod.ts";
+import { describeError, hostOf, type UrlPolicy } from "../../base/mod.ts";
 
 /** One request. */
 export interface TransportRequest {
@@ -58,6 +58,18 @@ export class CertificateError extends Error {
   override readonly name = "CertificateError";
 }
 
+/** Why a request was not sent: where its host leads to is not allowed. */
+export class RefusedAddressError extends Error {
+  override readonly name = "RefusedAddressError";
+
+  /** Creates the error. */
+  constructor(url: string, address: string) {
+    const { host } = new URL(url);
+    const where = hostOf(url) === address ? host : `${host} leads to ${address}, which`;
+    super(`${where} is not where requests may lead; see allowUrls (--allow-urls)`);
+  }
+}
+
 /**
  * What a failed request tells those who named its URL: errors go out in events and answers, and must not
  * say what there is in the network of a worker. The whole is for its log.
@@ -83,6 +95,8 @@ export function tellStatus(status: number): string {
 export interface TransportOptions {
   /** Whether it streams bodies up, with little delay. @default {false} */
   readonly uploads?: boolean;
+  /** Where requests may lead. Each connection is held to it. @default {everywhere} */
+  readonly urls?: UrlPolicy | undefined;
 }
 
 /** Cancels a body that nobody wants. A body that is broken already is as good as cancelled. */
