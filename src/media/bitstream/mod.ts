@@ -30,5 +30,6 @@ export * from "./opus_ts.ts";
 export * from "./pcm_frames.ts";
 export * from "./parameter_set_store.ts";
 export * from "./program_config.ts";
+export * from "./truehd.ts";
 export type { CodedPicture } from "./access_units/picture_reader.ts";
 export * from "./vui.ts";

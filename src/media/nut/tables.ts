@@ -83,7 +83,7 @@ export type NutVideoFormat =
 /** Audio formats that have a code here; the PCM ones are interleaved, little-endian. */
 export type NutAudioFormat =
   | ("aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm")
-  | ("s302m" | "pcm_bluray" | "f32le" | "s16le");
+  | ("s302m" | "pcm_bluray" | "truehd" | "f32le" | "s16le");
 
 const VIDEO_CODES: Readonly<Record<NutVideoFormat, string>> = {
   h264: "H264",
@@ -113,6 +113,7 @@ const AUDIO_CODES: Readonly<Record<NutAudioFormat, string>> = {
   aac_latm: "\x02\x16\0\0",
   s302m: "BSSD",
   pcm_bluray: "BDPM",
+  truehd: "mlpa",
   f32le: "PFD\x20",
   s16le: "PSD\x10",
 };

@@ -142,6 +142,8 @@ function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
       return inBandAudio(stream, "dts");
     case STREAM_TYPE.DTS_HD_MASTER:
       return isHdmv ? inBandAudio(stream, "dts") : unsupported(stream);
+    case STREAM_TYPE.TRUEHD:
+      return inBandAudio(stream, "truehd");
     case STREAM_TYPE.LPCM_HDMV:
       return isHdmv ? inBandAudio(stream, "pcm_bluray") : unsupported(stream);
     case STREAM_TYPE.PRIVATE_PES:
