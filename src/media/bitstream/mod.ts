@@ -22,6 +22,7 @@ export * from "./byte_cursor.ts";
 export * from "./dts.ts";
 export * from "./h264.ts";
 export * from "./hevc.ts";
+export * from "./jpeg2000.ts";
 export * from "./latm.ts";
 export * from "./mpeg2_video.ts";
 export * from "./mpeg_audio.ts";

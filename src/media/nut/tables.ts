@@ -77,7 +77,7 @@ export const MainFlag: { readonly BROADCAST: 1; readonly PIPE: 2 } = Object.free
 
 /** Video formats that have a four-character code here. */
 export type NutVideoFormat =
-  | ("h264" | "hevc" | "mpeg2video" | "mpeg4" | "vc1" | "cavs" | "dirac" | "av1")
+  | ("h264" | "hevc" | "mpeg2video" | "mpeg4" | "vc1" | "cavs" | "dirac" | "av1" | "jpeg2000")
   | ("i420" | "nv12" | "rgb24" | "rgba");
 
 /** Audio formats that have a code here; the PCM ones are interleaved, little-endian. */
@@ -94,6 +94,7 @@ const VIDEO_CODES: Readonly<Record<NutVideoFormat, string>> = {
   cavs: "CAVS",
   dirac: "drac",
   av1: "AV01",
+  jpeg2000: "MJ2C",
   i420: "I420",
   nv12: "NV12",
   rgb24: "RGB\x18",
