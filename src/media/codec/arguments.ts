@@ -7,6 +7,7 @@
 
 import type { Rational } from "../../base/rational.ts";
 import { colorTags, decodedColor, isHdr } from "../color.ts";
+import type { Size } from "../rect.ts";
 import type { AudioCodec, ColorInfo, PixelFormat } from "../types.ts";
 import { toneMapFilters, type ToneMapping } from "./tone_map.ts";
 
@@ -50,7 +51,7 @@ export interface VideoDecodeArguments extends CodecUrls {
   /** Whether pictures come in the order in which they are shown. */
   readonly inOrder: boolean;
   /** Scale to cover and crop to the centre. */
-  readonly scale?: { readonly width: number; readonly height: number };
+  readonly scale?: Size;
   readonly threads: number;
   readonly hardware: Hardware;
 }
@@ -119,7 +120,7 @@ export interface VideoEncodeArguments extends CodecUrls {
   /** Of the pixels that come out. @default 1:1 */
   readonly sampleAspect?: Rational | undefined;
   /** Size to scale to. @default the pictures' own */
-  readonly outputSize?: { readonly width: number; readonly height: number };
+  readonly outputSize?: Size;
   /** About how many pictures a second will come: for the level and the rate control. */
   readonly frameRate: number;
   readonly preset: string;

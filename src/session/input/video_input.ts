@@ -10,13 +10,13 @@ import {
   findToneMapping,
   type Hardware,
   MAX_VIDEO_PIXELS,
-  type PictureSize,
   type ToneMapping,
   VideoDecoder,
   type WarmSet,
 } from "../../media/codec/mod.ts";
 import { isPlainVideo } from "../../media/bitstream/mod.ts";
 import { decodedColor, isHdr } from "../../media/color.ts";
+import type { Size } from "../../media/rect.ts";
 import type { Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import { toFrame } from "./frame_format.ts";
 import { DecodeBacklog } from "./decode_backlog.ts";
@@ -40,7 +40,7 @@ export interface VideoInputOptions {
   /** Layout of the frames. */
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
-  readonly scale: PictureSize | undefined;
+  readonly scale: Size | undefined;
   /** What pictures are to be decoded with. */
   readonly hardware: Hardware;
   /** Whether PQ and HLG become BT.709. */
@@ -56,7 +56,7 @@ export interface VideoInputOptions {
 export class VideoInput implements AsyncDisposable {
   readonly #options: VideoInputOptions;
   #decoder: VideoDecoder | undefined;
-  #scale: PictureSize | undefined;
+  #scale: Size | undefined;
   #toneMap: boolean;
   /** As it came. */
   #stream: VideoStreamInfo | undefined;
@@ -89,7 +89,7 @@ export class VideoInput implements AsyncDisposable {
   }
 
   /** Size that frames are scaled to. */
-  get scale(): PictureSize | undefined {
+  get scale(): Size | undefined {
     return this.#scale;
   }
 
@@ -132,7 +132,7 @@ export class VideoInput implements AsyncDisposable {
   }
 
   /** Scales frames to another size, from the next keyframe on: there is no loss at one. */
-  setScale(scale: PictureSize): void {
+  setScale(scale: Size): void {
     this.#scale = scale;
     this.#decoder?.rescale(scale).catch(() => {}); // whoever decodes learns why it cannot go on
   }

@@ -1,3 +1,4 @@
+import { TICKS_PER_SECOND } from "../../../base/rational.ts";
 import {
   type AccessUnit,
   AccessUnitParser,
@@ -16,7 +17,7 @@ import { UnitEnds } from "./unit_ends.ts";
 const SLAB_BYTES = 512 * 1024;
 
 /** After so long without a random access point, decoding may start at intra pictures: 5 s. */
-const RANDOM_ACCESS_TICKS = 450_000;
+const RANDOM_ACCESS_TICKS = 5 * TICKS_PER_SECOND;
 
 /** Options of a {@linkcode VideoTrack}. */
 export interface VideoTrackOptions {
