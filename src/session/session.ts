@@ -257,7 +257,8 @@ export class Session implements AsyncDisposable {
   #createPipeline(): Pipeline {
     const { sink, targetFps = DEFAULT_TARGET_FPS, maxQueueSize = 30, pace = "live" } =
       this.#options;
-    const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
+    const { audioCodec = "opus", fixedStreams = false, gopSeconds = 2, gpuDepth = 2 } =
+      this.#options;
     const { maxQueueLatencyMs = 150, overlay = {}, hardware = {}, encoder = {} } = this.#options;
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
@@ -265,6 +266,7 @@ export class Session implements AsyncDisposable {
       edge: this.#input.edge,
       graceMs: this.#input.maxBehindMs * BACKLOG_SHARE,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
+      fixedStreams,
       guard: this.#guard,
       meters: this.#meters,
       params: this.params,
