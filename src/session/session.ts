@@ -32,6 +32,8 @@ import type {
   StreamParams,
 } from "./types.ts";
 
+/** Part of the time that a stream may be behind in which every picture of a backlog is processed. */
+const BACKLOG_SHARE = 1 / 8;
 /** Errors of one stage are logged once in this time; all are counted. */
 const ERROR_LOG_INTERVAL_MS = 2_000;
 
@@ -84,7 +86,7 @@ export class Session implements AsyncDisposable {
       initialized: options.processorReady,
       params: () => this.params,
     });
-    this.#input = new SessionInput(options, this.#meters.input);
+    this.#input = new SessionInput({ ...options, clock }, this.#meters.input);
     this.#input.applyParams(this.params);
     this.#telemetry = SessionTelemetry.begin({
       id: this.id,
@@ -260,6 +262,8 @@ export class Session implements AsyncDisposable {
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
       isFed: this.#input.isFed,
+      edge: this.#input.edge,
+      graceMs: this.#input.maxBehindMs * BACKLOG_SHARE,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
       guard: this.#guard,
       meters: this.#meters,

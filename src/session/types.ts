@@ -75,6 +75,13 @@ export interface SessionOptions extends SideChannels {
    */
   readonly maxQueueLatencyMs?: number | undefined;
   /**
+   * How far a stream may be behind the channel that it reads, in milliseconds: where decoding is too slow,
+   * pictures are left out and it goes on at the newest keyframe. Pictures that are late for an eighth
+   * of this are decoded, and processed only five times a second, until the stream has caught up. Live only.
+   * @default 2000
+   */
+  readonly maxBehindMs?: number | undefined;
+  /**
    * `live` drops the oldest frame when the processor falls behind; `complete` slows the input down
    * instead and drops nothing (files). @default "live"
    */
@@ -159,6 +166,8 @@ export type DropReason =
   | "error"
   /** Video was more than two seconds behind audio, or behind the loading overlay. */
   | "late"
+  /** The stream was behind its input: at its start, or because decoding is too slow for it. */
+  | "behind"
   /** Lost in a decoder that died, or undecodable before the first keyframe. */
   | "decoder"
   /** Lost in an encoder that died. */

@@ -323,7 +323,8 @@ export class StreamWorker implements AsyncDisposable {
 
   #sessionOptions(request: StreamRequest): HostedStreamOptions {
     const { aliases: _aliases, sessionId: _sessionId, ...channels } = request;
-    const { targetFps, maxQueueSize, maxQueueLatencyMs, overlay, gpuDepth } = this.#options;
+    const { targetFps, maxQueueSize, maxQueueLatencyMs, maxBehindMs } = this.#options;
+    const { overlay, gpuDepth } = this.#options;
     const { audioCodec, encoder, gopSeconds, stopTimeoutMs, tls, onStreamEvent } = this.#options;
     return {
       ...channels,
@@ -333,6 +334,7 @@ export class StreamWorker implements AsyncDisposable {
       targetFps,
       maxQueueSize,
       maxQueueLatencyMs,
+      maxBehindMs,
       overlay,
       gpuDepth,
       audioCodec,

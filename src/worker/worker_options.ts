@@ -70,6 +70,8 @@ export interface WorkerOptions {
   readonly maxQueueSize?: number;
   /** How long frames may wait for a processor that falls behind, in milliseconds. @default {150} */
   readonly maxQueueLatencyMs?: number;
+  /** How far a stream may be behind its input, in milliseconds; see `SessionOptions`. @default {2000} */
+  readonly maxBehindMs?: number;
   /** What viewers see while the processor gives nothing. @default a screen with a bar */
   readonly overlay?: OverlayOptions;
   /** Frames that may be on the GPU at once, readback included. @default {2} */

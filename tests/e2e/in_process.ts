@@ -54,6 +54,7 @@ export class InProcessWorker implements AsyncDisposable {
       // Clips come in one burst, not at the speed of their clock.
       maxQueueSize: 100,
       maxQueueLatencyMs: 3_600_000,
+      maxBehindMs: 3_600_000,
       // Their starts would be among the delays that tests let pass.
       warmFfmpeg: 0,
       openSession: (session) =>

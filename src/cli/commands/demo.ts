@@ -99,6 +99,7 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
     targetFps: Infinity,
     gpuDepth: flags.gpuDepth,
     maxQueueLatencyMs: flags.maxQueueLatency,
+    maxBehindMs: flags.maxBehind,
     overlay: { mode: flags.overlay },
     hardware: flags.hardware,
     encoder: encoderOf(flags),

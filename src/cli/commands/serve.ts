@@ -248,6 +248,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
     maxQueueLatencyMs: flags.maxQueueLatency,
+    maxBehindMs: flags.maxBehind,
     overlay: { mode: flags.overlay },
     gpuDepth: flags.gpuDepth,
     audioCodec: flags.audioCodec,
