@@ -14,8 +14,9 @@ import {
   OnnxProcessor,
   type OnnxProcessorOptions,
 } from "../inference/mod.ts";
+import { MAX_PICTURE_SIDE } from "../media/picture.ts";
 import { type FrameProcessor, loadProcessor, processorFileUrl } from "../processor/mod.ts";
-import type { ProcessorModule } from "../server/mod.ts";
+import type { ProcessorModule } from "../worker/mod.ts";
 import type { IsolatedProcessorOptions } from "./isolated_processor.ts";
 import type { CommandContext } from "./command_run.ts";
 import { option, wholeNumber } from "./options.ts";
@@ -45,7 +46,7 @@ const tensorOptions = z.strictObject({
 
 const RANGES = ["0-1", "0-255", "-1-1"] as const;
 const statistics = z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) });
-const side = z.int().min(1).max(16_384);
+const side = z.int().min(1).max(MAX_PICTURE_SIDE);
 const byte = z.number().min(0).max(255);
 
 const modelOptions = z.strictObject({

@@ -19,6 +19,7 @@ export type { TrickleGrant } from "./server/access.ts";
 export { parseRights, TRICKLE_RIGHTS, type TrickleRight } from "./server/rights.ts";
 export type {
   RequestSender,
+  TrickleAccess,
   TrickleListenOptions,
   TrickleServerOptions,
   TrickleServerStats,

@@ -80,6 +80,17 @@ export function tellFailure(error: unknown): string {
   return cause instanceof CertificateError ? cause.message : "it cannot be reached";
 }
 
+/** What an answer of an unexpected status tells those who named its URL. */
+export function tellStatus(status: number): string {
+  const answered = `the server answered ${status}`;
+  if (status === 401) {
+    return `${answered}: it wants a token or a signed URL, as in http://TOKEN@host/`;
+  }
+  if (status === 403) return `${answered}: the URL's token or signature does not allow it`;
+  if (status === 429) return `${answered}: it takes no more`;
+  return answered;
+}
+
 /** What a transport is wanted for. */
 export interface TransportOptions {
   /** Whether it streams bodies up, with little delay. @default {false} */

@@ -12,9 +12,9 @@ import {
   unknownOperatorModel,
   vectorInputModel,
 } from "../../../scripts/build_models.ts";
-import { checkFitsDevice } from "../../../src/inference/onnx/device_fit.ts";
+import { checkFitsDevice } from "../../../src/inference/onnx/webgpu_limits.ts";
 import { readOnnxFile } from "../../../src/inference/onnx/onnx_file.ts";
-import { sha256Hex } from "../../../src/inference/files/sha256.ts";
+import { sha256Hex } from "../../../src/inference/files/download.ts";
 import { testTensor } from "../../models/tensors.ts";
 import { fileServer } from "../files/file_server.ts";
 import { inTempFolder } from "../files/temp_folder.ts";

@@ -1,19 +1,20 @@
+import { TICKS_PER_SECOND } from "../../../base/rational.ts";
 import {
   type AdtsHeader,
   AUDIO_FRAME_PARSERS,
   type AudioFrameHeader,
   type AudioFrameParser,
+  OPUS_SAMPLE_RATE,
   type ProgramConfig,
+  sameBytes,
 } from "../../bitstream/mod.ts";
 import type { AudioCodec, AudioStreamInfo } from "../../types.ts";
 import { aacFrameConfig } from "./aac_frame_config.ts";
-import { concatBytes, equalBytes } from "../bytes.ts";
+import { concatBytes } from "../bytes.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { AudioEntry } from "../tables/streams.ts";
 import type { Track, TrackHost } from "./track.ts";
-
-const TICKS_PER_SECOND = 90_000;
 
 /** The most bytes kept for a frame that goes on in the next PES: above the largest frame. */
 const MAX_KEPT_BYTES = 131_072;
@@ -69,7 +70,7 @@ export class AudioTrack implements Track {
     this.#codec = entry.codec;
     this.#parse = AUDIO_FRAME_PARSERS[entry.codec];
     const { codec, channels, extradata } = entry;
-    const sampleRate = codec === "opus" ? 48_000 : 0;
+    const sampleRate = codec === "opus" ? OPUS_SAMPLE_RATE : 0;
     this.#info = { kind: "audio", codec, sampleRate, channels, extradata };
   }
 
@@ -224,7 +225,7 @@ export class AudioTrack implements Track {
       this.#programConfig = config.programConfig;
       channels = config.channels;
       extradata = config.extradata;
-      if (isSame && equalBytes(extradata, this.#info.extradata)) return;
+      if (isSame && sameBytes(extradata, this.#info.extradata)) return;
     }
     this.#info = { kind: "audio", codec, sampleRate, channels, extradata };
     this.#host.changed();
