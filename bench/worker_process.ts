@@ -6,7 +6,7 @@
 
 import { linesOf } from "./text_lines.ts";
 
-const MAIN = new URL("../src/cli/main.ts", import.meta.url).pathname;
+const CHECKOUT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const READY = /https?:\/\/[^\s"]+/;
 /** Minutes, so that only a defect reaches it. */
 const START_TIMEOUT_MS = 180_000;
@@ -21,15 +21,18 @@ export interface StartOptions {
   readonly terminal?: boolean;
   /** Whether Deno allows everything, or only what `--print-permissions` says. @default "all" */
   readonly permissions?: "all" | "smallest";
+  /** The folder of the checkout that it is of. @default this one */
+  readonly checkout?: string;
 }
 
 /** What a worker with these options says that it needs, for streams on this machine. */
 async function smallestPermissions(
+  main: string,
   options: readonly string[],
   env: Record<string, string>,
 ): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, ...options, "--print-permissions=127.0.0.1"],
+    args: ["run", "-A", main, ...options, "--print-permissions=127.0.0.1"],
     env,
     stderr: "inherit",
   }).output();
@@ -80,11 +83,13 @@ export class WorkerProcess implements BenchWorker {
   /** Starts a command with these arguments on a free port and waits until it is ready. */
   static async start(
     args: readonly string[],
-    { command = "serve", env = {}, terminal = false, permissions = "all" }: StartOptions = {},
+    startOptions: StartOptions = {},
   ): Promise<WorkerProcess> {
+    const { command = "serve", env = {}, terminal = false, permissions = "all" } = startOptions;
+    const main = `${startOptions.checkout ?? CHECKOUT}/src/cli/main.ts`;
     const options = [command, "--host", "127.0.0.1", "--port", "0", ...args];
-    const allowed = permissions === "all" ? ["-A"] : await smallestPermissions(options, env);
-    const line = ["run", ...allowed, MAIN, ...options];
+    const allowed = permissions === "all" ? ["-A"] : await smallestPermissions(main, options, env);
+    const line = ["run", ...allowed, main, ...options];
     const child = terminal ? spawnInTerminal(line, env) : new Deno.Command(Deno.execPath(), {
       args: line,
       env,

@@ -46,12 +46,19 @@ export interface HandlerContext {
 /** Who sent a request: the program itself, or somebody at an address, which may be unknown. */
 export type Caller =
   | { readonly kind: "program" }
-  | { readonly kind: "remote"; readonly address: string | undefined };
+  | {
+    readonly kind: "remote";
+    readonly address: string | undefined;
+    /** Whether the answer goes out by `Deno.serve`, which takes hold of each piece before the next. */
+    readonly isServed: boolean;
+  };
 
 /** What one request is answered with. */
 interface RequestContext extends HandlerContext {
   /** Whose limits count. */
   readonly client: ClientId;
+  /** Whether pieces of an answer may be kept by who reads it. */
+  readonly keepsPieces: boolean;
 }
 
 /** Answers one request. A body that is not wanted is given up, so that the runtime drains it. */
@@ -79,7 +86,8 @@ function route(
   if (found.kind === "malformed") return errorResponse(400, "Malformed path");
   const admitted = admit(request, found, { caller, access: context.access });
   if (admitted instanceof Response) return admitted;
-  const admittedContext = { ...context, client: admitted.client };
+  const keepsPieces = caller.kind === "program" || !caller.isServed;
+  const admittedContext = { ...context, client: admitted.client, keepsPieces };
   return found.kind === "channel"
     ? handleChannel(request, found.name, admittedContext)
     : handleSegment(request, found, admittedContext);
@@ -156,14 +164,14 @@ function deleteChannel(name: string, context: HandlerContext): Response {
 function read(
   request: Request,
   found: SegmentRoute,
-  context: HandlerContext,
+  context: RequestContext,
 ): Promise<Response> | Response {
   const channel = context.registry.get(found.name);
   if (found.index === "next") return nextIndex(channel, context);
   if (channel === undefined) return errorResponse(404, "Stream not found");
-  const index = parseReadIndex(found.index);
-  if (index === undefined) return errorResponse(400, "Invalid idx");
-  return readSegment(request, channel, index);
+  const requested = parseReadIndex(found.index);
+  if (requested === undefined) return errorResponse(400, "Invalid idx");
+  return readSegment(request, { channel, requested, keepsPieces: context.keepsPieces });
 }
 
 function nextIndex(channel: Channel | undefined, context: HandlerContext): Response {

@@ -12,12 +12,18 @@ import { closedHeaders, noSegmentResponse, UNTRUSTED_HEADERS } from "./responses
 import { type SegmentBuffer, SegmentCursor } from "./segment_buffer.ts";
 import { LATEST_HEADER, SEQ_HEADER } from "../protocol.ts";
 
-/** Answers a GET or HEAD for a segment; `requested` is the parsed index, -1 and -2 included. */
-export async function readSegment(
-  request: Request,
-  channel: Channel,
-  requested: number,
-): Promise<Response> {
+/** What a GET or HEAD asks for, and how the answer is read. */
+export interface ReadTarget {
+  readonly channel: Channel;
+  /** The parsed index, -1 and -2 included. */
+  readonly requested: number;
+  /** Whether a piece of the answer may still be used when the next one is asked for. */
+  readonly keepsPieces: boolean;
+}
+
+/** Answers a GET or HEAD for a segment. */
+export async function readSegment(request: Request, target: ReadTarget): Promise<Response> {
+  const { channel, requested } = target;
   const segment = channel.openForRead(requested);
   if (segment === undefined) return noSegmentResponse(channel, requested);
   const latestAtArrival = channel.next;
@@ -40,6 +46,7 @@ export async function readSegment(
     attachment.release();
     return new Response(null, { headers });
   }
+  if (target.keepsPieces) segment.piecesAreKept = true;
   return new Response(segmentBody(segment, attachment), { headers });
 }
 
