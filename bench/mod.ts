@@ -62,6 +62,8 @@ interface LatencyRow {
   readonly first_output_cold_ms: number;
   readonly frames: number;
   readonly dropped: number;
+  /** Frames of the backlog and the first second that were passed over to catch up. */
+  readonly passed_over: number;
   readonly repeated: number;
   readonly reordered: number;
   readonly peak_memory_mib: number;
@@ -117,6 +119,7 @@ function latencyRow(
     first_output_cold_ms: round(median(cold.map((run) => run.firstOutputMs))),
     frames: total("framesIn"),
     dropped: total("dropped"),
+    passed_over: total("passedOver"),
     repeated: total("repeated"),
     reordered: total("reordered"),
     peak_memory_mib: Math.round(median(runs.map((r) => r.peakMemoryBytes)) / 2 ** 20),

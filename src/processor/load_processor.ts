@@ -5,10 +5,7 @@
  */
 
 import { ConfigError, describeError } from "../base/mod.ts";
-import { Gain } from "./builtin/gain.ts";
-import { Passthrough } from "./builtin/passthrough.ts";
-import { Grayscale, Invert, Mirror } from "./builtin/picture_filters.ts";
-import { Timestamp } from "./builtin/timestamp.ts";
+import { Gain, Grayscale, Invert, Mirror, Passthrough, Timestamp } from "./builtin.ts";
 import type { FrameProcessor } from "./frame_processor.ts";
 import { isFrameProcessor, processorFrom } from "./resolve_processor.ts";
 

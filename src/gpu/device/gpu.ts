@@ -1,3 +1,6 @@
+/// <reference types="@webgpu/types" />
+// Deno knows WebGPU's types by itself; the compilers of browsers and other runtimes have them from
+// there. Every module with a public GPU object imports this one.
 /**
  * One WebGPU device with what belongs to it: its buffers, its readbacks, its loss.
  *

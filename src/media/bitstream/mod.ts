@@ -18,7 +18,7 @@ export * from "./audio_frame_parsers.ts";
 export * from "./av1.ts";
 export * from "./bit_reader.ts";
 export * from "./bit_writer.ts";
-export * from "./byte_cursor.ts";
+export { ByteCursor } from "../../base/byte_cursor.ts";
 export * from "./dts.ts";
 export * from "./h264.ts";
 export * from "./hevc.ts";

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../../base/rational.ts";
 import type { Packet } from "../../media/types.ts";
 import { JumpingClock } from "../jumping_clock.ts";
 
 /** How far one stream may run ahead of the other before it is written without it: 30 s at 90 kHz. */
-export const MAX_AHEAD_TICKS = 2_700_000;
+export const MAX_AHEAD_TICKS = 30 * TICKS_PER_SECOND;
 /** Sound that begins less than this before the first picture is written after it: 1 s at 90 kHz. */
-const MAX_HEAD_TICKS = 90_000;
+const MAX_HEAD_TICKS = TICKS_PER_SECOND;
 /** The most bytes that wait for the other stream. */
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 

@@ -10,6 +10,7 @@ import type { AccessGuard } from "./access.ts";
 import { type ChannelRegistry, isReservedName } from "./channel_registry.ts";
 import type { Channel } from "./channel.ts";
 import type { TrickleLimits } from "./limits.ts";
+import type { ClientRequests } from "./client_requests.ts";
 import type { ClientId } from "./memory_pool.ts";
 import {
   parseDeleteIndex,
@@ -30,10 +31,14 @@ import type { TrickleRight } from "./rights.ts";
 import { type ActivePosts, writeSegment } from "./write_segment.ts";
 import { EXPECT_CONTENT_HEADER, INDEX_NEXT, LATEST_HEADER, MAX_INDEX } from "../protocol.ts";
 
+/** Longest media type: channels keep theirs, and no limit on memory counts it. */
+const MAX_MIME_LENGTH = 256;
+
 /** What the requests of one server share. */
 export interface HandlerContext {
   readonly registry: ChannelRegistry;
   readonly posts: ActivePosts;
+  readonly requests: ClientRequests;
   readonly limits: TrickleLimits;
   readonly basePath: string;
   readonly autocreate: boolean;
@@ -171,7 +176,9 @@ function read(
   if (channel === undefined) return errorResponse(404, "Stream not found");
   const requested = parseReadIndex(found.index);
   if (requested === undefined) return errorResponse(400, "Invalid idx");
-  return readSegment(request, { channel, requested, keepsPieces: context.keepsPieces });
+  const lease = context.requests.begin(context.client, "read");
+  if (lease === undefined) return tooManyRequests(context);
+  return readSegment(request, { channel, requested, keepsPieces: context.keepsPieces }, lease);
 }
 
 function nextIndex(channel: Channel | undefined, context: HandlerContext): Response {
@@ -209,7 +216,10 @@ function write(
       `Cannot write after segment ${MAX_INDEX}, the last one: delete the channel and begin anew`,
     );
   }
-  return writeSegment(request, { channel, requested, client: context.client }, context.posts);
+  const { client, posts, requests } = context;
+  const lease = requests.begin(client, "write");
+  if (lease === undefined) return tooManyRequests(context);
+  return writeSegment(request, { channel, requested, client }, posts).finally(() => lease.end());
 }
 
 function deleteSegment(found: SegmentRoute, context: HandlerContext): Response {
@@ -235,6 +245,13 @@ function findOrCreate(name: string, mime: string, context: RequestContext): Chan
         `use up to ${limits.maxNameLength}`,
     );
   }
+  if (mime.length > MAX_MIME_LENGTH) {
+    return unreadBodyResponse(
+      400,
+      `Cannot create a channel with a media type of ${mime.length} characters: ` +
+        `use up to ${MAX_MIME_LENGTH}`,
+    );
+  }
   if (registry.full) {
     return unreadBodyResponse(
       429,
@@ -248,6 +265,13 @@ function findOrCreate(name: string, mime: string, context: RequestContext): Chan
     );
   }
   return registry.create(name, mime, client);
+}
+
+function tooManyRequests({ limits }: RequestContext): Response {
+  return unreadBodyResponse(
+    429,
+    `Cannot answer: you have ${limits.maxRequestsPerClient} such requests already; end some`,
+  );
 }
 
 function methodNotAllowed(allow: string): Response {

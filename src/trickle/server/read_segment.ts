@@ -8,6 +8,7 @@
 import { delay } from "@std/async/delay";
 import { TrickleError } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
+import type { RequestLease } from "./client_requests.ts";
 import { closedHeaders, noSegmentResponse, UNTRUSTED_HEADERS } from "./responses.ts";
 import { type SegmentBuffer, SegmentCursor } from "./segment_buffer.ts";
 import { LATEST_HEADER, SEQ_HEADER } from "../protocol.ts";
@@ -21,13 +22,23 @@ export interface ReadTarget {
   readonly keepsPieces: boolean;
 }
 
-/** Answers a GET or HEAD for a segment. */
-export async function readSegment(request: Request, target: ReadTarget): Promise<Response> {
+/**
+ * Answers a GET or HEAD for a segment. The lease ends with the request: where the answer has the bytes
+ * of a segment, with the last of them.
+ */
+export async function readSegment(
+  request: Request,
+  target: ReadTarget,
+  lease: RequestLease,
+): Promise<Response> {
   const { channel, requested } = target;
   const segment = channel.openForRead(requested);
-  if (segment === undefined) return noSegmentResponse(channel, requested);
+  if (segment === undefined) {
+    lease.end();
+    return noSegmentResponse(channel, requested);
+  }
   const latestAtArrival = channel.next;
-  const attachment = new ReaderAttachment(channel, segment);
+  const attachment = new ReaderAttachment(channel, segment, lease);
   try {
     await firstByte(segment, request);
   } catch (error) {
@@ -88,15 +99,17 @@ async function firstByte(segment: SegmentBuffer, request: Request): Promise<void
   }
 }
 
-/** A reader counted in its channel until it is released. */
+/** A reader counted in its channel, and its request among its client's, until it is released. */
 class ReaderAttachment {
   readonly #channel: Channel;
   readonly #segment: SegmentBuffer;
+  readonly #lease: RequestLease;
   released = false;
 
-  constructor(channel: Channel, segment: SegmentBuffer) {
+  constructor(channel: Channel, segment: SegmentBuffer, lease: RequestLease) {
     this.#channel = channel;
     this.#segment = segment;
+    this.#lease = lease;
     channel.attachReader(segment);
   }
 
@@ -104,6 +117,7 @@ class ReaderAttachment {
     if (this.released) return;
     this.released = true;
     this.#channel.detachReader(this.#segment);
+    this.#lease.end();
   }
 }
 

@@ -1,8 +1,10 @@
+import { TICKS_PER_SECOND } from "../../../base/rational.ts";
 import {
   type AdtsHeader,
   AUDIO_FRAME_PARSERS,
   type AudioFrameHeader,
   type AudioFrameParser,
+  OPUS_SAMPLE_RATE,
   type ProgramConfig,
   sameBytes,
 } from "../../bitstream/mod.ts";
@@ -13,8 +15,6 @@ import type { PesUnit } from "../pes/pes_assembler.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { AudioEntry } from "../tables/streams.ts";
 import type { Track, TrackHost } from "./track.ts";
-
-const TICKS_PER_SECOND = 90_000;
 
 /** The most bytes kept for a frame that goes on in the next PES: above the largest frame. */
 const MAX_KEPT_BYTES = 131_072;
@@ -70,7 +70,7 @@ export class AudioTrack implements Track {
     this.#codec = entry.codec;
     this.#parse = AUDIO_FRAME_PARSERS[entry.codec];
     const { codec, channels, extradata } = entry;
-    const sampleRate = codec === "opus" ? 48_000 : 0;
+    const sampleRate = codec === "opus" ? OPUS_SAMPLE_RATE : 0;
     this.#info = { kind: "audio", codec, sampleRate, channels, extradata };
   }
 
