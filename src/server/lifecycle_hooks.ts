@@ -4,8 +4,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
-import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
+import { ConfigError, describeError, roomLogger, withTimeout } from "../base/mod.ts";
 
 const log = roomLogger("server");
 
@@ -37,7 +36,7 @@ export async function runShutdownHooks(
 ): Promise<void> {
   for (const [index, hook] of hooks.entries()) {
     try {
-      await deadline(Promise.try(hook), timeoutMs);
+      await withTimeout(Promise.try(hook), timeoutMs);
     } catch (error) {
       const reason = describeError(error);
       log.error("Shutdown hook {hook} failed: {reason}", { hook: index + 1, reason });

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
-import { TrickleError } from "../../base/mod.ts";
+import { pause, TrickleError } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
 import type { RequestLease } from "./client_requests.ts";
 import { closedHeaders, noSegmentResponse, UNTRUSTED_HEADERS } from "./responses.ts";
@@ -80,7 +79,7 @@ function emptyResponse(channel: Channel, segment: SegmentBuffer): Response {
  * `NEXT` that their readers are told should count the body that came along with it (case S57).
  */
 function nextTurn(): Promise<void> {
-  return delay(0);
+  return pause(0);
 }
 
 /** Waits for a byte, the close, or the client's going (Q17). */
