@@ -56,7 +56,7 @@ export function startProcess(options: ProcessOptions): Link {
     const child = await spawned;
     const printing = printLines(child.stderr);
     try {
-      for await (const line of linesOf(child.stdout, MAX_MESSAGE_CHARACTERS)) {
+      for await (const line of linesOf(child.stdout, LIMITS)) {
         const parsed = parseMessage(line);
         if (parsed === undefined) printed(line, "printed");
         else if (!isOver) onMessage(parsed.message);
@@ -87,7 +87,7 @@ export function startProcess(options: ProcessOptions): Link {
 }
 
 /** Longest message that a process may send: one of 8K pixels is not sent back. */
-const MAX_MESSAGE_CHARACTERS = 16 * 2 ** 20;
+const LIMITS = { maxCharacters: 16 * 2 ** 20 } as const;
 
 async function spawn(options: ProcessOptions, ffmpeg: ConfinedFfmpeg): Promise<Deno.ChildProcess> {
   const { permissions, relay, modules, memoryMb } = options;
@@ -129,7 +129,6 @@ function endProcess(child: Deno.ChildProcess): void {
 
 /** Lines of a second that are logged; what a processor prints beyond that is left out. */
 const MAX_LINES = 50;
-const MAX_LINE_CHARACTERS = 2_000;
 let second = 0;
 let lines = 0;
 
@@ -140,18 +139,14 @@ function printed(line: string, how: "printed" | "complained"): void {
   second = now;
   if (lines > MAX_LINES) return;
   // A terminal would do what these say.
-  const text = line.slice(0, MAX_LINE_CHARACTERS).replaceAll(/\p{Cc}/gu, " ");
+  const text = line.replaceAll(/\p{Cc}/gu, " ");
   if (how === "printed") log.info("A processor printed: {line}", { line: text });
   else log.warn("A processor printed: {line}", { line: text });
 }
 
 async function printLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
-  try {
-    for await (const line of linesOf(stream, MAX_MESSAGE_CHARACTERS)) {
-      if (line.trim() !== "") printed(line, "complained");
-    }
-  } catch {
-    await stream.cancel().catch(() => {}); // one line without an end
+  for await (const line of linesOf(stream, { messages: false })) {
+    if (line.trim() !== "") printed(line, "complained");
   }
 }
 
