@@ -6,6 +6,7 @@
 
 import { describeError, roomLogger, variable } from "../../../base/mod.ts";
 import { endFfmpeg, ffmpegBelow } from "../../../session/mod.ts";
+import { BoundedWriter } from "./bounded_writer.ts";
 import { type ConfinedFfmpeg, createConfinedFfmpeg } from "./confined_ffmpeg.ts";
 import { processEnvironment } from "./environment.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
@@ -49,8 +50,10 @@ export function startProcess(options: ProcessOptions): Link {
     if (isOver) endProcess(child);
     return child;
   });
-  const writer = spawned.then((child) => child.stdin.getWriter());
-  writer.catch(() => {}); // said below
+  const writer = new BoundedWriter(spawned.then((child) => child.stdin), {
+    maxWaitingBytes: MAX_UNREAD_BYTES,
+    onError: (error) => crash(describeError(error)),
+  });
   const encoder = new TextEncoder();
   const reading = (async () => {
     const child = await spawned;
@@ -73,18 +76,18 @@ export function startProcess(options: ProcessOptions): Link {
     get pid(): number | undefined {
       return pid;
     },
-    post: (message: unknown) => {
-      const bytes = encoder.encode(writeMessage(message));
-      writer.then((writer) => writer.write(bytes)).catch((error) => crash(describeError(error)));
-    },
+    post: (message: unknown) => writer.write(encoder.encode(writeMessage(message))),
     terminate: async () => {
       isOver = true;
-      writer.then((writer) => writer.close()).catch(() => {}); // it has ended
+      void writer.close();
       await spawned.then(endProcess, () => {});
       await reading;
     },
   };
 }
+
+/** What may wait for a process to read it; a single message may be larger. */
+const MAX_UNREAD_BYTES = 64 * 2 ** 20;
 
 /** Longest message that a process may send: one of 8K pixels is not sent back. */
 const LIMITS = { maxCharacters: 16 * 2 ** 20 } as const;
