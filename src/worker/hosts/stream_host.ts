@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger, withTimeout } from "../../base/mod.ts";
+import { callUserCode, describeError, roomLogger, withTimeout } from "../../base/mod.ts";
 import type { FrameProcessor, ProcessorContext } from "../../processor/mod.ts";
 import type { TrickleSessionOptions, WarmCodecs } from "../../session/mod.ts";
 import type { StreamSession } from "../stream.ts";
@@ -120,7 +120,7 @@ export class LocalHost implements StreamHost {
   async #dispose(): Promise<void> {
     await this.settled;
     // A user's processor may extend another version of the class.
-    await this.#options.processor[Symbol.asyncDispose]?.();
+    await callUserCode(() => this.#options.processor[Symbol.asyncDispose]?.());
   }
 
   async #ready(): Promise<void> {
@@ -142,7 +142,7 @@ export class LocalHost implements StreamHost {
   async #initialize(context: ProcessorContext): Promise<void> {
     const startedMs = performance.now();
     try {
-      await this.#options.processor.initialize(context);
+      await callUserCode(() => this.#options.processor.initialize(context));
       this.#state = { kind: "ready" };
       const ms = Math.round(performance.now() - startedMs);
       const { processor } = this.#options;
