@@ -88,7 +88,7 @@ export class Session implements AsyncDisposable {
     });
     this.#input = new SessionInput({ ...options, clock }, this.#meters.input);
     this.#input.applyParams(this.params);
-    this.#telemetry = SessionTelemetry.begin({
+    this.#telemetry = options.isRehearsal === true ? undefined : SessionTelemetry.begin({
       id: this.id,
       params: this.params,
       meters: this.#meters,
@@ -351,7 +351,9 @@ export class Session implements AsyncDisposable {
       this.#meters.errors++;
       const { message } = end.error;
       this.#log.error("Stream {stream} failed: {reason}", { reason: message, ...accounts });
-    } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
+    } else if (this.#options.isRehearsal !== true) {
+      this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
+    }
     this.#advance("over");
     this.#emit({ type: "ended", end });
     await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());

@@ -115,6 +115,8 @@ export interface SessionOptions extends SideChannels {
    * @default any object is taken
    */
   readonly parseControl?: (message: unknown) => StreamParams;
+  /** Whether the stream is only made up: then it is not traced, and its end is not logged. @default false */
+  readonly isRehearsal?: boolean;
   /** The processor is initialized: frames wait for it. @default it is */
   readonly processorReady?: Promise<void>;
   /** Takes what happens to the stream. */
