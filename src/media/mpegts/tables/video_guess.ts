@@ -24,8 +24,8 @@ const FIRST_HEVC_HEADER = 32;
 /** The first `nal_unit_type` of HEVC's intra pictures, of which more is said. */
 const FIRST_HEVC_INTRA = 16;
 const MAX_H264_SLICE_TYPE = 9;
-/** So much of what looks like a slice must name a header that is there. */
-const LEAST_FITTING = 0.6;
+/** So much of what looks like a slice must name a header that is there: messages may hold others. */
+const LEAST_FITTING = 0.4;
 
 /** What tells a codec. */
 interface Evidence {
