@@ -24,12 +24,17 @@ const FIRST_HEVC_HEADER = 32;
 /** The first `nal_unit_type` of HEVC's intra pictures, of which more is said. */
 const FIRST_HEVC_INTRA = 16;
 const MAX_H264_SLICE_TYPE = 9;
-/** So much of what looks like a slice must name a header that is there: messages may hold others. */
+/**
+ * So much of what looks like a slice must name a header that is there: messages may hold others, but not
+ * in MPEG-2.
+ */
 const LEAST_FITTING = 0.4;
+const LEAST_FITTING_MPEG2 = 0.95;
 
 /** What tells a codec. */
 interface Evidence {
   readonly streamType: number;
+  readonly leastFitting: number;
   /** The header that says how large pictures are. */
   readonly isHeader: (unit: Uint8Array) => boolean;
   /** The header in front of pictures; what they name it by. Undefined for other units. */
@@ -43,6 +48,7 @@ const NO_NAME = -1;
 const EVIDENCE: readonly Evidence[] = [
   {
     streamType: STREAM_TYPE.MPEG2_VIDEO,
+    leastFitting: LEAST_FITTING_MPEG2,
     isHeader: (unit) =>
       unit[0] === MPEG2_CODE.SEQUENCE &&
       reads(() => parseMpeg2Sequence(concatBytes(SEQUENCE_START, unit))),
@@ -51,6 +57,7 @@ const EVIDENCE: readonly Evidence[] = [
   },
   {
     streamType: STREAM_TYPE.H264,
+    leastFitting: LEAST_FITTING,
     isHeader: (unit) => (unit[0]! & 0x1F) === H264_NAL.SPS && reads(() => parseH264Sps(unit)),
     nameOf: (unit) => (unit[0]! & 0x1F) === H264_NAL.PPS ? readName(unit, 1) : undefined,
     named: (unit) => {
@@ -64,6 +71,7 @@ const EVIDENCE: readonly Evidence[] = [
   },
   {
     streamType: STREAM_TYPE.HEVC,
+    leastFitting: LEAST_FITTING,
     isHeader: (unit) =>
       unit[0]! >> 1 === HEVC_NAL.SPS && unit[1] === 1 && reads(() => parseHevcSps(unit)),
     nameOf: (unit) => unit[0]! >> 1 === HEVC_NAL.PPS ? readName(unit, 2) : undefined,
@@ -86,14 +94,14 @@ const EVIDENCE: readonly Evidence[] = [
  */
 export function guessVideo(data: Uint8Array): number | undefined {
   const units = [...nalUnits(data)].filter(({ length }) => length >= 4);
-  return EVIDENCE.find(({ isHeader, nameOf, named }) => {
+  return EVIDENCE.find(({ leastFitting, isHeader, nameOf, named }) => {
     const first = units.findIndex(isHeader);
     if (first < 0) return false;
     const rest = units.slice(first);
     const names = new Set(rest.map(nameOf));
     const slices = rest.map(named).filter((name) => name !== undefined);
     const fitting = slices.filter((name) => name !== NO_NAME && names.has(name)).length;
-    return fitting > 0 && fitting > LEAST_FITTING * slices.length;
+    return fitting > 0 && fitting > leastFitting * slices.length;
   })?.streamType;
 }
 
