@@ -14,7 +14,8 @@ import {
   probePackets,
   streamsOf,
 } from "./fixtures.ts";
-import { TsLayout, VIDEO_PID } from "./ts_layout.ts";
+import { pat, pmt, registration } from "./made_tables.ts";
+import { AUDIO_PID, PMT_PID, TsLayout, VIDEO_PID } from "./ts_layout.ts";
 
 const random = createRandom(11);
 
@@ -110,3 +111,82 @@ for (const { codec, streamType, sequence, intra, other } of KINDS) {
 function sizeAndSum({ data }: Packet): string {
   return `${data.length} ${adler32(data)}`;
 }
+
+/** Bits, most significant first, each `[value, count]`. */
+function packed(fields: readonly (readonly [value: number, count: number])[]): number[] {
+  const bits = fields.flatMap(([value, count]) =>
+    Array.from({ length: count }, (_, at) => Math.floor(value / 2 ** (count - 1 - at)) & 1)
+  );
+  const bytes = Math.ceil(bits.length / 8);
+  return Array.from(
+    { length: bytes },
+    (_, at) => bits.slice(8 * at, 8 * at + 8).reduce((sum, bit, i) => sum | bit << 7 - i, 0),
+  );
+}
+
+/** A frame of DTS Express: an extension substream of 48 kHz and six channels, without a core. */
+function dtsExpressFrame(bytes: number): Uint8Array {
+  const headerBytes = 32;
+  const header = packed([
+    [0x64582025, 32],
+    [0, 8],
+    [0, 2],
+    [0, 1],
+    [headerBytes - 1, 8],
+    [bytes - 1, 16],
+    [1, 1], // bStaticFieldsPresent
+    [2, 2], // 48 kHz
+    [7, 3], // 4096 samples
+    [0, 1],
+    [0, 3], // one presentation
+    [0, 3], // one asset
+    [1, 1],
+    [1, 8],
+    [0, 1],
+    [bytes - headerBytes - 1, 16],
+    [10, 9],
+    [0, 3],
+    [0, 1],
+    [1, 1],
+    [0x656E67, 24], // a language
+    [0, 1],
+    [15, 5],
+    [12, 4], // 48 kHz
+    [5, 8], // six channels
+  ]);
+  const frame = Uint8Array.from({ length: bytes }, () => 0x40 + random(0x80));
+  frame.set(header);
+  return frame;
+}
+
+Deno.test("frames of DTS without a core are cut as ffmpeg cuts them, wherever PES packets begin", async () => {
+  const frames = Array.from({ length: 24 }, () => dtsExpressFrame(400 + 4 * random(100)));
+  const stream = concatBytes(frames);
+  const layout = new TsLayout();
+  const listed = { type: 0x06, pid: AUDIO_PID, info: registration("DTS1") };
+  for (const { pid, section } of [pat([[1, PMT_PID]]), pmt(PMT_PID, 1, [listed])]) {
+    layout.section(pid, section);
+  }
+  let at = 0;
+  const starts = frames.map((frame, index) => {
+    const start = { at, pts: 126_000 + index * 4096 * 90_000 / 48_000 };
+    at += frame.length;
+    return start;
+  });
+  for (let from = 0; from < stream.length; from += 1_000) {
+    const first = starts.find((start) => start.at >= from && start.at < from + 1_000);
+    const payload = stream.subarray(from, from + 1_000);
+    const times = first === undefined ? {} : { pts: first.pts };
+    layout.pes({ payload, ...times }, { pid: AUDIO_PID, streamId: 0xBD, sized: true });
+  }
+  const events = demuxAll(layout.bytes());
+  const { audio } = streamsOf(events);
+  assert.deepEqual([audio?.codec, audio?.sampleRate, audio?.channels], ["dts", 48_000, 6]);
+  const packets = packetsOf(events, "audio");
+  const probed = await probePackets(layout.bytes());
+  assert.deepEqual(
+    packets.map(sizeAndSum),
+    probed.map(({ size, adler32 }) => `${size} ${adler32}`),
+  );
+  assert.deepEqual(packets.map(({ ptsTicks }) => ptsTicks), starts.map(({ pts }) => pts));
+});

@@ -34,7 +34,7 @@ const MAX_RECOGNITION_BYTES = 262_144;
 const SELF_DESCRIBING: readonly AudioCodec[] = ["aac", "mp3", "ac3", "dts", "aac_latm"];
 
 /** What frames begin with: of all codecs, so that many bytes are passed over quickly. */
-const FIRST_BYTES: ReadonlySet<number> = new Set([0xFF, 0x0B, 0x7F, 0x56]);
+const FIRST_BYTES: ReadonlySet<number> = new Set([0xFF, 0x0B, 0x7F, 0x64, 0x56]);
 
 /** The head of a frame that goes on in the next PES. */
 interface KeptBytes {
