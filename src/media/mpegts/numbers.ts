@@ -107,6 +107,9 @@ export const STREAM_ID = {
   VIDEO: 0xE0,
 } as const;
 
+/** `stream_id_extension` of the AC-3 beside TrueHD on Blu-ray discs. */
+export const TRUEHD_CORE_ID = 0x76;
+
 /** Values of 33-bit clocks: they wrap after 26.5 hours at 90 kHz. */
 export const CLOCK_WRAP = 2 ** 33;
 

@@ -13,6 +13,7 @@ import {
 import type { AudioCodec, AudioStreamInfo } from "../../types.ts";
 import { aacFrameConfig } from "./aac_frame_config.ts";
 import { concatBytes } from "../bytes.ts";
+import { TRUEHD_CORE_ID } from "../numbers.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { AudioEntry } from "../tables/streams.ts";
@@ -102,6 +103,7 @@ export class AudioTrack implements Track {
 
   /** Takes the next PES packet. */
   pes(unit: PesUnit): void {
+    if (this.#codec === "truehd" && unit.extensionId === TRUEHD_CORE_ID) return;
     if (!this.#everSynced) this.#noteUnrecognized(unit.payload.length);
     const kept = this.#kept;
     const data = kept.data.length === 0 ? unit.payload : concatBytes(kept.data, unit.payload);
