@@ -90,6 +90,10 @@ const WITH_ASPECT = /^(mov|matroska)\b/;
 
 /** What our demuxer reads: `VideoCodec` and `AudioCodec`. */
 const VIDEO_CODECS: ReadonlySet<string> = new Set(["h264", "hevc"]);
+/** Of those it reads too where all headers are among the pictures, as in MPEG-TS. */
+const TS_VIDEO_CODECS: ReadonlySet<string> = new Set([
+  ...["mpeg1video", "mpeg2video", "mpeg4", "dirac"],
+]);
 const AUDIO_CODECS: ReadonlySet<string> = new Set(["aac", "opus", "mp3", "ac3"]);
 /** Containers without presentation times: MPEG-TS cannot do without. */
 const UNTIMED_FORMATS: ReadonlySet<string> = new Set(["avi", "h264", "hevc"]);
@@ -195,9 +199,11 @@ export function planInput(
   const plan = (copies: boolean): StreamPlan => copies && timed ? "copy" : "transcode";
   const isWhole = (stream: ProbedStream): boolean =>
     !isCut(stream, packets) && (edits[stream.index] ?? 1) <= 1;
+  const readsVideo = ({ codec_name = "" }: ProbedStream): boolean =>
+    VIDEO_CODECS.has(codec_name) ||
+    format.format_name === "mpegts" && TS_VIDEO_CODECS.has(codec_name);
   const plans = {
-    video: video &&
-      plan(VIDEO_CODECS.has(video.codec_name ?? "") && !isRotated(video) && isWhole(video)),
+    video: video && plan(readsVideo(video) && !isRotated(video) && isWhole(video)),
     audio: audio && plan(AUDIO_CODECS.has(audio.codec_name ?? "") && isWhole(audio)),
   };
   const bitstreamFilter = video === undefined || plans.video !== "copy"
