@@ -6,7 +6,7 @@
 
 import { linesOf } from "./text_lines.ts";
 
-const MAIN = new URL("../src/cli/main.ts", import.meta.url).pathname;
+const CHECKOUT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 /** In a line for people, or in one of JSON. */
 const READY = /(?: on |"url":")(https?:\/\/[^\s"]+)/;
 /** Minutes, so that only a defect reaches it. */
@@ -24,15 +24,18 @@ export interface StartOptions {
   readonly permissions?: "all" | "smallest";
   /** What calls of its API carry as a bearer token. @default none */
   readonly token?: string;
+  /** The folder of the checkout that it is of. @default this one */
+  readonly checkout?: string;
 }
 
 /** What a worker with these options says that it needs, for streams on this machine. */
 async function smallestPermissions(
+  main: string,
   options: readonly string[],
   env: Record<string, string>,
 ): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, ...options, "--print-permissions=127.0.0.1"],
+    args: ["run", "-A", main, ...options, "--print-permissions=127.0.0.1"],
     env,
     stderr: "inherit",
   }).output();
@@ -88,10 +91,11 @@ export class WorkerProcess implements BenchWorker {
     args: readonly string[],
     { command = "serve", env = {}, terminal = false, ...rest }: StartOptions = {},
   ): Promise<WorkerProcess> {
-    const { permissions = "all", token } = rest;
+    const { permissions = "all", token, checkout = CHECKOUT } = rest;
+    const main = `${checkout}/src/cli/main.ts`;
     const options = [command, "--host", "127.0.0.1", "--port", "0", ...args];
-    const allowed = permissions === "all" ? ["-A"] : await smallestPermissions(options, env);
-    const line = ["run", ...allowed, MAIN, ...options];
+    const allowed = permissions === "all" ? ["-A"] : await smallestPermissions(main, options, env);
+    const line = ["run", ...allowed, main, ...options];
     const child = terminal ? spawnInTerminal(line, env) : new Deno.Command(Deno.execPath(), {
       args: line,
       env,

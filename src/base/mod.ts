@@ -18,3 +18,4 @@ export * from "./loopback.ts";
 export * from "./pause.ts";
 export * from "./rational.ts";
 export * from "./url_policy.ts";
+export * from "./user_code.ts";

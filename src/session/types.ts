@@ -61,6 +61,8 @@ export interface SessionOptions extends SideChannels {
   readonly inputFound?: (() => Promise<boolean>) | undefined;
   /** Where MPEG-TS segments go. Owned by the session from then on. */
   readonly sink?: SegmentSink | undefined;
+  /** Whether no stream can join later what the first segments in the sink say there is. @default false */
+  readonly fixedStreams?: boolean;
   /** Parameters at the start. @default {} */
   readonly params?: StreamParams | undefined;
   /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default {DEFAULT_TARGET_FPS} */
