@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { boundFetch } from "../../src/base/net/bound_fetch.ts";
+import { boundFetch } from "../../../src/base/net/bound_fetch.ts";
 
 Deno.test("boundFetch() asks the addresses that were checked, under the URL's name", async () => {
   await using server = Deno.serve(
