@@ -19,7 +19,7 @@ import type { SegmentSink } from "../trickle/mod.ts";
 import { AudioStage } from "./audio/audio_stage.ts";
 import { AvSync } from "./av_sync.ts";
 import { CatchUp } from "./video/catch_up.ts";
-import { FrameRateLimiter } from "./video/frame_rate_limiter.ts";
+import { encoderFrameRate, FrameRateLimiter } from "./video/frame_rate_limiter.ts";
 import type { InputEvent } from "./input/input_events.ts";
 import type { LiveEdge } from "./input/live_edge.ts";
 import { FrameEmitter } from "./video/frame_emitter.ts";
@@ -35,7 +35,6 @@ import { type OutputPacket, SegmentOutput } from "./output/segment_output.ts";
 import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
-import { encoderFrameRate } from "./warm_codecs.ts";
 import type { VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
 import { VideoStage } from "./video/video_stage.ts";
@@ -265,10 +264,12 @@ export class Pipeline implements AsyncDisposable {
     meters.setDropped("decoder", framesLeftOut + framesLost - lostBeside);
     meters.setUnseen("decoder", lostBeside);
     meters.setDropped("encoder", this.#video.framesLost);
-    meters.codecRestarts = this.#input.codecRestarts + this.#video.codecRestarts +
+    meters.counts.codec_restarts = this.#input.codecRestarts + this.#video.codecRestarts +
       this.#audio.codecRestarts;
-    meters.codecHangs = this.#input.codecHangs + this.#video.codecHangs + this.#audio.codecHangs;
-    meters.hardwareFallbacks = this.#input.hardwareFallbacks + this.#video.hardwareFallbacks;
+    meters.counts.codec_hangs = this.#input.codecHangs + this.#video.codecHangs +
+      this.#audio.codecHangs;
+    meters.counts.hardware_fallbacks = this.#input.hardwareFallbacks +
+      this.#video.hardwareFallbacks;
     meters.hardware = { decoder: this.#input.hardware, encoder: this.#video.hardware };
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);
