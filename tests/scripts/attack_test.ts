@@ -39,6 +39,7 @@ Deno.test("a worker and a trickle server hold against every attack", async () =>
     processor: defineProcessor({ video: (frame) => frame }),
     warmFfmpeg: 0,
     token: TOKEN,
+    tokenScope: "all",
     host: "127.0.0.1",
     port: 0,
   });
