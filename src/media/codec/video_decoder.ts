@@ -9,7 +9,7 @@ import { roomLogger } from "../../base/log.ts";
 import type { Rational } from "../../base/rational.ts";
 import { decodedColor, sameColor } from "../color.ts";
 import { FramePool } from "../frame_pool.ts";
-import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
+import { type NutEvent, NutMuxer, type NutPacketEvent, type NutStream } from "../nut/mod.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
 import { type Hardware, videoDecodeArguments } from "./arguments.ts";
 import type { ChildRecipe } from "./codec_child.ts";
@@ -263,19 +263,8 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
-    const { timeBase } = this.#options;
-    const { codec, reorderDepth, width, height } = this.#stream;
-    const stream: NutStream = {
-      kind: "video",
-      format: codec,
-      timeBase,
-      // The parameter sets say the true size; NUT only insists that there is one.
-      width: width || 16,
-      height: height || 16,
-      decodeDelay: reorderDepth,
-    };
     return {
-      stream,
+      stream: inputStream(this.#stream, this.#options.timeBase),
       recipe: videoDecoderRecipe({
         ...this.#options,
         stream: this.#stream,
@@ -316,6 +305,16 @@ interface Begun {
   parameterSets: Uint8Array | undefined;
 }
 
+/** What a child is told of its input. */
+function inputStream(
+  { codec, reorderDepth }: Pick<DecodedStream, "codec" | "reorderDepth">,
+  timeBase: Rational,
+): NutStream {
+  // The parameter sets say the true size; NUT only insists that there is one.
+  const size = { width: 16, height: 16 };
+  return { kind: "video", format: codec, timeBase, ...size, decodeDelay: reorderDepth };
+}
+
 /** How the child of a decoder with these options is started: what the command line says of it. */
 export function videoDecoderRecipe(
   options:
@@ -323,7 +322,7 @@ export function videoDecoderRecipe(
     & {
       readonly stream: Pick<
         DecodedStream,
-        "color" | "reorderDepth" | "sampleAspect" | "toneMap"
+        "codec" | "color" | "reorderDepth" | "sampleAspect" | "toneMap"
       >;
     }
     & { readonly scale?: PictureSize | undefined },
@@ -331,10 +330,13 @@ export function videoDecoderRecipe(
   const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
   const { color, reorderDepth, sampleAspect, toneMap = false } = stream;
   const settings = { timeBase, pixelFormat, color, sampleAspect, toneMap, threads, hardware };
+  const input = new NutMuxer([inputStream(stream, timeBase)], { syncpoints: "first-packet" });
   return {
     name: "video decoder",
     input: "pipe",
     output: options.transport ?? rawTransport(),
+    // Of the others ffmpeg reads some packets before it opens anything.
+    opening: reorderDepth === 0 ? input.opening() : undefined,
     args: (urls) =>
       videoDecodeArguments({
         ...urls,
