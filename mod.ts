@@ -15,6 +15,12 @@
  */
 
 export * from "./src/base/errors.ts";
+export {
+  type HostLookup,
+  UrlPolicy,
+  type UrlPolicyOptions,
+  type UrlRules,
+} from "./src/base/url_policy.ts";
 export { MPEG_TIME_BASE, type Rational, rescaleTicks, ticksToSeconds } from "./src/base/mod.ts";
 export * from "./src/frames/mod.ts";
 export {
@@ -25,17 +31,36 @@ export {
   Gpu,
   type GpuOptions,
   type GpuPicture,
-  type PictureToTensorOptions,
+  type ImageDims,
+  type ImageToTensorOptions,
+  parseImageDims,
   type ShaderParam,
   type ShaderParams,
   sharedGpu,
   type TensorRange,
   type TensorSpec,
 } from "./src/gpu/mod.ts";
+// Names of earlier versions.
+export {
+  type ImageDims as ImageShape,
+  type ImageToTensorOptions as PictureToTensorOptions,
+  parseImageDims as parseImageShape,
+} from "./src/gpu/mod.ts";
+export { rgbTensor as pictureToTensor } from "./src/frames/mod.ts";
 export * from "./src/inference/mod.ts";
 export * from "./src/livepeer/mod.ts";
 export * from "./src/processor/mod.ts";
 export * from "./src/server/mod.ts";
+export {
+  type Admission,
+  admitByLag,
+  type IsolationKind,
+  type ProcessorModule,
+  type ProcessorPermissions,
+  type StreamSession,
+  type WorkerLoad,
+  type WorkerOptions,
+} from "./src/worker/mod.ts";
 export * from "./src/session/mod.ts";
 export {
   TricklePublisher,

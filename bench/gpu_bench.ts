@@ -7,12 +7,12 @@
 
 import { VideoFrame } from "../src/frames/mod.ts";
 import {
-  convertGpuPicture,
+  convertPicture,
   type Gpu,
   type GpuPicture,
-  pictureToTensor,
+  imageFromTensor,
+  imageToTensor,
   sharedGpu,
-  tensorToPicture,
 } from "../src/gpu/mod.ts";
 import { loadModel, type Model } from "../src/inference/mod.ts";
 import { pictureBytes } from "../src/media/picture.ts";
@@ -97,7 +97,7 @@ async function benchSize(gpu: Gpu, size: Size, options: GpuBenchOptions): Promis
     color: COLOR,
     buffer: gpu.upload(bytes, "bench"),
   };
-  const tensor = pictureToTensor(gpu, picture, {});
+  const tensor = imageToTensor(gpu, picture, {});
   const release = (buffer: GPUBuffer): void => gpu.pool.release(buffer);
   const timed = async (what: string, work: () => void | Promise<void>): Promise<number> => {
     options.progress(`gpu ${label}: ${what}`);
@@ -106,15 +106,15 @@ async function benchSize(gpu: Gpu, size: Size, options: GpuBenchOptions): Promis
   const upload = await timed("upload", () => release(gpu.upload(bytes, "bench")));
   const to_tensor = await timed(
     "to tensor",
-    () => release(pictureToTensor(gpu, picture, {}).buffer),
+    () => release(imageToTensor(gpu, picture, {}).buffer),
   );
   const to_picture = await timed(
     "to picture",
-    () => release(tensorToPicture(gpu, tensor, { pixelFormat: "i420", color: COLOR }).buffer),
+    () => release(imageFromTensor(gpu, tensor, { pixelFormat: "i420", color: COLOR }).buffer),
   );
   const to_rgba = await timed(
     "to rgba",
-    () => release(convertGpuPicture(gpu, picture, { pixelFormat: "rgba" }).buffer),
+    () => release(convertPicture(gpu, picture, { pixelFormat: "rgba" }).buffer),
   );
   const into = new Uint8Array(bytes.length);
   const readback = await timed(

@@ -1,9 +1,9 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `streams`, `onlookers`, `relay`, `gpu`,
- * `overload`, `start` and `stop`; all of them without a name. `--against FOLDER` is another checkout,
- * which `start` measures in turn with this one. `latency --peer pytrickle` measures PyTrickle beside
- * Runnel.
+ * [--seconds N]` with the names `latency`, `throughput`, `streams`, `onlookers`, `relay`, `demux`,
+ * `gpu`, `overload`, `start` and `stop`; all of them without a name. `--against FOLDER` is another
+ * checkout, which `demux`, `relay` and `start` measure in turn with this one. `latency --peer
+ * pytrickle` measures PyTrickle beside Runnel.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -14,6 +14,7 @@
 // deno-lint-ignore-file no-console
 
 import { parseArgs } from "node:util";
+import { benchDemux } from "./demux_bench.ts";
 import { benchGpu } from "./gpu_bench.ts";
 import {
   LATENCY_CASES,
@@ -75,7 +76,8 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   streams: ({ seconds }) => benchStreams({ seconds, progress: (what) => console.error(what) }),
   onlookers: ({ seconds }) =>
     benchStreams({ seconds, processor: ONLOOKER, progress: (what) => console.error(what) }),
-  relay: ({ runs }) => benchRelay({ runs }),
+  relay: ({ runs, against }) => benchRelay({ runs, against }),
+  demux: benchDemux,
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),
   start: benchStart,

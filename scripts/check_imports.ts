@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a script speaks to the terminal
 /**
- * Checks that imports between rooms follow DESIGN's table and that no files import each other in a
- * circle, and that published files are fit for JSR: `deno run -A scripts/check_imports.ts`. Prints each
+ * Checks that imports between rooms follow DESIGN's table, that no files import each other in a circle,
+ * that published files are fit for JSR, and that deno.lock has no package that only tests need: `deno run -A scripts/check_imports.ts`. Prints each
  * violation with file, line and rule.
  *
  * @module
@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Import, readImports, sourceFiles } from "./import_graph.ts";
 import { brokenRule } from "./import_rules.ts";
-import { packageViolations } from "./package_rules.ts";
+import { lockViolation, packageViolations } from "./package_rules.ts";
 
 /** The violations of a project, one line each; empty when there is none. */
 export async function checkImports(root: string): Promise<string[]> {
@@ -21,6 +21,15 @@ export async function checkImports(root: string): Promise<string[]> {
     return rule === undefined ? [] : [`${from}:${line}: ${rule}`];
   });
   return [...violations, ...findCycles(imports), ...await checkFiles(root)];
+}
+
+/** What deno.lock has too much, if it has. */
+export async function checkLock(root: string): Promise<string[]> {
+  const [config, lock] = await Promise.all(
+    ["deno.json", "deno.lock"].map((name) => Deno.readTextFile(join(root, name))),
+  );
+  const violation = lockViolation(config!, lock!);
+  return violation === undefined ? [] : [violation];
 }
 
 /** What the published files break, one line each. */
@@ -58,7 +67,8 @@ function findCycles(imports: readonly Import[]): string[] {
 }
 
 if (import.meta.main) {
-  const violations = await checkImports(fileURLToPath(new URL("..", import.meta.url)));
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const violations = [...await checkImports(root), ...await checkLock(root)];
   for (const violation of violations) console.error(violation);
   console.log(`imports: ${violations.length} violations`);
   if (violations.length > 0) Deno.exit(1);

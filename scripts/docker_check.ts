@@ -9,7 +9,7 @@
  * @module
  */
 
-import { Copy, DockerfileParser, From, type Instruction } from "dockerfile-ast";
+import { Copy, DockerfileParser, From, type Instruction } from "npm:dockerfile-ast@0.7.1";
 
 const PROJECT = new URL("..", import.meta.url).pathname;
 const CHECK_PORT = "18431";

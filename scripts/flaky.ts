@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { TestResult } from "./tests/test_output.ts";
 import { interruption } from "./tests/interruption.ts";
-import { findTests } from "./tests/test_plan.ts";
+import { findTests, LOCK } from "./tests/test_plan.ts";
 import { runBatches } from "./tests/test_run.ts";
 
 const USAGE = "usage: deno run -A scripts/flaky.ts NAME [--times 50] [--load 2]";
@@ -41,7 +41,7 @@ export async function repeatTests(
   { root, name, times, load, signal, print }: FlakyOptions,
 ): Promise<Map<string, TestResult[]>> {
   const results = new Map<string, TestResult[]>();
-  const args = ["-A", "--frozen", "--no-check"];
+  const args = ["-A", ...LOCK, "--no-check"];
   const isPath = existsSync(resolve(root, name));
   const files = isPath ? [name] : await filesWith(root, name);
   await using _loops = endlessLoops(load);

@@ -5,7 +5,7 @@
  */
 
 import { type Count, describeCount, sumOf } from "./tests/count.ts";
-import { planBatches } from "./tests/test_plan.ts";
+import { LOCK, planBatches } from "./tests/test_plan.ts";
 import { TestReport } from "./tests/test_report.ts";
 import { runBatches } from "./tests/test_run.ts";
 
@@ -42,7 +42,7 @@ export function gateSteps(options: GateOptions): Step[] {
     commandStep(options, "fmt", ["fmt", "--check"]),
     commandStep(options, "lint", ["lint"]),
     commandStep(options, "imports", ["run", "-A", "--frozen", "scripts/check_imports.ts"]),
-    commandStep(options, "check", ["check", "--quiet", "--frozen", "."]),
+    commandStep(options, "check", ["check", "--quiet", ...LOCK, "."]),
     testStep(options),
   ];
   if (options.quick) return steps;

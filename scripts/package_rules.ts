@@ -15,10 +15,12 @@ export interface PackageViolation {
 
 /** Files that read where a module is, with the reason why an import cannot take its place. */
 export const READS_MODULE_URLS: Readonly<Record<string, string>> = {
-  "src/server/hosts/isolation/link.ts": "a thread starts from the URL of its entry module",
-  "src/server/hosts/isolation/process_link.ts": "a process starts from the URL of its entry module",
-  "src/server/hosts/isolation/module_files.ts":
+  "src/worker/isolation/link.ts": "a thread starts from the URL of its entry module",
+  "src/worker/isolation/process/process_link.ts":
+    "a process starts from the URL of its entry module",
+  "src/worker/isolation/process/module_files.ts":
     "a confined process may read the files of the package, wherever they are",
+  "src/cli/error_origin.ts": "stacks name modules by their URLs",
   "src/cli/processor_options.ts": "an isolated host is given its processor's module by URL",
   "src/cli/serve_permissions.ts": "an isolated host may read its processor's module",
   "src/cli/commands/bench.ts": "the benches are in a checkout only: they are not published",
@@ -53,6 +55,22 @@ export function packageViolations(path: string, text: string): PackageViolation[
       "READS_MODULE_URLS",
   }));
   return [...violations, ...urls].sort((a, b) => a.line - b.line);
+}
+
+/**
+ * Says which packages of deno.lock are not in deno.json; undefined where all are. Deno fetches each
+ * package of the lockfile, and what only tests, scripts and examples need belongs into tests/deno.lock.
+ */
+export function lockViolation(config: string, lock: string): string | undefined {
+  const { imports } = JSON.parse(config) as { imports: Readonly<Record<string, string>> };
+  const { specifiers } = JSON.parse(lock) as { specifiers: Readonly<Record<string, string>> };
+  const named = new Set(Object.values(imports));
+  const others = Object.keys(specifiers).filter((specifier) => !named.has(specifier));
+  if (others.length === 0) return undefined;
+  return `deno.lock: every clone would fetch ${
+    others.join(", ")
+  }, which deno.json does not name: ` +
+    "git checkout deno.lock, and use ./runnel test, or --lock=tests/deno.lock";
 }
 
 function blank(text: string): string {

@@ -5,9 +5,9 @@
  */
 
 import { imageToTensor, type Tensor, type VideoFrame } from "@runnel/runnel";
-import type { PictureToTensorOptions } from "@runnel/runnel/gpu";
+import type { ImageToTensorOptions } from "@runnel/runnel/gpu";
 
 /** What a model takes of a frame, in the memory that the frame is in. */
-export function frameTensor(frame: VideoFrame, options: PictureToTensorOptions): Tensor {
+export function frameTensor(frame: VideoFrame, options: ImageToTensorOptions): Tensor {
   return frame.location === "gpu" ? frame.gpuTensor(options) : imageToTensor(frame, options);
 }

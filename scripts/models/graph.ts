@@ -5,7 +5,7 @@
  * @module
  */
 
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, toBinary } from "npm:@bufbuild/protobuf@2.17.0";
 import {
   type AttributeProto,
   AttributeProto_AttributeType as AttributeType,
@@ -26,7 +26,7 @@ import {
   TypeProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
-} from "onnx-buf";
+} from "npm:onnx-buf@1.20.0-1";
 
 /** The element types that the test models use. */
 export type ElementType = "float32" | "float16" | "uint8" | "int64" | "string";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { NodeProto, TensorProto } from "onnx-buf";
+import type { NodeProto, TensorProto } from "npm:onnx-buf@1.20.0-1";
 import {
   externalTensor,
   floatTensor,

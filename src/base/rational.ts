@@ -12,8 +12,16 @@ export interface Rational {
   readonly den: number;
 }
 
+/** Ticks in a second of the clock of MPEG-TS: 90 kHz (ISO/IEC 13818-1 section 2.4.3.7). */
+export const TICKS_PER_SECOND = 90_000;
+
 /** The clock of MPEG-TS: 90 kHz. */
-export const MPEG_TIME_BASE: Rational = Object.freeze({ num: 1, den: 90_000 });
+export const MPEG_TIME_BASE: Rational = Object.freeze({ num: 1, den: TICKS_PER_SECOND });
+
+/** Whether two fractions in lowest terms are the same; both may be absent. */
+export function sameRational(a: Rational | undefined, b: Rational | undefined): boolean {
+  return a?.num === b?.num && a?.den === b?.den;
+}
 
 /** Converts ticks of a time base to seconds. */
 export function ticksToSeconds(ticks: number, timeBase: Rational): number {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MPEG_TIME_BASE } from "../base/mod.ts";
+import { TICKS_PER_SECOND } from "../base/mod.ts";
 import {
   createTestMedia,
   looped,
@@ -103,5 +103,3 @@ async function* upTo(
     yield event;
   }
 }
-
-const TICKS_PER_SECOND = MPEG_TIME_BASE.den;

@@ -7,6 +7,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { resolveTls, type TlsOptions } from "../trickle/mod.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./logging.ts";
+import type { Size } from "../media/rect.ts";
 
 /** One option with an environment variable, for {@linkcode Command.addOption}. */
 export interface OptionSpec<T> {
@@ -99,12 +100,6 @@ export function positiveNumber(text: string): number {
 
 /** Checks a port; 0 takes a free one. */
 export const port: (text: string) => number = wholeNumber(0, 65_535);
-
-/** A picture size in pixels. */
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** Largest side of `--size` in pixels. */
 const MAX_SIDE = 7680;

@@ -6,16 +6,17 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { withoutCredentials } from "../base/mod.ts";
+import { UrlPolicy, withoutCredentials } from "../base/mod.ts";
 import { sharedGpu } from "../gpu/mod.ts";
 import {
-  cachedDownload,
   type LoadModelOptions,
+  modelPaths,
   OnnxProcessor,
   type OnnxProcessorOptions,
 } from "../inference/mod.ts";
+import { MAX_PICTURE_SIDE } from "../media/picture.ts";
 import { type FrameProcessor, loadProcessor, processorFileUrl } from "../processor/mod.ts";
-import type { ProcessorModule } from "../server/mod.ts";
+import type { ProcessorModule } from "../worker/mod.ts";
 import type { IsolatedProcessorOptions } from "./isolated_processor.ts";
 import type { CommandContext } from "./command_run.ts";
 import { option, wholeNumber } from "./options.ts";
@@ -29,6 +30,8 @@ export interface ProcessorFlags {
   readonly gpuDepth: number;
   readonly gpuAdapter?: string;
   readonly requireGpu: boolean;
+  /** Where a model's URL may lead, among others. @default everywhere but to metadata addresses */
+  readonly allowUrls?: readonly string[];
 }
 
 /** Most frames of `--gpu-depth`: each holds a few pictures on the device. */
@@ -43,7 +46,7 @@ const tensorOptions = z.strictObject({
 
 const RANGES = ["0-1", "0-255", "-1-1"] as const;
 const statistics = z.strictObject({ mean: z.array(z.number()), std: z.array(z.number()) });
-const side = z.int().min(1).max(16_384);
+const side = z.int().min(1).max(MAX_PICTURE_SIDE);
 const byte = z.number().min(0).max(255);
 
 const modelOptions = z.strictObject({
@@ -117,13 +120,14 @@ export async function chooseProcessor(
     });
   }
   if (model === undefined) return await loadProcessor(flags.processor);
-  const options = modelProcessor(model, flags.modelOptions, context);
+  const options = modelProcessor(model, flags, context);
   return () => new OnnxProcessor(options);
 }
 
 /** What makes the same processor in a thread of its own; the progress of a download is not shown. */
 export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
   const { model, modelOptions: { load, ...image }, gpuAdapter, requireGpu } = flags;
+  const loading = { ...load, ...allowed(flags) };
   // A process may not even ask for its working directory.
   const file = processorFileUrl(flags.processor);
   const processor = file ?? flags.processor;
@@ -132,9 +136,7 @@ export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
     ...(model !== undefined || file === undefined ? {} : { imports: [file] }),
     options: {
       processor,
-      model: model === undefined
-        ? undefined
-        : { ...image, model: absolute(model), load: load ?? {} },
+      model: model === undefined ? undefined : { ...image, model: absolute(model), load: loading },
       gpuAdapter,
       requireGpu,
     } satisfies IsolatedProcessorOptions,
@@ -142,39 +144,19 @@ export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
 }
 
 /**
- * Files that the model of these flags is read from in a process that may read no others: those beside it
- * whose names begin as its own does. A model from the web is downloaded first, since the process may not.
+ * Files that the model of these flags is read from in a process that may read no others: its own and those
+ * of its weights. A model from the web is downloaded first, since the process may not.
  */
 export async function modelFiles(
-  { model, modelOptions: { load } }: ProcessorFlags,
-  context: CommandContext,
+  { model, modelOptions: { load }, allowUrls }: ProcessorFlags,
+  context?: CommandContext,
 ): Promise<string[]> {
   if (model === undefined) return [];
-  const url = URL.parse(model);
-  if (url?.protocol === "http:" || url?.protocol === "https:") {
-    const { sha256 } = load ?? {};
-    const options = { ...downloading(model, context), ...(sha256 === undefined ? {} : { sha256 }) };
-    return [await cachedDownload(url, options)];
-  }
-  return modelFileNames(model);
-}
-
-/** A model's file and those beside it that its weights may be in. */
-export function modelFileNames(model: string): string[] {
-  const url = URL.parse(model);
-  const path = url?.protocol === "file:" ? decodeURIComponent(url.pathname) : absolute(model);
-  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const stem = name.replace(/\.[^.]*$/, "");
-  try {
-    const beside = [...Deno.readDirSync(folder)].map((entry) => entry.name);
-    return [
-      path,
-      ...beside.filter((each) => each.startsWith(`${stem}.`)).map((each) => `${folder}/${each}`),
-    ];
-  } catch {
-    return [path]; // reading the model says what is wrong with it
-  }
+  return await modelPaths(absolute(model), {
+    ...(context === undefined ? {} : downloading(model, context)),
+    sha256: load?.sha256,
+    urls: new UrlPolicy({ allow: allowUrls }),
+  });
 }
 
 /** A path that means the same in another working directory; URLs stay as they are. */
@@ -190,10 +172,16 @@ export function describeProcessor({ processor, model }: ProcessorFlags): string 
 
 function modelProcessor(
   model: string,
-  { load, ...image }: ModelOptions,
+  flags: ProcessorFlags,
   context: CommandContext,
 ): OnnxProcessorOptions {
-  return { ...image, model, load: { ...load, ...downloading(model, context) } };
+  const { load, ...image } = flags.modelOptions;
+  const loading = { ...load, ...allowed(flags), ...downloading(model, context) };
+  return { ...image, model, load: loading };
+}
+
+function allowed({ allowUrls }: ProcessorFlags): Pick<LoadModelOptions, "allowUrls"> {
+  return allowUrls === undefined ? {} : { allowUrls };
 }
 
 function downloading(

@@ -5,7 +5,8 @@
  */
 
 import type { Command } from "commander";
-import { option, positiveNumber, type Size, size, wholeNumber } from "./options.ts";
+import type { Size } from "../media/rect.ts";
+import { option, positiveNumber, size, wholeNumber } from "./options.ts";
 
 /** Values of the options that {@linkcode addTestOptions} adds. */
 export interface TestFlags {

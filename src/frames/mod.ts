@@ -11,14 +11,27 @@ export type { Rational } from "../base/mod.ts";
 export * from "./audio_frame.ts";
 export { type ConvertOptions, convertPicture } from "./convert/convert.ts";
 export * from "./draw/draw.ts";
-export { drawOverlay } from "./draw/draw_overlay.ts";
-export { BLACK, type FilledRect, type Rgb, type Rgba, WHITE } from "./draw/filled_rect.ts";
+export { drawOverlay } from "./draw/overlay.ts";
 export type { FrameDevice, PictureFormat } from "./video/frame_pixels.ts";
-export { imageFromTensor, imageToTensor, scalePicture } from "./convert/image_tensor.ts";
+export {
+  imageFromTensor,
+  imageToTensor,
+  rgbTensor,
+  scalePicture,
+  tensorToPicture,
+} from "./convert/image_tensor.ts";
 export { type FrameCounts, frameCounts, onFrameLeak } from "./video/lease.ts";
 export { loadingScreen, type LoadingScreenOptions } from "./draw/loading_screen.ts";
 export * from "../media/picture.ts";
-export type { Rect } from "../media/rect.ts";
+export {
+  BLACK,
+  type FilledRect,
+  type Rect,
+  type Rgb,
+  type Rgba,
+  type Size,
+  WHITE,
+} from "../media/rect.ts";
 export {
   type Overlay,
   type OverlayBox,
@@ -29,14 +42,7 @@ export {
   overlayRects,
   type OverlayText,
 } from "./draw/overlay.ts";
-export type { ReplaceTensorOptions } from "./video/replace_tensor.ts";
 export * from "./draw/stamp.ts";
-export {
-  type ImageShape,
-  parseImageShape,
-  pictureToTensor,
-  tensorToPicture,
-} from "./convert/tensor.ts";
 export { type DrawTextOptions, measureText } from "./draw/text_rects.ts";
 export { formatTime } from "./time.ts";
 export * from "./video/video_frame.ts";

@@ -10,14 +10,13 @@ export { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./device/
 export { drawRects } from "./draw/draw_rects.ts";
 export { type GpuMeasurement, measureGpu, type MeasureOptions } from "./convert/measure.ts";
 export { type GpuMemory, gpuMemory, type GpuMemoryOptions } from "./device/memory.ts";
-export type { GpuPicture } from "./convert/gpu_picture.ts";
+export type { GpuPicture, GpuTensor } from "./convert/gpu_picture.ts";
 export { Gpu, type GpuOptions, type GpuStats } from "./device/gpu.ts";
 export {
   PixelShader,
   type PixelShaderOptions,
   type PixelShaderRun,
 } from "./shader/pixel_shader.ts";
-export type { GpuRect } from "./draw/rect_tiles.ts";
 export { type ReadbackOptions, ReadbackRing, type ReadbackStats } from "./device/readback_ring.ts";
 export {
   checkShaderParams,
@@ -38,29 +37,21 @@ export {
 } from "./device/vulkan_probe.ts";
 export {
   type ConversionOptions,
-  convertGpuPicture,
+  convertPicture,
   type ConvertPictureOptions,
   type FitOptions,
-  type GpuPictureToTensorOptions,
+  type GpuImageToTensorOptions,
+  imageFromTensor,
+  type ImageFromTensorOptions,
+  imageToTensor,
+  type ImageToTensorOptions,
   type PicturePlacement,
-  pictureToTensor,
-  type PictureToTensorOptions,
   placePicture,
-  tensorToPicture,
-  type TensorToPictureOptions,
 } from "./convert/convert.ts";
+export { type Fit, type FitMapping, fitMapping, type Point, shownPixels } from "./convert/fit.ts";
 export {
-  type Fit,
-  type FitMapping,
-  fitMapping,
-  type Point,
-  shownPixels,
-  type Size,
-} from "./convert/fit.ts";
-export {
-  type GpuTensor,
   isInterleaved,
-  readTensorDims,
+  isTensorDtype,
   type ResolvedSpec,
   resolveTensorSpec,
   tensorDims,
@@ -69,5 +60,13 @@ export {
   type TensorRange,
   type TensorSpec,
 } from "./convert/tensor_spec.ts";
+export {
+  type Dim,
+  type DimsHints,
+  type ImageDims,
+  imageDimsOf,
+  notAnImage,
+  parseImageDims,
+} from "./convert/image_dims.ts";
 export { wgsl } from "./shader/wgsl.ts";
-export type { Rect } from "../media/rect.ts";
+export type { FilledRect, Rect, Size } from "../media/rect.ts";

@@ -8,7 +8,7 @@ import type { Tensor } from "onnxruntime-common";
 import { MPEG_TIME_BASE } from "../base/rational.ts";
 import { VideoFrame } from "../frames/mod.ts";
 import type { Size } from "../gpu/mod.ts";
-import { MAX_PICTURE_SIDE, pictureBytes } from "../media/picture.ts";
+import { isPictureSide, pictureBytes } from "../media/picture.ts";
 import {
   type ErrorPolicy,
   FrameProcessor,
@@ -132,7 +132,7 @@ export class OnnxProcessor extends FrameProcessor {
   /** Compiles the shaders for the size of the stream, where the model takes any and it is known. */
   override async onStreamStart({ width, height }: ProcessorParams): Promise<void> {
     if (!this.#makesFeeds || this.#io.fixedSize !== undefined) return;
-    if (isSide(width) && isSide(height)) await this.#warmUp({ width, height });
+    if (isPictureSide(width) && isPictureSide(height)) await this.#warmUp({ width, height });
   }
 
   /**
@@ -251,9 +251,4 @@ function blackFrame({ width, height }: Size): VideoFrame {
     ptsTicks: 0,
     timeBase: MPEG_TIME_BASE,
   });
-}
-
-function isSide(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) && value >= 1 &&
-    value <= MAX_PICTURE_SIDE;
 }

@@ -9,8 +9,13 @@ import type { ColorInfo, PixelFormat } from "./types.ts";
 
 export type { ColorInfo, PixelFormat };
 
-/** The largest width or height of a picture. */
+/** The largest width or height of a picture in pixels: that of x264. */
 export const MAX_PICTURE_SIDE = 16_384;
+
+/** Whether a value can be the width or height of a picture. */
+export function isPictureSide(side: unknown): side is number {
+  return Number.isInteger(side) && Number(side) >= 1 && Number(side) <= MAX_PICTURE_SIDE;
+}
 
 /** What is assumed of a picture that does not say how its YUV is meant, as ffmpeg does: BT.601, limited. */
 export const DEFAULT_COLOR: ColorInfo = Object.freeze({ matrix: "bt601", fullRange: false });
@@ -108,8 +113,4 @@ export function yuvPlanes(picture: Picture): YuvPlanes {
 
 function chromaPlane(data: Uint8Array, width: number, height: number): Plane {
   return { data, width, height, strideBytes: width };
-}
-
-function isPictureSide(side: number): boolean {
-  return Number.isInteger(side) && side >= 1 && side <= MAX_PICTURE_SIDE;
 }

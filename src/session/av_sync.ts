@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../base/rational.ts";
 import type { Packet } from "../media/types.ts";
 import { JumpingClock } from "./jumping_clock.ts";
 
@@ -12,13 +13,13 @@ export const MAX_HELD_AUDIO_PACKETS = 100;
 /** The longest that audio waits for the first video frame, in milliseconds. */
 export const MAX_AUDIO_WAIT_MS = 2_000;
 /** How far video may fall behind audio before frames are dropped, in ticks of 90 kHz: two seconds. */
-export const MAX_VIDEO_LAG_TICKS = 180_000;
+export const MAX_VIDEO_LAG_TICKS = 2 * TICKS_PER_SECOND;
 /** A frame that has not been here for so long, in milliseconds, came with a burst of the input. */
 const MIN_VIDEO_LAG_MS = 2_000;
 /** The most frames whose arrival is remembered while they are decoded. */
 const MAX_TRACKED_FRAMES = 512;
 /** A longer pause of one stream may be a jump of the clock: a second, in ticks of 90 kHz. */
-const MAX_PAUSE_TICKS = 90_000;
+const MAX_PAUSE_TICKS = TICKS_PER_SECOND;
 /** How long after a jump of one stream's clock that of the other must have followed, in milliseconds. */
 export const MAX_JUMP_APART_MS = 10_000;
 

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../base/rational.ts";
+
 /** A step back further than this is a jump, in ticks of 90 kHz: more than B-frames are apart. */
-const MAX_BACKWARD_TICKS = 45_000;
+const MAX_BACKWARD_TICKS = TICKS_PER_SECOND / 2;
 
 /**
  * Counts the jumps in the times of one stream, which come in order. Looped files and restarted encoders

@@ -7,7 +7,7 @@
 import { type Clock, schedulePatiently, systemClock } from "../base/clock.ts";
 import { describeError, ProcessorError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
-import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import { type AudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import type { LoadingUpdate } from "./video/loading_overlay.ts";
 import { checkEncoder } from "../media/codec/mod.ts";
@@ -20,6 +20,7 @@ import { StreamMeters } from "./telemetry/stream_meters.ts";
 import { StreamProcessor } from "./stream_processor.ts";
 import { StreamSettings } from "./stream_settings.ts";
 import { SessionTelemetry } from "./telemetry/telemetry.ts";
+import { isActive, nextState, type StreamState, type StreamStep } from "./stream_state.ts";
 import { DEFAULT_TARGET_FPS } from "./types.ts";
 import type {
   SessionDetails,
@@ -27,7 +28,6 @@ import type {
   SessionEvent,
   SessionMetrics,
   SessionOptions,
-  SessionState,
   Stage,
   StreamParams,
 } from "./types.ts";
@@ -60,7 +60,7 @@ export class Session implements AsyncDisposable {
   readonly #input: SessionInput;
   readonly #channels: SessionChannels;
   readonly #tell: (event: SessionEvent) => void;
-  #state: SessionState = "starting";
+  #state: StreamState = "opening";
   /** Settles when the last update has had its turn. */
   #updates: Promise<void> = Promise.resolve();
   #requestedEnd: SessionEnd | undefined;
@@ -104,8 +104,8 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  /** Where the session is in its life. */
-  get state(): SessionState {
+  /** Where the stream is in its life. */
+  get state(): StreamState {
     return this.#state;
   }
 
@@ -126,11 +126,11 @@ export class Session implements AsyncDisposable {
 
   /** Starts the stream and returns at once. Throws a `TypeError` when called twice. */
   start(): void {
-    if (this.#state !== "starting") {
+    if (this.#state !== "opening") {
       throw new TypeError(`Cannot start session ${this.id}: it is ${this.#state}; create another`);
     }
     this.#within(() => this.#channels.start());
-    this.#setState("running");
+    this.#advance("start");
     const { sink } = this.#options;
     if (sink !== undefined) watchSink(sink, (error) => this.#outputGone(error));
     void this.#within(() => this.#run());
@@ -152,7 +152,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #applyParams(params: StreamParams): Promise<void> {
-    if (this.#state === "stopping" || this.#state === "ended") {
+    if (this.#state === "draining" || this.#state === "ended") {
       const found = `it is ${this.#state}; start another`;
       throw new ProcessorError("PROCESSOR_PARAMS", `Cannot update stream ${this.id}: ${found}`);
     }
@@ -191,10 +191,13 @@ export class Session implements AsyncDisposable {
   /**
    * Gives a frame to a stream that has no input: it goes through the processor as if it had been read.
    * It is copied, and stays the caller's. Times must grow. Resolves once there is room for the next; to false when the
-   * stream takes none any more. Rejects with a `TypeError` for a closed frame, or a stream with an input.
+   * stream takes none any more, and where eight calls wait already: then the frame is dropped, and video counted
+   * (`queue`). Rejects with a `TypeError` for a closed frame, or a stream with an input.
    */
   async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
-    return await this.#input.send(frame);
+    const outcome = await this.#input.send(frame);
+    if (outcome === "crowded" && isVideoFrame(frame)) this.#meters.framesLeftOut("queue", 1);
+    return outcome === "taken";
   }
 
   /** The figures of this moment. */
@@ -214,7 +217,7 @@ export class Session implements AsyncDisposable {
    */
   stop(): Promise<SessionEnd> {
     this.#processor.hurry();
-    if (this.#state === "starting") void this.#neverStart();
+    if (this.#state === "opening") void this.#neverStart();
     else this.#requestEnd({ reason: "stopped" });
     return this.ended;
   }
@@ -242,7 +245,7 @@ export class Session implements AsyncDisposable {
       ...(pipelineName === undefined ? {} : { pipelineName }),
       clock: this.#clock,
       ...(wallNow === undefined ? {} : { wallNow }),
-      isLoading: () => !this.#processor.isReady || this.params.show_loading === true,
+      state: () => this.#state,
       metrics: () => this.metrics(),
       params: () => this.params,
       dimensions: () => this.#pipeline.outputSize,
@@ -257,7 +260,8 @@ export class Session implements AsyncDisposable {
   #createPipeline(): Pipeline {
     const { sink, targetFps = DEFAULT_TARGET_FPS, maxQueueSize = 30, pace = "live" } =
       this.#options;
-    const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
+    const { audioCodec = "opus", fixedStreams = false, gopSeconds = 2, gpuDepth = 2 } =
+      this.#options;
     const { maxQueueLatencyMs = 150, overlay = {}, hardware = {}, encoder = {} } = this.#options;
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
@@ -265,6 +269,7 @@ export class Session implements AsyncDisposable {
       edge: this.#input.edge,
       graceMs: this.#input.maxBehindMs * BACKLOG_SHARE,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
+      fixedStreams,
       guard: this.#guard,
       meters: this.#meters,
       params: this.params,
@@ -296,11 +301,16 @@ export class Session implements AsyncDisposable {
     let end: SessionEnd;
     try {
       this.#processor.start();
+      this.#processor.ready.then(
+        (takesFrames) => takesFrames && this.#advance("ready"),
+        () => {}, // the pipeline rejects with it
+      );
       await this.#pipeline.run();
       end = this.#requestedEnd ?? await this.#inputEnded();
     } catch (error) {
       end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
     }
+    this.#advance("end");
     await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#closeSource();
     await this.#orReport("process", () => this.#processor.stop());
@@ -315,7 +325,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #neverStart(): Promise<void> {
-    this.#setState("stopping");
+    this.#advance("end");
     await this.#closeSource();
     await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#finish({ reason: "stopped" });
@@ -344,16 +354,16 @@ export class Session implements AsyncDisposable {
     } else if (this.#options.isRehearsal !== true) {
       this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
     }
-    this.#setState("ended");
+    this.#advance("over");
     this.#emit({ type: "ended", end });
     await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());
     this.#ended.resolve(end);
   }
 
   #requestEnd(end: SessionEnd): void {
-    if (this.#state !== "running") return;
+    if (!isActive(this.#state)) return;
     this.#requestedEnd = end;
-    this.#setState("stopping");
+    this.#advance("end");
     this.#processor.giveUp();
     this.#cancelForce = schedulePatiently(
       this.#clock,
@@ -399,7 +409,9 @@ export class Session implements AsyncDisposable {
     this.#log.warn("Stream {stream}, {stage}: {reason}", { stage, reason: error.message });
   }
 
-  #setState(state: SessionState): void {
+  #advance(step: StreamStep): void {
+    const state = nextState(this.#state, step);
+    if (state === this.#state) return;
     this.#state = state;
     this.#emit({ type: "state", state });
   }

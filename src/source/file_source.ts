@@ -6,8 +6,13 @@
 
 import { FfmpegChild, type FfmpegOptions } from "../media/codec/mod.ts";
 import { MpegTsDemuxer } from "../media/mpegts/mod.ts";
-import { checkInput, type InputAddress, inputAddress } from "./input_address.ts";
-import { noPlayableStream, unreadableInput } from "./input_errors.ts";
+import {
+  checkInput,
+  type InputAddress,
+  inputAddress,
+  noPlayableStream,
+  unreadableInput,
+} from "./input_address.ts";
 import type { MediaEvent } from "./media_event.ts";
 import { paced, type PacingClock } from "./pacing.ts";
 import { type InputPlan, type MediaFileInfo, probeInput } from "./probe.ts";

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../base/rational.ts";
 import { MediaError } from "../base/errors.ts";
 import type { Packet } from "../media/types.ts";
-import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
+import type { MediaEvent } from "./media_event.ts";
 
 /** Options of {@linkcode looped}. */
 export interface LoopOptions {

@@ -1,5 +1,5 @@
 /**
- * What every source gives.
+ * What every source gives, and descriptions of it that are complete before the first packet.
  *
  * @module
  */
@@ -12,5 +12,44 @@ import type { TsEvent } from "../media/mpegts/mod.ts";
  */
 export type MediaEvent = TsEvent;
 
-/** Ticks of the packets' clock a second. */
-export const TICKS_PER_SECOND = 90_000;
+type StreamsEvent = Extract<MediaEvent, { kind: "streams" }>;
+
+/** Events held back: some seconds of video, whose audio should have begun within one. */
+const MAX_HELD_EVENTS = 256;
+
+/**
+ * Holds packets back until each stream that is announced is described: a demuxer knows the audio
+ * only when it met its first frame, and a muxer must know it before the first packet. Audio that
+ * does not come for a few seconds is left out of the description until it does.
+ */
+export async function* knownStreams(
+  events: AsyncIterable<MediaEvent>,
+): AsyncGenerator<MediaEvent> {
+  const held: MediaEvent[] = [];
+  let waiting = true;
+  for await (const event of events) {
+    if (event.kind === "streams" && isDescribed(event)) {
+      waiting = false;
+      yield event;
+      // What was said of the streams before is true no more.
+      yield* held.splice(0).filter(({ kind }) => kind !== "streams");
+    } else if (waiting && held.length < MAX_HELD_EVENTS) {
+      held.push(event);
+    } else {
+      waiting = false;
+      yield* held.splice(0).map(withoutUnknown);
+      yield withoutUnknown(event);
+    }
+  }
+  yield* held.map(withoutUnknown);
+}
+
+function isDescribed({ audio }: StreamsEvent): boolean {
+  return audio === undefined || audio.sampleRate > 0;
+}
+
+function withoutUnknown(event: MediaEvent): MediaEvent {
+  if (event.kind !== "streams" || isDescribed(event)) return event;
+  const { audio: _audio, ...known } = event;
+  return known;
+}

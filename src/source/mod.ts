@@ -16,4 +16,4 @@ export type { MediaFileInfo, StreamPlan } from "./probe.ts";
 export * from "./segmenter.ts";
 export * from "./test_pattern.ts";
 export * from "./test_source.ts";
-export * from "./test_tone.ts";
+export * from "./test_pattern.ts";

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../base/rational.ts";
 import { pause } from "../base/pause.ts";
-import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
-import { readAhead } from "./read_ahead.ts";
+import type { MediaEvent } from "./media_event.ts";
+import { BoundedQueue } from "../base/bounded_queue.ts";
 
 /** Where the time comes from; tests bring their own. */
 export interface PacingClock {
@@ -83,3 +84,33 @@ const realClock: PacingClock = {
   now: () => performance.now(),
   wait: pause,
 };
+
+/**
+ * Takes up to `capacity` items before they are asked for, so that a source that pauses (a file that
+ * begins anew) delays nothing. Leaving the loop ends the source once it gives its next item.
+ */
+export async function* readAhead<T>(
+  source: AsyncIterable<T>,
+  capacity: number,
+): AsyncGenerator<T> {
+  const queue = new BoundedQueue<T>({ capacity, whenFull: "wait" });
+  const filled = fill(queue, source);
+  try {
+    yield* queue;
+  } finally {
+    queue.close();
+    queue.clear();
+    await filled;
+  }
+}
+
+async function fill<T>(queue: BoundedQueue<T>, source: AsyncIterable<T>): Promise<void> {
+  try {
+    for await (const item of source) {
+      if (!await queue.push(item)) return;
+    }
+    queue.close();
+  } catch (error) {
+    queue.fail(error);
+  }
+}

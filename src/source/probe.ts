@@ -9,8 +9,7 @@ import { FfmpegError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { FfmpegChild, type FfmpegOptions, ffmpegProgram } from "../media/codec/mod.ts";
 import { countEdits } from "./edit_list.ts";
-import type { InputAddress } from "./input_address.ts";
-import { noPlayableStream, unreadableInput } from "./input_errors.ts";
+import { type InputAddress, noPlayableStream, unreadableInput } from "./input_address.ts";
 
 const log = roomLogger("source");
 

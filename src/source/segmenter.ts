@@ -4,12 +4,12 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../base/rational.ts";
 import { describeError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
 import { MpegTsMuxer, type MpegTsMuxerOptions } from "../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet } from "../media/types.ts";
-import { knownStreams } from "./known_streams.ts";
-import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
+import { knownStreams, type MediaEvent } from "./media_event.ts";
 
 const log = roomLogger("source");
 

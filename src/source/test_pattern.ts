@@ -19,6 +19,7 @@ import {
   pictureBytes,
   type Rect,
   type Rgb,
+  type Size,
   WHITE,
   writeStamp,
   yuvPlanes,
@@ -28,18 +29,10 @@ import {
 export const TEST_COLOR: ColorInfo = Object.freeze({ matrix: "bt709", fullRange: false });
 
 /** The smallest width and height of a test picture. */
-export const MIN_TEST_SIZE: { readonly width: number; readonly height: number } = Object.freeze({
+export const MIN_TEST_SIZE: Size = Object.freeze({
   width: MIN_STAMP_WIDTH,
   height: MIN_STAMP_HEIGHT,
 });
-
-/** A size in pixels. */
-export interface PictureSize {
-  /** From left to right. */
-  readonly width: number;
-  /** From top to bottom. */
-  readonly height: number;
-}
 
 /** Which frame of a test stream it is. */
 export interface TestFrameTime {
@@ -73,7 +66,7 @@ const EPSILON = 1e-6;
  * Creates an `i420` picture with all that never changes. {@linkcode drawTestFrame} makes a frame of
  * it, again and again. Throws a `RangeError` for a size below {@linkcode MIN_TEST_SIZE}.
  */
-export function createTestPicture({ width, height }: PictureSize): Picture {
+export function createTestPicture({ width, height }: Size): Picture {
   if (!(width >= MIN_TEST_SIZE.width && height >= MIN_TEST_SIZE.height)) {
     throw new RangeError(
       `Cannot draw a test picture of ${width}x${height}: ` +
@@ -122,14 +115,14 @@ export function firstFrameOfSecond(second: number, fps: number): number {
 }
 
 /** Where the white block flashes. */
-export function flashBlock(size: PictureSize): Rect {
+export function flashBlock(size: Size): Rect {
   const { panel } = layout(size);
   const x = panel.x + panel.width;
   return { x, y: panel.y, width: size.width - x, height: panel.height };
 }
 
 /** The parts below the stamp, which takes the top eighth. Even, so that colours do not bleed. */
-function layout({ width, height }: PictureSize): { bars: Rect; stripes: Rect; panel: Rect } {
+function layout({ width, height }: Size): { bars: Rect; stripes: Rect; panel: Rect } {
   const [barsTop, stripesTop, panelTop] = [height / 8, height / 2, height * 5 / 8].map(even);
   const part = (top: number, end: number): Rect => ({ x: 0, y: top, width, height: end - top });
   return {
@@ -162,4 +155,45 @@ function drawStripes(picture: Picture, band: Rect, frameNumber: number): void {
 
 function even(value: number): number {
   return 2 * Math.round(value / 2);
+}
+
+/** How long a beep lasts. */
+export const BEEP_SECONDS = 0.08;
+/** The pitch of a beep. */
+export const BEEP_HZ = 1000;
+/** Loudness of a beep; full scale is 1. */
+const AMPLITUDE = 0.5;
+
+/** Which stretch of sound. */
+export interface TestToneOptions {
+  /** Index of the first sample since frame 0 began. */
+  readonly startSample: number;
+  /** Samples to make. */
+  readonly count: number;
+  /** Samples per second. */
+  readonly sampleRate: number;
+  /** Frames per second of the picture. */
+  readonly fps: number;
+}
+
+/**
+ * One channel of sound: silence, and from the sample at which a flash frame begins a sine that
+ * lasts {@linkcode BEEP_SECONDS}.
+ */
+export function testTone({ startSample, count, sampleRate, fps }: TestToneOptions): Float32Array {
+  const samples = new Float32Array(count);
+  const beepSamples = Math.round(BEEP_SECONDS * sampleRate);
+  // A flash frame begins up to one frame after its second.
+  const firstSecond = Math.max(0, Math.floor(startSample / sampleRate) - 1);
+  const lastSecond = Math.floor((startSample + count) / sampleRate);
+  for (let second = firstSecond; second <= lastSecond; second++) {
+    const beepStart = Math.round(firstFrameOfSecond(second, fps) / fps * sampleRate);
+    const from = Math.max(0, beepStart - startSample);
+    const end = Math.min(count, beepStart + beepSamples - startSample);
+    for (let index = from; index < end; index++) {
+      const phase = (startSample + index - beepStart) * BEEP_HZ / sampleRate;
+      samples[index] = AMPLITUDE * Math.sin(2 * Math.PI * phase);
+    }
+  }
+  return samples;
 }

@@ -4,13 +4,11 @@
  * @module
  */
 
-import { MPEG_TIME_BASE } from "../base/rational.ts";
+import { MPEG_TIME_BASE, TICKS_PER_SECOND } from "../base/rational.ts";
 import { AudioEncoder, type FfmpegOptions, VideoEncoder } from "../media/codec/mod.ts";
 import type { Packet, VideoStreamInfo } from "../media/types.ts";
-import { interleaved } from "./interleaved.ts";
-import { type MediaEvent, TICKS_PER_SECOND } from "./media_event.ts";
-import { createTestPicture, drawTestFrame, TEST_COLOR } from "./test_pattern.ts";
-import { testTone } from "./test_tone.ts";
+import type { MediaEvent } from "./media_event.ts";
+import { createTestPicture, drawTestFrame, TEST_COLOR, testTone } from "./test_pattern.ts";
 
 /** When the first frame is shown: 1.4 s, where ffmpeg's MPEG-TS begins, too. */
 export const TEST_START_TICKS = 126_000;
@@ -182,4 +180,36 @@ function videoInfo({ width, height }: TestMediaOptions): VideoStreamInfo {
     reorderDepth: 0,
     color: TEST_COLOR,
   };
+}
+
+/**
+ * Packets by decoding time. Nothing comes before every stream has given its next packet or ended;
+ * leaving the loop ends all of them.
+ */
+export async function* interleaved(
+  streams: readonly AsyncIterable<Packet>[],
+): AsyncGenerator<Packet> {
+  const iterators = streams.map((stream) => stream[Symbol.asyncIterator]());
+  try {
+    const heads = await Promise.all(iterators.map((iterator) => iterator.next()));
+    for (;;) {
+      const earliest = indexOfEarliest(heads);
+      if (earliest === undefined) return;
+      yield heads[earliest]!.value;
+      heads[earliest] = await iterators[earliest]!.next();
+    }
+  } finally {
+    await Promise.all(iterators.map((iterator) => iterator.return?.()));
+  }
+}
+
+function indexOfEarliest(heads: readonly IteratorResult<Packet>[]): number | undefined {
+  let earliest: number | undefined;
+  let earliestTicks = Infinity;
+  for (const [index, head] of heads.entries()) {
+    if (head.done === true || head.value.dtsTicks >= earliestTicks) continue;
+    earliest = index;
+    earliestTicks = head.value.dtsTicks;
+  }
+  return earliest;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { parse } from "npm:yaml@2.8.1";
 import { z } from "zod";
 import { runHere } from "../cli/command_here.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { DockerfileParser, From, Healthcheck, type Instruction } from "dockerfile-ast";
-import { validate } from "dockerfile-utils";
+import { DockerfileParser, From, Healthcheck, type Instruction } from "npm:dockerfile-ast@0.7.1";
+import { validate } from "npm:dockerfile-utils@0.16.3";
 import { healthUrl } from "../../docker/health.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -247,7 +247,7 @@ export class InProcessStream implements AsyncDisposable {
   get #hasJoined(): boolean {
     const starts = this.#worker.events.filter(({ type }) => type === "state");
     const last = this.#worker.events.findLastIndex((event) =>
-      event.type === "state" && event.state === "running"
+      event.type === "state" && event.state === "loading"
     );
     return starts.length > 0 &&
       this.#worker.events.slice(last).some(({ type }) => type === "first-input-segment");

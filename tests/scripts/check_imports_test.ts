@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { checkImports } from "../../scripts/check_imports.ts";
 import { brokenRule, roomOf } from "../../scripts/import_rules.ts";
-import { packageViolations } from "../../scripts/package_rules.ts";
+import { lockViolation, packageViolations } from "../../scripts/package_rules.ts";
 
 /** Checks a project made of these files. */
 async function check(files: Record<string, string>): Promise<string[]> {
@@ -137,4 +137,11 @@ Deno.test("packageViolations() refuses files that are reached by URL, unless the
       "in READS_MODULE_URLS",
   }]);
   assert.deepEqual(packageViolations("src/cli/commands/bench.ts", text), []);
+});
+
+Deno.test("lockViolation() names the packages that only tests need", () => {
+  const config = JSON.stringify({ imports: { hono: "npm:hono@4.1.0" } });
+  const lock = { specifiers: { "npm:hono@4.1.0": "4.1.0", "npm:yaml@2.8.1": "2.8.1" } };
+  assert.match(lockViolation(config, JSON.stringify(lock))!, /fetch npm:yaml@2\.8\.1, which/);
+  assert.equal(lockViolation(config, JSON.stringify({ specifiers: {} })), undefined);
 });

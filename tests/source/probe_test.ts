@@ -1,11 +1,10 @@
-/** What is chosen from an input, and how ffmpeg is told. */
-
 import assert from "node:assert/strict";
 import { readArguments } from "../../src/source/file_source.ts";
 import { withoutCredentials } from "../../src/base/mod.ts";
-import { inputAddress } from "../../src/source/input_address.ts";
-import { unreadableInput } from "../../src/source/input_errors.ts";
+import { inputAddress, unreadableInput } from "../../src/source/input_address.ts";
 import { planInput, type ProbedPacket, type ProbedStream } from "../../src/source/probe.ts";
+
+/** What is chosen from an input, and how ffmpeg is told. */
 
 const H264: ProbedStream = {
   index: 0,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TrickleError } from "../../src/base/mod.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+import { unusedPort } from "../unused_port.ts";
 import { ManualClock } from "./manual_clock.ts";
 
 const CREDENTIALS = "us%40er:p%3Ass%";
@@ -71,6 +72,26 @@ Deno.test("an error does not name the credentials of a URL", async () => {
   });
 });
 
+Deno.test("an error and its causes do not name the query of a URL that nobody answers", async () => {
+  const url = `http://t0ken@127.0.0.1:${unusedPort()}/a?rights=read&sign=hunter2`;
+  const options = { reconnectMs: 0, clock: new ManualClock() };
+  await using subscriber = new TrickleSubscriber(url, { ...options, maxRetries: 0 });
+  await using publisher = new TricklePublisher(url, options);
+  const uses = [
+    async () => void await Array.fromAsync(subscriber),
+    () => publisher.create(),
+  ];
+  for (const use of uses) {
+    await assert.rejects(use, (error) => {
+      assert.ok(error instanceof TrickleError);
+      const shown = Deno.inspect(error);
+      assert.match(shown, /\[cause\]/);
+      assert.doesNotMatch(shown, /hunter2|t0ken/);
+      return true;
+    });
+  }
+});
+
 Deno.test("the query of a URL goes with every request, its fragment with none, and both are not in the address", async () => {
   await using trickle = new TrickleServer({ basePath: "/live/" });
   const seen: string[] = [];
@@ -99,4 +120,36 @@ Deno.test("the query of a URL goes with every request, its fragment with none, a
   assert.equal(publisher.url, `http://127.0.0.1:${server.addr.port}/live/a`);
   assert.equal(subscriber.url, publisher.url);
   assert.deepEqual(new Set(seen), new Set(["?sign=a%2Fb&x=/../.."]));
+});
+
+Deno.test("a token goes with every request as Bearer, before the user name and password of the URL", async () => {
+  await using trickle = new TrickleServer({
+    grants: [{ token: "t0ken:of+both", rights: ["read", "publish"] }],
+  });
+  trickle.listen();
+  const url = trickle.channelUrl("a").replace("//", "//user:hunter2@");
+  const token = "t0ken:of+both";
+  const publisher = new TricklePublisher(url, { autocreate: true, token });
+  const writer = await publisher.next();
+  await writer.write(new Uint8Array([1, 2, 3]));
+  await writer.close();
+  await using subscriber = new TrickleSubscriber(url, { start: 0, token });
+  for await (const segment of subscriber) {
+    assert.deepEqual([...(await Array.fromAsync(segment.body))[0]!], [1, 2, 3]);
+    break;
+  }
+  await publisher.close();
+  assert.deepEqual(trickle.channelNames, []);
+});
+
+Deno.test("a token that no header can hold is refused and not shown", () => {
+  for (const token of ["", "s3cret token", "s3cret\r\nX: y", "s3crét"]) {
+    for (const Client of [TricklePublisher, TrickleSubscriber]) {
+      assert.throws(() => new Client("http://127.0.0.1:9/a", { token }), (error) => {
+        assert.ok(error instanceof TypeError);
+        assert.doesNotMatch(error.message, /s3cr/);
+        return true;
+      });
+    }
+  }
 });

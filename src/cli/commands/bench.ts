@@ -5,6 +5,7 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { ConfigError } from "../../base/mod.ts";
 import { EXIT, type ExitCode, type RunTask } from "../command_run.ts";
@@ -26,8 +27,11 @@ export function addBench(program: Command, run: RunTask): Command {
 }
 
 async function bench(args: readonly string[], signal: AbortSignal): Promise<ExitCode> {
+  const script = await findBench();
+  // The benches need packages that are locked beside those of the tests.
+  const lock = fileURLToPath(new URL("../tests/deno.lock", script));
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", await findBench(), ...args],
+    args: ["run", "-A", `--lock=${lock}`, script, ...args],
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",

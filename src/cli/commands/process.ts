@@ -18,7 +18,8 @@ import {
 } from "../../session/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { option, type Size, size } from "../options.ts";
+import type { Size } from "../../media/rect.ts";
+import { option, size } from "../options.ts";
 import { pause } from "../../base/pause.ts";
 import { clock, progressLine } from "../progress_bar.ts";
 import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";

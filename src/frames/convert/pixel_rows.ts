@@ -85,8 +85,8 @@ export function tensorRows(pixels: NumberPixels, part: Rect, stride: 3 | 4): Pix
   return { stride, columns, rows, read };
 }
 
-/** The pixels of a part as they are, as bytes. */
-export function tensorBytes(pixels: NumberPixels, part: Rect, stride: 3 | 4): Uint8Array {
+/** The pixels of a part as they are, as bytes; a stride of 1 takes the first channel only. */
+export function readPixels(pixels: NumberPixels, part: Rect, stride: 1 | 3 | 4): Uint8Array {
   const { columns, rows } = shownPart(part, pixels.size);
   const rowPixels = columns.end - columns.first;
   const out = new Uint8Array(rowPixels * (rows.end - rows.first) * stride);
@@ -124,19 +124,19 @@ interface RowChannel {
   readonly bias: number;
   /** Where its first value goes; the next is `stride` further. */
   readonly at: number;
-  readonly stride: 3 | 4;
+  readonly stride: 1 | 3 | 4;
 }
 
 /** Calls `read` for each of red, green, blue, and alpha where it is both there and asked for. */
 function eachChannel(
   { spec, size }: NumberPixels,
-  { start, stride }: { readonly start: number; readonly stride: 3 | 4 },
+  { start, stride }: { readonly start: number; readonly stride: 1 | 3 | 4 },
   read: (channel: RowChannel) => void,
 ): void {
   const { channels, scale, bias } = spec;
   const together = isInterleaved(spec.layout);
   const [step, plane] = together ? [channels, 1] : [1, size.width * size.height];
-  const count = channels === 1 ? 3 : Math.min(channels, stride);
+  const count = Math.min(channels === 1 ? 3 : channels, stride);
   for (let at = 0; at < count; at++) {
     const place = channelPlace(spec, at);
     read({
@@ -175,6 +175,12 @@ function readBytes(
 ): void {
   const { step, scale, bias, at, stride, rowPixels } = channel;
   const end = at + rowPixels * stride;
+  if (numbers instanceof Uint8Array) {
+    for (let to = at, from = channel.from; to < end; to += stride, from += step) {
+      out[to] = numbers[from]!;
+    }
+    return;
+  }
   for (let to = at, from = channel.from; to < end; to += stride, from += step) {
     out[to] = toByte(numbers[from]! * scale + bias);
   }

@@ -7,8 +7,7 @@
 
 import { rgbToYuv } from "../../media/color_matrix.ts";
 import { DEFAULT_COLOR, type Picture, type Plane, yuvPlanes } from "../../media/picture.ts";
-import { clipRect, type Rect } from "../../media/rect.ts";
-import type { FilledRect } from "./filled_rect.ts";
+import { clipRect, type FilledRect, type Rect } from "../../media/rect.ts";
 
 /** Lays a rectangle over what is there, by its alpha. What lies outside is cut off. */
 export function blendRect(picture: Picture, filled: FilledRect): void {

@@ -7,9 +7,8 @@
 
 import { rgbToYuv } from "../../media/color_matrix.ts";
 import { DEFAULT_COLOR, type Picture, type Plane, yuvPlanes } from "../../media/picture.ts";
-import { clipRect, type Rect } from "../../media/rect.ts";
+import { clipRect, type FilledRect, type Rect, type Rgb } from "../../media/rect.ts";
 import { blendRect } from "./blend.ts";
-import type { FilledRect, Rgb } from "./filled_rect.ts";
 import { type DrawTextOptions, textRects } from "./text_rects.ts";
 
 /**

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Rgb } from "./filled_rect.ts";
+import type { Rect, Rgb } from "../../media/rect.ts";
 import type { Overlay, OverlayFill } from "./overlay.ts";
 import { measureText } from "./text_rects.ts";
-import type { Rect } from "../../media/rect.ts";
 
 /** What a {@linkcode loadingScreen} says. */
 export interface LoadingScreenOptions {

@@ -5,9 +5,19 @@
  * @module
  */
 
-import { BLACK, type FilledRect, type Rgb, type Rgba, toRgba, WHITE } from "./filled_rect.ts";
+import {
+  BLACK,
+  type FilledRect,
+  type Rect,
+  type Rgb,
+  type Rgba,
+  toRgba,
+  WHITE,
+} from "../../media/rect.ts";
 import { BACKGROUND_MARGIN, type DrawTextOptions, measureText, textRects } from "./text_rects.ts";
-import type { Rect } from "../../media/rect.ts";
+import { drawRects } from "../../gpu/mod.ts";
+import { fillRects } from "./draw.ts";
+import type { VideoFrame } from "../video/video_frame.ts";
 
 /** A colour, 0–255 each; a fourth number is alpha, 255 where it is missing. */
 export type OverlayColor = Rgb | Rgba;
@@ -185,4 +195,42 @@ function checkColor(kind: string, name: string, color: unknown): void {
     `Cannot draw a ${kind} of ${name} ${JSON.stringify(color)}: ` +
       "use [red, green, blue] or [red, green, blue, alpha], whole numbers from 0 to 255",
   );
+}
+
+/**
+ * Draws an overlay and gives the frame that shows it. In CPU memory that is the frame itself, drawn
+ * on in place. On the GPU it is a new one, `rgba`, with this frame's time and metadata: other
+ * frames may share the pixels of this one, which stays as it is and is still to be closed.
+ *
+ * Throws what {@linkcode overlayRects} does, a `TypeError` on a closed frame, and a `GpuError` when
+ * the frame's device is lost or out of memory; nothing is drawn then.
+ *
+ * ```ts
+ * import { drawOverlay } from "./overlay.ts";
+ * import type { VideoFrame } from "../video/video_frame.ts";
+ *
+ * function mark(frame: VideoFrame): VideoFrame {
+ *   return drawOverlay(frame, [
+ *     { kind: "box", x: 40, y: 30, width: 120, height: 80, color: [0, 255, 0], label: "cat 97%" },
+ *     { kind: "text", text: "live", x: 8, y: 8, background: [0, 0, 0, 128] },
+ *   ]);
+ * }
+ * ```
+ */
+export function drawOverlay(frame: VideoFrame, overlay: Overlay): VideoFrame {
+  const rects = overlayRects(overlay);
+  if (frame.location === "cpu") {
+    const { pixelFormat, data, width, height, color } = frame;
+    fillRects({ pixelFormat, data, width, height, color }, rects);
+    return frame;
+  }
+  if (rects.length === 0) return frame.share();
+  const drawn = frame.convert("rgba");
+  try {
+    drawRects(drawn.gpu, drawn.gpuPicture, rects);
+    return drawn;
+  } catch (error) {
+    drawn.close();
+    throw error;
+  }
 }

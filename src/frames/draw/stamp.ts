@@ -13,7 +13,7 @@
  */
 
 import { fillRect } from "./draw.ts";
-import { BLACK, WHITE } from "./filled_rect.ts";
+import { BLACK, WHITE } from "../../media/rect.ts";
 import { type Picture, type Plane, yuvPlanes } from "../../media/picture.ts";
 
 /** Frame numbers wrap here: a stamp holds 24 bits. */

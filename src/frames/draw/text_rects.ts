@@ -5,8 +5,14 @@
  * @module
  */
 
-import type { Rect } from "../../media/rect.ts";
-import { type FilledRect, type Rgb, type Rgba, toRgba, WHITE } from "./filled_rect.ts";
+import {
+  type FilledRect,
+  type Rect,
+  type Rgb,
+  type Rgba,
+  toRgba,
+  WHITE,
+} from "../../media/rect.ts";
 import { GLYPH_ADVANCE, GLYPH_HEIGHT, GLYPH_WIDTH, glyphRows, LINE_ADVANCE } from "./font.ts";
 
 /** How a text looks, and where it is. */

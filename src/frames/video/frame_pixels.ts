@@ -10,7 +10,7 @@ import type { ColorInfo, PixelFormat } from "../../media/types.ts";
 import type { Picture } from "../../media/picture.ts";
 import { GpuPixels } from "./gpu_pixels.ts";
 import { type Holding, Lease } from "./lease.ts";
-import { pictureToTensor } from "../convert/tensor.ts";
+import { rgbTensor } from "../convert/image_tensor.ts";
 
 /** A kind of memory. */
 export type FrameDevice = "cpu" | "gpu";
@@ -93,7 +93,7 @@ export class FramePixels implements Holding {
   /** A `uint8` tensor `[H,W,3]` in the memory that they are used from. */
   tensor(): TypedTensor<"uint8"> {
     if (this.#location === "gpu" && this.#gpu !== undefined) return this.#gpu.tensor;
-    return this.#tensor ??= pictureToTensor(this.#picture());
+    return this.#tensor ??= rgbTensor(this.#picture());
   }
 
   /** The same pixels for another frame. */

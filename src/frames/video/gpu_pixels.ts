@@ -9,8 +9,10 @@ import {
   type Gpu,
   type GpuPicture,
   type GpuTensor,
-  pictureToTensor,
-  type PictureToTensorOptions,
+  imageToTensor,
+  type ImageToTensorOptions,
+  isTensorDtype,
+  notAnImage,
   type TensorDtype,
 } from "../../gpu/mod.ts";
 import { FramePool } from "../../media/frame_pool.ts";
@@ -51,9 +53,9 @@ export class GpuPixels {
   }
 
   /** The picture as the tensor that a model takes; valid until {@linkcode close} or its disposal. */
-  modelTensor(options: PictureToTensorOptions): Tensor {
+  modelTensor(options: ImageToTensorOptions): Tensor {
     this.gpu.assertUsable();
-    const made = pictureToTensor(this.gpu, this.picture, options);
+    const made = imageToTensor(this.gpu, this.picture, options);
     const tensor = this.#wrap(made);
     this.#tensors.add(tensor);
     return tensor;
@@ -110,6 +112,12 @@ export class GpuPixels {
     // onnxruntime holds Float16Array where there is one, and its types say Uint16Array.
     return new Float16Array(bytes.buffer) as unknown as Uint16Array;
   }
+}
+
+/** The same tensor as the conversions take it. Throws a `TypeError` where its numbers are of no picture. */
+export function gpuTensorOf({ type, dims, gpuBuffer }: Tensor): GpuTensor {
+  if (isTensorDtype(type)) return { buffer: gpuBuffer as GPUBuffer, dtype: type, dims };
+  throw notAnImage(`a ${type} tensor of shape [${dims.join(",")}] in GPU memory`);
 }
 
 type TensorData = Uint8Array | Uint16Array | Float32Array;

@@ -7,11 +7,13 @@
 import type { Tensor, TypedTensor } from "onnxruntime-common";
 import type { Rational } from "../../base/mod.ts";
 import {
-  convertGpuPicture,
+  convertPicture as convertGpuPicture,
   currentGpu,
   type Gpu,
   type GpuPicture,
-  type PictureToTensorOptions,
+  imageFromTensor as imageFromGpuTensor,
+  type ImageFromTensorOptions,
+  type ImageToTensorOptions,
 } from "../../gpu/mod.ts";
 import {
   checkPicture,
@@ -23,9 +25,9 @@ import {
 import type { ColorInfo, PixelFormat } from "../../media/types.ts";
 import { convertPicture } from "../convert/convert.ts";
 import { type FrameDevice, FramePixels } from "./frame_pixels.ts";
-import { GpuPixels } from "./gpu_pixels.ts";
+import { imageFromTensor } from "../convert/image_tensor.ts";
+import { GpuPixels, gpuTensorOf } from "./gpu_pixels.ts";
 import { countClosed, countOpen, Lease } from "./lease.ts";
-import { gpuTensorToPicture, type ReplaceTensorOptions, tensorPicture } from "./replace_tensor.ts";
 import { checkTime } from "../time.ts";
 
 /** Marks video frames of every copy of this module, where `instanceof` would tell them apart. */
@@ -44,6 +46,9 @@ export interface VideoFrameInit extends Picture {
   /** Takes `data` back when the frame and all frames that share its bytes are closed. */
   readonly release?: () => void;
 }
+
+/** How `replaceTensor()` reads a tensor; what is absent follows from its type and shape. */
+export type ReplaceTensorOptions = Omit<ImageFromTensorOptions, "color">;
 
 /** What frames are made of that were made from other frames: their pixels may be anywhere. */
 interface FrameParts
@@ -171,7 +176,7 @@ export class VideoFrame implements Picture {
    * `TypeError` on a closed frame or one in CPU memory, a `TypeError` or `RangeError` for options that
    * make no tensor, and a `GpuError` when the device is lost or the tensor too large for it.
    */
-  gpuTensor(options: PictureToTensorOptions = {}): Tensor {
+  gpuTensor(options: ImageToTensorOptions = {}): Tensor {
     return this.#onGpu("gpuTensor()").modelTensor(options);
   }
 
@@ -191,14 +196,12 @@ export class VideoFrame implements Picture {
   replaceTensor(tensor: Tensor, options: ReplaceTensorOptions = {}): VideoFrame {
     this.#open("replaceTensor()");
     if (tensor?.location !== "gpu-buffer") {
-      return this.#derive(tensorPicture(tensor, this.color, options));
+      return this.#derive(imageFromTensor(tensor, { ...options, color: this.color }));
     }
     const gpu = this.#pixels.gpu?.gpu ?? currentGpu();
     if (gpu === undefined) throw noDevice();
-    return this.#deriveOnGpu(
-      gpu,
-      gpuTensorToPicture(gpu, tensor, { ...options, color: this.color }),
-    );
+    const picture = { ...options, color: this.color };
+    return this.#deriveOnGpu(gpu, imageFromGpuTensor(gpu, gpuTensorOf(tensor), picture));
   }
 
   /**

@@ -14,10 +14,10 @@ import {
   jobWords,
 } from "./conversion_job.ts";
 import { conversionCache, WORKGROUP_SIZE } from "./conversion_shader.ts";
-import type { Size } from "./fit.ts";
+import type { Size } from "../../media/rect.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { GpuPicture } from "./gpu_picture.ts";
-import { type GpuTensor, isInterleaved, type ResolvedSpec } from "./tensor_spec.ts";
+import { describeGpuTensor, type GpuPicture, type GpuTensor } from "./gpu_picture.ts";
+import { isInterleaved, type ResolvedSpec } from "./tensor_spec.ts";
 
 const FORMATS = { i420: 0, rgb24: 1, rgba: 2 } as const;
 const DTYPES = { uint8: 0, float16: 1, float32: 2 } as const;
@@ -41,8 +41,11 @@ export function pictureSource(picture: GpuPicture): ConversionSource {
 /** A tensor as a source. */
 export function tensorSource(tensor: GpuTensor, spec: ResolvedSpec, size: Size): ConversionSource {
   const count = size.width * size.height * spec.channels;
-  const what = `a ${tensor.dtype} tensor of shape [${tensor.dims.join(",")}]`;
-  checkSourceBuffer(tensor.buffer, count * 4 / PER_WORD[tensor.dtype], what);
+  checkSourceBuffer(
+    tensor.buffer,
+    count * 4 / PER_WORD[tensor.dtype],
+    describeGpuTensor(tensor),
+  );
   return {
     buffer: tensor.buffer,
     size,

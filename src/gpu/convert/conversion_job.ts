@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Rect } from "../../media/rect.ts";
+import type { Rect, Size } from "../../media/rect.ts";
 import type { Constants, WgslName } from "./conversion_shader.ts";
-import { shownPixels, type Size } from "./fit.ts";
+import { shownPixels } from "./fit.ts";
 
 /** Where pixels come from. */
 export interface ConversionSource {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { DEFAULT_COLOR, MAX_PICTURE_SIDE } from "../../media/picture.ts";
-import type { Rect } from "../../media/rect.ts";
+import { DEFAULT_COLOR, isPictureSide, MAX_PICTURE_SIDE } from "../../media/picture.ts";
+import { BLACK, type Rect, type Size } from "../../media/rect.ts";
 import type { ColorInfo, PixelFormat } from "../../media/types.ts";
 import {
   pictureSource,
@@ -15,18 +15,11 @@ import {
   tensorTarget,
 } from "./conversion.ts";
 import type { ConversionJob } from "./conversion_job.ts";
-import { type Fit, fitMapping, type Size } from "./fit.ts";
+import { type Fit, fitMapping } from "./fit.ts";
 import type { Gpu } from "../device/gpu.ts";
-import type { GpuPicture } from "./gpu_picture.ts";
-import {
-  type GpuTensor,
-  readTensorDims,
-  resolveTensorSpec,
-  tensorDims,
-  type TensorSpec,
-} from "./tensor_spec.ts";
-
-const BLACK: readonly number[] = [0, 0, 0];
+import { describeGpuTensor, type GpuPicture, type GpuTensor } from "./gpu_picture.ts";
+import { imageDimsOf } from "./image_dims.ts";
+import { resolveTensorSpec, tensorDims, type TensorSpec } from "./tensor_spec.ts";
 
 /** What every conversion takes. */
 export interface ConversionOptions {
@@ -49,17 +42,21 @@ export interface FitOptions {
 }
 
 /** The tensor that a picture becomes. */
-export interface PictureToTensorOptions extends TensorSpec, FitOptions {}
+export interface ImageToTensorOptions extends TensorSpec, FitOptions {}
 
-/** Options of {@linkcode pictureToTensor}. */
-export interface GpuPictureToTensorOptions extends PictureToTensorOptions, ConversionOptions {
+/** Options of {@linkcode imageToTensor}. */
+export interface GpuImageToTensorOptions extends ImageToTensorOptions, ConversionOptions {
   /** Where the numbers go. @default a buffer of the pool */
   readonly into?: GPUBuffer;
 }
 
 /** The picture that a tensor becomes. The type is the tensor's; what is absent follows from its shape. */
-export interface TensorToPictureOptions extends Omit<TensorSpec, "dtype"> {
-  readonly pixelFormat: PixelFormat;
+export interface ImageFromTensorOptions extends Omit<TensorSpec, "dtype"> {
+  /**
+   * @default "i420" for one channel, "rgba" for four; of three "rgb24" in CPU memory and "rgba" on the
+   * GPU
+   */
+  readonly pixelFormat?: PixelFormat;
   /** How YUV is meant. @default DEFAULT_COLOR */
   readonly color?: ColorInfo;
   /** The part of the tensor that is the picture, in pixels. @default all of it */
@@ -82,10 +79,10 @@ export interface ConvertPictureOptions extends FitOptions {
  * sampled. Throws a `TypeError` or `RangeError` for options that make no tensor, and a `GpuError`
  * (`GPU_LOST`, `GPU_LIMIT`, `GPU_MEMORY`).
  */
-export function pictureToTensor(
+export function imageToTensor(
   gpu: Gpu,
   picture: GpuPicture,
-  options: GpuPictureToTensorOptions = {},
+  options: GpuImageToTensorOptions = {},
 ): GpuTensor {
   const spec = resolveTensorSpec(options);
   const { size, crop, inner } = placePicture(picture, options);
@@ -103,13 +100,15 @@ export function pictureToTensor(
  * The picture in a tensor. Numbers are clamped and rounded, NaN is 0; one channel is grey. Throws a
  * `TypeError` or `RangeError` for a tensor that holds no picture, and a `GpuError`.
  */
-export function tensorToPicture(
+export function imageFromTensor(
   gpu: Gpu,
   tensor: GpuTensor,
-  options: TensorToPictureOptions & ConversionOptions,
+  options: ImageFromTensorOptions & ConversionOptions = {},
 ): GpuPicture {
-  const { pixelFormat, color = DEFAULT_COLOR } = options;
-  const { width, height, layout, channels } = readTensorDims(tensor.dims, options);
+  const { color = DEFAULT_COLOR } = options;
+  const what = describeGpuTensor(tensor);
+  const { width, height, layout, channels } = imageDimsOf(what, tensor.dims, options);
+  const { pixelFormat = channels === 1 ? "i420" : "rgba" } = options;
   const spec = resolveTensorSpec({ ...options, layout, channels, dtype: tensor.dtype });
   const crop = checkCrop(options.crop ?? { x: 0, y: 0, width, height }, { width, height });
   const size = targetSize(roundSize(crop), options);
@@ -127,7 +126,7 @@ export function tensorToPicture(
  * A picture in another format, of another size, or both; the same of both is a copy. Throws a
  * `TypeError` or `RangeError` for a size that no picture has, and a `GpuError`.
  */
-export function convertGpuPicture(
+export function convertPicture(
   gpu: Gpu,
   picture: GpuPicture,
   options: ConvertPictureOptions & ConversionOptions,
@@ -225,7 +224,7 @@ function roundSize({ width, height }: Size): Size {
 function targetSize(source: Size, options: Partial<Size>): Size {
   const { width = source.width, height = source.height } = options;
   for (const side of [width, height]) {
-    if (Number.isInteger(side) && side >= 1 && side <= MAX_PICTURE_SIDE) continue;
+    if (isPictureSide(side)) continue;
     throw new RangeError(
       `Cannot convert to ${width}x${height}: use whole numbers from 1 to ${MAX_PICTURE_SIDE}`,
     );

@@ -4,13 +4,7 @@
  * @module
  */
 
-import type { Rect } from "../../media/rect.ts";
-
-/** A width and a height in pixels. */
-export interface Size {
-  readonly width: number;
-  readonly height: number;
-}
+import type { Rect, Size } from "../../media/rect.ts";
 
 /**
  * `stretch`: both sides by themselves. `cover`: the target is filled, what is too much is cut off around

@@ -5,7 +5,7 @@
  */
 
 import { DEFAULT_COLOR } from "../../media/picture.ts";
-import { convertGpuPicture } from "./convert.ts";
+import { convertPicture } from "./convert.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { GpuPicture } from "./gpu_picture.ts";
 
@@ -87,7 +87,7 @@ async function uploads(
 
 async function conversions(gpu: Gpu, source: GpuPicture, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
-    gpu.pool.release(convertGpuPicture(gpu, source, { pixelFormat: "rgba" }).buffer);
+    gpu.pool.release(convertPicture(gpu, source, { pixelFormat: "rgba" }).buffer);
   }
   await gpu.device.queue.onSubmittedWorkDone();
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Size } from "../../media/rect.ts";
+
 /** Number types of tensors that hold pictures. */
 export type TensorDtype = "uint8" | "float32" | "float16";
 
@@ -34,14 +36,6 @@ export interface TensorSpec {
   readonly range?: TensorRange;
 }
 
-/** A tensor in a GPU buffer, tightly packed from its start. */
-export interface GpuTensor {
-  /** At least as long as the numbers. */
-  readonly buffer: GPUBuffer;
-  readonly dtype: TensorDtype;
-  readonly dims: readonly number[];
-}
-
 /** A {@linkcode TensorSpec} with every default applied. */
 export interface ResolvedSpec {
   readonly layout: TensorLayout;
@@ -54,6 +48,11 @@ export interface ResolvedSpec {
 }
 
 const DTYPES: readonly string[] = ["uint8", "float32", "float16"];
+/** Whether numbers of a type may be a picture's. */
+export function isTensorDtype(type: string): type is TensorDtype {
+  return DTYPES.includes(type);
+}
+
 const LAYOUTS: readonly string[] = ["nchw", "nhwc", "chw", "hwc"];
 
 /** Applies the defaults. Throws a `TypeError` or `RangeError` for what no tensor of a picture is. */
@@ -81,41 +80,10 @@ export function isInterleaved(layout: TensorLayout): boolean {
 /** The dimensions of a picture's tensor. */
 export function tensorDims(
   { layout, channels }: Pick<ResolvedSpec, "layout" | "channels">,
-  { width, height }: { readonly width: number; readonly height: number },
+  { width, height }: Size,
 ): number[] {
   const dims = isInterleaved(layout) ? [height, width, channels] : [channels, height, width];
   return layout.length === 4 ? [1, ...dims] : dims;
-}
-
-/**
- * How dimensions make a picture: by `spec` where it says, else as `[H,W,C]` or `[C,H,W]`, with or
- * without a leading 1; where both fit, the last dimension is the channels. Throws a `TypeError` that
- * names what it got and what is accepted.
- */
-export function readTensorDims(
-  dims: readonly number[],
-  spec: Pick<TensorSpec, "layout" | "channels">,
-): Pick<ResolvedSpec, "layout" | "channels"> & {
-  readonly width: number;
-  readonly height: number;
-} {
-  const inner = dims.length === 4 && dims[0] === 1 ? dims.slice(1) : dims;
-  const batch = dims.length === 4 ? "n" : "";
-  for (const order of ["hwc", "chw"] as const) {
-    const layout = `${batch}${order}` as TensorLayout;
-    if (spec.layout !== undefined && isInterleaved(spec.layout) !== isInterleaved(layout)) continue;
-    const [height, width, channels] = order === "hwc" ? inner : [inner[1], inner[2], inner[0]];
-    if (inner.length !== 3 || !isSide(width) || !isSide(height)) continue;
-    if (channels !== 1 && channels !== 3 && channels !== 4) continue;
-    if (spec.channels !== undefined && spec.channels !== channels) continue;
-    return { layout, width, height, channels };
-  }
-  const wanted = spec.layout === undefined && spec.channels === undefined
-    ? "[H,W,C], [1,H,W,C], [C,H,W] or [1,C,H,W] with C = 1, 3 or 4"
-    : `layout ${spec.layout ?? "any"} with ${spec.channels ?? "1, 3 or 4"} channels`;
-  throw new TypeError(
-    `Cannot make a picture of a tensor of shape [${dims.join(",")}]: accepted is ${wanted}`,
-  );
 }
 
 function affine(
@@ -145,10 +113,6 @@ function affine(
     scale: each.map((c) => 1 / 255 / at(std, c, 1)),
     bias: each.map((c) => -at(mean, c, 0) / at(std, c, 1)),
   };
-}
-
-function isSide(value: number | undefined): value is number {
-  return value !== undefined && Number.isInteger(value) && value >= 1;
 }
 
 function check(name: string, value: unknown, accepted: readonly unknown[]): void {

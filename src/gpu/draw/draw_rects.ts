@@ -4,11 +4,11 @@
  * @module
  */
 
+import type { FilledRect } from "../../media/rect.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { GpuPicture } from "../convert/gpu_picture.ts";
-import { passLayout, runPass } from "../shader/picture_pass.ts";
-import { batchRects, type GpuRect, type RectBatch, TILE } from "./rect_tiles.ts";
-import { UniformRing } from "../shader/uniform_ring.ts";
+import { passLayout, runPass, UniformRing } from "../shader/picture_pass.ts";
+import { batchRects, type RectBatch, TILE } from "./rect_tiles.ts";
 import { wgsl } from "../shader/wgsl.ts";
 
 const LABEL = "draw rects";
@@ -95,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
  * `TypeError` for a picture of another format, a `RangeError` for a place or colour that is none, a
  * `GpuError` as the pool's `allocate` does.
  */
-export function drawRects(gpu: Gpu, picture: GpuPicture, rects: readonly GpuRect[]): void {
+export function drawRects(gpu: Gpu, picture: GpuPicture, rects: readonly FilledRect[]): void {
   gpu.assertUsable();
   if (picture.pixelFormat !== "rgba") {
     throw new TypeError(`Cannot draw on a ${picture.pixelFormat} picture: convert it to rgba`);

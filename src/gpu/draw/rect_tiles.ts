@@ -4,13 +4,7 @@
  * @module
  */
 
-import { clipRect, type Rect } from "../../media/rect.ts";
-
-/** A rectangle of one colour. */
-export interface GpuRect extends Rect {
-  /** Red, green, blue and alpha, 0–255. */
-  readonly color: readonly [number, number, number, number];
-}
+import { clipRect, type FilledRect, type Size } from "../../media/rect.ts";
 
 /** What one pass draws. */
 export interface RectBatch {
@@ -39,17 +33,12 @@ interface ClippedRects {
   readonly words: Uint32Array<ArrayBuffer>;
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
 /**
  * Sorts rectangles into tiles. It takes more than one pass where they touch very many; passes are
  * drawn in their order. Throws a `RangeError` for a colour or place that is not one.
  */
 export function* batchRects(
-  rects: readonly GpuRect[],
+  rects: readonly FilledRect[],
   size: Size,
   maxEntries: number = MAX_ENTRIES,
 ): Generator<RectBatch> {
@@ -68,7 +57,7 @@ export function* batchRects(
   }
 }
 
-function clipRects(rects: readonly GpuRect[], size: Size): ClippedRects {
+function clipRects(rects: readonly FilledRect[], size: Size): ClippedRects {
   const words = new Uint32Array(rects.length * RECORD_WORDS);
   let count = 0;
   for (const rect of rects) {
@@ -193,7 +182,7 @@ function fillLists(
   }
 }
 
-function checkRect({ x, y, width, height, color }: GpuRect): void {
+function checkRect({ x, y, width, height, color }: FilledRect): void {
   if (![x, y, width, height].every(Number.isFinite)) {
     throw new RangeError(
       `Cannot draw a rectangle of ${width}x${height} at ${x}, ${y}: use finite numbers`,

@@ -1,12 +1,11 @@
 /**
- * What passes of a kind share: uniforms in a slot of the ring, words that are read, words that are
- * written.
+ * What compute passes on pictures share: uniforms in a slot of a ring, words that are read, words that
+ * are written.
  *
  * @module
  */
 
 import type { Gpu } from "../device/gpu.ts";
-import { UNIFORM_SLOT_BYTES, UniformRing } from "./uniform_ring.ts";
 
 /** What one pass reads and writes. */
 export interface PassResources {
@@ -59,3 +58,46 @@ export function runPass(
   pass.end();
   if (options.encoder === undefined) gpu.device.queue.submit([encoder.finish()]);
 }
+
+/** Bytes of a slot, a multiple of every device's alignment of dynamic offsets. */
+export const UNIFORM_SLOT_BYTES = 1024;
+
+/** Recordings on one device that may wait for their submission at the same time. */
+const SLOTS = 256;
+
+/** The uniforms of one device. */
+export class UniformRing {
+  /** The buffer of all slots: bind {@linkcode UNIFORM_SLOT_BYTES} of it, with a dynamic offset. */
+  readonly buffer: GPUBuffer;
+  readonly #gpu: Gpu;
+  #next = 0;
+
+  private constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+    this.buffer = gpu.device.createBuffer({
+      label: "uniforms",
+      size: SLOTS * UNIFORM_SLOT_BYTES,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /** The ring of a device; it lives as long as the device. */
+  static of(gpu: Gpu): UniformRing {
+    let ring = RINGS.get(gpu);
+    if (ring === undefined) {
+      ring = new UniformRing(gpu);
+      RINGS.set(gpu, ring);
+    }
+    return ring;
+  }
+
+  /** Writes at most {@linkcode UNIFORM_SLOT_BYTES} into the next slot and gives its offset. */
+  write(bytes: ArrayBuffer): number {
+    const offset = this.#next * UNIFORM_SLOT_BYTES;
+    this.#next = (this.#next + 1) % SLOTS;
+    this.#gpu.device.queue.writeBuffer(this.buffer, offset, bytes);
+    return offset;
+  }
+}
+
+const RINGS = new WeakMap<Gpu, UniformRing>();

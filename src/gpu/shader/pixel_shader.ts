@@ -10,7 +10,7 @@ import { pictureBytes } from "../../media/picture.ts";
 import type { PixelFormat } from "../../media/types.ts";
 import type { Gpu } from "../device/gpu.ts";
 import type { GpuPicture } from "../convert/gpu_picture.ts";
-import { passLayout, runPass } from "./picture_pass.ts";
+import { passLayout, runPass, UNIFORM_SLOT_BYTES, UniformRing } from "./picture_pass.ts";
 import {
   checkShaderParams,
   defaultShaderValues,
@@ -27,7 +27,6 @@ import {
   shaderError,
   shaderModuleCode,
 } from "./shader_source.ts";
-import { UNIFORM_SLOT_BYTES, UniformRing } from "./uniform_ring.ts";
 
 /** What {@linkcode PixelShader.compile} takes. */
 export interface PixelShaderOptions {

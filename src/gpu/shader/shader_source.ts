@@ -8,7 +8,7 @@
 import { GpuError } from "../../base/errors.ts";
 import { PIXEL_SHADER_WGSL, PIXELS_WGSL } from "./pixel_shader_wgsl.ts";
 import { paramsStruct, type ShaderParams } from "./shader_params.ts";
-import { type Declaration, scanWgsl, type TextPlace } from "./wgsl_scan.ts";
+import { type Declaration, scanWgsl, type TextPlace } from "./wgsl.ts";
 
 /** What a user gives to be compiled. */
 export interface ShaderCode {

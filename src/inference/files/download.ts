@@ -5,9 +5,11 @@
  */
 
 import { createHash } from "node:crypto";
+import { systemClock } from "../../base/clock.ts";
 import { describeError, ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { pause } from "../../base/pause.ts";
+import { boundFetch } from "../../base/net/bound_fetch.ts";
 import { UrlPolicy } from "../../base/url_policy.ts";
 
 /** How far a download is. */
@@ -30,6 +32,8 @@ export interface DownloadOptions {
   readonly retryDelaysMs?: readonly number[] | undefined;
   /** A server that sends nothing for this long is given up, in milliseconds. @default 30000 */
   readonly stallMs?: number | undefined;
+  /** Where the URL and its redirects may lead. @default everywhere but to metadata addresses */
+  readonly urls?: UrlPolicy | undefined;
 }
 
 const RETRY_DELAYS_MS: readonly number[] = [250, 1_000, 3_000];
@@ -83,13 +87,15 @@ export function shownUrl(url: URL): string {
 async function attemptDownload(
   url: URL,
   path: string,
-  { onProgress, signal, stallMs = STALL_MS }: DownloadOptions,
+  { onProgress, signal, stallMs = STALL_MS, urls = new UrlPolicy() }: DownloadOptions,
 ): Promise<string> {
   using stall = new StallTimer(stallMs);
-  const response = await follow(
-    url,
-    signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
-  );
+  using connections = new DisposableStack();
+  const response = await follow(url, {
+    urls,
+    connections,
+    signal: signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
+  });
   const body = await checkResponse(url, response);
   const totalBytes = contentLength(response);
   const file = url.pathname.split("/").findLast((part) => part !== "") ?? url.host;
@@ -113,11 +119,25 @@ async function attemptDownload(
   return hash.digest("hex");
 }
 
-/** Follows redirects, which are the server's words: not to addresses that hold a machine's keys. */
-async function follow(url: URL, signal: AbortSignal): Promise<Response> {
-  const policy = new UrlPolicy();
+interface FollowOptions {
+  readonly urls: UrlPolicy;
+  readonly signal: AbortSignal;
+  readonly connections: DisposableStack;
+}
+
+/** Follows redirects, which are the server's words, as far as the policy allows. */
+async function follow(
+  url: URL,
+  { urls, signal, connections }: FollowOptions,
+): Promise<Response> {
+  let addresses = await urls.addressesFor(url);
+  if (addresses === undefined) {
+    throw new Error("its host is not one that models are taken from; see allowUrls (--allow-urls)");
+  }
   for (let address = url, hops = 0;; hops++) {
-    const response = await fetch(address, {
+    const response = await boundFetch(address, {
+      addresses,
+      owner: connections,
       headers: { "accept-encoding": "identity" },
       redirect: "manual",
       signal,
@@ -129,7 +149,8 @@ async function follow(url: URL, signal: AbortSignal): Promise<Response> {
     const next = URL.parse(location, address);
     const isWeb = next?.protocol === "https:" ||
       next?.protocol === "http:" && address.protocol === "http:";
-    if (next === null || !isWeb || !await policy.allows(next)) {
+    addresses = next === null || !isWeb ? undefined : await urls.addressesFor(next);
+    if (next === null || addresses === undefined) {
       throw new Error("it redirects to an address that models are not taken from");
     }
     address = next;
@@ -183,7 +204,7 @@ function downloadError(url: URL, cause: unknown): ModelError {
 class StallTimer implements Disposable {
   readonly #controller = new AbortController();
   readonly #limitMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel = (): void => {};
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
@@ -195,15 +216,21 @@ class StallTimer implements Disposable {
   }
 
   restart(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     const reason = `nothing arrived for ${this.#limitMs / 1000} seconds`;
-    this.#timer = setTimeout(
-      () => this.#controller.abort(new TransientFailure(reason)),
+    this.#cancel = systemClock.schedule(
       this.#limitMs,
+      () => this.#controller.abort(new TransientFailure(reason)),
     );
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
+}
+
+/** The SHA-256 of some bytes, in lower-case hexadecimal. */
+export async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return new Uint8Array(digest).toHex();
 }

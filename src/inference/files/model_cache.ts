@@ -8,8 +8,7 @@
 
 import { ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
-import { downloadFile, type DownloadOptions, shownUrl } from "./download.ts";
-import { sha256Hex } from "./sha256.ts";
+import { downloadFile, type DownloadOptions, sha256Hex, shownUrl } from "./download.ts";
 
 /** How a download is cached. */
 export interface CachedDownloadOptions extends DownloadOptions {

@@ -5,11 +5,11 @@
  */
 
 import { describeError, ModelError } from "../../base/errors.ts";
-import type { DownloadProgress } from "./download.ts";
+import { type DownloadProgress, sha256Hex } from "./download.ts";
+import type { UrlPolicy } from "../../base/url_policy.ts";
 import { besideModel, type ModelSource, sourceAddress } from "./model_address.ts";
 import { cachedDownload, forgetDownload } from "./model_cache.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/onnx_file.ts";
-import { sha256Hex } from "./sha256.ts";
 
 /** A file that a model keeps its weights in. */
 export interface ExternalDataSource {
@@ -26,6 +26,7 @@ export interface ModelFilesOptions {
   readonly externalData: readonly ExternalDataSource[];
   readonly sha256?: string | undefined;
   readonly cacheDir?: string | undefined;
+  readonly urls?: UrlPolicy | undefined;
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -7,7 +7,7 @@
 
 import { Tensor } from "onnxruntime-common";
 import { ModelError } from "../../base/errors.ts";
-import type { Dim } from "./dims.ts";
+import type { Dim } from "../../gpu/mod.ts";
 import { describeInfo, type ModelTensorInfo } from "../runtime/tensor_info.ts";
 import type { ModelInfo } from "./tensor_search.ts";
 

@@ -6,13 +6,16 @@
 
 import type { ModelError } from "../../base/errors.ts";
 import {
+  type DimsHints,
   type Fit,
+  type ImageDims,
+  isTensorDtype,
+  parseImageDims,
   resolveTensorSpec,
   type TensorDtype,
   type TensorRange,
   type TensorSpec,
 } from "../../gpu/mod.ts";
-import { type DimsHints, type ImageDims, parseImageDims } from "./dims.ts";
 import type { ImageInputOptions, ImageOutputOptions } from "./options.ts";
 import type { ModelTensorInfo } from "../runtime/tensor_info.ts";
 import {
@@ -132,7 +135,7 @@ function findTensor(
 
 /** The dimensions as those of a picture of numbers that a picture may have. */
 function imageDims(tensor: ModelTensorInfo, hints: DimsHints): ImageDims | undefined {
-  return isImageType(tensor.type) ? parseImageDims(tensor.dims, hintsOf(hints)) : undefined;
+  return isTensorDtype(tensor.type) ? parseImageDims(tensor.dims, hintsOf(hints)) : undefined;
 }
 
 /** Whether an output is a picture, or may turn out to be one. */
@@ -155,14 +158,14 @@ function mayHoldPicture(
  * reports an unknown number of them.
  */
 function isOpen({ type, dims }: ModelTensorInfo, hints: DimsHints): boolean {
-  if (!isImageType(type)) return false;
+  if (!isTensorDtype(type)) return false;
   return dims.length === 0 ||
     parseImageDims(dims, { channels: 3, ...hintsOf(hints) }) !== undefined;
 }
 
 function dtypeOf(search: TensorSearch, { name, type }: ModelTensorInfo): TensorDtype {
   const { kind, options } = search;
-  if (!isImageType(type)) {
+  if (!isTensorDtype(type)) {
     throw refusal(search, {
       code: "MODEL_UNSUPPORTED",
       found: `its ${kind} "${name}" is of ${type}`,
@@ -237,8 +240,4 @@ function hintsOf({ layout, channels }: DimsHints): DimsHints {
     ...(layout === undefined ? {} : { layout }),
     ...(channels === undefined ? {} : { channels }),
   };
-}
-
-function isImageType(type: string): type is TensorDtype {
-  return type === "uint8" || type === "float32" || type === "float16";
 }

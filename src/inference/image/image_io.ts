@@ -6,10 +6,9 @@
 
 import type { Tensor } from "onnxruntime-common";
 import { ModelError } from "../../base/errors.ts";
-import type { Size, TensorRange } from "../../gpu/mod.ts";
+import { type ImageDims, parseImageDims, type Size, type TensorRange } from "../../gpu/mod.ts";
 import { imageToTensor, type VideoFrame } from "../../frames/mod.ts";
 import { type ExtraFeed, makeExtraFeeds } from "./extra_feeds.ts";
-import { type ImageDims, parseImageDims } from "./dims.ts";
 import {
   findImageInput,
   findImageOutput,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fitMapping, type PictureToTensorOptions, type Rect, type Size } from "../../gpu/mod.ts";
+import { fitMapping, type ImageToTensorOptions, type Rect, type Size } from "../../gpu/mod.ts";
 import type { ImageInput, ImageOutput } from "./find_tensors.ts";
 
 /** A frame in the input of a model. */
@@ -44,7 +44,7 @@ export function placeFrame(input: ImageInput, frame: Size): Placement {
 }
 
 /** How a frame becomes the tensor of the input. */
-export function inputTensorOptions(input: ImageInput, { size }: Placement): PictureToTensorOptions {
+export function inputTensorOptions(input: ImageInput, { size }: Placement): ImageToTensorOptions {
   const { spec, fit, background } = input;
   return { ...spec, ...size, fit, background };
 }

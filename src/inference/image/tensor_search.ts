@@ -7,7 +7,7 @@
 
 import { ModelError, type ModelErrorCode } from "../../base/errors.ts";
 import type { TensorDtype } from "../../gpu/mod.ts";
-import type { DimsHints } from "./dims.ts";
+import type { DimsHints } from "../../gpu/mod.ts";
 import type { Model } from "../runtime/model.ts";
 import { describeInfo, type ModelTensorInfo } from "../runtime/tensor_info.ts";
 

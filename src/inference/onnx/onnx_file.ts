@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Fields, Reader, readMessage } from "./protobuf.ts";
+import { type Fields, ProtobufReader, readMessage } from "./protobuf.ts";
 
 /** A constant that lies in a file of its own. */
 export interface ExternalTensor {
@@ -60,18 +60,18 @@ export function readOnnxFile(bytes: Uint8Array): OnnxFile {
   const constants = new Constants();
   const convolutions: NodeHead[] = [];
   let [irVersion, producer, hasGraph] = [0, "", false];
-  const output = (info: Reader) => addCapped(outputs, readValueInfo(info), info);
+  const output = (info: ProtobufReader) => addCapped(outputs, readValueInfo(info), info);
   const convolution = (node: NodeHead) => convolutions.push(node);
-  readMessage(new Reader(bytes, 0, bytes.length), {
+  readMessage(new ProtobufReader(bytes), {
     1: (_, integer) => irVersion = integer,
-    2: (value) => producer = value.text(),
+    2: (value) => producer = value.readText(),
     7: (value) => {
       hasGraph = true;
       readMessage(value, { ...graphFields({ constants, convolution }), 12: output });
     },
     8: (value) => {
       let [domain, version] = ["", 0];
-      readMessage(value, { 1: (v) => domain = v.text(), 2: (_, integer) => version = integer });
+      readMessage(value, { 1: (v) => domain = v.readText(), 2: (_, integer) => version = integer });
       opsets.set(domain, version);
     },
   });
@@ -105,7 +105,7 @@ class Constants {
   largest = { name: "", bytes: 0 };
 
   /** Reads a tensor; `name` is what it is known by, where it has no name of its own. */
-  add(value: Reader, name = ""): void {
+  add(value: ProtobufReader, name = ""): void {
     const tensor = readTensor(value);
     const known = tensor.name || name;
     if (tensor.bytes > this.largest.bytes) this.largest = { name: known, bytes: tensor.bytes };
@@ -122,11 +122,11 @@ interface GraphVisitor {
 /** Constants are the graph's own, in its nodes, and in graphs that are attributes of nodes. */
 function graphFields(visitor: GraphVisitor, depth = 0): Fields {
   const { constants } = visitor;
-  const graph = (value: Reader): void => {
-    if (depth >= MAX_DEPTH) throw new RangeError(`graphs too deep at byte ${value.at}`);
+  const graph = (value: ProtobufReader): void => {
+    if (depth >= MAX_DEPTH) throw new RangeError(`graphs too deep at byte ${value.offset}`);
     readMessage(value, graphFields(visitor, depth + 1));
   };
-  const node = (value: Reader): void => {
+  const node = (value: ProtobufReader): void => {
     const head: NodeHead = {
       opType: "",
       inputs: [],
@@ -134,11 +134,11 @@ function graphFields(visitor: GraphVisitor, depth = 0): Fields {
       group: 1,
       hasStridesOrPads: false,
     };
-    const constant = (tensor: Reader) => constants.add(tensor, head.output);
-    const attribute = (field: Reader): void => {
+    const constant = (tensor: ProtobufReader) => constants.add(tensor, head.output);
+    const attribute = (field: ProtobufReader): void => {
       let name = "";
       readMessage(field, {
-        1: (text) => name = text.text(),
+        1: (text) => name = text.readText(),
         3: (_, integer) => head.group = name === "group" ? integer : head.group,
         5: constant,
         6: graph,
@@ -154,9 +154,9 @@ function graphFields(visitor: GraphVisitor, depth = 0): Fields {
       });
     };
     readMessage(value, {
-      1: (input) => addCapped(head.inputs, input.text(), input),
-      2: (output) => head.output ||= output.text(),
-      4: (text) => head.opType = text.text(),
+      1: (input) => addCapped(head.inputs, input.readText(), input),
+      2: (output) => head.output ||= output.readText(),
+      4: (text) => head.opType = text.readText(),
       5: attribute,
     });
     if (head.opType === "Conv") visitor.convolution(head);
@@ -165,10 +165,10 @@ function graphFields(visitor: GraphVisitor, depth = 0): Fields {
 }
 
 /** One value of a repeated integer, or all of them where they are packed. */
-function integers(packed: Reader, integer: number, isInteger: boolean): number[] {
+function integers(packed: ProtobufReader, integer: number, isInteger: boolean): number[] {
   if (isInteger) return [integer];
   const values: number[] = [];
-  while (!packed.isAtEnd) addCapped(values, packed.varint(), packed);
+  while (packed.remaining > 0) addCapped(values, packed.readVarint(), packed);
   return values;
 }
 
@@ -179,25 +179,25 @@ interface TensorHead {
   readonly external: ExternalTensor | undefined;
 }
 
-function readTensor(reader: Reader): TensorHead {
+function readTensor(reader: ProtobufReader): TensorHead {
   let [name, bytes, isExternal] = ["", 0, false];
   const dims: number[] = [];
   const entries = new Map<string, string>();
-  const lengthOf = (value: Reader) => {
-    bytes += value.length;
+  const lengthOf = (value: ProtobufReader) => {
+    bytes += value.remaining;
   };
   readMessage(reader, {
     1: (value, integer, isInteger) => dims.push(...integers(value, integer, isInteger)),
     4: lengthOf,
     5: lengthOf,
     7: lengthOf,
-    8: (value) => name = value.text(),
+    8: (value) => name = value.readText(),
     9: lengthOf,
     10: lengthOf,
     11: lengthOf,
     13: (value) => {
       let [key, text] = ["", ""];
-      readMessage(value, { 1: (v) => key = v.text(), 2: (v) => text = v.text() });
+      readMessage(value, { 1: (v) => key = v.readText(), 2: (v) => text = v.readText() });
       entries.set(key, text);
     },
     14: (_, integer) => isExternal = integer === 1,
@@ -213,10 +213,10 @@ function readTensor(reader: Reader): TensorHead {
   return { name, dims, bytes, external };
 }
 
-function readValueInfo(reader: Reader): { name: string; elementType: number } {
+function readValueInfo(reader: ProtobufReader): { name: string; elementType: number } {
   let [name, elementType] = ["", 0];
   readMessage(reader, {
-    1: (value) => name = value.text(),
+    1: (value) => name = value.readText(),
     2: (type) =>
       readMessage(type, {
         1: (tensor) => readMessage(tensor, { 1: (_, integer) => elementType = integer }),
@@ -225,9 +225,9 @@ function readValueInfo(reader: Reader): { name: string; elementType: number } {
   return { name, elementType };
 }
 
-function addCapped<T>(list: T[], entry: T, reader: Reader): void {
+function addCapped<T>(list: T[], entry: T, reader: ProtobufReader): void {
   if (list.length >= MAX_ENTRIES) {
-    throw new RangeError(`more than ${MAX_ENTRIES} entries at byte ${reader.at}`);
+    throw new RangeError(`more than ${MAX_ENTRIES} entries at byte ${reader.offset}`);
   }
   list.push(entry);
 }

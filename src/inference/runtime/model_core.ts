@@ -8,7 +8,7 @@ import { ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { type Gpu, sharedGpu } from "../../gpu/mod.ts";
 import { type CapturedRun, tryGraphCapture } from "./graph_capture.ts";
-import { checkFitsDevice } from "../onnx/device_fit.ts";
+import { checkFitsDevice } from "../onnx/webgpu_limits.ts";
 import type { ModelFiles } from "../files/model_files.ts";
 import { ModelSession, type SessionSource } from "./model_session.ts";
 import { type OrtProvider, ortRuntime } from "./ort_runtime.ts";

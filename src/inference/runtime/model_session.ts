@@ -9,7 +9,7 @@ import { type InferenceSession, Tensor } from "onnxruntime-common";
 import { schedulePatiently, systemClock } from "../../base/clock.ts";
 import { describeError, GpuError } from "../../base/errors.ts";
 import type { Gpu } from "../../gpu/mod.ts";
-import { safeConvLayout } from "../onnx/conv_layout.ts";
+import { safeConvLayout } from "../onnx/webgpu_limits.ts";
 import type { OnnxFile } from "../onnx/onnx_file.ts";
 import { loadError, runError } from "./ort_errors.ts";
 import { isTrap, type OrtRuntime } from "./ort_runtime.ts";

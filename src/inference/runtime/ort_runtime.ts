@@ -11,7 +11,6 @@
 import type { Env, InferenceSessionFactory, TensorConstructor } from "onnxruntime-common";
 import { describeError, ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
-import { withoutTraces } from "./ort_traces.ts";
 
 /** Where a model runs. */
 export type OrtProvider = "webgpu" | "wasm";
@@ -150,4 +149,38 @@ async function initialize(ort: OrtModule): Promise<void> {
 function hideOpaqueOrigin(): void {
   if (globalThis.location?.origin !== "null") return;
   Object.defineProperty(globalThis, "location", { value: undefined, configurable: true });
+}
+
+/**
+ * Does `work`, which starts onnxruntime, and undoes what that changes in Deno as in Node: onnxruntime
+ * replaces the global `Worker` by Node's, and asks whether threads can share memory by sending some
+ * through a `MessageChannel` that it never closes.
+ */
+export async function withoutTraces<T>(work: () => Promise<T>): Promise<T> {
+  const { Worker, MessageChannel } = globalThis;
+  const ProbeChannel = closingAfterProbe(MessageChannel);
+  globalThis.MessageChannel = ProbeChannel;
+  try {
+    return await work();
+  } finally {
+    globalThis.Worker = Worker;
+    if (globalThis.MessageChannel === ProbeChannel) globalThis.MessageChannel = MessageChannel;
+  }
+}
+
+/** A class of channels that close once one byte of shared memory went through them: the question. */
+function closingAfterProbe(Original: typeof MessageChannel): typeof MessageChannel {
+  return class extends Original {
+    constructor() {
+      super();
+      const { port1, port2 } = this;
+      const send = port1.postMessage.bind(port1);
+      port1.postMessage = (message: unknown) => {
+        send(message);
+        if (!(message instanceof SharedArrayBuffer && message.byteLength === 1)) return;
+        port1.close();
+        port2.close();
+      };
+    }
+  };
 }

@@ -6,7 +6,7 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
-import { ByteCursor } from "./byte_cursor.ts";
+import { ByteCursor } from "../../base/byte_cursor.ts";
 
 const OBU_SEQUENCE_HEADER = 1;
 const OBU_TEMPORAL_DELIMITER = 2;

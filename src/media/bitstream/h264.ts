@@ -6,6 +6,7 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
+import { MAX_PICTURE_SIDE } from "../picture.ts";
 import { unescapeRbsp } from "./annexb.ts";
 import { BitReader } from "./bit_reader.ts";
 import { readVuiColor, resolveColor, type SequenceInfo, type VuiColor } from "./vui.ts";
@@ -23,7 +24,6 @@ export const H264_NAL = {
 const PROFILE_BASELINE = 66;
 const SEI_RECOVERY_POINT = 6;
 const MAX_SEI_BYTES = 65_536;
-const MAX_DIMENSION = 16_384;
 
 /** Profiles whose parameter set carries the chroma format: the list of section 7.3.2.1.1. */
 const CHROMA_PROFILES: ReadonlySet<number> = new Set(
@@ -249,8 +249,8 @@ function skipHrd(bits: BitReader): void {
 }
 
 function checkSize(width: number, height: number): void {
-  if (!(width > 0 && width <= MAX_DIMENSION)) throw outOfRange("width", width);
-  if (!(height > 0 && height <= MAX_DIMENSION)) throw outOfRange("height", height);
+  if (!(width > 0 && width <= MAX_PICTURE_SIDE)) throw outOfRange("width", width);
+  if (!(height > 0 && height <= MAX_PICTURE_SIDE)) throw outOfRange("height", height);
 }
 
 function outOfRange(field: string, value: number): MediaError {

@@ -6,6 +6,7 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
+import { MAX_PICTURE_SIDE } from "../picture.ts";
 import { unescapeRbsp } from "./annexb.ts";
 import { BitReader } from "./bit_reader.ts";
 import { readVuiColor, resolveColor, type SequenceInfo, type VuiColor } from "./vui.ts";
@@ -27,7 +28,6 @@ export const HEVC_NAL = {
   PREFIX_SEI: 39,
 } as const;
 
-const MAX_DIMENSION = 16_384;
 const MAX_SHORT_TERM_SETS = 64;
 const MAX_PICTURES = 16;
 
@@ -65,8 +65,8 @@ export function parseHevcSps(nal: Uint8Array): HevcSps {
     width -= (bits.readUe() + bits.readUe()) * unitX;
     height -= (bits.readUe() + bits.readUe()) * unitY;
   }
-  if (!(width > 0 && width <= MAX_DIMENSION)) throw outOfRange("width", width);
-  if (!(height > 0 && height <= MAX_DIMENSION)) throw outOfRange("height", height);
+  if (!(width > 0 && width <= MAX_PICTURE_SIDE)) throw outOfRange("width", width);
+  if (!(height > 0 && height <= MAX_PICTURE_SIDE)) throw outOfRange("height", height);
   bits.readUe(); // bit_depth_luma_minus8
   bits.readUe(); // bit_depth_chroma_minus8
   const log2MaxPocLsb = bits.readUe() + 4;

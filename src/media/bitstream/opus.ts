@@ -5,7 +5,7 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
-import { ByteCursor } from "./byte_cursor.ts";
+import { ByteCursor } from "../../base/byte_cursor.ts";
 
 /** Opus always decodes to 48 kHz, whatever its input was. */
 export const OPUS_SAMPLE_RATE = 48_000;

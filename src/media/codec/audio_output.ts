@@ -5,6 +5,7 @@
  */
 
 import { type Rational, rescaleTicks } from "../../base/rational.ts";
+import { OPUS_SAMPLE_RATE } from "../bitstream/mod.ts";
 import type { NutEvent } from "../nut/mod.ts";
 import type { AudioStreamInfo, Packet } from "../types.ts";
 import { type AudioEncodeArguments, audioEncodeArguments } from "./arguments.ts";
@@ -31,7 +32,7 @@ export function outputSettings(
   input: { readonly sampleRate: number; readonly channels: number },
 ): Omit<AudioEncodeArguments, "input" | "output"> {
   const { codec = "opus" } = options;
-  const sampleRate = options.sampleRate ?? (codec === "opus" ? 48_000 : input.sampleRate);
+  const sampleRate = options.sampleRate ?? (codec === "opus" ? OPUS_SAMPLE_RATE : input.sampleRate);
   const usual = codec === "opus" ? Math.min(2, input.channels) : input.channels;
   const channels = options.channels ?? usual;
   const bitrate = options.bitrate ?? BITRATE_PER_CHANNEL * channels;

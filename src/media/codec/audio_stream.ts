@@ -6,11 +6,11 @@
 
 import { MediaError } from "../../base/errors.ts";
 import type { Rational } from "../../base/rational.ts";
+import { OPUS_SAMPLE_RATE } from "../bitstream/mod.ts";
 import type { NutAudioStream } from "../nut/mod.ts";
 import type { AudioCodec, AudioStreamInfo } from "../types.ts";
 
 const OPUS_HEAD_BYTES = 19;
-const OPUS_RATE = 48_000;
 const MAX_CHANNELS = 8;
 const MAX_SAMPLE_RATE = 192_000;
 
@@ -66,7 +66,7 @@ function newOpusHead(channels: number): Uint8Array {
   head.set(new TextEncoder().encode("OpusHead"));
   head[8] = 1; // version
   head[9] = channels;
-  new DataView(head.buffer).setUint32(12, OPUS_RATE, true);
+  new DataView(head.buffer).setUint32(12, OPUS_SAMPLE_RATE, true);
   return head;
 }
 

@@ -6,18 +6,20 @@
 
 import { MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
-import type { Rational } from "../../base/rational.ts";
+import { type Rational, sameRational } from "../../base/rational.ts";
 import { decodedColor, sameColor } from "../color.ts";
 import { FramePool } from "../frame_pool.ts";
 import { type NutEvent, NutMuxer, type NutPacketEvent, type NutStream } from "../nut/mod.ts";
+import { pictureBytes } from "../picture.ts";
+import { sameSize, type Size } from "../rect.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
 import { type Hardware, videoDecodeArguments } from "./arguments.ts";
 import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
-import { pictureBytes, type PictureSize, sameAspect } from "./picture.ts";
 import { PtsMap } from "./pts_map.ts";
+import type { ToneMapping } from "./tone_map.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
@@ -42,8 +44,8 @@ export interface DecodedVideo {
 
 /** A stream, and what a decoder is to make of it. */
 export interface DecodedStream extends VideoStreamInfo {
-  /** Whether PQ and HLG become BT.709; see {@linkcode canToneMap}. @default false */
-  readonly toneMap?: boolean;
+  /** How PQ and HLG become BT.709; see {@linkcode findToneMapping}. @default they stay */
+  readonly toneMap?: ToneMapping | undefined;
 }
 
 /** Options of a {@linkcode VideoDecoder}. */
@@ -57,7 +59,7 @@ export interface VideoDecoderOptions extends CoderOptions {
    * Scale to cover this size, keeping the aspect, and crop to the centre.
    * @default the source's size
    */
-  readonly scale?: PictureSize;
+  readonly scale?: Size;
   /** Where the pictures' memory comes from. @default a pool of its own */
   readonly pool?: FramePool;
   /** Threads of the decoder; more than one helps only with streams that have slices. @default 1 */
@@ -98,7 +100,7 @@ export class VideoDecoder implements AsyncDisposable {
   readonly #engine: CodecEngine<DecodedVideo>;
   readonly #pool: FramePool;
   #stream: DecodedStream;
-  #scale: PictureSize | undefined;
+  #scale: Size | undefined;
   #hardware: Hardware;
   #pts: PtsMap;
   /** What the child that takes input was begun with. */
@@ -175,7 +177,7 @@ export class VideoDecoder implements AsyncDisposable {
    * Scales to another size from the next keyframe on, as `scale` says. Pictures before it keep theirs;
    * none is lost.
    */
-  rescale(scale: PictureSize): Promise<void> {
+  rescale(scale: Size): Promise<void> {
     return this.#engine.inTurn(() => {
       this.#scale = scale;
       return Promise.resolve();
@@ -231,7 +233,7 @@ export class VideoDecoder implements AsyncDisposable {
     const sets = sequenceParameterSets(packet.data, this.#stream.codec);
     begun.parameterSets ??= sets?.slice();
     const differ = sets !== undefined && !sameBytes(sets, begun.parameterSets!);
-    if (!differ && sameStream(this.#stream, begun.stream) && sameScale(this.#scale, begun.scale)) {
+    if (!differ && sameStream(this.#stream, begun.stream) && sameSize(this.#scale, begun.scale)) {
       return;
     }
     this.#isLeftOut = !this.#engine.mayChange();
@@ -245,7 +247,7 @@ export class VideoDecoder implements AsyncDisposable {
     this.#begun = { stream: this.#stream, scale: this.#scale, parameterSets };
     const pts = this.#pts = new PtsMap(this.#options.timeBase);
     const picture = new PictureReader(this.#options, {
-      color: decodedColor(this.#stream.color, this.#stream.toneMap ?? false),
+      color: decodedColor(this.#stream.color, this.#stream.toneMap !== undefined),
       // Scaled pictures have square pixels.
       sampleAspect: this.#scale === undefined ? this.#stream.sampleAspect : undefined,
       pool: this.#pool,
@@ -300,7 +302,7 @@ interface PictureContext extends Pick<DecodedVideo, "color" | "sampleAspect"> {
 /** What a child decodes. */
 interface Begun {
   readonly stream: DecodedStream;
-  readonly scale: PictureSize | undefined;
+  readonly scale: Size | undefined;
   /** Undefined as long as its stream has none. */
   parameterSets: Uint8Array | undefined;
 }
@@ -325,10 +327,10 @@ export function videoDecoderRecipe(
         "codec" | "color" | "reorderDepth" | "sampleAspect" | "toneMap"
       >;
     }
-    & { readonly scale?: PictureSize | undefined },
+    & { readonly scale?: Size | undefined },
 ): ChildRecipe {
   const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
-  const { color, reorderDepth, sampleAspect, toneMap = false } = stream;
+  const { color, reorderDepth, sampleAspect, toneMap } = stream;
   const settings = { timeBase, pixelFormat, color, sampleAspect, toneMap, threads, hardware };
   const input = new NutMuxer([inputStream(stream, timeBase)], { syncpoints: "first-packet" });
   return {
@@ -351,7 +353,7 @@ export function videoDecoderRecipe(
 class PictureReader {
   readonly #options: VideoDecoderOptions;
   readonly #context: PictureContext;
-  #size: { width: number; height: number } | undefined;
+  #size: Size | undefined;
 
   constructor(
     options: VideoDecoderOptions,
@@ -372,7 +374,7 @@ class PictureReader {
     const { color, sampleAspect, pool, pts } = this.#context;
     const pixelFormat = this.#options.pixelFormat ?? "i420";
     const size = this.#size;
-    if (size === undefined || pictureBytes({ ...size, pixelFormat }) !== data.length) {
+    if (size === undefined || pictureBytes(pixelFormat, size.width, size.height) !== data.length) {
       pool.release(data);
       throw new MediaError(
         "MEDIA_BAD_FRAME",
@@ -387,11 +389,7 @@ class PictureReader {
 }
 
 function sameStream(a: DecodedStream, b: DecodedStream): boolean {
-  return a.codec === b.codec && a.width === b.width && a.height === b.height &&
-    a.reorderDepth === b.reorderDepth && sameColor(a.color, b.color) &&
-    a.toneMap === b.toneMap && sameAspect(a.sampleAspect, b.sampleAspect);
-}
-
-function sameScale(a: PictureSize | undefined, b: PictureSize | undefined): boolean {
-  return a?.width === b?.width && a?.height === b?.height;
+  return a.codec === b.codec && sameSize(a, b) && a.reorderDepth === b.reorderDepth &&
+    sameColor(a.color, b.color) &&
+    a.toneMap === b.toneMap && sameRational(a.sampleAspect, b.sampleAspect);
 }

@@ -5,16 +5,17 @@
  */
 
 import { roomLogger } from "../../base/log.ts";
-import { type Rational, rescaleTicks } from "../../base/rational.ts";
+import { type Rational, rescaleTicks, sameRational } from "../../base/rational.ts";
 import { sameColor } from "../color.ts";
 import type { NutEvent, NutPacketEvent } from "../nut/mod.ts";
+import { sameSize, type Size } from "../rect.ts";
 import type { ColorInfo, Packet, PixelFormat } from "../types.ts";
 import { ENCODER_CLOCK_RATE, type Hardware, videoEncodeArguments } from "./arguments.ts";
 import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { KeyframeClock } from "./keyframe_clock.ts";
-import { checkPicture, type PictureShape, type PictureSize, sameAspect } from "./picture.ts";
+import { checkEncodable, type PictureShape } from "./picture.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";
 import type { EncoderSettings } from "./video_coding.ts";
 
@@ -33,7 +34,7 @@ export interface VideoEncoderOptions extends CoderOptions, EncoderSettings {
    */
   readonly color?: ColorInfo;
   /** Size that every picture is scaled to. @default the pictures' own */
-  readonly outputSize?: PictureSize;
+  readonly outputSize?: Size;
   /** The longest time from keyframe to keyframe. @default 2 */
   readonly gopSeconds?: number;
   /** About how many pictures a second will come; they may come at any other rate. @default 30 */
@@ -61,7 +62,7 @@ export interface RawVideo {
   /** Of the pixels that come out. @default 1:1 */
   readonly sampleAspect?: Rational | undefined;
   /** Size that it is scaled to; another than before begins with a keyframe. @default the encoder's */
-  readonly outputSize?: PictureSize;
+  readonly outputSize?: Size;
   /** Whether it must become a keyframe. @default false */
   readonly forceKeyframe?: boolean;
 }
@@ -69,7 +70,7 @@ export interface RawVideo {
 type TaggedShape = PictureShape & {
   readonly color: ColorInfo;
   /** Absent where it is the pictures' own. */
-  readonly outputSize: PictureSize | undefined;
+  readonly outputSize: Size | undefined;
 };
 
 /** What a {@linkcode VideoEncoder} counts. */
@@ -158,7 +159,7 @@ export class VideoEncoder implements AsyncDisposable {
   }
 
   async #encode(picture: RawVideo): Promise<void> {
-    checkPicture(picture);
+    checkEncodable(picture);
     const { width, height, pixelFormat, sampleAspect } = picture;
     const { data, ptsTicks, forceKeyframe } = picture;
     const outputSize = this.#outputSize(picture);
@@ -239,7 +240,7 @@ export class VideoEncoder implements AsyncDisposable {
     return color ?? this.#options.color ?? { matrix: "bt709", fullRange: false };
   }
 
-  #outputSize(picture: PictureSize & Pick<RawVideo, "outputSize">): PictureSize | undefined {
+  #outputSize(picture: Size & Pick<RawVideo, "outputSize">): Size | undefined {
     const size = picture.outputSize ?? this.#options.outputSize;
     return size === undefined || sameSize(size, picture) ? undefined : size;
   }
@@ -258,7 +259,7 @@ export function videoEncoderRecipe(
   >,
   shape: PictureShape & {
     readonly color: ColorInfo;
-    readonly outputSize?: PictureSize | undefined;
+    readonly outputSize?: Size | undefined;
   },
 ): ChildRecipe {
   const { frameRate = 30, preset = "superfast", crf = 23, threads = 0 } = options;
@@ -282,9 +283,5 @@ export function videoEncoderRecipe(
 function sameShape(a: TaggedShape, b: TaggedShape): boolean {
   return sameSize(a, b) && a.pixelFormat === b.pixelFormat &&
     sameSize(a.outputSize ?? a, b.outputSize ?? b) &&
-    sameColor(a.color, b.color) && sameAspect(a.sampleAspect, b.sampleAspect);
-}
-
-function sameSize(a: PictureSize, b: PictureSize): boolean {
-  return a.width === b.width && a.height === b.height;
+    sameColor(a.color, b.color) && sameRational(a.sampleAspect, b.sampleAspect);
 }

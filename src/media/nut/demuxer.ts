@@ -6,8 +6,8 @@
  */
 
 import { MediaError } from "../../base/errors.ts";
-import type { Rational } from "../../base/rational.ts";
-import { ByteCursor, NeedMoreBytes } from "./byte_cursor.ts";
+import { type Rational, sameRational } from "../../base/rational.ts";
+import { NeedMoreBytes, NutCursor } from "./nut_cursor.ts";
 import { crc32 } from "../crc32.ts";
 import { type FrameHeader, readFrameHeader, type StreamState } from "./frame_header.ts";
 import {
@@ -180,7 +180,7 @@ export class NutDemuxer {
       input.set(this.#held);
       input.set(fresh.subarray(0, input.length - before), before);
     }
-    const cursor = new ByteCursor(input, { baseOffset: this.#offset - before, complete: false });
+    const cursor = new NutCursor(input, { baseOffset: this.#offset - before, complete: false });
     try {
       if (this.#state === "file-id") this.#readFileId(cursor);
       else this.#readElement(cursor, events);
@@ -235,32 +235,34 @@ export class NutDemuxer {
     return bytes.length;
   }
 
-  #readFileId(cursor: ByteCursor): void {
+  #readFileId(cursor: NutCursor): void {
     for (const expected of FILE_ID) {
       const found = cursor.peek();
       if (found !== undefined && found !== expected) {
         throw cursor.damage("something other than the NUT file id");
       }
-      cursor.u8();
+      cursor.readU8();
     }
     this.#state = "element";
   }
 
-  #readElement(cursor: ByteCursor, events: NutEvent[]): void {
+  #readElement(cursor: NutCursor, events: NutEvent[]): void {
     if (cursor.peek() === START_CODE_BYTE) this.#readPacket(cursor, events);
     else this.#readFrame(cursor, events);
   }
 
-  #readPacket(cursor: ByteCursor, events: NutEvent[]): void {
+  #readPacket(cursor: NutCursor, events: NutEvent[]): void {
     const start = cursor.position;
-    const high = cursor.u32();
-    const low = cursor.u32();
+    const high = cursor.readU32();
+    const low = cursor.readU32();
     const code = START_CODES.find((code) => code.high === high && code.low === low);
     if (code === undefined) throw cursor.damage("an unknown start code");
     const forwardPointer = cursor.v();
     if (forwardPointer > HEADER_CHECKSUM_ABOVE) {
       const expected = crc32(cursor.since(start));
-      if (cursor.u32() !== expected) throw cursor.damage("a packet header with a wrong checksum");
+      if (cursor.readU32() !== expected) {
+        throw cursor.damage("a packet header with a wrong checksum");
+      }
     }
     if (code === INDEX_START_CODE || code === INFO_START_CODE) {
       this.#skipBytes = forwardPointer;
@@ -271,13 +273,13 @@ export class NutDemuxer {
       throw cursor.damage(`a header of ${forwardPointer} bytes`);
     }
     const baseOffset = cursor.offset;
-    const packet = cursor.bytes(forwardPointer);
+    const packet = cursor.readBytes(forwardPointer);
     if (crc32(packet) !== 0) throw cursor.damage("a header with a wrong checksum");
     const payload = packet.subarray(0, packet.length - 4);
-    this.#readHeader(code, new ByteCursor(payload, { baseOffset, complete: true }), events);
+    this.#readHeader(code, new NutCursor(payload, { baseOffset, complete: true }), events);
   }
 
-  #readHeader(code: StartCode, payload: ByteCursor, events: NutEvent[]): void {
+  #readHeader(code: StartCode, payload: NutCursor, events: NutEvent[]): void {
     if (code === SYNCPOINT_START_CODE) return this.#readSyncpoint(payload);
     // Writers repeat the headers now and then: the first ones count.
     if (this.#streams !== undefined) return;
@@ -294,7 +296,7 @@ export class NutDemuxer {
     events.push({ kind: "streams", streams: this.#headers.map((header) => header.info) });
   }
 
-  #readSyncpoint(payload: ByteCursor): void {
+  #readSyncpoint(payload: NutCursor): void {
     const main = this.#main;
     if (main === undefined || this.#streams === undefined) {
       throw payload.damage("a syncpoint before the headers");
@@ -309,7 +311,7 @@ export class NutDemuxer {
     }
   }
 
-  #readFrame(cursor: ByteCursor, events: NutEvent[]): void {
+  #readFrame(cursor: NutCursor, events: NutEvent[]): void {
     const main = this.#main;
     const streams = this.#streams;
     if (main === undefined || streams === undefined) {
@@ -331,7 +333,7 @@ export class NutDemuxer {
     let data = memory;
     if (header.flags & FrameFlag.SM_DATA) {
       const baseOffset = this.#offset - memory.length;
-      const cursor = new ByteCursor(memory, { baseOffset, complete: true });
+      const cursor = new NutCursor(memory, { baseOffset, complete: true });
       skipSideData(cursor);
       data = memory.subarray(cursor.position);
     }
@@ -358,7 +360,7 @@ function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
 
 /** `convert_ts`: rounds down. */
 function rescaleDown(ticks: number, from: Rational, to: Rational): number {
-  if (from.num === to.num && from.den === to.den) return ticks;
+  if (sameRational(from, to)) return ticks;
   const num = BigInt(from.num) * BigInt(to.den);
   return Number(BigInt(ticks) * num / (BigInt(from.den) * BigInt(to.num)));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteCursor } from "./byte_cursor.ts";
+import type { NutCursor } from "./nut_cursor.ts";
 import { crc32 } from "../crc32.ts";
 import type { MainHeader, StreamHeader } from "./headers.ts";
 import { ELISION_SIZE_MAX, FrameFlag } from "./tables.ts";
@@ -32,11 +32,11 @@ export interface FrameHeader {
  * not in use, a size above `maxBytes`, or a checksum that does not match.
  */
 export function readFrameHeader(
-  cursor: ByteCursor,
+  cursor: NutCursor,
   file: { main: MainHeader; streams: readonly StreamState[]; maxBytes: number },
 ): FrameHeader {
   const start = cursor.position;
-  const frameCode = cursor.u8();
+  const frameCode = cursor.readU8();
   const row = file.main.frameCodes[frameCode]!;
   if (row.flags & FrameFlag.INVALID) throw cursor.damage(`the unused frame code ${frameCode}`);
   const flags = row.flags & FrameFlag.CODED ? row.flags ^ cursor.v() : row.flags;
@@ -54,7 +54,7 @@ export function readFrameHeader(
   for (let i = 0; i < reserved; i++) cursor.skipNumber();
   if (flags & FrameFlag.CHECKSUM) {
     const expected = crc32(cursor.since(start));
-    if (cursor.u32() !== expected) throw cursor.damage("a frame header with a wrong checksum");
+    if (cursor.readU32() !== expected) throw cursor.damage("a frame header with a wrong checksum");
   }
   const elided = file.main.elisionHeaders[size > ELISION_SIZE_MAX ? 0 : headerIndex];
   if (elided === undefined) throw cursor.damage(`the elision header ${headerIndex}`);

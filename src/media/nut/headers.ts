@@ -6,7 +6,7 @@
  */
 
 import type { Rational } from "../../base/rational.ts";
-import type { ByteCursor } from "./byte_cursor.ts";
+import type { NutCursor } from "./nut_cursor.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 import {
   audioFormatOf,
@@ -99,7 +99,7 @@ export interface StreamHeader {
 }
 
 /** Reads the payload of a main header. */
-export function parseMainHeader(cursor: ByteCursor): MainHeader {
+export function parseMainHeader(cursor: NutCursor): MainHeader {
   const version = cursor.v();
   if (version < 2 || version > 4) throw cursor.damage(`version ${version}, not 2 to 4,`);
   if (version > 3) cursor.v(); // minor_version
@@ -136,7 +136,7 @@ const INVALID_CODE: FrameCode = Object.freeze({
   headerIndex: 0,
 });
 
-function parseFrameCodes(cursor: ByteCursor, streamCount: number): FrameCode[] {
+function parseFrameCodes(cursor: NutCursor, streamCount: number): FrameCode[] {
   const codes: FrameCode[] = [];
   let ptsDelta = 0;
   let sizeMul = 1;
@@ -168,7 +168,7 @@ function parseFrameCodes(cursor: ByteCursor, streamCount: number): FrameCode[] {
 }
 
 /** Reads the payload of a stream header. */
-export function parseStreamHeader(cursor: ByteCursor, main: MainHeader): StreamHeader {
+export function parseStreamHeader(cursor: NutCursor, main: MainHeader): StreamHeader {
   const id = cursor.capped(main.streamCount - 1, "a stream id");
   const streamClass = cursor.capped(3, "a stream class");
   const fourcc = cursor.vb(4, "a codec code").slice();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Rational } from "../../base/rational.ts";
+import { type Rational, sameRational } from "../../base/rational.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { crc32 } from "../crc32.ts";
 import { FULL_FRAME_CODE, type NutStream, writeMainHeader, writeStreamHeader } from "./headers.ts";
@@ -54,7 +54,7 @@ export class NutMuxer {
     this.#everyPacket = (options.syncpoints ?? "every-packet") === "every-packet";
     for (const { timeBase } of streams) {
       const reduced = reduce(timeBase);
-      let id = this.#timeBases.findIndex((t) => t.num === reduced.num && t.den === reduced.den);
+      let id = this.#timeBases.findIndex((known) => sameRational(known, reduced));
       if (id < 0) id = this.#timeBases.push(reduced) - 1;
       this.#timeBaseIds.push(id);
     }

@@ -5,15 +5,15 @@
  * @module
  */
 
-import type { ByteCursor } from "./byte_cursor.ts";
+import type { NutCursor } from "./nut_cursor.ts";
 
 /** Moves the cursor past the side data and the metadata of a frame. */
-export function skipSideData(cursor: ByteCursor): void {
+export function skipSideData(cursor: NutCursor): void {
   skipInfoList(cursor);
   skipInfoList(cursor);
 }
 
-function skipInfoList(cursor: ByteCursor): void {
+function skipInfoList(cursor: NutCursor): void {
   const count = cursor.v();
   for (let i = 0; i < count; i++) {
     skipBytes(cursor); // name
@@ -28,6 +28,6 @@ function skipInfoList(cursor: ByteCursor): void {
   }
 }
 
-function skipBytes(cursor: ByteCursor): void {
-  cursor.bytes(cursor.v());
+function skipBytes(cursor: NutCursor): void {
+  cursor.readBytes(cursor.v());
 }

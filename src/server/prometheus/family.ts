@@ -7,7 +7,7 @@
 import { LATENCY_BUCKETS_SECONDS, LATENCY_STAGES } from "../../session/mod.ts";
 import type { LatencyHistograms } from "../../session/mod.ts";
 import type { ServerFigures } from "./server_figures.ts";
-import type { CountsByName, StreamCounts } from "./stream_counts.ts";
+import type { CountsByName, StreamCounts } from "../../worker/mod.ts";
 import { type FamilyHeader, histogramSamples, type Labels, type Sample } from "./text_format.ts";
 
 /** The counts of an active stream, under the value of its label. */

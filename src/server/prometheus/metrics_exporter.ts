@@ -8,7 +8,7 @@ import type { Endpoint } from "../http/route_table.ts";
 import { FAMILIES } from "./families.ts";
 import type { Scrape, StreamSeries } from "./family.ts";
 import type { ServerFigures } from "./server_figures.ts";
-import { addCounts, countsOf } from "./stream_counts.ts";
+import { addCounts, countsOf } from "../../worker/mod.ts";
 import { PROMETHEUS_CONTENT_TYPE, writeFamily } from "./text_format.ts";
 
 /** Writes what a worker counts for Prometheus. Every scrape is of one moment. */

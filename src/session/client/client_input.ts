@@ -7,6 +7,7 @@
 import { type BoundedQueue, MPEG_TIME_BASE } from "../../base/mod.ts";
 import { AudioFrame, type VideoFrame } from "../../frames/mod.ts";
 import { AudioDecoder } from "../../media/codec/mod.ts";
+import type { Size } from "../../media/rect.ts";
 import type { AudioStreamInfo, Packet, PixelFormat } from "../../media/types.ts";
 import { type TlsOptions, TrickleSubscriber } from "../../trickle/mod.ts";
 import type { AudioPath } from "../audio/audio_path.ts";
@@ -28,7 +29,7 @@ export interface ClientInputOptions {
   readonly signal: AbortSignal;
   readonly onError: (error: Error, stage: Stage) => void;
   readonly pixelFormat: PixelFormat;
-  readonly size: { readonly width: number; readonly height: number } | undefined;
+  readonly size: Size | undefined;
   readonly audioCodec: "opus" | "aac";
   /** Where frames go; ended with the input, or failed with what ended it. */
   readonly video: BoundedQueue<VideoFrame>;

@@ -6,6 +6,7 @@
 
 import { BoundedQueue, type Clock, ConfigError, systemClock } from "../../base/mod.ts";
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
+import type { Size } from "../../media/rect.ts";
 import type { PixelFormat } from "../../media/types.ts";
 import type { TlsOptions } from "../../trickle/mod.ts";
 import { AvSync } from "../av_sync.ts";
@@ -26,7 +27,7 @@ export interface TrickleClientOptions {
   /** Layout of the frames that come in. @default "i420" */
   readonly pixelFormat?: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop). @default their own */
-  readonly size?: { readonly width: number; readonly height: number };
+  readonly size?: Size;
   /** Frames that wait for their reader; past that the oldest are dropped and counted. @default 30 */
   readonly maxQueueSize?: number;
   /**

@@ -6,13 +6,14 @@
 
 import { MPEG_TIME_BASE } from "../../base/mod.ts";
 import { scalePicture, VideoFrame } from "../../frames/mod.ts";
-import type { DecodedVideo, PictureSize } from "../../media/codec/mod.ts";
+import type { DecodedVideo } from "../../media/codec/mod.ts";
+import type { Size } from "../../media/rect.ts";
 import type { PixelFormat } from "../../media/types.ts";
 
 /** The frame in the size and layout that the processor takes, in CPU memory. */
 export async function inFormat(
   frame: VideoFrame,
-  wanted: { readonly pixelFormat: PixelFormat; readonly size: PictureSize | undefined },
+  wanted: { readonly pixelFormat: PixelFormat; readonly size: Size | undefined },
 ): Promise<VideoFrame> {
   const { pixelFormat, size = frame } = wanted;
   if (frame.location === "gpu") await frame.to("cpu");

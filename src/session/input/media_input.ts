@@ -4,14 +4,15 @@
  * @module
  */
 
+import { TICKS_PER_SECOND } from "../../base/rational.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
 import {
   canDecode,
   type ChangeBudget,
   type Hardware,
-  type PictureSize,
   type WarmSet,
 } from "../../media/codec/mod.ts";
+import type { Size } from "../../media/rect.ts";
 import type { Packet, PixelFormat } from "../../media/types.ts";
 import type { AvSync } from "../av_sync.ts";
 import { inFormat } from "./frame_format.ts";
@@ -33,7 +34,7 @@ export interface MediaInputOptions {
   /** Layout of the frames. */
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
-  readonly scale: PictureSize | undefined;
+  readonly scale: Size | undefined;
   /** What pictures are to be decoded with. */
   readonly hardware: Hardware;
   /** Whether PQ and HLG become BT.709. */
@@ -48,7 +49,7 @@ export interface MediaInputOptions {
 }
 
 /** How long the output waits to learn what a listed audio stream is: one second of video. */
-const MAX_AUDIO_INFO_WAIT_TICKS = 90_000;
+const MAX_AUDIO_INFO_WAIT_TICKS = TICKS_PER_SECOND;
 
 /** Reads input events, decodes the video, and hands on frames and audio packets. */
 export class MediaInput implements AsyncDisposable {
@@ -108,7 +109,7 @@ export class MediaInput implements AsyncDisposable {
   }
 
   /** Scales frames to another size, from the next keyframe on: there is no loss at one. */
-  setScale(scale: PictureSize): void {
+  setScale(scale: Size): void {
     this.#video.setScale(scale);
   }
 

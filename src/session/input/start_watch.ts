@@ -4,10 +4,10 @@
  * @module
  */
 
-import { MediaError } from "../../base/mod.ts";
+import { MediaError, TICKS_PER_SECOND } from "../../base/mod.ts";
 
 /** How much of the input may go by without a picture to start with: 2 s at 90 kHz. */
-const MAX_WAIT_TICKS = 180_000;
+const MAX_WAIT_TICKS = 2 * TICKS_PER_SECOND;
 /** How long a decoder may take for its first picture, in milliseconds. */
 const MAX_DECODER_MS = 2_000;
 /** So many pictures are inside it by then, or it waits for more of them. */

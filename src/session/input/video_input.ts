@@ -6,16 +6,17 @@
 
 import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import {
-  canToneMap,
   type ChangeBudget,
+  findToneMapping,
   type Hardware,
   MAX_VIDEO_PIXELS,
-  type PictureSize,
+  type ToneMapping,
   VideoDecoder,
   type WarmSet,
 } from "../../media/codec/mod.ts";
 import { isPlainVideo } from "../../media/bitstream/mod.ts";
 import { decodedColor, isHdr } from "../../media/color.ts";
+import type { Size } from "../../media/rect.ts";
 import type { Packet, PixelFormat, VideoStreamInfo } from "../../media/types.ts";
 import { toFrame } from "./frame_format.ts";
 import { DecodeBacklog } from "./decode_backlog.ts";
@@ -39,7 +40,7 @@ export interface VideoInputOptions {
   /** Layout of the frames. */
   readonly pixelFormat: PixelFormat;
   /** Size that frames are scaled to (cover, centre crop); their own size without it. */
-  readonly scale: PictureSize | undefined;
+  readonly scale: Size | undefined;
   /** What pictures are to be decoded with. */
   readonly hardware: Hardware;
   /** Whether PQ and HLG become BT.709. */
@@ -55,7 +56,7 @@ export interface VideoInputOptions {
 export class VideoInput implements AsyncDisposable {
   readonly #options: VideoInputOptions;
   #decoder: VideoDecoder | undefined;
-  #scale: PictureSize | undefined;
+  #scale: Size | undefined;
   #toneMap: boolean;
   /** As it came. */
   #stream: VideoStreamInfo | undefined;
@@ -88,7 +89,7 @@ export class VideoInput implements AsyncDisposable {
   }
 
   /** Size that frames are scaled to. */
-  get scale(): PictureSize | undefined {
+  get scale(): Size | undefined {
     return this.#scale;
   }
 
@@ -131,7 +132,7 @@ export class VideoInput implements AsyncDisposable {
   }
 
   /** Scales frames to another size, from the next keyframe on: there is no loss at one. */
-  setScale(scale: PictureSize): void {
+  setScale(scale: Size): void {
     this.#scale = scale;
     this.#decoder?.rescale(scale).catch(() => {}); // whoever decodes learns why it cannot go on
   }
@@ -215,7 +216,7 @@ export class VideoInput implements AsyncDisposable {
   }
 
   async #announce(video: VideoStreamInfo): Promise<void> {
-    const mapsTones = await this.#mapsTones(video);
+    const mapsTones = await this.#toneMapping(video) !== undefined;
     await this.#backlog.drained();
     const color = decodedColor(video.color, mapsTones);
     this.#options.handlers.onVideoStream({ ...video, color }, { mapsTones });
@@ -242,24 +243,24 @@ export class VideoInput implements AsyncDisposable {
     return true;
   }
 
-  async #mapsTones({ color }: VideoStreamInfo): Promise<boolean> {
-    if (!this.#toneMap || !isHdr(color)) return false;
-    if (await canToneMap()) return true;
-    if (!this.#saidUnmapped) {
+  async #toneMapping({ color }: VideoStreamInfo): Promise<ToneMapping | undefined> {
+    if (!this.#toneMap || !isHdr(color)) return undefined;
+    const mapping = await findToneMapping();
+    if (mapping === undefined && !this.#saidUnmapped) {
       log.warn(
         "The pictures are of a high dynamic range, which this ffmpeg cannot map: " +
           "they stay as they are; install a build with zscale and tonemap",
       );
     }
-    this.#saidUnmapped = true;
-    return false;
+    this.#saidUnmapped ||= mapping === undefined;
+    return mapping;
   }
 
   async #configure(coded: VideoStreamInfo): Promise<void> {
     // What comes before the first keyframe of another format is nothing to a decoder.
     if (coded.codec !== this.#stream?.codec) this.#needsKeyframe = true;
     this.#stream = coded;
-    const toneMap = await this.#mapsTones(coded);
+    const toneMap = await this.#toneMapping(coded);
     const stream = { ...coded, toneMap, reorderDepth: this.#reorders.depthOf(coded) };
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
     const { pixelFormat, hardware, changeBudget, warm, handlers, signal } = this.#options;

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { BoundedQueue, describeError, roomLogger, TrickleError } from "../../base/mod.ts";
+import {
+  BoundedQueue,
+  describeError,
+  roomLogger,
+  TICKS_PER_SECOND,
+  TrickleError,
+} from "../../base/mod.ts";
 import { MpegTsMuxer, type MpegTsMuxerOptions } from "../../media/mpegts/mod.ts";
 import type { AudioStreamInfo, Packet, VideoCodec } from "../../media/types.ts";
 import type { SegmentSink, SegmentWriter } from "../../trickle/mod.ts";
@@ -170,7 +176,7 @@ export class SegmentOutput implements AsyncDisposable {
     if (this.#segment === undefined) return this.#streams?.video === false || !this.#videoSeen;
     if (this.#segmentHasVideo) return false;
     const ageTicks = packet.ptsTicks - this.#segmentStartTicks;
-    return ageTicks >= this.#options.audioSegmentSeconds * 90_000 || ageTicks < 0;
+    return ageTicks >= this.#options.audioSegmentSeconds * TICKS_PER_SECOND || ageTicks < 0;
   }
 
   async #beginSegment(packet: OutputPacket): Promise<Uint8Array> {

@@ -11,6 +11,7 @@ import type { LoadingOverlay } from "./loading_overlay.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import type { WriteOptions } from "./video_output.ts";
 import { type EmissionPlace, isHung, type VideoEmission } from "./video_outcome.ts";
+import type { Size } from "../../media/rect.ts";
 
 /** Options of a {@linkcode FrameEmitter}. */
 export interface FrameEmitterOptions {
@@ -39,10 +40,10 @@ export class FrameEmitter {
   /** Whether the output has the size of the input, not that of the processor's frames. */
   keepInputSize = false;
 
-  #outputSize: { readonly width: number; readonly height: number } | undefined;
+  #outputSize: Size | undefined;
 
   /** Size of the last picture that went out, in pixels. */
-  get outputSize(): { readonly width: number; readonly height: number } | undefined {
+  get outputSize(): Size | undefined {
     return this.#outputSize;
   }
 
@@ -137,7 +138,7 @@ export class FrameEmitter {
 /** Frames that were made anew, in the shape of the input, do not say what their pixels are. */
 function aspectOf(
   frame: VideoFrame,
-  output: { readonly width: number; readonly height: number; readonly input: VideoFrame },
+  output: Size & { readonly input: VideoFrame },
 ): Rational | undefined {
   const { width, height, input } = output;
   if (width * input.height === height * input.width) {

@@ -5,13 +5,12 @@
  */
 
 import { ConfigError } from "../../base/mod.ts";
-import type { PictureSize } from "../../media/codec/mod.ts";
+import { isPictureSide, MAX_PICTURE_SIDE } from "../../media/picture.ts";
+import type { Size } from "../../media/rect.ts";
 import type { StreamParams } from "../types.ts";
 
 /** The smallest side that H.264 can have: chroma is a sample for two pixels. */
 const MIN_SIDE = 2;
-/** The largest side that x264 takes. */
-const MAX_SIDE = 16_384;
 /** Blocks of 16x16 pixels in the largest picture of H.264, level 6.2 (its table A-1). */
 const MAX_BLOCKS = 139_264;
 
@@ -19,7 +18,7 @@ const MAX_BLOCKS = 139_264;
  * The size in `params.width` and `params.height`, if they are there. Throws a `ConfigError`
  * (`CONFIG_INVALID`) for one without the other, and for a size that no H.264 picture has.
  */
-export function requestedSize({ width, height }: StreamParams): PictureSize | undefined {
+export function requestedSize({ width, height }: StreamParams): Size | undefined {
   if (width === undefined && height === undefined) return undefined;
   if (width === undefined || height === undefined) {
     const [given, missing] = width === undefined ? ["height", "width"] : ["width", "height"];
@@ -27,7 +26,7 @@ export function requestedSize({ width, height }: StreamParams): PictureSize | un
   }
   if (!isSide(width) || !isSide(height)) {
     throw invalid(
-      `it is ${width}x${height}; use whole numbers from ${MIN_SIDE} to ${MAX_SIDE}`,
+      `it is ${width}x${height}; use whole numbers from ${MIN_SIDE} to ${MAX_PICTURE_SIDE}`,
       { width, height },
     );
   }
@@ -43,7 +42,7 @@ export function requestedSize({ width, height }: StreamParams): PictureSize | un
 }
 
 function isSide(value: unknown): boolean {
-  return Number.isInteger(value) && Number(value) >= MIN_SIDE && Number(value) <= MAX_SIDE;
+  return isPictureSide(value) && value >= MIN_SIDE;
 }
 
 function invalid(reason: string, context: Record<string, unknown>): ConfigError {

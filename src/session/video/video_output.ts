@@ -10,10 +10,10 @@ import {
   type EncoderSettings,
   type Hardware,
   type PictureShape,
-  type PictureSize,
   VideoEncoder,
   type WarmSet,
 } from "../../media/codec/mod.ts";
+import type { Size } from "../../media/rect.ts";
 import type { ColorInfo, Packet } from "../../media/types.ts";
 
 /** Options of a {@linkcode VideoOutput}. */
@@ -42,7 +42,7 @@ export interface VideoOutputOptions {
 /** How one frame is encoded. */
 export interface WriteOptions {
   /** Size that it is scaled to. @default its own */
-  readonly outputSize?: PictureSize | undefined;
+  readonly outputSize?: Size | undefined;
   /** Of the pixels that come out. @default the frame's */
   readonly sampleAspect?: Rational | undefined;
 }

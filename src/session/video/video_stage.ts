@@ -6,7 +6,8 @@
 
 import { roomLogger } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
-import type { EncoderSettings, Hardware, PictureSize, WarmSet } from "../../media/codec/mod.ts";
+import type { EncoderSettings, Hardware, WarmSet } from "../../media/codec/mod.ts";
+import type { Size } from "../../media/rect.ts";
 import type { Packet, PixelFormat, VideoCodec, VideoStreamInfo } from "../../media/types.ts";
 import type { OutputPacket } from "../output/segment_output.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
@@ -51,7 +52,7 @@ export interface VideoStageOptions {
 /** What a stream's parameters want of its pictures. */
 export interface PictureDemands {
   /** The size that they are scaled to. */
-  readonly size?: PictureSize | undefined;
+  readonly size?: Size | undefined;
   /** Whether the loading overlay takes their place. */
   readonly showsLoading?: boolean;
 }
@@ -100,7 +101,7 @@ export class VideoStage implements AsyncDisposable {
   }
 
   /** Size of the pictures that are copied, in pixels. */
-  get copiedSize(): PictureSize | undefined {
+  get copiedSize(): Size | undefined {
     return this.#copied === undefined ? undefined : this.#stream;
   }
 

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { Tensor } from "onnxruntime-common";
 import type { Picture, PixelFormat } from "../../../src/frames/mod.ts";
-import type { PictureToTensorOptions, TensorRange, TensorSpec } from "../../../src/gpu/mod.ts";
+import type { ImageToTensorOptions, TensorRange, TensorSpec } from "../../../src/gpu/mod.ts";
 import { COLORS, noisePicture, seededRandom } from "../pictures.ts";
 import { numbersOf } from "./tensor_reference.ts";
 
@@ -24,7 +24,7 @@ export const RANGES: readonly TensorRange[] = [
 ];
 
 /** How pictures are laid into other sizes; each for a picture of any size. */
-export const PLACEMENTS: readonly ((picture: Picture) => PictureToTensorOptions)[] = [
+export const PLACEMENTS: readonly ((picture: Picture) => ImageToTensorOptions)[] = [
   () => ({}),
   ({ width, height }) => ({ width: width * 2 - 1, height: height + 3 }),
   ({ width, height }) => ({ width: half(width), height: half(height) }),

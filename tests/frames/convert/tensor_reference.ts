@@ -9,11 +9,11 @@ import type { Tensor } from "onnxruntime-common";
 import { convertPicture, type Picture, type PixelFormat } from "../../../src/frames/mod.ts";
 import type {
   Fit,
-  PictureToTensorOptions,
+  ImageFromTensorOptions,
+  ImageToTensorOptions,
   Rect,
   TensorRange,
   TensorSpec,
-  TensorToPictureOptions,
 } from "../../../src/gpu/mod.ts";
 
 interface Size {
@@ -32,7 +32,7 @@ const RED_AND_BLUE = {
 } as const;
 
 /** The numbers of a picture's tensor in its order, before they become of its type. */
-export function referenceNumbers(picture: Picture, options: PictureToTensorOptions): number[] {
+export function referenceNumbers(picture: Picture, options: ImageToTensorOptions): number[] {
   const { layout = "nchw", dtype = "float32", channels = 3, channelOrder = "rgb" } = options;
   const range = options.range ?? (dtype === "uint8" ? "0-255" : "0-1");
   const crop = options.crop ?? { x: 0, y: 0, width: picture.width, height: picture.height };
@@ -57,8 +57,9 @@ export function referenceNumbers(picture: Picture, options: PictureToTensorOptio
 export function referencePicture(
   numbers: ArrayLike<number>,
   options:
-    & TensorToPictureOptions
+    & ImageFromTensorOptions
     & Required<Pick<TensorSpec, "layout" | "channels" | "range">>
+    & { readonly pixelFormat: PixelFormat }
     & { readonly from: Size },
 ): Uint8Array {
   const { from, layout, channels, range, pixelFormat, color } = options;
@@ -94,7 +95,7 @@ export function referencePicture(
 /** The bytes of a picture at another size and in another format. */
 export function referenceConversion(
   picture: Picture,
-  options: PictureToTensorOptions & { readonly pixelFormat: PixelFormat },
+  options: ImageToTensorOptions & { readonly pixelFormat: PixelFormat },
 ): Uint8Array {
   const { pixelFormat, crop, fit, background } = options;
   const part = crop ?? { x: 0, y: 0, width: picture.width, height: picture.height };

@@ -1,23 +1,17 @@
 import assert from "node:assert/strict";
 import { Tensor } from "onnxruntime-common";
+import * as cpu from "../../../src/frames/mod.ts";
+import type { Picture, PixelFormat } from "../../../src/frames/mod.ts";
 import {
   convertPicture,
-  imageFromTensor,
-  imageToTensor,
-  type Picture,
-  type PixelFormat,
-  scalePicture,
-} from "../../../src/frames/mod.ts";
-import {
-  convertGpuPicture,
   type Gpu,
   type GpuTensor,
-  pictureToTensor,
-  type PictureToTensorOptions,
+  imageFromTensor,
+  type ImageFromTensorOptions,
+  imageToTensor,
+  type ImageToTensorOptions,
   resolveTensorSpec,
   tensorDims,
-  tensorToPicture,
-  type TensorToPictureOptions,
 } from "../../../src/gpu/mod.ts";
 import { ffmpegPictures } from "../../frames/ffmpeg_pictures.ts";
 import { COLORS, noisePicture, psnr, seededRandom, smoothPicture } from "../../frames/pictures.ts";
@@ -59,12 +53,12 @@ async function downloadTensor(gpu: Gpu, tensor: GpuTensor): Promise<Pick<Tensor,
 async function comparePictureToTensor(
   gpu: Gpu,
   picture: Picture,
-  options: PictureToTensorOptions & FullSpec,
+  options: ImageToTensorOptions & FullSpec,
 ): Promise<void> {
   const what = describeCase(picture, options);
   const source = upload(gpu, picture);
-  const tensor = pictureToTensor(gpu, source, options);
-  const expected = imageToTensor(picture, options);
+  const tensor = imageToTensor(gpu, source, options);
+  const expected = cpu.imageToTensor(picture, options);
   assert.deepEqual([tensor.dtype, tensor.dims], [expected.type, [...expected.dims]], what);
   const numbers = await downloadTensor(gpu, tensor);
   // Positions have 32 bits; halves, of which scaled bytes have many, may fall the other way.
@@ -96,7 +90,7 @@ function chooser(seed: number): <T>(list: readonly T[]) => T {
 }
 
 for (const [i, pixelFormat] of FORMATS.entries()) {
-  conversionTest(`pictureToTensor() from ${pixelFormat} is what it is on the CPU`, async (gpu) => {
+  conversionTest(`imageToTensor() from ${pixelFormat} is what it is on the CPU`, async (gpu) => {
     const choose = chooser(11 + i);
     for (const spec of shaderSpecs()) {
       const picture = noisePicture(pixelFormat, choose(SIZES), choose(COLORS));
@@ -105,7 +99,7 @@ for (const [i, pixelFormat] of FORMATS.entries()) {
   });
 }
 
-conversionTest("pictureToTensor() lays pictures of every size in every way", async (gpu) => {
+conversionTest("imageToTensor() lays pictures of every size in every way", async (gpu) => {
   const spec = { layout: "nchw", dtype: "float32", channels: 3, channelOrder: "rgb" } as const;
   for (const [index, size] of SIZES.entries()) {
     for (const [turns, place] of PLACEMENTS.entries()) {
@@ -128,7 +122,7 @@ conversionTest("planes that share words are right to the last number", async (gp
   }
 });
 
-conversionTest("pictureToTensor() gives the greys of both matrices", async (gpu) => {
+conversionTest("imageToTensor() gives the greys of both matrices", async (gpu) => {
   for (const color of COLORS) {
     const picture = noisePicture("i420", [17, 31], color);
     for (const { channels: _, ...spec } of [...allSpecs()].slice(0, 3)) {
@@ -141,7 +135,7 @@ conversionTest("pictureToTensor() gives the greys of both matrices", async (gpu)
 async function compareTensorToPicture(
   gpu: Gpu,
   spec: FullSpec,
-  options: TensorToPictureOptions & { readonly from: readonly [number, number]; seed: number },
+  options: ImageFromTensorOptions & { readonly from: readonly [number, number]; seed: number },
 ): Promise<void> {
   const { from: [width, height], seed, ...rest } = options;
   const dims = tensorDims(resolveTensorSpec(spec), { width, height });
@@ -151,9 +145,9 @@ async function compareTensorToPicture(
   const all = { ...spec, ...rest };
   const what = describeCase(all, [width, height]);
   const halves = spec.dtype === "float16" ? new Uint16Array(numbers.buffer) : numbers;
-  const expected = imageFromTensor(new Tensor(spec.dtype, halves as Uint16Array, dims), all);
+  const expected = cpu.imageFromTensor(new Tensor(spec.dtype, halves as Uint16Array, dims), all);
   const tensor = { buffer: gpu.upload(bytes, "test tensor"), dtype: spec.dtype, dims };
-  const picture = tensorToPicture(gpu, tensor, all);
+  const picture = imageFromTensor(gpu, tensor, all);
   const { pixelFormat, color } = picture;
   assert.deepEqual(
     [pixelFormat, picture.width, picture.height, color],
@@ -167,7 +161,7 @@ async function compareTensorToPicture(
 
 /** Parts of a tensor, and sizes of its picture. */
 const PARTS: readonly ((width: number, height: number) => Omit<
-  TensorToPictureOptions,
+  ImageFromTensorOptions,
   "pixelFormat"
 >)[] = [
   () => ({}),
@@ -182,7 +176,7 @@ const PARTS: readonly ((width: number, height: number) => Omit<
 ];
 
 for (const [i, pixelFormat] of FORMATS.entries()) {
-  conversionTest(`tensorToPicture() to ${pixelFormat} is what it is on the CPU`, async (gpu) => {
+  conversionTest(`imageFromTensor() to ${pixelFormat} is what it is on the CPU`, async (gpu) => {
     const choose = chooser(21 + i);
     for (const [seed, spec] of [...shaderSpecs()].entries()) {
       const from = choose(SIZES.slice(0, 5));
@@ -193,11 +187,11 @@ for (const [i, pixelFormat] of FORMATS.entries()) {
   });
 }
 
-conversionTest("tensorToPicture() makes bytes of numbers that no pixel has", async (gpu) => {
+conversionTest("imageFromTensor() makes bytes of numbers that no pixel has", async (gpu) => {
   const numbers = [NaN, -Infinity, -3, 0.49, 0.5, 1.5, 254.49, 254.5, 256, Infinity, 1e30, 77];
   const buffer = gpu.upload(new Uint8Array(Float32Array.from(numbers).buffer), "test tensor");
   const tensor = { buffer, dtype: "float32", dims: [2, 2, 3] } as const;
-  const picture = tensorToPicture(gpu, tensor, { pixelFormat: "rgb24", range: "0-255" });
+  const picture = imageFromTensor(gpu, tensor, { pixelFormat: "rgb24", range: "0-255" });
   assert.deepEqual([...await download(gpu, picture)], [
     ...[0, 0, 0, 0, 1, 2],
     ...[254, 255, 255, 255, 255, 77],
@@ -205,7 +199,7 @@ conversionTest("tensorToPicture() makes bytes of numbers that no pixel has", asy
   for (const used of [buffer, picture.buffer]) gpu.pool.release(used);
 });
 
-conversionTest("convertGpuPicture() is what it is on the CPU, to every format", async (gpu) => {
+conversionTest("convertPicture() is what it is on the CPU, to every format", async (gpu) => {
   const choose = chooser(31);
   for (const from of FORMATS) {
     for (const to of FORMATS) {
@@ -221,20 +215,20 @@ conversionTest("convertGpuPicture() is what it is on the CPU, to every format", 
 async function comparePictures(
   gpu: Gpu,
   source: Picture,
-  options: PictureToTensorOptions & { readonly pixelFormat: PixelFormat },
+  options: ImageToTensorOptions & { readonly pixelFormat: PixelFormat },
 ): Promise<void> {
   const { pixelFormat: _, ...placement } = options;
   // By way of RGB: chroma that was averaged before would be repeated after.
   const wide: Picture = source.pixelFormat === "i420"
-    ? { ...source, pixelFormat: "rgb24", data: convertPicture(source, "rgb24") }
+    ? { ...source, pixelFormat: "rgb24", data: cpu.convertPicture(source, "rgb24") }
     : source;
   const { width = source.width, height = source.height } = options;
   const isCopied = source.pixelFormat === options.pixelFormat && options.crop === undefined &&
     width === source.width && height === source.height;
-  const scaled = isCopied ? source : scalePicture(wide, placement);
-  const expected = convertPicture(scaled, options.pixelFormat);
+  const scaled = isCopied ? source : cpu.scalePicture(wide, placement);
+  const expected = cpu.convertPicture(scaled, options.pixelFormat);
   const picture = upload(gpu, source);
-  const converted = convertGpuPicture(gpu, picture, options);
+  const converted = convertPicture(gpu, picture, options);
   const what = describeCase(source, options);
   assert.deepEqual([converted.width, converted.height], [scaled.width, scaled.height], what);
   assert.deepEqual(converted.color, picture.color);
@@ -242,19 +236,19 @@ async function comparePictures(
   for (const { buffer } of [picture, converted]) gpu.pool.release(buffer);
 }
 
-conversionTest("convertGpuPicture() to other meanings of YUV keeps the colours", async (gpu) => {
+conversionTest("convertPicture() to other meanings of YUV keeps the colours", async (gpu) => {
   const [from, to] = [COLORS[0]!, COLORS[3]!];
   const rgb: Picture = { ...smoothPicture([64, 48]), color: from };
-  const source = { ...rgb, pixelFormat: "i420", data: convertPicture(rgb, "i420") } as const;
+  const source = { ...rgb, pixelFormat: "i420", data: cpu.convertPicture(rgb, "i420") } as const;
   const picture = upload(gpu, source);
-  const converted = convertGpuPicture(gpu, picture, { pixelFormat: "i420", color: to });
+  const converted = convertPicture(gpu, picture, { pixelFormat: "i420", color: to });
   assert.deepEqual(converted.color, to);
   const bytes = await download(gpu, converted);
-  const back = convertPicture({ ...source, data: bytes, color: to }, "rgb24");
-  assert.ok(psnr(back, convertPicture(source, "rgb24")) > 45);
+  const back = cpu.convertPicture({ ...source, data: bytes, color: to }, "rgb24");
+  assert.ok(psnr(back, cpu.convertPicture(source, "rgb24")) > 45);
   // RGB has no matrix: only what it will be as YUV changes.
   const wide = upload(gpu, rgb);
-  const same = convertGpuPicture(gpu, wide, { pixelFormat: "rgb24", color: to });
+  const same = convertPicture(gpu, wide, { pixelFormat: "rgb24", color: to });
   assert.deepEqual(same.color, to);
   assert.deepEqual(await download(gpu, same), rgb.data);
   for (const { buffer } of [picture, converted, wide, same]) gpu.pool.release(buffer);
@@ -275,9 +269,9 @@ conversionTest("a picture of more workgroups than one dimension takes is whole",
   const data = new Uint8Array(width * height * 3);
   for (let at = 0; at < data.length; at += noise.data.length) data.set(noise.data, at);
   const picture = upload(gpu, { ...noise, height, data });
-  const converted = convertGpuPicture(gpu, picture, { pixelFormat: "rgba" });
+  const converted = convertPicture(gpu, picture, { pixelFormat: "rgba" });
   const pixels = await download(gpu, converted);
-  const expected = convertPicture(noise, "rgba");
+  const expected = cpu.convertPicture(noise, "rgba");
   for (let at = 0; at < pixels.length; at += expected.length) {
     const strip = pixels.subarray(at, at + expected.length);
     assertSameBytes(strip, expected, { what: `from byte ${at}`, share: 0 });
@@ -292,8 +286,8 @@ for (const [index, color] of COLORS.entries()) {
     const { rgb, yuv, rgbAgain } = await ffmpegPictures(source, color);
     const through = async (picture: Picture, pixelFormat: PixelFormat): Promise<Uint8Array> => {
       const from = upload(gpu, picture);
-      const tensor = pictureToTensor(gpu, from);
-      const to = tensorToPicture(gpu, tensor, { pixelFormat, color });
+      const tensor = imageToTensor(gpu, from);
+      const to = imageFromTensor(gpu, tensor, { pixelFormat, color });
       const bytes = await download(gpu, to);
       for (const { buffer } of [from, tensor, to]) gpu.pool.release(buffer);
       return bytes;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import type { PixelFormat } from "../../../src/frames/mod.ts";
 import {
-  convertGpuPicture,
-  type GpuPictureToTensorOptions,
-  pictureToTensor,
-  tensorToPicture,
+  convertPicture,
+  type GpuImageToTensorOptions,
+  imageFromTensor,
+  imageToTensor,
 } from "../../../src/gpu/mod.ts";
 import { noisePicture } from "../../frames/pictures.ts";
 import { describeCase, FORMATS } from "../../frames/convert/tensor_cases.ts";
@@ -15,30 +15,30 @@ conversionTest("passes recorded in an encoder run when it is submitted, in order
   const picture = noisePicture("rgb24", [17, 31]);
   const source = upload(gpu, picture);
   const encoder = gpu.device.createCommandEncoder({ label: "test" });
-  const tensor = pictureToTensor(gpu, source, { dtype: "float16", encoder });
-  const back = tensorToPicture(gpu, tensor, { pixelFormat: "rgba", encoder });
-  const copy = convertGpuPicture(gpu, back, { pixelFormat: "rgba", encoder });
-  const last = convertGpuPicture(gpu, copy, { pixelFormat: "rgb24", encoder });
+  const tensor = imageToTensor(gpu, source, { dtype: "float16", encoder });
+  const back = imageFromTensor(gpu, tensor, { pixelFormat: "rgba", encoder });
+  const copy = convertPicture(gpu, back, { pixelFormat: "rgba", encoder });
+  const last = convertPicture(gpu, copy, { pixelFormat: "rgb24", encoder });
   const bytes = await gpu.readback.read(last.buffer, 17 * 31 * 3 + 3 & ~3, { encoder });
   assert.deepEqual(bytes.subarray(0, picture.data.length), picture.data);
   for (const { buffer } of [source, tensor, back, copy, last]) gpu.pool.release(buffer);
 });
 
 conversionTest(
-  "pictureToTensor() writes into a given buffer, and nothing behind it",
+  "imageToTensor() writes into a given buffer, and nothing behind it",
   async (gpu) => {
     const picture = noisePicture("rgb24", [3, 5]);
     const source = upload(gpu, picture);
     const into = gpu.upload(new Uint8Array(64).fill(0xee), "test target");
     const before = gpu.pool.stats.inUse;
-    const tensor = pictureToTensor(gpu, source, { layout: "hwc", dtype: "uint8", into });
+    const tensor = imageToTensor(gpu, source, { layout: "hwc", dtype: "uint8", into });
     assert.equal(tensor.buffer, into);
     assert.equal(gpu.pool.stats.inUse, before);
     const bytes = await gpu.readback.read(into, 64);
     assert.deepEqual(bytes.subarray(0, 45), picture.data);
     assert.ok(bytes.subarray(48).every((byte) => byte === 0xee));
     assert.throws(
-      () => pictureToTensor(gpu, source, { into }),
+      () => imageToTensor(gpu, source, { into }),
       /RangeError: Cannot convert into a buffer of 64 bytes: the result takes 180/,
     );
     for (const buffer of [source.buffer, into]) gpu.pool.release(buffer);
@@ -52,7 +52,7 @@ conversionTest("parameters of hundreds of conversions at once do not mix", async
   const each = Array.from({ length: 400 }, (_, i) => {
     const background = [i % 256, i >> 8, 9] as const;
     const size = { width: 4, height: 1, fit: "pad" } as const;
-    return convertGpuPicture(gpu, source, { pixelFormat: "rgba", background, ...size, encoder });
+    return convertPicture(gpu, source, { pixelFormat: "rgba", background, ...size, encoder });
   });
   each.forEach(({ buffer }, i) => encoder.copyBufferToBuffer(buffer, 0, into, i * 16, 16));
   const bytes = await gpu.readback.read(into, 400 * 16, { encoder });
@@ -84,11 +84,11 @@ conversionTest("conversions refuse what they cannot make, and keep nothing", (gp
     ],
   ];
   for (const [options, message] of toTensor) {
-    const wrong = options as GpuPictureToTensorOptions;
-    assert.throws(() => pictureToTensor(gpu, source, wrong), message, describeCase(options));
+    const wrong = options as GpuImageToTensorOptions;
+    assert.throws(() => imageToTensor(gpu, source, wrong), message, describeCase(options));
   }
   assert.throws(
-    () => pictureToTensor(gpu, source, { width: 16_384, height: 16_384, channels: 4 }),
+    () => imageToTensor(gpu, source, { width: 16_384, height: 16_384, channels: 4 }),
     {
       code: "GPU_LIMIT",
     },
@@ -96,7 +96,11 @@ conversionTest("conversions refuse what they cannot make, and keep nothing", (gp
   const toPicture: [object, object, RegExp][] = [
     [{ dims: [2, 4, 2] }, {}, /TypeError: .*shape \[2,4,2\]/],
     [{ dtype: "int8" }, {}, /TypeError: .*dtype int8/],
-    [{ dtype: "float32" }, {}, /RangeError: .*\[2,4,3\] from a buffer of 32 bytes: it takes 96/],
+    [
+      { dtype: "float32" },
+      {},
+      /RangeError: .*\[2,4,3\] in GPU memory from a buffer of 32 bytes: it takes 96/,
+    ],
     [{}, { range: "0-1" }, /TypeError: .*uint8/],
     [{}, { pixelFormat: "nv12" }, /TypeError: .*format nv12/],
     [{}, { crop: { x: -1, y: 0, width: 1, height: 1 } }, /RangeError: .*1x1 at -1,0 out of 4x2/],
@@ -105,17 +109,17 @@ conversionTest("conversions refuse what they cannot make, and keep nothing", (gp
   for (const [change, options, message] of toPicture) {
     const wrong = { ...tensor, ...change };
     const all = { pixelFormat: "rgba", ...options } as const;
-    assert.throws(() => tensorToPicture(gpu, wrong, all), message, describeCase(change, options));
+    assert.throws(() => imageFromTensor(gpu, wrong, all), message, describeCase(change, options));
   }
   const large = { ...source, width: 40 };
   for (const pixelFormat of FORMATS) {
     assert.throws(
-      () => convertGpuPicture(gpu, large, { pixelFormat }),
+      () => convertPicture(gpu, large, { pixelFormat }),
       /RangeError: Cannot read a 40x2 rgb24 picture from a buffer of 32 bytes: it takes 240/,
     );
   }
   const format = "nv12" as PixelFormat;
-  assert.throws(() => convertGpuPicture(gpu, source, { pixelFormat: format }), /TypeError.*nv12/);
+  assert.throws(() => convertPicture(gpu, source, { pixelFormat: format }), /TypeError.*nv12/);
   assert.equal(gpu.pool.stats.inUse, before);
   gpu.pool.release(source.buffer);
 });
@@ -124,8 +128,8 @@ deviceTest("conversions on a device that was disposed of say that it is lost", a
   const source = upload(gpu, noisePicture("rgb24", [4, 2]));
   await gpu[Symbol.asyncDispose]();
   const lost = { code: "GPU_LOST" };
-  assert.throws(() => pictureToTensor(gpu, source), lost);
-  assert.throws(() => convertGpuPicture(gpu, source, { pixelFormat: "rgb24" }), lost);
+  assert.throws(() => imageToTensor(gpu, source), lost);
+  assert.throws(() => convertPicture(gpu, source, { pixelFormat: "rgb24" }), lost);
   const tensor = { buffer: source.buffer, dtype: "uint8", dims: [2, 4, 3] } as const;
-  assert.throws(() => tensorToPicture(gpu, tensor, { pixelFormat: "rgb24" }), lost);
+  assert.throws(() => imageFromTensor(gpu, tensor, { pixelFormat: "rgb24" }), lost);
 });

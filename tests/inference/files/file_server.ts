@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sha256Hex } from "../../../src/inference/files/sha256.ts";
+import { sha256Hex } from "../../../src/inference/files/download.ts";
 
 /** An HTTP status; the file in one piece, in chunks without its size, cut, or begun and never ended. */
 export type Answer = number | "whole" | "chunked" | "cut" | "silent";

@@ -2,7 +2,7 @@ import { deepStrictEqual, match, strictEqual, throws } from "node:assert/strict"
 import { Tensor } from "onnxruntime-common";
 import { ModelError } from "../../../src/base/mod.ts";
 import { makeExtraFeeds } from "../../../src/inference/image/extra_feeds.ts";
-import { type Dim, parseImageDims } from "../../../src/inference/image/dims.ts";
+import type { Dim } from "../../../src/gpu/mod.ts";
 import { findImageInput, findImageOutput } from "../../../src/inference/image/find_tensors.ts";
 import type { ImageInputOptions } from "../../../src/inference/image/options.ts";
 import type { ModelTensorInfo } from "../../../src/inference/runtime/tensor_info.ts";
@@ -26,56 +26,6 @@ function refused(run: () => unknown, code: string, ...patterns: RegExp[]): void 
     return true;
   });
 }
-
-Deno.test("parseImageDims() finds the channels of every layout", () => {
-  const cases: [readonly Dim[], unknown[]][] = [
-    [[1, 3, 64, 48], ["nchw", 3, 48, 64]],
-    [["batch", 3, "h", "w"], ["nchw", 3, undefined, undefined]],
-    [[1, 64, 48, 4], ["nhwc", 4, 48, 64]],
-    [[undefined, undefined, 48, 1], ["nhwc", 1, 48, undefined]],
-    [[3, 64, 48], ["chw", 3, 48, 64]],
-    [[64, 48, 3], ["hwc", 3, 48, 64]],
-    [[1, 64, 48], ["chw", 1, 48, 64]],
-    [[1, 3, 3, 3], ["nchw", 3, 3, 3]],
-  ];
-  for (const [dims, expected] of cases) {
-    const image = parseImageDims(dims);
-    deepStrictEqual([image?.layout, image?.channels, image?.width, image?.height], expected);
-  }
-});
-
-Deno.test("parseImageDims() takes hints where the channels are dynamic or both layouts fit", () => {
-  deepStrictEqual(parseImageDims(["n", "c", "h", "w"], { channels: 3 }), {
-    layout: "nchw",
-    channels: 3,
-    width: undefined,
-    height: undefined,
-  });
-  strictEqual(
-    parseImageDims(["n", "h", "w", "c"], { channels: 3, layout: "nhwc" })?.layout,
-    "nhwc",
-  );
-  strictEqual(parseImageDims([1, 3, 64, 3], { layout: "nhwc" })?.height, 3);
-  strictEqual(parseImageDims([1, "h", "w", 3], { channels: 3 })?.layout, "nhwc");
-});
-
-Deno.test("parseImageDims() refuses what is no picture", () => {
-  const none: (readonly Dim[])[] = [
-    [],
-    [1, 7],
-    [1, 1000],
-    [2, 3, 64, 48],
-    [1, 5, 64, 48],
-    [1, 3, 0, 48],
-    [1, 3, 20_000, 48],
-    [1, 1, 3, 64, 48],
-    ["n", "c", "h", "w"],
-  ];
-  for (const dims of none) strictEqual(parseImageDims(dims), undefined, JSON.stringify(dims));
-  strictEqual(parseImageDims([1, 3, 64, 48], { channels: 1 }), undefined);
-  // Not [1,H,W,4], although the width may be 4.
-  strictEqual(parseImageDims([1, 3, "h", "w"], { channels: 4 }), undefined);
-});
 
 Deno.test("findImageInput() reads a model with a dynamic size", () => {
   deepStrictEqual(findImageInput(model([tensor(RGB)])), {

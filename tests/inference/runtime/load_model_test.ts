@@ -12,9 +12,9 @@ import {
   unknownOperatorModel,
   vectorInputModel,
 } from "../../../scripts/build_models.ts";
-import { checkFitsDevice } from "../../../src/inference/onnx/device_fit.ts";
+import { checkFitsDevice } from "../../../src/inference/onnx/webgpu_limits.ts";
 import { readOnnxFile } from "../../../src/inference/onnx/onnx_file.ts";
-import { sha256Hex } from "../../../src/inference/files/sha256.ts";
+import { sha256Hex } from "../../../src/inference/files/download.ts";
 import { testTensor } from "../../models/tensors.ts";
 import { fileServer } from "../files/file_server.ts";
 import { inTempFolder } from "../files/temp_folder.ts";
@@ -222,6 +222,35 @@ Deno.test("the weights of a model on the web come from its folder, whatever thei
       await assert.rejects(load(100 + index), failsWith("MODEL_NOT_FOUND", message));
       assert.equal(asked.splice(0).length, 1, "only the model is asked for");
     }
+  });
+});
+
+Deno.test("loadModel() takes a model, its weights and what they redirect to from allowed hosts alone", async () => {
+  const { model, dataPath, data } = externalDataModel("weights.bin");
+  const asked: string[] = [];
+  await using other = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
+    asked.push("other");
+    return new Response(data.slice());
+  });
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    asked.push(pathname);
+    if (pathname.endsWith("model.onnx")) return new Response(model.slice());
+    return Response.redirect(`http://127.0.0.1:${other.addr.port}/${dataPath}`);
+  });
+  const own = `127.0.0.1:${server.addr.port}`;
+  const refused = /redirects to an address that models are not taken from/;
+  await inTempFolder(async (cacheDir) => {
+    const load = (allowUrls: readonly string[]) =>
+      loadModel(`http://${own}/model.onnx`, { ...WASM, cacheDir, allowUrls });
+    const nowhere = failsWith("MODEL_DOWNLOAD", /its host is not one that models are taken from/);
+    await assert.rejects(load(["*.example.com"]), nowhere);
+    assert.deepEqual(asked, []);
+    await assert.rejects(load([own]), failsWith("MODEL_DOWNLOAD", refused));
+    assert.deepEqual(asked, ["/model.onnx", "/weights.bin"]);
+    await using loaded = await load([own, `127.0.0.1:${other.addr.port}`]);
+    assert.equal(asked.at(-1), "other");
+    assert.equal(loaded.provider, "wasm");
   });
 });
 

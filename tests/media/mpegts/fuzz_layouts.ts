@@ -18,6 +18,8 @@ export interface PlacedPicture extends SourcePicture {
   readonly headerAt: number;
   readonly slicesFrom: number;
   readonly slicesTo: number;
+  /** Where SEI behind its slices begins, which looks like the beginning of the next picture. */
+  readonly seiBehindAt: number | undefined;
 }
 
 /** The NAL units of a codec, and those that may be added. */
@@ -103,14 +105,19 @@ export function decoration(
   const change = (picture: SourcePicture, next: SourcePicture | undefined): SourcePicture => {
     const nals: Uint8Array[] = [];
     let slices = 0;
+    let hasSets = false;
     for (const nal of picture.nals) {
       if (shapes.isDelimiter(nal)) {
         if (chosen.noDelimiters) continue;
         if (chosen.twoDelimiters) nals.push(nal);
       }
+      // Parameter sets stand in front of SEI.
+      if (!hasSets && !shapes.isDelimiter(nal)) {
+        hasSets = true;
+        if (chosen.setsOften && !picture.keyframe) nals.push(...sets);
+      }
       if (shapes.isSlice(nal)) {
         slices++;
-        if (slices === 1 && chosen.setsOften && !picture.keyframe) nals.push(...sets);
         if (slices === 1 && chosen.bareSei) nals.push(shapes.sei(BARE_NOTE));
         if (slices === 2 && chosen.seiBetween) nals.push(shapes.sei(NOTE));
       }
@@ -134,6 +141,7 @@ export function place(pictures: readonly SourcePicture[], shapes: NalShapes): Pl
     const first = nals.findIndex(shapes.isSlice);
     const last = nals.findLastIndex(shapes.isSlice);
     const length = (to: number): number => nals.slice(0, to).reduce((sum, n) => sum + n.length, 0);
+    const seiBehind = nals.findIndex((nal) => nal === shapes.trailingSei);
     const placed = {
       ...picture,
       bytes: concatBytes(nals),
@@ -142,6 +150,7 @@ export function place(pictures: readonly SourcePicture[], shapes: NalShapes): Pl
       headerAt: at + length(Math.max(0, nals.findIndex((nal) => isPictureHeader(nal, shapes)))),
       slicesFrom: at + length(first),
       slicesTo: at + length(last + 1),
+      seiBehindAt: shapes !== H264 || seiBehind < 0 ? undefined : at + length(seiBehind),
     };
     at += placed.bytes.length;
     return placed;
@@ -188,7 +197,11 @@ export function layOut(
       break;
     case "cut": {
       const largest = [300, 1000, 5000, 20_000][random(4)]!;
-      for (let at = 0; at < stream.length; at += 1 + random(largest)) cuts.add(at);
+      // At a slice behind SEI nothing would tell whose that SEI is.
+      const slices = new Set(pictures.map(({ slicesFrom }) => slicesFrom));
+      for (let at = 0; at < stream.length; at += 1 + random(largest)) {
+        cuts.add(slices.has(at) ? at + 1 : at);
+      }
       break;
     }
     case "sets":
@@ -200,13 +213,22 @@ export function layOut(
   const sorted = [...cuts].sort((a, b) => a - b);
   const pieces = sorted.map((from, index) => {
     const to = sorted[index + 1] ?? stream.length;
-    const owner = pictures.find(({ headerAt }) => headerAt >= from && headerAt < to);
+    const owner = isInSeiBehind(from, pictures)
+      ? undefined
+      : pictures.find(({ headerAt }) => headerAt >= from && headerAt < to);
     return {
       payload: stream.subarray(from, to),
       ...(owner === undefined ? {} : { pts: owner.pts, dts: owner.dts, owner }),
     };
   });
   return { pieces, words: mode, plain: mode === "unit" };
+}
+
+/** Whether nothing tells which picture begins first behind a place: the SEI there may be of the next. */
+function isInSeiBehind(from: number, pictures: readonly PlacedPicture[]): boolean {
+  return pictures.some(({ seiBehindAt, at, bytes }) =>
+    seiBehindAt !== undefined && from > seiBehindAt && from < at + bytes.length
+  );
 }
 
 function beginsUnit(bytes: Uint8Array, at: number): boolean {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Validator } from "@seriousme/openapi-schema-validator";
+import { Validator } from "npm:@seriousme/openapi-schema-validator@2.11.0";
 import { z, type ZodType } from "zod";
 import * as answers from "../../../src/server/api/answer_schemas.ts";
 import { FrameProcessor } from "../../../src/processor/mod.ts";

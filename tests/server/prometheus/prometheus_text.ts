@@ -1,7 +1,7 @@
 /** Reads what `/metrics` answers, by somebody else's parser and line by line. */
 
 import assert from "node:assert/strict";
-import parsePrometheus from "parse-prometheus-text-format";
+import parsePrometheus from "npm:parse-prometheus-text-format@1.1.1";
 
 interface ParsedFamily {
   readonly name: string;

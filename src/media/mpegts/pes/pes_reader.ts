@@ -5,7 +5,7 @@
  */
 
 import { isStuffed, payloadStart, signalsDiscontinuity } from "../packets/adaptation.ts";
-import { ContinuityCounter } from "./continuity.ts";
+import { type Continuity, ContinuityCounter } from "./continuity.ts";
 import { MAX_PES_HEADER_BYTES, parsePesHeader, PES_FIXED_BYTES, PES_PREFIX_BYTES } from "./pes.ts";
 import type { DemuxCounters } from "../stats.ts";
 import { STREAM_ID, TS_PACKET_BYTES } from "../numbers.ts";
@@ -59,6 +59,8 @@ export class PesReader {
   readonly #continuity = new ContinuityCounter();
   #forgiving = false;
   #lastPayloadBytes = 0;
+  /** Bytes behind the header of the packet before, and whether a PES packet began with it. */
+  #lastShape = { bytes: 0, unitStart: false };
   /** What stood behind the end of a PES packet by its length. */
   #excess: Uint8Array | undefined;
   /** Whether packets that are marked as scrambled are not. */
@@ -85,8 +87,12 @@ export class PesReader {
       return;
     }
     const unitStart = (data[at + 1]! & 0x40) !== 0;
-    if (!this.#checkContinuity(data, { at, start, unitStart })) return;
+    const continuity = this.#continuity.take(control & 15, unitStart);
+    const follows = continuity === "follows" || signalsDiscontinuity(data, at);
+    if (!follows && !this.#isNew(data, { at, start, unitStart, continuity })) return;
+    this.#forgiving = false;
     this.#lastPayloadBytes = 0;
+    this.#lastShape = { bytes: end - start, unitStart };
     let from = start;
     if (unitStart) {
       this.#state = "head";
@@ -150,17 +156,14 @@ export class PesReader {
     this.#excess = undefined;
   }
 
-  /** Returns whether the packet counts: a duplicate does not. */
-  #checkContinuity(
+  /** Whether a packet that does not follow by its counter counts: one that is repeated does not. */
+  #isNew(
     data: Uint8Array,
-    packet: { at: number; start: number; unitStart: boolean },
+    packet: { at: number; start: number; unitStart: boolean; continuity: Continuity },
   ): boolean {
-    const { at, unitStart } = packet;
-    const continuity = this.#continuity.take(data[at + 3]! & 15, unitStart);
-    const forgiven = this.#forgiving && unitStart;
+    const forgiven = this.#forgiving && packet.unitStart;
     this.#forgiving = false;
-    if (continuity === "follows" || signalsDiscontinuity(data, at)) return true;
-    if (continuity === "same" && this.#isRepeated(data, packet)) {
+    if (packet.continuity === "same" && this.#isRepeated(data, packet)) {
       this.#counters.duplicates++;
       return false;
     }
@@ -179,6 +182,8 @@ export class PesReader {
   ): boolean {
     const bytes = this.#lastPayloadBytes;
     const end = at + TS_PACKET_BYTES;
+    const shape = this.#lastShape;
+    if (shape.unitStart !== unitStart || shape.bytes !== end - start) return false;
     // A few bytes are soon the same, unless a time is among them.
     const isTold = bytes >= MIN_REPEATED_BYTES || this.#continuity.seemsRight ||
       unitStart && this.#isSameTimedHead(data, start);

@@ -3,6 +3,7 @@
  * some senders list video as private data; ffmpeg plays both.
  */
 
+import { TICKS_PER_SECOND } from "../../../base/rational.ts";
 import { MediaError } from "../../../base/errors.ts";
 import {
   H264_NAL,
@@ -23,7 +24,7 @@ import type { Pmt, PmtStream } from "./psi.ts";
 const MAX_KEPT_PACKETS = 2_800;
 
 /** Or after so long by the times of one stream: 2 s. */
-const MAX_KEPT_TICKS = 180_000;
+const MAX_KEPT_TICKS = 2 * TICKS_PER_SECOND;
 
 /** PIDs below have a meaning of their own. */
 const FIRST_PID = 0x20;

@@ -1,10 +1,11 @@
+import { TICKS_PER_SECOND } from "../../../base/rational.ts";
 import { CLOCK_WRAP } from "../numbers.ts";
 
 /** A step further ahead than this is a jump: 10 s at 90 kHz. Pauses of live sources are shorter. */
-const MAX_FORWARD_TICKS = 900_000;
+const MAX_FORWARD_TICKS = 10 * TICKS_PER_SECOND;
 
 /** A step further back than this is a jump: 0.5 s at 90 kHz. */
-const MAX_BACKWARD_TICKS = 45_000;
+const MAX_BACKWARD_TICKS = TICKS_PER_SECOND / 2;
 
 /** A decoding time, unwrapped. */
 export interface ClockReading {

@@ -1,4 +1,4 @@
-import { MPEG_TIME_BASE, secondsToTicks } from "../../../base/rational.ts";
+import { MPEG_TIME_BASE, secondsToTicks, TICKS_PER_SECOND } from "../../../base/rational.ts";
 import type { SequenceInfo } from "../../bitstream/mod.ts";
 import { type PictureOrder, PresentationTimes } from "./presentation_times.ts";
 import type { TrackHost } from "./track.ts";
@@ -7,7 +7,7 @@ import type { TrackHost } from "./track.ts";
 const DEFAULT_FRAME_TICKS = 3000;
 
 /** Steps from picture to picture beyond this are jumps of the clock: 1 s. */
-const MAX_FRAME_TICKS = 90_000;
+const MAX_FRAME_TICKS = TICKS_PER_SECOND;
 
 /** The most pictures that wait for times to count theirs from. */
 const MAX_WAITING = 64;

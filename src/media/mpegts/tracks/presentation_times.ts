@@ -1,14 +1,16 @@
+import { TICKS_PER_SECOND } from "../../../base/rational.ts";
+
 /** Pictures that are remembered with their times. */
 const MAX_ANCHORS = 16;
 
 /** Times a picture by its order may be off its true time before the order is taken to start anew: 1 s. */
-const MAX_DEVIATION_TICKS = 90_000;
+const MAX_DEVIATION_TICKS = TICKS_PER_SECOND;
 
 /** The timing of the parameter sets is believed when the stream's own differs by less than this. */
 const SAME_RATE = 0.02;
 
 /** The longest step from picture to picture that is believed: 1 s. */
-const MAX_FRAME_TICKS = 90_000;
+const MAX_FRAME_TICKS = TICKS_PER_SECOND;
 
 /** A picture's place in the order of presentation. */
 export interface PictureOrder {

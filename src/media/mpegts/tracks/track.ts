@@ -1,3 +1,4 @@
+import { sameRational } from "../../../base/rational.ts";
 import { sameColor } from "../../color.ts";
 import type { Packet, VideoStreamInfo } from "../../types.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
@@ -28,5 +29,5 @@ export interface Track {
 export function sameVideo(a: VideoStreamInfo, b: VideoStreamInfo): boolean {
   return a.codec === b.codec && a.width === b.width && a.height === b.height &&
     a.reorderDepth === b.reorderDepth && sameColor(a.color, b.color) &&
-    a.sampleAspect?.num === b.sampleAspect?.num && a.sampleAspect?.den === b.sampleAspect?.den;
+    sameRational(a.sampleAspect, b.sampleAspect);
 }
