@@ -29,6 +29,8 @@ export {
 } from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
 export * from "./telemetry/latency_histograms.ts";
+export * from "./telemetry/stream_counters.ts";
+export * from "./telemetry/stream_counts.ts";
 export { checkDataText } from "./channels/data_channel.ts";
 export {
   checkLoadingUpdate,

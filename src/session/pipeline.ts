@@ -264,10 +264,12 @@ export class Pipeline implements AsyncDisposable {
     meters.setDropped("decoder", framesLeftOut + framesLost - lostBeside);
     meters.setUnseen("decoder", lostBeside);
     meters.setDropped("encoder", this.#video.framesLost);
-    meters.codecRestarts = this.#input.codecRestarts + this.#video.codecRestarts +
+    meters.counts.codec_restarts = this.#input.codecRestarts + this.#video.codecRestarts +
       this.#audio.codecRestarts;
-    meters.codecHangs = this.#input.codecHangs + this.#video.codecHangs + this.#audio.codecHangs;
-    meters.hardwareFallbacks = this.#input.hardwareFallbacks + this.#video.hardwareFallbacks;
+    meters.counts.codec_hangs = this.#input.codecHangs + this.#video.codecHangs +
+      this.#audio.codecHangs;
+    meters.counts.hardware_fallbacks = this.#input.hardwareFallbacks +
+      this.#video.hardwareFallbacks;
     meters.hardware = { decoder: this.#input.hardware, encoder: this.#video.hardware };
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);

@@ -42,7 +42,7 @@ class LiveRig extends Rig {
       await this.source.feedSegment(
         new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer()),
       );
-      await until(() => this.session.details().segments_in === this.#next, "a picture is read");
+      await until(() => this.session.metrics().segments_in === this.#next, "a picture is read");
     }
   }
 

@@ -142,7 +142,7 @@ export class MediaInput implements AsyncDisposable {
         this.#sawSegment = true;
         return;
       case "gap":
-        meters.segmentsSkipped += event.skippedSegments;
+        meters.counts.segments_skipped += event.skippedSegments;
         this.#video.expectGap();
         return;
       case "behind":

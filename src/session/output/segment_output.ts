@@ -192,7 +192,7 @@ export class SegmentOutput implements AsyncDisposable {
     this.#videoSeen ||= this.#segmentHasVideo;
     this.#segment = { writer: await this.#nextWriter(), frames: 0 };
     this.#segmentStartTicks = packet.ptsTicks;
-    if (this.#options.meters.segmentsOut++ === 0) this.#options.onFirstSegment();
+    if (this.#options.meters.counts.segments_out++ === 0) this.#options.onFirstSegment();
     const codec = packet.kind === "video" ? packet.codec : streams.videoCodec;
     return this.#muxerFor(streams, codec).startSegment();
   }
@@ -277,8 +277,8 @@ export class SegmentOutput implements AsyncDisposable {
   /** What was sent in a segment that was not acknowledged: the server does not have it, or not whole. */
   #countFailed({ frames }: OpenSegment): void {
     const { meters } = this.#options;
-    meters.segmentsLost++;
-    meters.framesLost += frames;
+    meters.counts.segments_lost++;
+    meters.counts.frames_lost += frames;
   }
 
   #countLost(packet: Packet): void {
