@@ -320,13 +320,14 @@ export class Pipeline implements AsyncDisposable {
   }
 
   #createVideo(): VideoStage {
-    const { sink, guard, isFed, gopSeconds, meters, warm, onError } = this.#options;
+    const { sink, guard, isFed, live, gopSeconds, meters, warm, onError } = this.#options;
     const { hardware, encoder } = this.#options;
     return new VideoStage({
       hasOutput: sink !== undefined,
       isReadOnly: guard.isReadOnly,
       isLookedAt: guard.handlesVideo,
       isFed,
+      isLive: live,
       pixelFormat: guard.processor.pixelFormat,
       gopSeconds,
       hardware: hardware.encoder ?? "none",

@@ -29,6 +29,8 @@ export interface VideoStageOptions {
   readonly isLookedAt: boolean;
   /** Whether pictures come as frames of the application. */
   readonly isFed: boolean;
+  /** Whether frames may be dropped. */
+  readonly isLive: boolean;
   /** Layout of the processor's frames. */
   readonly pixelFormat: PixelFormat;
   /** The longest time from keyframe to keyframe of an encoder, in seconds. */
@@ -251,7 +253,7 @@ export class VideoStage implements AsyncDisposable {
 
   #encode(reason?: string): VideoOutput {
     const { gopSeconds, frameRate, warm, pixelFormat, emit, onHang, signal } = this.#options;
-    const { hardware, encoder } = this.#options;
+    const { hardware, encoder, isLive } = this.#options;
     const { color, sampleAspect, ...own } = this.#stream!;
     const { size } = this.#demands;
     const { width, height } = size ?? own;
@@ -266,6 +268,7 @@ export class VideoStage implements AsyncDisposable {
       frameRate: frameRate(),
       hardware,
       encoder,
+      isLive,
       warm,
       shape: {
         width,
