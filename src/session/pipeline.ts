@@ -305,12 +305,13 @@ export class Pipeline implements AsyncDisposable {
   }
 
   #createVideo(): VideoStage {
-    const { sink, guard, gopSeconds, meters, warm, onError } = this.#options;
+    const { sink, guard, live, gopSeconds, meters, warm, onError } = this.#options;
     const { hardware, encoder } = this.#options;
     return new VideoStage({
       hasOutput: sink !== undefined,
       isReadOnly: guard.isReadOnly,
       isLookedAt: guard.handlesVideo,
+      isLive: live,
       pixelFormat: guard.processor.pixelFormat,
       gopSeconds,
       hardware: hardware.encoder ?? "none",

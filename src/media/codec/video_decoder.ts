@@ -9,7 +9,7 @@ import { roomLogger } from "../../base/log.ts";
 import { type Rational, sameRational } from "../../base/rational.ts";
 import { decodedColor, sameColor } from "../color.ts";
 import { FramePool } from "../frame_pool.ts";
-import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
+import { type NutEvent, NutMuxer, type NutPacketEvent, type NutStream } from "../nut/mod.ts";
 import { pictureBytes } from "../picture.ts";
 import { sameSize, type Size } from "../rect.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
@@ -265,19 +265,8 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
-    const { timeBase } = this.#options;
-    const { codec, reorderDepth, width, height } = this.#stream;
-    const stream: NutStream = {
-      kind: "video",
-      format: codec,
-      timeBase,
-      // The parameter sets say the true size; NUT only insists that there is one.
-      width: width || 16,
-      height: height || 16,
-      decodeDelay: reorderDepth,
-    };
     return {
-      stream,
+      stream: inputStream(this.#stream, this.#options.timeBase),
       recipe: videoDecoderRecipe({
         ...this.#options,
         stream: this.#stream,
@@ -318,6 +307,16 @@ interface Begun {
   parameterSets: Uint8Array | undefined;
 }
 
+/** What a child is told of its input. */
+function inputStream(
+  { codec, reorderDepth }: Pick<DecodedStream, "codec" | "reorderDepth">,
+  timeBase: Rational,
+): NutStream {
+  // The parameter sets say the true size; NUT only insists that there is one.
+  const size = { width: 16, height: 16 };
+  return { kind: "video", format: codec, timeBase, ...size, decodeDelay: reorderDepth };
+}
+
 /** How the child of a decoder with these options is started: what the command line says of it. */
 export function videoDecoderRecipe(
   options:
@@ -325,7 +324,7 @@ export function videoDecoderRecipe(
     & {
       readonly stream: Pick<
         DecodedStream,
-        "color" | "reorderDepth" | "sampleAspect" | "toneMap"
+        "codec" | "color" | "reorderDepth" | "sampleAspect" | "toneMap"
       >;
     }
     & { readonly scale?: Size | undefined },
@@ -333,10 +332,13 @@ export function videoDecoderRecipe(
   const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
   const { color, reorderDepth, sampleAspect, toneMap } = stream;
   const settings = { timeBase, pixelFormat, color, sampleAspect, toneMap, threads, hardware };
+  const input = new NutMuxer([inputStream(stream, timeBase)], { syncpoints: "first-packet" });
   return {
     name: "video decoder",
     input: "pipe",
     output: options.transport ?? rawTransport(),
+    // Of the others ffmpeg reads some packets before it opens anything.
+    opening: reorderDepth === 0 ? input.opening() : undefined,
     args: (urls) =>
       videoDecodeArguments({
         ...urls,

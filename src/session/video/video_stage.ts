@@ -28,6 +28,8 @@ export interface VideoStageOptions {
   readonly isReadOnly: boolean;
   /** Whether it looks at pictures at all; otherwise those that are copied are not decoded. */
   readonly isLookedAt: boolean;
+  /** Whether frames may be dropped. */
+  readonly isLive: boolean;
   /** Layout of the processor's frames. */
   readonly pixelFormat: PixelFormat;
   /** The longest time from keyframe to keyframe of an encoder, in seconds. */
@@ -252,7 +254,7 @@ export class VideoStage implements AsyncDisposable {
 
   #encode(reason?: string): VideoOutput {
     const { gopSeconds, frameRate, warm, pixelFormat, emit, onHang, signal } = this.#options;
-    const { hardware, encoder } = this.#options;
+    const { hardware, encoder, isLive } = this.#options;
     const { color, sampleAspect, ...own } = this.#stream!;
     const { size } = this.#demands;
     const { width, height } = size ?? own;
@@ -267,6 +269,7 @@ export class VideoStage implements AsyncDisposable {
       frameRate: frameRate(),
       hardware,
       encoder,
+      isLive,
       warm,
       shape: {
         width,
