@@ -15,6 +15,12 @@
  */
 
 export * from "./src/base/errors.ts";
+export {
+  type HostLookup,
+  UrlPolicy,
+  type UrlPolicyOptions,
+  type UrlRules,
+} from "./src/base/url_policy.ts";
 export { MPEG_TIME_BASE, type Rational, rescaleTicks, ticksToSeconds } from "./src/base/mod.ts";
 export * from "./src/frames/mod.ts";
 export {
@@ -45,6 +51,16 @@ export * from "./src/inference/mod.ts";
 export * from "./src/livepeer/mod.ts";
 export * from "./src/processor/mod.ts";
 export * from "./src/server/mod.ts";
+export {
+  type Admission,
+  admitByLag,
+  type IsolationKind,
+  type ProcessorModule,
+  type ProcessorPermissions,
+  type StreamSession,
+  type WorkerLoad,
+  type WorkerOptions,
+} from "./src/worker/mod.ts";
 export * from "./src/session/mod.ts";
 export {
   TricklePublisher,

@@ -46,7 +46,10 @@ export interface LatencyRun {
   readonly firstPictureMs: number;
   readonly framesIn: number;
   readonly framesOut: number;
+  /** Of the frames after the first second. */
   readonly dropped: number;
+  /** Of those before: the backlog and the first second. */
+  readonly passedOver: number;
   readonly repeated: number;
   readonly reordered: number;
   readonly peakMemoryBytes: number;
@@ -167,14 +170,16 @@ function summarize({ probe, ...fed }: LiveRun): Omit<LatencyRun, "peakMemoryByte
     (fed.writtenMs.get(packet.ptsTicks) ?? 0) > fed.startedMs
   );
   // The first second is the start-up: children start, the backlog is worked off.
-  const steady = live.filter(({ packet }) =>
-    (fed.writtenMs.get(packet.ptsTicks) ?? 0) > fed.startedMs + 1000
-  );
+  const isSteady = (ptsTicks: number): boolean =>
+    (fed.writtenMs.get(ptsTicks) ?? 0) > fed.startedMs + 1000;
+  const steady = live.filter(({ packet }) => isSteady(packet.ptsTicks));
   const delays = steady.map(({ packet, atMs }) =>
     atMs - (fed.writtenMs.get(packet.ptsTicks) ?? NaN)
   )
     .sort((a, b) => a - b);
   const seen = new Set(times);
+  const missing = expected.filter(({ ptsTicks }) => !seen.has(ptsTicks));
+  const dropped = missing.filter(({ ptsTicks }) => isSteady(ptsTicks)).length;
   return {
     p50: percentile(delays, 0.5),
     p95: percentile(delays, 0.95),
@@ -183,7 +188,8 @@ function summarize({ probe, ...fed }: LiveRun): Omit<LatencyRun, "peakMemoryByte
     firstPictureMs: (video[0]?.atMs ?? NaN) - fed.startedMs,
     framesIn: expected.length,
     framesOut: video.length,
-    dropped: expected.filter(({ ptsTicks }) => !seen.has(ptsTicks)).length,
+    dropped,
+    passedOver: missing.length - dropped,
     repeated: times.length - seen.size,
     reordered: times.filter((pts, i) => i > 0 && pts < times[i - 1]!).length,
   };

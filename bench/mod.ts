@@ -1,9 +1,9 @@
 /**
  * What Runnel costs on this machine: `deno task bench`, or `./runnel bench [NAME…] [--json] [--runs N]
- * [--seconds N]` with the names `latency`, `throughput`, `streams`, `onlookers`, `relay`, `gpu`,
- * `overload`, `start` and `stop`; all of them without a name. `--against FOLDER` is another checkout,
- * which `start` measures in turn with this one. `latency --peer pytrickle` measures PyTrickle beside
- * Runnel.
+ * [--seconds N]` with the names `latency`, `throughput`, `streams`, `onlookers`, `relay`, `demux`,
+ * `gpu`, `overload`, `start` and `stop`; all of them without a name. `--against FOLDER` is another
+ * checkout, which `demux`, `relay` and `start` measure in turn with this one. `latency --peer
+ * pytrickle` measures PyTrickle beside Runnel.
  *
  * Every figure is the median of several runs. Progress goes to standard error, the figures to standard
  * output: as tables, or as one JSON object.
@@ -14,6 +14,7 @@
 // deno-lint-ignore-file no-console
 
 import { parseArgs } from "node:util";
+import { benchDemux } from "./demux_bench.ts";
 import { benchGpu } from "./gpu_bench.ts";
 import {
   LATENCY_CASES,
@@ -61,6 +62,8 @@ interface LatencyRow {
   readonly first_output_cold_ms: number;
   readonly frames: number;
   readonly dropped: number;
+  /** Frames of the backlog and the first second that were passed over to catch up. */
+  readonly passed_over: number;
   readonly repeated: number;
   readonly reordered: number;
   readonly peak_memory_mib: number;
@@ -74,6 +77,7 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   onlookers: ({ seconds }) =>
     benchStreams({ seconds, processor: ONLOOKER, progress: (what) => console.error(what) }),
   relay: ({ runs }) => benchRelay({ runs }),
+  demux: benchDemux,
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),
   start: benchStart,
@@ -115,6 +119,7 @@ function latencyRow(
     first_output_cold_ms: round(median(cold.map((run) => run.firstOutputMs))),
     frames: total("framesIn"),
     dropped: total("dropped"),
+    passed_over: total("passedOver"),
     repeated: total("repeated"),
     reordered: total("reordered"),
     peak_memory_mib: Math.round(median(runs.map((r) => r.peakMemoryBytes)) / 2 ** 20),

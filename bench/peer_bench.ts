@@ -31,6 +31,8 @@ export interface PeerRow {
   readonly max: number;
   readonly frames: number;
   readonly dropped: number;
+  /** Of the backlog and the first second. */
+  readonly passed_over: number;
   readonly peak_memory_mib: number;
 }
 
@@ -87,6 +89,7 @@ function peerRow(
     max: typical("max"),
     frames: total("framesIn"),
     dropped: total("dropped"),
+    passed_over: total("passedOver"),
     peak_memory_mib: Math.round(typical("peakMemoryBytes") / 2 ** 20),
   };
 }

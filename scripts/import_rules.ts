@@ -28,7 +28,8 @@ export const ROOM_RULES: Readonly<Record<string, readonly string[] | "*">> = {
   "source": ["base", "frames", "media", ...MEDIA_ROOMS],
   "session": ["base", "frames", "gpu", "media", "processor", "source", "trickle", ...MEDIA_ROOMS],
   "livepeer": ["base", "trickle"],
-  "server": ["base", "frames", "livepeer", "processor", "session"],
+  "worker": ["base", "frames", "processor", "session"],
+  "server": ["base", "frames", "livepeer", "processor", "session", "worker"],
   "cli": "*",
   "mod.ts": "*",
 };

@@ -15,9 +15,10 @@ export interface PackageViolation {
 
 /** Files that read where a module is, with the reason why an import cannot take its place. */
 export const READS_MODULE_URLS: Readonly<Record<string, string>> = {
-  "src/server/hosts/isolation/link.ts": "a thread starts from the URL of its entry module",
-  "src/server/hosts/isolation/process_link.ts": "a process starts from the URL of its entry module",
-  "src/server/hosts/isolation/module_files.ts":
+  "src/worker/isolation/link.ts": "a thread starts from the URL of its entry module",
+  "src/worker/isolation/process/process_link.ts":
+    "a process starts from the URL of its entry module",
+  "src/worker/isolation/process/module_files.ts":
     "a confined process may read the files of the package, wherever they are",
   "src/cli/processor_options.ts": "an isolated host is given its processor's module by URL",
   "src/cli/serve_permissions.ts": "an isolated host may read its processor's module",

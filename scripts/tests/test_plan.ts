@@ -8,7 +8,7 @@ import { join, relative } from "node:path";
 import type { Batch } from "./test_run.ts";
 
 /** Files of whole programs: seconds each, so that they begin first and one by one. */
-const LONG = /^tests\/(e2e|cli|session|server\/hosts)\//;
+const LONG = /^tests\/(e2e|cli|session|worker)\//;
 
 /** How many files of small tests a process runs: enough to make its start cheap. */
 const FILES_PER_PROCESS = 8;
@@ -22,7 +22,7 @@ const QUICK_FOLDERS = [
 /** Files in these folders that do start processes. */
 const NOT_QUICK = [
   ...["frames/convert", "frames/image_tensor", "frames/stamp", "links/std_async", "livepeer/byoc"],
-  ...["media/bitstream/parameter_sets", "server/hardware", "server/hosts/isolation"],
+  ...["media/bitstream/parameter_sets", "server/hardware"],
   ...["session/video/video_path", "trickle/tls"],
 ].map((name) => `tests/${name}_test.ts`);
 

@@ -47,7 +47,8 @@ export type MediaErrorCode =
   | "MEDIA_NO_STREAM"
   | "MEDIA_UNSUPPORTED_CODEC"
   | "MEDIA_BAD_CONTAINER"
-  | "MEDIA_BAD_FRAME";
+  | "MEDIA_BAD_FRAME"
+  | "MEDIA_TOO_SLOW";
 
 /** Media that cannot be read or written. */
 export class MediaError extends RunnelError<MediaErrorCode> {}

@@ -15,13 +15,17 @@ const log = roomLogger("base");
 /** Finds the addresses of a host name. Rejects where it has none. */
 export type HostLookup = (hostname: string) => Promise<readonly string[]>;
 
-/** Options of a {@linkcode UrlPolicy}. */
-export interface UrlPolicyOptions {
+/** Which URLs may be asked, as data that can be copied. */
+export interface UrlRules {
   /**
-   * Who may be asked: host names (`*` stands for any part of one), addresses and networks (`10.0.0.0/8`),
-   * each with a port or without. @default everybody but link-local and metadata addresses
+   * Host names (`*` stands for any part of one), addresses and networks (`10.0.0.0/8`), each with a port or
+   * without. @default everything but link-local and metadata addresses
    */
   readonly allow?: readonly string[] | undefined;
+}
+
+/** Options of a {@linkcode UrlPolicy}. */
+export interface UrlPolicyOptions extends UrlRules {
   /** Finds addresses. @default as the system does */
   readonly lookup?: HostLookup;
 }
@@ -61,19 +65,40 @@ export class UrlPolicy {
    * has none may be asked where its name is allowed, and fails then. Never rejects.
    */
   async allows(url: string | URL): Promise<boolean> {
-    const { hostname, port, protocol } = new URL(url);
-    const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+    return await this.addressesFor(url) !== undefined;
+  }
+
+  /**
+   * The addresses that a URL may be asked at, as they are now; undefined where it may not be asked, and
+   * none where its name is allowed and has no address. Never rejects.
+   */
+  async addressesFor(url: string | URL): Promise<readonly string[] | undefined> {
+    const { host, rules, isNamed } = this.#rulesFor(url);
+    const addresses = isIP(host) > 0 ? [host] : await this.#addressesOf(host);
+    if (addresses.length === 0) return isNamed ? [] : undefined;
+    const areAllowed = addresses.every((address) => this.#allowsAt(address, rules, isNamed));
+    return areAllowed ? addresses : undefined;
+  }
+
+  /** Whether a URL may be asked at this address: what its host meant when the connection was made. */
+  allowsAt(url: string | URL, address: string): boolean {
+    const { rules, isNamed } = this.#rulesFor(url);
+    return this.#allowsAt(address.replace(/%.*$/, ""), rules, isNamed);
+  }
+
+  #rulesFor(
+    url: string | URL,
+  ): { host: string; rules: readonly Rule[] | undefined; isNamed: boolean } {
+    const { port, protocol } = new URL(url);
+    const host = hostOf(url);
     const portOf = port === "" ? { "http:": "80", "https:": "443" }[protocol] ?? "" : port;
     const rules = this.#rules?.filter((rule) => rule.port === undefined || rule.port === portOf);
-    const isNamed = rules?.some(({ name }) => name?.test(host)) ?? true;
-    const addresses = isIP(host) > 0 ? [host] : await this.#addressesOf(host);
-    if (addresses.length === 0) return isNamed;
-    return addresses.every((address) => {
-      if (rules?.some(({ network }) => network !== undefined && holds(network, address))) {
-        return true;
-      }
-      return isNamed && !holds(this.#secret, address);
-    });
+    return { host, rules, isNamed: rules?.some(({ name }) => name?.test(host)) ?? true };
+  }
+
+  #allowsAt(address: string, rules: readonly Rule[] | undefined, isNamed: boolean): boolean {
+    if (rules?.some(({ network }) => network !== undefined && holds(network, address))) return true;
+    return isNamed && !holds(this.#secret, address);
   }
 
   async #addressesOf(host: string): Promise<readonly string[]> {
@@ -84,6 +109,16 @@ export class UrlPolicy {
       return [];
     }
   }
+}
+
+/** The host of a URL: a name, or an address without brackets. */
+export function hostOf(url: string | URL): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+}
+
+/** Whether a URL names an address, which nobody has to look up. */
+export function isAddress(url: string | URL): boolean {
+  return isIP(hostOf(url)) > 0;
 }
 
 async function systemLookup(hostname: string): Promise<string[]> {

@@ -54,10 +54,14 @@ export function addAccessOptions(command: Command): Command {
     );
   return addPageOptions(command, "RUNNEL")
     .addOption(
-      option<readonly string[]>("--allow-urls <list>", "hosts and networks that streams may use", {
-        env: "RUNNEL_ALLOW_URLS",
-        parse: (text) => listed(text),
-      }),
+      option<readonly string[]>(
+        "--allow-urls <list>",
+        "hosts and networks of streams, models, orchestrators",
+        {
+          env: "RUNNEL_ALLOW_URLS",
+          parse: (text) => listed(text),
+        },
+      ),
     )
     .addOption(option("--max-connections <n>", "connections at once", {
       env: "RUNNEL_MAX_CONNECTIONS",

@@ -5,7 +5,7 @@
  */
 
 import { InvalidArgumentError } from "commander";
-import { PERMISSION_KINDS, type ProcessorPermissions } from "../server/mod.ts";
+import { PERMISSION_KINDS, type ProcessorPermissions } from "../worker/mod.ts";
 
 const EXAMPLE =
   'Use words such as "net=api.example.com:443 read=./faces,./masks env=HF_TOKEN", "net" for all of a ' +

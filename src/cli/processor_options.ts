@@ -6,7 +6,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
-import { withoutCredentials } from "../base/mod.ts";
+import { UrlPolicy, withoutCredentials } from "../base/mod.ts";
 import { sharedGpu } from "../gpu/mod.ts";
 import {
   cachedDownload,
@@ -16,7 +16,7 @@ import {
 } from "../inference/mod.ts";
 import { MAX_PICTURE_SIDE } from "../media/picture.ts";
 import { type FrameProcessor, loadProcessor, processorFileUrl } from "../processor/mod.ts";
-import type { ProcessorModule } from "../server/mod.ts";
+import type { ProcessorModule } from "../worker/mod.ts";
 import type { IsolatedProcessorOptions } from "./isolated_processor.ts";
 import type { CommandContext } from "./command_run.ts";
 import { option, wholeNumber } from "./options.ts";
@@ -30,6 +30,8 @@ export interface ProcessorFlags {
   readonly gpuDepth: number;
   readonly gpuAdapter?: string;
   readonly requireGpu: boolean;
+  /** Where a model's URL may lead, among others. @default everywhere but to metadata addresses */
+  readonly allowUrls?: readonly string[];
 }
 
 /** Most frames of `--gpu-depth`: each holds a few pictures on the device. */
@@ -118,13 +120,14 @@ export async function chooseProcessor(
     });
   }
   if (model === undefined) return await loadProcessor(flags.processor);
-  const options = modelProcessor(model, flags.modelOptions, context);
+  const options = modelProcessor(model, flags, context);
   return () => new OnnxProcessor(options);
 }
 
 /** What makes the same processor in a thread of its own; the progress of a download is not shown. */
 export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
   const { model, modelOptions: { load, ...image }, gpuAdapter, requireGpu } = flags;
+  const loading = { ...load, ...allowed(flags) };
   // A process may not even ask for its working directory.
   const file = processorFileUrl(flags.processor);
   const processor = file ?? flags.processor;
@@ -133,9 +136,7 @@ export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
     ...(model !== undefined || file === undefined ? {} : { imports: [file] }),
     options: {
       processor,
-      model: model === undefined
-        ? undefined
-        : { ...image, model: absolute(model), load: load ?? {} },
+      model: model === undefined ? undefined : { ...image, model: absolute(model), load: loading },
       gpuAdapter,
       requireGpu,
     } satisfies IsolatedProcessorOptions,
@@ -147,15 +148,15 @@ export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
  * whose names begin as its own does. A model from the web is downloaded first, since the process may not.
  */
 export async function modelFiles(
-  { model, modelOptions: { load } }: ProcessorFlags,
+  { model, modelOptions: { load }, allowUrls }: ProcessorFlags,
   context: CommandContext,
 ): Promise<string[]> {
   if (model === undefined) return [];
   const url = URL.parse(model);
   if (url?.protocol === "http:" || url?.protocol === "https:") {
     const { sha256 } = load ?? {};
-    const options = { ...downloading(model, context), ...(sha256 === undefined ? {} : { sha256 }) };
-    return [await cachedDownload(url, options)];
+    const urls = new UrlPolicy({ allow: allowUrls });
+    return [await cachedDownload(url, { ...downloading(model, context), sha256, urls })];
   }
   return modelFileNames(model);
 }
@@ -191,10 +192,16 @@ export function describeProcessor({ processor, model }: ProcessorFlags): string 
 
 function modelProcessor(
   model: string,
-  { load, ...image }: ModelOptions,
+  flags: ProcessorFlags,
   context: CommandContext,
 ): OnnxProcessorOptions {
-  return { ...image, model, load: { ...load, ...downloading(model, context) } };
+  const { load, ...image } = flags.modelOptions;
+  const loading = { ...load, ...allowed(flags), ...downloading(model, context) };
+  return { ...image, model, load: loading };
+}
+
+function allowed({ allowUrls }: ProcessorFlags): Pick<LoadModelOptions, "allowUrls"> {
+  return allowUrls === undefined ? {} : { allowUrls };
 }
 
 function downloading(

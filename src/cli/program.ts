@@ -5,11 +5,12 @@
  */
 
 import { Command, CommanderError } from "commander";
-import { variable } from "../base/mod.ts";
+import { variable, withoutCredentials } from "../base/mod.ts";
 import { EXIT, type ExitCode, runCommand, type RunTask, type Surroundings } from "./command_run.ts";
 import { addLogOptions } from "./options.ts";
 import { writeText } from "./stdout.ts";
 import { VERSION } from "./version.ts";
+import { visibleLines } from "./visible_text.ts";
 
 /** What runs when no command is named. */
 const DEFAULT_COMMAND = "serve";
@@ -63,6 +64,8 @@ async function createProgram(
     .configureOutput({
       ...(stdout === undefined ? {} : { writeOut: (text) => writeText(text, stdout) }),
       ...(stderr === undefined ? {} : { writeErr: (text) => writeText(text, stderr) }),
+      // Its messages quote what they are about: the URL of a channel may hold a token.
+      outputError: (text, write) => write(visibleLines(withoutCredentials(text))),
     })
     .description("A runtime for live video and audio over trickle.")
     .version(VERSION, "-V, --version", "print the version")
@@ -83,6 +86,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   "demo": async () => (await import("./commands/demo.ts")).addDemo,
   "process": async () => (await import("./commands/process.ts")).addProcess,
   "trickle-server": async () => (await import("./commands/trickle_server.ts")).addTrickleServer,
+  "trickle-url": async () => (await import("./commands/trickle_url.ts")).addTrickleUrl,
   "publish": async () => (await import("./commands/publish.ts")).addPublish,
   "subscribe": async () => (await import("./commands/subscribe.ts")).addSubscribe,
   "doctor": async () => (await import("./commands/doctor.ts")).addDoctor,

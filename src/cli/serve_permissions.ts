@@ -14,7 +14,7 @@ import {
   type IsolationKind,
   moduleFiles,
   PROCESS_VARIABLES,
-} from "../server/mod.ts";
+} from "../worker/mod.ts";
 import { modelFileNames } from "./processor_options.ts";
 
 /** Variables that are looked at beside those of options. */

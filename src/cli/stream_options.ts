@@ -19,6 +19,7 @@ import { addProcessorOptions, type ProcessorFlags } from "./processor_options.ts
 /** Values of the options that {@linkcode addOverloadOptions} adds. */
 export interface OverloadFlags {
   readonly maxQueueLatency: number;
+  readonly maxBehind: number;
   readonly overlay: OverlayMode;
 }
 
@@ -135,6 +136,11 @@ export function addOverloadOptions(command: Command): Command {
     .addOption(option("--max-queue-latency <ms>", "how long frames may wait for a slow processor", {
       env: "RUNNEL_MAX_QUEUE_LATENCY",
       default: 150,
+      parse: positiveNumber,
+    }))
+    .addOption(option("--max-behind <ms>", "how far a stream may be behind its input", {
+      env: "RUNNEL_MAX_BEHIND",
+      default: 2_000,
       parse: positiveNumber,
     }))
     .addOption(option("--overlay <mode>", "what is shown while the processor gives nothing", {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError } from "../base/mod.ts";
+import { ConfigError, type UrlPolicy } from "../base/mod.ts";
 import type { Clock, TlsOptions } from "../trickle/mod.ts";
 import {
   describeAnswer,
@@ -36,6 +36,8 @@ export interface CapabilityOptions {
   readonly token?: string | undefined;
   /** What is demanded of the orchestrator's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
+  /** Where requests may lead. @default {everywhere} */
+  readonly urls?: UrlPolicy | undefined;
 }
 
 /** What came of a registration. */
@@ -62,7 +64,10 @@ export async function registerCapability(options: CapabilityOptions): Promise<vo
 
 /** Takes a registration back. Rejects with a `ConfigError` where that was not possible. */
 export async function unregisterCapability(
-  options: Pick<CapabilityOptions, "orchestratorUrl" | "orchestratorSecret" | "name" | "tls">,
+  options: Pick<
+    CapabilityOptions,
+    "orchestratorUrl" | "orchestratorSecret" | "name" | "tls" | "urls"
+  >,
 ): Promise<void> {
   using client = clientFor(options);
   const outcome = await sendUnregistration(client, options);
@@ -75,10 +80,10 @@ export async function unregisterCapability(
 
 /** A client for the orchestrator of a capability. */
 export function clientFor(
-  { orchestratorUrl: url, tls }: Pick<CapabilityOptions, "orchestratorUrl" | "tls">,
+  { orchestratorUrl: url, tls, urls }: Pick<CapabilityOptions, "orchestratorUrl" | "tls" | "urls">,
   clock?: Clock,
 ): OrchestratorClient {
-  return new OrchestratorClient({ url, tls, clock });
+  return new OrchestratorClient({ url, tls, urls, clock });
 }
 
 /** Sends one registration; does not reject. */

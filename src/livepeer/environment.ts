@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { ConfigError } from "../base/mod.ts";
+import { ConfigError, type UrlPolicy } from "../base/mod.ts";
 import { readSecretFile } from "../base/secret_file.ts";
 import type { TlsOptions } from "../trickle/mod.ts";
 import { ByocRegistration } from "./byoc_registration.ts";
@@ -30,6 +30,8 @@ export interface RegistrationEnvironment {
   /** Token that requests to the worker must carry. */
   readonly token?: string | undefined;
   readonly tls?: TlsOptions | undefined;
+  /** Where requests to orchestrators may lead. @default {everywhere} */
+  readonly urls?: UrlPolicy | undefined;
 }
 
 const httpUrl = z.string().refine(
@@ -61,12 +63,13 @@ export function registrationFromEnvironment(
   environment: RegistrationEnvironment,
 ): Registration | undefined {
   if (kind === "none") return undefined;
-  const { defaults, token, tls } = environment;
+  const { defaults, token, tls, urls } = environment;
   const values = readVariables(kind, environment);
   const orchestrator = {
     orchestratorUrl: values.ORCH_URL,
     orchestratorSecret: values.ORCH_SECRET,
     tls,
+    urls,
   };
   const url = values.CAPABILITY_URL ?? "http://localhost:8000";
   if (kind === "live-runner") {

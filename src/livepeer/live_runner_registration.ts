@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
+import { ConfigError, describeError, roomLogger, type UrlPolicy } from "../base/mod.ts";
 import { type Clock, systemClock, type TlsOptions } from "../trickle/mod.ts";
 import { backoffMs } from "./backoff.ts";
 import { withoutSecrets } from "./capability.ts";
@@ -62,6 +62,8 @@ export interface LiveRunnerOptions {
   readonly price?: RunnerPrice | undefined;
   /** What is demanded of the orchestrator's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
+  /** Where requests may lead, to the channel that the orchestrator names, too. @default {everywhere} */
+  readonly urls?: UrlPolicy | undefined;
   /** The time of heartbeats and of their answers. @default {systemClock} */
   readonly clock?: Clock | undefined;
   /** Takes what the orchestrator tells on its channel. */
@@ -112,12 +114,13 @@ export class LiveRunnerRegistration implements Registration {
   constructor(options: LiveRunnerOptions) {
     checkMetadata(options.metadata);
     this.#options = options;
-    const { orchestratorUrl: url, tls, clock = systemClock } = options;
-    this.#client = new OrchestratorClient({ url, tls, clock });
+    const { orchestratorUrl: url, tls, urls, clock = systemClock } = options;
+    this.#client = new OrchestratorClient({ url, tls, urls, clock });
     this.#clock = clock;
     this.#waiter = new Waiter(clock, this.#stop.signal);
     this.#channel = new RunnerChannel({
       tls,
+      urls,
       onEvent: (event) => options.onEvent?.(event),
     });
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError } from "../base/mod.ts";
+import { ConfigError, type UrlPolicy } from "../base/mod.ts";
 import type { TlsOptions } from "../trickle/mod.ts";
 import { withoutSecrets } from "./capability.ts";
 import { describeAnswer, OrchestratorClient } from "./orchestrator_client.ts";
@@ -43,10 +43,13 @@ export class LiveRunnerSession implements Disposable {
   readonly #headers: LiveRunnerHeaders;
   readonly #client: OrchestratorClient;
 
-  /** Requests nothing yet. */
-  constructor(headers: LiveRunnerHeaders, options: { readonly tls?: TlsOptions } = {}) {
+  /** Requests nothing yet. `urls` says where they may lead, since a request names the address. */
+  constructor(
+    headers: LiveRunnerHeaders,
+    { tls, urls }: { readonly tls?: TlsOptions; readonly urls?: UrlPolicy } = {},
+  ) {
     this.#headers = headers;
-    this.#client = new OrchestratorClient({ url: headers.controlUrl, tls: options.tls });
+    this.#client = new OrchestratorClient({ url: headers.controlUrl, tls, urls });
   }
 
   /** Id of the session. */

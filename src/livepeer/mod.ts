@@ -5,6 +5,7 @@
  * @module
  */
 
+export { type HostLookup, UrlPolicy, type UrlPolicyOptions, type UrlRules } from "../base/mod.ts";
 export { type ByocOptions, ByocRegistration } from "./byoc_registration.ts";
 export { type CapabilityOptions, registerCapability, unregisterCapability } from "./capability.ts";
 export {

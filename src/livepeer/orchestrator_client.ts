@@ -6,7 +6,7 @@
  */
 
 import { withoutCredentials } from "../base/credentials.ts";
-import { describeError } from "../base/mod.ts";
+import { describeError, type UrlPolicy } from "../base/mod.ts";
 import {
   type Clock,
   createTransport,
@@ -28,6 +28,8 @@ export interface OrchestratorClientOptions {
   readonly url: string;
   /** What is demanded of its certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
+  /** Where requests may lead. @default {everywhere} */
+  readonly urls?: UrlPolicy | undefined;
   /** The time that answers take. @default {systemClock} */
   readonly clock?: Clock | undefined;
 }
@@ -58,7 +60,7 @@ export class OrchestratorClient implements Disposable {
   /** Opens no connection before the first request. */
   constructor(options: OrchestratorClientOptions) {
     this.#options = options;
-    this.#transport = createTransport(options.tls);
+    this.#transport = createTransport(options.tls, { urls: options.urls });
   }
 
   /** Sends a POST. Rejects when there is no answer in time, or it is larger than 64 KiB. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../base/mod.ts";
-import { type TlsOptions, TrickleSubscriber } from "../trickle/mod.ts";
+import { describeError, roomLogger, type UrlPolicy } from "../base/mod.ts";
+import { createTransport, type TlsOptions, TrickleSubscriber } from "../trickle/mod.ts";
 
 const log = roomLogger("livepeer");
 
@@ -23,6 +23,8 @@ export interface RunnerChannelEvent {
 /** Options of a {@linkcode RunnerChannel}. */
 export interface RunnerChannelOptions {
   readonly tls?: TlsOptions | undefined;
+  /** Where the channel may be: the orchestrator names it. @default {everywhere} */
+  readonly urls?: UrlPolicy | undefined;
   readonly onEvent: (event: RunnerChannelEvent) => void;
 }
 
@@ -44,10 +46,10 @@ export class RunnerChannel implements AsyncDisposable {
     this.#url = url;
     void this.#subscriber?.[Symbol.asyncDispose]();
     if (url === undefined) return;
-    const { tls } = this.#options;
+    const { tls, urls } = this.#options;
     const subscriber = new TrickleSubscriber(url, {
       start: "current",
-      ...(tls === undefined ? {} : { tls }),
+      transport: createTransport(tls, { urls }),
     });
     this.#subscriber = subscriber;
     const before = this.#reading;

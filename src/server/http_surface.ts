@@ -14,7 +14,7 @@ import { SESSION_ID_HEADER } from "./api/stream_ids.ts";
 import { DOCS_PATHS, docsEndpoints } from "./openapi/docs_endpoints.ts";
 import { withMiddleware } from "./http/middleware.ts";
 import type { HttpOptions } from "./http/http_options.ts";
-import type { JsonSchema } from "./openapi/json_schema.ts";
+import type { JsonSchema } from "../worker/mod.ts";
 import { createOpenApi, type OpenApiDocument } from "./openapi/document.ts";
 import { BODY_TIMEOUT_MS, REQUEST_TIMEOUT_MS, withLimits } from "./http/request_limits.ts";
 import { failure } from "./http/responses.ts";

@@ -1,5 +1,5 @@
 /**
- * The worker's HTTP side: requests of a gateway or orchestrator come in, sessions start, change and
+ * The worker's HTTP side: requests of a gateway or orchestrator come in, streams start, change and
  * stop. Frames never come here.
  *
  * @module
@@ -7,19 +7,10 @@
 
 export type { ConnectionLimits } from "../base/net/connection_limits.ts";
 export type { PortPatience } from "../base/net/http_port.ts";
-export type { StreamSession } from "./active_stream.ts";
 export type { TokenScope } from "./http/auth.ts";
 export type { CorsOptions } from "./http/cors.ts";
 export type { HttpOptions } from "./http/http_options.ts";
 export { InterruptGuard } from "../base/mod.ts";
-export { COMMON_VARIABLES, PROCESS_VARIABLES } from "./hosts/isolation/environment.ts";
-export { moduleFiles } from "./hosts/isolation/module_files.ts";
-export { ISOLATED_STREAM_COMMAND } from "./hosts/isolation/process_link.ts";
-export { serveStream } from "./hosts/isolation/stream_process.ts";
-export type { IsolationKind } from "./hosts/isolation/isolated_host.ts";
-export type { ProcessorModule } from "./hosts/isolation/messages.ts";
-export { PERMISSION_KINDS, type ProcessorPermissions } from "./hosts/isolation/permissions.ts";
-export { type Admission, admitByLag, type WorkerLoad } from "./load_monitor.ts";
 export type { LifecycleHook } from "./lifecycle_hooks.ts";
 export type { Middleware } from "./http/middleware.ts";
 export type { AnswerDoc, EndpointDoc, ParameterDoc } from "./openapi/endpoint_doc.ts";

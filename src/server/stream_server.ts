@@ -22,27 +22,18 @@ import {
   findHardware,
   type LoadingUpdate,
   type StreamParams,
-  type VideoHardware,
-  WarmCodecs,
 } from "../session/mod.ts";
-import type { ActiveStream } from "./active_stream.ts";
+import { type Stream, StreamWorker } from "../worker/mod.ts";
 import { collectFigures } from "./prometheus/collect_figures.ts";
 import { HardwareMonitor } from "./api/hardware.ts";
-import { createHostFactory, isReplaceable, warmCodecsOptions } from "./hosts/host_factory.ts";
-import { HostPool } from "./hosts/host_pool.ts";
-import type { IsolationFault } from "./hosts/isolation/isolated_host.ts";
 import { type OpenHttp, prepareHttp } from "./http_surface.ts";
 import { runShutdownHooks, runStartupHooks } from "./lifecycle_hooks.ts";
-import { admitByLag } from "./load_monitor.ts";
 import type { StreamServerOptions } from "./options.ts";
 import { healthOf, type HealthStatus } from "./api/pipeline_status.ts";
 import { METRICS_PATH, metricsEndpoint, MetricsExporter } from "./prometheus/mod.ts";
 import { HttpListener } from "./http/listener.ts";
 import { type Endpoint, type HttpHandler, normalizePrefix } from "./http/route_table.ts";
-import { paramsOrThrow } from "./api/schemas.ts";
-import type { HostedStreamOptions } from "./hosts/stream_host.ts";
 import { streamEndpoints } from "./api/stream_endpoints.ts";
-import { StreamRegistry } from "./stream_registry.ts";
 import { STREAM_PATHS } from "./api/stream_routes.ts";
 import { systemEndpoints } from "./api/system_endpoints.ts";
 
@@ -73,14 +64,9 @@ export class StreamServer implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #prefix: string;
   readonly #urls: UrlPolicy;
-  readonly #abort = new AbortController();
   readonly #over = Promise.withResolvers<void>();
-  readonly #isolationFaults: Record<IsolationFault, number> = { crashed: 0, hung: 0 };
   #http: HttpListener | undefined;
-  #hardware: VideoHardware = {};
-  #warmCodecs: WarmCodecs | undefined;
-  #pool: HostPool | undefined;
-  #registry: StreamRegistry | undefined;
+  #worker: StreamWorker | undefined;
   #handler: HttpHandler | undefined;
   readonly #openHttp: OpenHttp;
   #started: Promise<Deno.NetAddr> | undefined;
@@ -114,12 +100,12 @@ export class StreamServer implements AsyncDisposable {
 
   /** What `/health` says now. */
   get health(): HealthStatus {
-    return this.#registry === undefined ? "LOADING" : healthOf(this.#registry.snapshot());
+    return this.#worker === undefined ? "LOADING" : healthOf(this.#worker.snapshot());
   }
 
   /** Resolves when the processor's initialization is over, one way or the other: see `health`. */
   get initialized(): Promise<void> {
-    return this.#pool?.settled ?? Promise.resolve();
+    return this.#worker?.initialized ?? Promise.resolve();
   }
 
   /**
@@ -133,7 +119,7 @@ export class StreamServer implements AsyncDisposable {
 
   /** The ids of the streams that have not ended, oldest first. */
   get streamIds(): readonly string[] {
-    return this.#registry?.streams.map(({ id }) => id) ?? [];
+    return this.#worker?.streams.map(({ id }) => id) ?? [];
   }
 
   /**
@@ -141,12 +127,12 @@ export class StreamServer implements AsyncDisposable {
    * Throws a `RangeError` when it names no active stream, and a `TypeError` for what is not a string.
    */
   sendData(text: string, streamId?: string): void {
-    this.#stream(streamId).sendData(text);
+    this.#stream(streamId).session.sendData(text);
   }
 
   /** Publishes an event of the application; see {@linkcode sendData}. */
   sendEvent(event: unknown, type: string, streamId?: string): void {
-    this.#stream(streamId).sendEvent(event, type);
+    this.#stream(streamId).session.sendEvent(event, type);
   }
 
   /**
@@ -155,25 +141,22 @@ export class StreamServer implements AsyncDisposable {
    * for the next, to false when the stream takes none any more. See {@linkcode sendData} for the id.
    */
   async sendFrame(frame: VideoFrame | AudioFrame, streamId?: string): Promise<boolean> {
-    return await this.#stream(streamId).sendFrame(frame);
+    return await this.#stream(streamId).session.sendFrame(frame);
   }
 
   /** Changes what the loading overlay of a stream says; see {@linkcode sendData}. */
   setLoading(update: LoadingUpdate, streamId?: string): void {
-    this.#stream(streamId).setLoading(update);
+    this.#stream(streamId).session.setLoading(update);
   }
 
   /** Changes the parameters of a stream as a request would; see {@linkcode sendData}. */
   async updateParams(params: StreamParams, streamId?: string): Promise<void> {
-    await this.#stream(streamId).updateParams(params);
+    await this.#stream(streamId).session.updateParams(params);
   }
 
   /** Stops a stream and resolves when it is over; one that is not active is none to stop. */
   async stopStream(streamId: string): Promise<void> {
-    const registry = this.#registry;
-    const stream = registry?.streams.find((stream) => stream.isCalled(streamId));
-    if (stream !== undefined) await stream.stop();
-    else if (registry?.has(streamId)) await registry.cancelOpening([streamId]);
+    await this.#worker?.find(streamId)?.stop();
   }
 
   /**
@@ -227,11 +210,11 @@ export class StreamServer implements AsyncDisposable {
     return host ?? (token === undefined ? "127.0.0.1" : "0.0.0.0");
   }
 
-  #stream(id: string | undefined): ActiveStream {
-    const streams = this.#registry?.streams ?? [];
+  #stream(id: string | undefined): Stream {
+    const streams = this.#worker?.streams ?? [];
     const found = id === undefined && streams.length === 1
       ? streams[0]
-      : streams.find((stream) => id !== undefined && stream.isCalled(id));
+      : streams.find((stream) => id !== undefined && stream.names.includes(id));
     if (found !== undefined) return found;
     const active = streams.map((stream) => stream.id).join(", ") || "none";
     throw new RangeError(`Cannot find stream ${id ?? "without an id"}: active are ${active}`);
@@ -244,52 +227,30 @@ export class StreamServer implements AsyncDisposable {
   };
 
   async #start(): Promise<Deno.NetAddr> {
-    const { hardware: wish = "auto" } = this.#options;
-    [this.#hardware] = await Promise.all([
+    const { hardware: wish = "auto", signal } = this.#options;
+    const [hardware] = await Promise.all([
       findHardware(wish),
       runStartupHooks(this.#options.onStartup ?? []),
     ]);
     if (this.#stopping !== undefined) {
       throw new TypeError("Cannot start: this server was stopped before it listened");
     }
-    const { signal, capacity = 1, admit = admitByLag, onStreamEvent } = this.#options;
-    const clock = this.#clock;
-    this.#warmCodecs = this.#createWarmCodecs();
-    const create = createHostFactory(this.#options, {
-      signal: this.#abort.signal,
-      clock,
-      warmCodecs: this.#warmCodecs,
-      hardware: this.#hardware,
-      onFault: (fault) => this.#isolationFaults[fault]++,
-    });
-    const { port = 8000 } = this.#options;
+    const worker = new StreamWorker(this.#options, hardware);
+    const { port = 8000, connectionLimits: limits, portPatience: patience } = this.#options;
     const hostname = this.#hostname;
-    const { connectionLimits: limits, portPatience: patience } = this.#options;
     this.#http = new HttpListener(
-      { hostname, port, clock, limits, patience },
+      { hostname, port, clock: this.#clock, limits, patience },
       (request) => this.#handler!(request),
     );
     this.#warnOfOpenDoor(hostname);
-    this.#pool = new HostPool({
-      create,
-      capacity,
-      replaceable: isReplaceable(this.#options.processor),
-      clock,
-    });
-    this.#registry = new StreamRegistry({
-      pool: this.#pool,
-      capacity,
-      defaults: this.#sessionDefaults(),
-      admit,
-      parseControl: paramsOrThrow,
-      onEvent: onStreamEvent,
-    });
+    worker.load();
+    this.#worker = worker;
     const endpoints = [
-      ...streamEndpoints(this.#registry, { urls: this.#urls }),
-      this.#metricsEndpoint(this.#registry),
+      ...streamEndpoints(worker, { urls: this.#urls }),
+      this.#metricsEndpoint(worker),
     ];
-    this.#handler = this.#openHttp(endpoints, () => this.#pool?.paramsSchema);
-    this.#options.registration?.start(this.#asRegistered(this.#registry, this.#pool));
+    this.#handler = this.#openHttp(endpoints, () => worker.paramsSchema);
+    this.#options.registration?.start(this.#asRegistered(worker));
     signal?.addEventListener("abort", this.#stopOnAbort, { once: true });
     if (signal?.aborted) this.#stopOnAbort();
     return this.address;
@@ -304,56 +265,26 @@ export class StreamServer implements AsyncDisposable {
     );
   }
 
-  #createWarmCodecs(): WarmCodecs | undefined {
-    if ((this.#options.isolate ?? "none") !== "none") return undefined;
-    const options = warmCodecsOptions(this.#options, this.#hardware);
-    return options === undefined ? undefined : new WarmCodecs({ ...options, clock: this.#clock });
-  }
-
-  #asRegistered(registry: StreamRegistry, pool: HostPool): RegisteredWorker {
+  #asRegistered(worker: StreamWorker): RegisteredWorker {
     return {
-      capacity: registry.capacity,
-      whenReady: (signal) => pool.whenReady(signal),
-      activeStreamIds: () => registry.streams.map(({ id }) => id),
-      sessionIds: () =>
-        registry.streams.flatMap(({ sessionId }) => sessionId === undefined ? [] : [sessionId]),
+      capacity: worker.capacity,
+      whenReady: (signal) => worker.whenReady(signal),
+      activeStreamIds: () => worker.streams.map(({ id }) => id),
+      sessionIds: () => worker.streams.flatMap(({ request }) => request.sessionId ?? []),
       stopStream: (id) => this.stopStream(id),
     };
   }
 
-  #metricsEndpoint(registry: StreamRegistry): Endpoint {
+  #metricsEndpoint(worker: StreamWorker): Endpoint {
     const { capabilityName: capability } = this;
     const { pipeline = "byoc" } = this.#options;
     const startedAtMs = performance.now();
     return metricsEndpoint(
       new MetricsExporter(() => {
         const registration = this.#options.registration?.status;
-        const warmCodecs = this.#warmCodecs;
-        const worker = { registry, warmCodecs, registration };
-        const isolationFaults = this.#isolationFaults;
-        return collectFigures({ ...worker, isolationFaults, capability, pipeline, startedAtMs });
+        return collectFigures({ worker, registration, capability, pipeline, startedAtMs });
       }),
     );
-  }
-
-  #sessionDefaults(): Partial<HostedStreamOptions> {
-    const { targetFps, maxQueueSize, gpuDepth, audioCodec, tls, pipeline } = this.#options;
-    const { maxQueueLatencyMs, overlay, encoder, gopSeconds, stopTimeoutMs } = this.#options;
-    return {
-      clock: this.#clock,
-      hardware: this.#hardware,
-      ...(encoder === undefined ? {} : { encoder }),
-      ...(gopSeconds === undefined ? {} : { gopSeconds }),
-      ...(stopTimeoutMs === undefined ? {} : { stopTimeoutMs }),
-      ...(pipeline === undefined ? {} : { pipelineName: pipeline }),
-      ...(targetFps === undefined ? {} : { targetFps }),
-      ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
-      ...(maxQueueLatencyMs === undefined ? {} : { maxQueueLatencyMs }),
-      ...(overlay === undefined ? {} : { overlay }),
-      ...(gpuDepth === undefined ? {} : { gpuDepth }),
-      ...(audioCodec === undefined ? {} : { audioCodec }),
-      ...(tls === undefined ? {} : { tls }),
-    };
   }
 
   #prepareHttp(): OpenHttp {
@@ -382,7 +313,7 @@ export class StreamServer implements AsyncDisposable {
       endpoints: systemEndpoints({
         identity,
         hardware: new HardwareMonitor({ clock: this.#clock }),
-        pipeline: () => this.#pool?.state ?? { kind: "loading" },
+        pipeline: () => this.#worker?.state ?? { kind: "loading" },
         stopping: () => this.#stopping !== undefined,
       }),
     });
@@ -390,7 +321,6 @@ export class StreamServer implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     this.#options.signal?.removeEventListener("abort", this.#stopOnAbort);
-    this.#abort.abort();
     // What a start that is under way opens is closed here.
     // Its failure is the caller's of `start`; a hook that hangs, or awaits the stop, is left.
     if (this.#started !== undefined) {
@@ -399,10 +329,9 @@ export class StreamServer implements AsyncDisposable {
     // First of all nobody is to send streams here; what takes long may go on beside.
     await Promise.all([
       this.#options.registration?.[Symbol.asyncDispose](),
-      this.#registry?.close(),
+      this.#worker?.close(),
     ]);
-    await this.#pool?.[Symbol.asyncDispose]();
-    await this.#warmCodecs?.[Symbol.asyncDispose]();
+    await this.#worker?.[Symbol.asyncDispose]();
     if (this.#started !== undefined) await runShutdownHooks(this.#options.onShutdown ?? []);
     await this.#http?.close();
   }

@@ -55,5 +55,6 @@ export {
   type HardwareWish,
   type VideoHardware,
 } from "../media/codec/mod.ts";
+export { isActive, nextState, type StreamState } from "./stream_state.ts";
 export * from "./types.ts";
 export { WarmCodecs, type WarmCodecsOptions } from "./warm_codecs.ts";

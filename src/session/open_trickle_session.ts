@@ -4,8 +4,8 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../base/mod.ts";
-import { TricklePublisher, TrickleSubscriber } from "../trickle/mod.ts";
+import { describeError, roomLogger, UrlPolicy, type UrlRules } from "../base/mod.ts";
+import { createTransport, TricklePublisher, TrickleSubscriber } from "../trickle/mod.ts";
 import type {
   SegmentSink,
   SegmentSource,
@@ -44,7 +44,12 @@ export interface TrickleSessionOptions
   readonly dataUrl?: string | undefined;
   /** What is demanded of the trickle servers' certificates. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions | undefined;
-  /** Makes what requests to trickle servers go through. @default {createTransport(tls, options)} */
+  /** Where the URLs may lead: each connection is held to it. @default {everywhere} */
+  readonly urlRules?: UrlRules | undefined;
+  /**
+   * Makes what requests to trickle servers go through; then `tls` and `urlRules` are its own matter.
+   * @default {createTransport(tls, options)}
+   */
   readonly createTransport?: ((options: TransportOptions) => Transport) | undefined;
 }
 
@@ -64,24 +69,24 @@ type ChannelEnds = Pick<SideChannels, "data" | "events" | "control" | "urls">;
  */
 export function openTrickleSession(options: TrickleSessionOptions): Session {
   const { subscribeUrl, publishUrl, controlUrl, eventsUrl, dataUrl, tls, ...others } = options;
-  const { createTransport, ...rest } = others;
+  const { createTransport: given, urlRules, ...rest } = others;
   const clock = rest.clock === undefined ? {} : { clock: rest.clock };
-  const common = { ...clock, ...(tls === undefined ? {} : { tls }) };
-  const through = (wanted: TransportOptions): { transport?: Transport } =>
-    createTransport === undefined ? {} : { transport: createTransport(wanted) };
+  const urls = urlRules === undefined ? undefined : new UrlPolicy(urlRules);
+  const transport = (wanted: TransportOptions): Transport =>
+    given === undefined ? createTransport(tls, { ...wanted, urls }) : given(wanted);
   const source = subscribeUrl === undefined ? undefined : new TrickleSubscriber(subscribeUrl, {
     start: "current",
     waitForChannelMs: CHANNEL_GRACE_MS,
-    ...common,
-    ...through({}),
+    ...clock,
+    transport: transport({}),
   });
   const publisher = (url: string, contentType: string, closeTimeoutMs: number): TricklePublisher =>
     new TricklePublisher(url, {
       contentType,
       closeTimeoutMs,
       autocreate: true,
-      ...common,
-      ...through({ uploads: true }),
+      ...clock,
+      transport: transport({ uploads: true }),
     });
   const sideSink = (url: string | undefined, contentType: string): SegmentSink | undefined =>
     url === undefined ? undefined : new ReopeningSink({
@@ -97,8 +102,8 @@ export function openTrickleSession(options: TrickleSessionOptions): Session {
     new TrickleSubscriber(url, {
       start: start ?? "current",
       waitForChannelMs: CHANNEL_GRACE_MS,
-      ...common,
-      ...through({}),
+      ...clock,
+      transport: transport({}),
     });
   const sink = publishUrl === undefined
     ? undefined

@@ -18,8 +18,10 @@ import type { ErrorPolicy, ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
 import { AudioStage } from "./audio/audio_stage.ts";
 import { AvSync } from "./av_sync.ts";
+import { CatchUp } from "./video/catch_up.ts";
 import { FrameRateLimiter } from "./video/frame_rate_limiter.ts";
 import type { InputEvent } from "./input/input_events.ts";
+import type { LiveEdge } from "./input/live_edge.ts";
 import { FrameEmitter } from "./video/frame_emitter.ts";
 import {
   LoadingOverlay,
@@ -43,6 +45,10 @@ export interface PipelineOptions {
   readonly events: AsyncIterable<InputEvent>;
   /** Whether the events are frames of the application. */
   readonly isFed: boolean;
+  /** Where a live input is, which may be joined late. */
+  readonly edge: LiveEdge | undefined;
+  /** How long pictures may be late before some are passed over, in milliseconds. */
+  readonly graceMs: number;
   readonly sink: SegmentSink | undefined;
   readonly guard: ProcessorGuard;
   readonly meters: StreamMeters;
@@ -144,6 +150,9 @@ export class Pipeline implements AsyncDisposable {
       loading: this.#loading,
       limiter: this.#limiter,
       sync: this.#sync,
+      catchUp: options.edge === undefined
+        ? undefined
+        : new CatchUp({ edge: options.edge, graceMs: options.graceMs, now: () => clock.now() }),
       meters,
       maxQueueSize: options.maxQueueSize,
       maxQueueLatencyMs: options.maxQueueLatencyMs,

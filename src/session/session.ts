@@ -20,6 +20,7 @@ import { StreamMeters } from "./telemetry/stream_meters.ts";
 import { StreamProcessor } from "./stream_processor.ts";
 import { StreamSettings } from "./stream_settings.ts";
 import { SessionTelemetry } from "./telemetry/telemetry.ts";
+import { isActive, nextState, type StreamState, type StreamStep } from "./stream_state.ts";
 import { DEFAULT_TARGET_FPS } from "./types.ts";
 import type {
   SessionDetails,
@@ -27,11 +28,12 @@ import type {
   SessionEvent,
   SessionMetrics,
   SessionOptions,
-  SessionState,
   Stage,
   StreamParams,
 } from "./types.ts";
 
+/** Part of the time that a stream may be behind in which every picture of a backlog is processed. */
+const BACKLOG_SHARE = 1 / 8;
 /** Errors of one stage are logged once in this time; all are counted. */
 const ERROR_LOG_INTERVAL_MS = 2_000;
 
@@ -58,7 +60,7 @@ export class Session implements AsyncDisposable {
   readonly #input: SessionInput;
   readonly #channels: SessionChannels;
   readonly #tell: (event: SessionEvent) => void;
-  #state: SessionState = "starting";
+  #state: StreamState = "opening";
   /** Settles when the last update has had its turn. */
   #updates: Promise<void> = Promise.resolve();
   #requestedEnd: SessionEnd | undefined;
@@ -84,7 +86,7 @@ export class Session implements AsyncDisposable {
       initialized: options.processorReady,
       params: () => this.params,
     });
-    this.#input = new SessionInput(options, this.#meters.counts);
+    this.#input = new SessionInput({ ...options, clock }, this.#meters.counts);
     this.#input.applyParams(this.params);
     this.#telemetry = SessionTelemetry.begin({
       id: this.id,
@@ -102,8 +104,8 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  /** Where the session is in its life. */
-  get state(): SessionState {
+  /** Where the stream is in its life. */
+  get state(): StreamState {
     return this.#state;
   }
 
@@ -124,11 +126,11 @@ export class Session implements AsyncDisposable {
 
   /** Starts the stream and returns at once. Throws a `TypeError` when called twice. */
   start(): void {
-    if (this.#state !== "starting") {
+    if (this.#state !== "opening") {
       throw new TypeError(`Cannot start session ${this.id}: it is ${this.#state}; create another`);
     }
     this.#within(() => this.#channels.start());
-    this.#setState("running");
+    this.#advance("start");
     const { sink } = this.#options;
     if (sink !== undefined) watchSink(sink, (error) => this.#outputGone(error));
     void this.#within(() => this.#run());
@@ -150,7 +152,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #applyParams(params: StreamParams): Promise<void> {
-    if (this.#state === "stopping" || this.#state === "ended") {
+    if (this.#state === "draining" || this.#state === "ended") {
       const found = `it is ${this.#state}; start another`;
       throw new ProcessorError("PROCESSOR_PARAMS", `Cannot update stream ${this.id}: ${found}`);
     }
@@ -218,7 +220,7 @@ export class Session implements AsyncDisposable {
    */
   stop(): Promise<SessionEnd> {
     this.#processor.hurry();
-    if (this.#state === "starting") void this.#neverStart();
+    if (this.#state === "opening") void this.#neverStart();
     else this.#requestEnd({ reason: "stopped" });
     return this.ended;
   }
@@ -246,7 +248,7 @@ export class Session implements AsyncDisposable {
       ...(pipelineName === undefined ? {} : { pipelineName }),
       clock: this.#clock,
       ...(wallNow === undefined ? {} : { wallNow }),
-      isLoading: () => !this.#processor.isReady || this.params.show_loading === true,
+      state: () => this.#state,
       metrics: () => this.metrics(),
       params: () => this.params,
       dimensions: () => this.#pipeline.outputSize,
@@ -266,6 +268,8 @@ export class Session implements AsyncDisposable {
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
       isFed: this.#input.isFed,
+      edge: this.#input.edge,
+      graceMs: this.#input.maxBehindMs * BACKLOG_SHARE,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
       guard: this.#guard,
       meters: this.#meters,
@@ -298,11 +302,16 @@ export class Session implements AsyncDisposable {
     let end: SessionEnd;
     try {
       this.#processor.start();
+      this.#processor.ready.then(
+        (takesFrames) => takesFrames && this.#advance("ready"),
+        () => {}, // the pipeline rejects with it
+      );
       await this.#pipeline.run();
       end = this.#requestedEnd ?? await this.#inputEnded();
     } catch (error) {
       end = this.#requestedEnd ?? { reason: "failed", error: asError(error) };
     }
+    this.#advance("end");
     await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#closeSource();
     await this.#orReport("process", () => this.#processor.stop());
@@ -317,7 +326,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #neverStart(): Promise<void> {
-    this.#setState("stopping");
+    this.#advance("end");
     await this.#closeSource();
     await this.#orReport("output", () => this.#pipeline[Symbol.asyncDispose]());
     await this.#finish({ reason: "stopped" });
@@ -344,16 +353,16 @@ export class Session implements AsyncDisposable {
       const { message } = end.error;
       this.#log.error("Stream {stream} failed: {reason}", { reason: message, ...accounts });
     } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
-    this.#setState("ended");
+    this.#advance("over");
     this.#emit({ type: "ended", end });
     await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());
     this.#ended.resolve(end);
   }
 
   #requestEnd(end: SessionEnd): void {
-    if (this.#state !== "running") return;
+    if (!isActive(this.#state)) return;
     this.#requestedEnd = end;
-    this.#setState("stopping");
+    this.#advance("end");
     this.#processor.giveUp();
     this.#cancelForce = schedulePatiently(
       this.#clock,
@@ -399,7 +408,9 @@ export class Session implements AsyncDisposable {
     this.#log.warn("Stream {stream}, {stage}: {reason}", { stage, reason: error.message });
   }
 
-  #setState(state: SessionState): void {
+  #advance(step: StreamStep): void {
+    const state = nextState(this.#state, step);
+    if (state === this.#state) return;
     this.#state = state;
     this.#emit({ type: "state", state });
   }

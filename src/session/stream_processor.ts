@@ -32,17 +32,11 @@ export class StreamProcessor {
   readonly #hurried = Promise.withResolvers<void>();
   #isGivenUp = false;
   #isStarted = false;
-  #isReady = false;
 
   /** Calls nothing before {@linkcode start}. */
   constructor(options: StreamProcessorOptions) {
     this.#options = options;
     this.ready = this.#ready.promise;
-  }
-
-  /** Whether it may have frames. */
-  get isReady(): boolean {
-    return this.#isReady;
   }
 
   /** Tells it that the stream begins, as soon as it is initialized. */
@@ -81,7 +75,6 @@ export class StreamProcessor {
     if (this.#isGivenUp) return false; // the processor may have another stream by now
     this.#isStarted = true;
     await guard.startStream(params());
-    this.#isReady = true;
     return true;
   }
 }

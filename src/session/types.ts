@@ -10,6 +10,7 @@ import type { OverlayOptions } from "./video/loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
 import type { SideChannel, SideChannels } from "./channels/side_channels.ts";
+import type { StreamState } from "./stream_state.ts";
 import type { LatencyHistograms } from "./telemetry/latency_histograms.ts";
 import type { CountersByName, CounterTotals } from "./telemetry/stream_counters.ts";
 
@@ -58,36 +59,43 @@ export interface SessionOptions extends SideChannels {
   /** Media that comes from elsewhere, in place of `source`. */
   readonly media?: MediaSource | undefined;
   /** Asked at the end of the input: whether its channel was there at all. @default assumed so */
-  readonly inputFound?: () => Promise<boolean>;
+  readonly inputFound?: (() => Promise<boolean>) | undefined;
   /** Where MPEG-TS segments go. Owned by the session from then on. */
   readonly sink?: SegmentSink | undefined;
   /** Parameters at the start. @default {} */
-  readonly params?: StreamParams;
+  readonly params?: StreamParams | undefined;
   /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default {DEFAULT_TARGET_FPS} */
-  readonly targetFps?: number;
+  readonly targetFps?: number | undefined;
   /** About how many frames a second the input has. @default `targetFps`, or 30 */
   readonly frameRate?: number | undefined;
   /** Frames that may wait for the processor; past that the oldest are dropped. @default 30 */
-  readonly maxQueueSize?: number;
+  readonly maxQueueSize?: number | undefined;
   /**
    * How long frames may wait for a processor that falls behind, in milliseconds: only as many wait as it
    * works off in this time, at least one, and the oldest are dropped. Live only. @default 150
    */
-  readonly maxQueueLatencyMs?: number;
+  readonly maxQueueLatencyMs?: number | undefined;
+  /**
+   * How far a stream may be behind the channel that it reads, in milliseconds: where decoding is too slow,
+   * pictures are left out and it goes on at the newest keyframe. Pictures that are late for an eighth
+   * of this are decoded, and processed only five times a second, until the stream has caught up. Live only.
+   * @default 2000
+   */
+  readonly maxBehindMs?: number | undefined;
   /**
    * `live` drops the oldest frame when the processor falls behind; `complete` slows the input down
    * instead and drops nothing (files). @default "live"
    */
-  readonly pace?: "live" | "complete";
+  readonly pace?: "live" | "complete" | undefined;
   /**
    * Frames that may be on the GPU at once, from the processor to the end of their readback: one uploads
    * while the one before it computes. @default 2
    */
-  readonly gpuDepth?: number;
+  readonly gpuDepth?: number | undefined;
   /** What a live stream shows while the processor gives nothing. @default a screen with a bar */
-  readonly overlay?: OverlayOptions;
+  readonly overlay?: OverlayOptions | undefined;
   /** Codec of the output's audio. @default "opus" */
-  readonly audioCodec?: OutputAudioCodec;
+  readonly audioCodec?: OutputAudioCodec | undefined;
   /** ffmpeg children that wait for streams, where their owner keeps some. @default none */
   readonly warmCodecs?: WarmSet | undefined;
   /**
@@ -98,9 +106,9 @@ export interface SessionOptions extends SideChannels {
   /** How well video is encoded. @default {{ preset: "superfast", crf: 23 }} */
   readonly encoder?: EncoderSettings | undefined;
   /** Seconds between keyframes, which is also the length of an output segment. @default 2 */
-  readonly gopSeconds?: number;
+  readonly gopSeconds?: number | undefined;
   /** Longest time that a stop may take to flush what is in flight, in milliseconds. @default 2000 */
-  readonly stopTimeoutMs?: number;
+  readonly stopTimeoutMs?: number | undefined;
   /**
    * Turns a message of the control channel into parameters; throws what is wrong with it.
    * @default any object is taken
@@ -109,11 +117,8 @@ export interface SessionOptions extends SideChannels {
   /** The processor is initialized: frames wait for it. @default it is */
   readonly processorReady?: Promise<void>;
   /** Takes what happens to the stream. */
-  readonly onEvent?: (event: SessionEvent) => void;
+  readonly onEvent?: ((event: SessionEvent) => void) | undefined;
 }
-
-/** Where a session is in its life: it only moves to the right. */
-export type SessionState = "starting" | "running" | "stopping" | "ended";
 
 /** Why a session ended. */
 export type SessionEnd =
@@ -130,7 +135,7 @@ export type SessionEnd =
 
 /** What a session reports while it runs. */
 export type SessionEvent =
-  | { readonly type: "state"; readonly state: SessionState }
+  | { readonly type: "state"; readonly state: StreamState }
   | { readonly type: "first-input-segment" }
   | { readonly type: "first-output-segment" }
   | { readonly type: "params-updated"; readonly params: StreamParams }
@@ -162,6 +167,8 @@ export type DropReason =
   | "error"
   /** Video was more than two seconds behind audio, or behind the loading overlay. */
   | "late"
+  /** The stream was behind its input: at its start, or because decoding is too slow for it. */
+  | "behind"
   /** Lost in a decoder that died, or undecodable before the first keyframe. */
   | "decoder"
   /** Lost in an encoder that died. */

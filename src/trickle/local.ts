@@ -18,10 +18,10 @@ const LOCAL_ORIGIN = "http://trickle.local";
 export type TrickleHandler = (request: Request) => Promise<Response>;
 
 /** Options of a {@linkcode LocalPublisher}. */
-export type LocalPublisherOptions = Omit<TricklePublisherOptions, "tls" | "transport">;
+export type LocalPublisherOptions = Omit<TricklePublisherOptions, "tls" | "token" | "transport">;
 
 /** Options of a {@linkcode LocalSubscriber}. */
-export type LocalSubscriberOptions = Omit<TrickleSubscriberOptions, "tls" | "transport">;
+export type LocalSubscriberOptions = Omit<TrickleSubscriberOptions, "tls" | "token" | "transport">;
 
 /** Hands requests to a handler. */
 export class LocalTransport implements Transport {

@@ -8,6 +8,7 @@
  */
 
 export { TrickleError, type TrickleErrorCode } from "../base/mod.ts";
+export { type HostLookup, UrlPolicy, type UrlPolicyOptions, type UrlRules } from "../base/mod.ts";
 export type { ConnectionLimits } from "../base/net/connection_limits.ts";
 export type { PortPatience } from "../base/net/http_port.ts";
 export { type Clock, systemClock } from "./clock.ts";
@@ -18,6 +19,7 @@ export type { TrickleGrant } from "./server/access.ts";
 export { parseRights, TRICKLE_RIGHTS, type TrickleRight } from "./server/rights.ts";
 export type {
   RequestSender,
+  TrickleAccess,
   TrickleListenOptions,
   TrickleServerOptions,
   TrickleServerStats,

@@ -13,6 +13,8 @@ Deno.test("withoutCredentials() takes user names, passwords and secret fields ou
     ['Cannot load "https://h/m?sig=abc": 403', 'Cannot load "https://h/m?sig=***": 403'],
     ["https://h/m?apiKey=abc#part", "https://h/m?apiKey=***#part"],
     ["https://h/m?Token=abc and more", "https://h/m?Token=*** and more"],
+    ["https://h/c?rights=read&sign=aB-c_d", "https://h/c?rights=read&sign=***"],
+    ["https://h/c?sign=aB-c_d&design=blue", "https://h/c?sign=***&design=blue"],
     ["https://h/m?keyframes=2&size=3", "https://h/m?keyframes=2&size=3"],
     ["no URL: token=7", "no URL: token=7"],
   ];

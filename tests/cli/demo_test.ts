@@ -63,6 +63,35 @@ Deno.test("demo names its addresses, serves its API, and ends cleanly on SIGINT"
   assert.match(stderr, /\d+ frames in, \d+ out/);
 });
 
+Deno.test("demo --token-file asks others for the token, and goes on by itself", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const token = "demo-token-0123456789";
+    await Deno.writeTextFile(`${folder}/token`, token);
+    await using command = new CommandProcess([
+      ..."demo --size 160x90 --fps 10 --log-level debug".split(" "),
+      ...["--token-file", `${folder}/token`, "--output", `${folder}/out.ts`],
+    ]);
+    const [, url] = await command.waitFor(/output (http:\S+\/demo-out)/);
+    for (const method of ["DELETE", "POST"]) {
+      const refused = await fetch(url!, { method });
+      await refused.body?.cancel();
+      assert.equal(refused.status, 401, method);
+    }
+    const segment = await fetch(`${url}/-2`, { headers: { Authorization: `Bearer ${token}` } });
+    assert.equal(segment.status, 200);
+    await segment.body?.cancel();
+    command.kill("SIGINT");
+    const { code, stderr } = await command.result();
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /[1-9]\d* frames in, [1-9]\d* out/);
+    assert.ok((await Deno.stat(`${folder}/out.ts`)).size > 0);
+    assert.doesNotMatch(stderr, /demo-token|sign=[^*]/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("demo with a processor or file that does not exist is exit code 1", async () => {
   for (const args of [["--processor", "nothing"], ["--input", "/no/such/file.mp4"]]) {
     const { code, stderr } = await runHere(["demo", "--seconds", "1", ...args]);

@@ -155,3 +155,26 @@ Deno.test("serve lets streams lead where --allow-urls says, and refuses what is 
   assert.equal(wrong.code, 1);
   assert.match(wrong.stderr, /Cannot allow URLs of "http:\/\/x": give a host/);
 });
+
+Deno.test("serve takes its model and its orchestrator only from where --allow-urls says", async () => {
+  let requests = 0;
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+    requests++;
+    return new Response("x");
+  });
+  const own = `http://127.0.0.1:${server.addr.port}`;
+  const allow = ["--allow-urls", "*.example.com"];
+  const model = ["--model", `${own}/model.onnx`, "--model-options", '{"provider":"wasm"}'];
+  for (const isolate of ["none", "thread"]) {
+    await using worker = new CommandHere([...SERVE, ...model, ...allow, "--isolate", isolate]);
+    await worker.waitFor(/its host is not one that models are taken from; see allowUrls/);
+  }
+  const inProcess = await runHere([...SERVE, ...model, ...allow, "--isolate", "process"]);
+  assert.equal(inProcess.code, 1);
+  assert.match(inProcess.stderr, /its host is not one that models are taken from/);
+  await using registered = new CommandHere([...SERVE, ...allow, "--registration", "byoc"], {
+    env: { ORCH_URL: own, ORCH_SECRET: "secret" },
+  });
+  await registered.waitFor(/Cannot register .*: 127\.0\.0\.1:\d+ is not where requests may lead/);
+  assert.equal(requests, 0);
+});

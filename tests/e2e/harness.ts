@@ -14,7 +14,10 @@ import { until, within } from "../waiting.ts";
 import { WatchedServer } from "./watched_server.ts";
 
 /** The machine may be as slow as it likes: that costs no frame, and nothing is shown in place of one. */
-const PATIENT = ["--max-queue-size", "300", "--max-queue-latency", "3600000", "--overlay", "off"];
+const PATIENT = [
+  ...["--max-queue-size", "300", "--max-queue-latency", "3600000", "--max-behind", "3600000"],
+  ...["--overlay", "off"],
+];
 
 /** How far sound may get ahead of the pictures that have come out: the worker drops pictures at 2 s. */
 const MAX_AHEAD_TICKS = 90_000;
@@ -50,6 +53,7 @@ export class StillWorker implements ApiWorker {
       port: 0,
       maxQueueSize: 300,
       maxQueueLatencyMs: 3_600_000,
+      maxBehindMs: 3_600_000,
       clock: this.clock,
       ...options,
     });

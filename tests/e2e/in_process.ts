@@ -54,6 +54,7 @@ export class InProcessWorker implements AsyncDisposable {
       // Clips come in one burst, not at the speed of their clock.
       maxQueueSize: 100,
       maxQueueLatencyMs: 3_600_000,
+      maxBehindMs: 3_600_000,
       // Their starts would be among the delays that tests let pass.
       warmFfmpeg: 0,
       openSession: (session) =>
@@ -246,7 +247,7 @@ export class InProcessStream implements AsyncDisposable {
   get #hasJoined(): boolean {
     const starts = this.#worker.events.filter(({ type }) => type === "state");
     const last = this.#worker.events.findLastIndex((event) =>
-      event.type === "state" && event.state === "running"
+      event.type === "state" && event.state === "loading"
     );
     return starts.length > 0 &&
       this.#worker.events.slice(last).some(({ type }) => type === "first-input-segment");

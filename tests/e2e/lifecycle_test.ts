@@ -45,7 +45,7 @@ Deno.test("stop writes out what is in flight, and the next stream finds the work
     await until(async () => (await chain.metrics()).frames_in === ticks.length, "all frames");
     assert.equal((await chain.metrics()).frames_out, 0);
     const stopping = chain.worker.call("/stream/stop", "any reason");
-    await until(async () => await stateOf(chain) === "stopping", "the beginning of the stop");
+    await until(async () => await stateOf(chain) === "draining", "the beginning of the stop");
     processor.letGo();
     const { status, json } = await stopping;
     assert.equal(status, 200);

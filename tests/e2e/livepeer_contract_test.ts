@@ -60,6 +60,7 @@ async function setup(
       targetFps: Infinity,
       maxQueueSize: 300,
       maxQueueLatencyMs: 3_600_000,
+      maxBehindMs: 3_600_000,
       overlay: { mode: "off" },
       ...options,
     }),

@@ -26,7 +26,7 @@ async function demo(folder: string, ...args: readonly string[]): Promise<OutputF
   const output = `${folder}/${crypto.randomUUID()}.ts`;
   // Every frame is compared: none may be skipped on a machine that is busy elsewhere.
   const command = `run -A ${MOD} demo --seconds ${SECONDS} --size 160x128 --output ${output} ` +
-    "--max-queue-latency 60000 --overlay off";
+    "--max-queue-latency 60000 --max-behind 3600000 --overlay off";
   await runProgram(Deno.execPath(), [command, ...args].join(" "));
   return await decodeVideo(await Deno.readFile(output));
 }

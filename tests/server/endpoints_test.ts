@@ -71,3 +71,15 @@ Deno.test("/readyz tells that the processor failed, without the secrets of its m
   const status = await test.call("GET", "/stream/status");
   assert.ok(!JSON.stringify(status.body).includes("secret"));
 });
+
+Deno.test("parameters that a processor's schema made bigints of are shown", async () => {
+  await using test = await startTestServer({
+    onOpen: (session) => {
+      session.ownParams = { seed: 12345678901234567890n };
+    },
+  });
+  await test.call("POST", "/stream/start", { gateway_request_id: "a" });
+  const { status, body } = await test.call("GET", "/stream/status");
+  assert.equal(status, 200);
+  assert.deepEqual(body.streams[0]?.params, { seed: "12345678901234567890" });
+});

@@ -11,20 +11,19 @@ import type {
   SessionDetails,
   SessionEnd,
   SessionMetrics,
-  SessionState,
   StreamParams,
+  StreamState,
   TrickleSessionOptions,
 } from "../../src/session/mod.ts";
 import {
-  type Admission,
   type CurrentState,
   type HttpOptions,
   type StatusBody,
   type StatusMetrics,
   StreamServer,
   type StreamServerOptions,
-  type StreamSession,
 } from "../../src/server/mod.ts";
+import type { Admission, StreamSession } from "../../src/worker/mod.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 
 /** A processor whose initialization the test decides. */
@@ -49,13 +48,15 @@ export class FakeSession implements StreamSession {
   readonly appEvents: { readonly event: unknown; readonly type: string }[] = [];
   processorHangs = false;
   readonly loading: LoadingUpdate[] = [];
+  /** What it takes the parameters of its start for, as a processor's schema may. */
+  ownParams: StreamParams | undefined;
   /** Thrown by the next update. */
   updateError: Error | undefined;
   /** Thrown by `start`. */
   startError: Error | undefined;
   /** Resolved to let a stop that flushes go on. */
   flushed: Promise<void> = Promise.resolve();
-  state: SessionState = "starting";
+  state: StreamState = "opening";
   disposed = false;
   readonly #end = Promise.withResolvers<SessionEnd>();
 
@@ -79,7 +80,7 @@ export class FakeSession implements StreamSession {
   }
 
   get params(): StreamParams {
-    return this.request.params ?? {};
+    return this.ownParams ?? this.request.params ?? {};
   }
 
   sendEvent(event: unknown, type: string): void {
@@ -103,7 +104,7 @@ export class FakeSession implements StreamSession {
   }
 
   async stop(): Promise<SessionEnd> {
-    if (this.state !== "ended") this.state = "stopping";
+    if (this.state !== "ended") this.state = "draining";
     await this.flushed;
     this.end({ reason: "stopped" });
     return await this.ended;

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { FrameProcessor } from "../../src/processor/mod.ts";
-import { admitByLag, StreamServer, type WorkerLoad } from "../../src/server/mod.ts";
+import { StreamServer } from "../../src/server/mod.ts";
+import { admitByLag, type WorkerLoad } from "../../src/worker/mod.ts";
 import { startTestServer, TestProcessor, type TestServer } from "./fake_session.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { until } from "../waiting.ts";

@@ -31,7 +31,7 @@ Deno.test("a session carries every frame to the end of its input, at its own tim
   assert.deepEqual(rig.errors, []);
   assert.equal(rig.session.metrics().frames_out, clip.videoTicks.length);
   const states = rig.events.flatMap((event) => event.type === "state" ? [event.state] : []);
-  assert.deepEqual(states, ["running", "ended"]);
+  assert.deepEqual(states, ["loading", "running", "draining", "ended"]);
   assert.equal(rig.events.at(-1)?.type, "ended");
 });
 
@@ -74,8 +74,7 @@ Deno.test("a session without a source runs until it is stopped", async () => {
   const clock = new ManualClock();
   const session = new Session({ id: "x", processor: new Passthrough(), sink, clock });
   session.start();
-  await Promise.resolve();
-  assert.equal(session.state, "running");
+  await until(() => session.state === "running", "the processor");
   assert.deepEqual(await within(session.stop(), "the end"), { reason: "stopped" });
   assert.ok(sink.closed && sink.disposed);
   assertAccounts(session.metrics());
@@ -101,7 +100,7 @@ Deno.test("a session that was never started stops, and gives its source and sink
 Deno.test("a session is started once", async () => {
   const rig = new Rig();
   rig.session.start();
-  assert.throws(() => rig.session.start(), /Cannot start session test: it is running/);
+  assert.throws(() => rig.session.start(), /Cannot start session test: it is loading/);
   await rig.session.stop();
   assert.throws(() => rig.session.start(), /it is ended/);
 });

@@ -100,3 +100,35 @@ Deno.test("the query of a URL goes with every request, its fragment with none, a
   assert.equal(subscriber.url, publisher.url);
   assert.deepEqual(new Set(seen), new Set(["?sign=a%2Fb&x=/../.."]));
 });
+
+Deno.test("a token goes with every request as Bearer, before the user name and password of the URL", async () => {
+  await using trickle = new TrickleServer({
+    grants: [{ token: "t0ken:of+both", rights: ["read", "publish"] }],
+  });
+  trickle.listen();
+  const url = trickle.channelUrl("a").replace("//", "//user:hunter2@");
+  const token = "t0ken:of+both";
+  const publisher = new TricklePublisher(url, { autocreate: true, token });
+  const writer = await publisher.next();
+  await writer.write(new Uint8Array([1, 2, 3]));
+  await writer.close();
+  await using subscriber = new TrickleSubscriber(url, { start: 0, token });
+  for await (const segment of subscriber) {
+    assert.deepEqual([...(await Array.fromAsync(segment.body))[0]!], [1, 2, 3]);
+    break;
+  }
+  await publisher.close();
+  assert.deepEqual(trickle.channelNames, []);
+});
+
+Deno.test("a token that no header can hold is refused and not shown", () => {
+  for (const token of ["", "s3cret token", "s3cret\r\nX: y", "s3crét"]) {
+    for (const Client of [TricklePublisher, TrickleSubscriber]) {
+      assert.throws(() => new Client("http://127.0.0.1:9/a", { token }), (error) => {
+        assert.ok(error instanceof TypeError);
+        assert.doesNotMatch(error.message, /s3cr/);
+        return true;
+      });
+    }
+  }
+});

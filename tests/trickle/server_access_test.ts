@@ -178,6 +178,12 @@ Deno.test("grants that cannot be used are refused, and not shown", () => {
     { token: "with space", rights: ["read"] },
     { token: "fine", rights: [] },
   ];
+  const twoClients: TrickleGrant[] = ["a", "b"].map((client) => ({
+    token: "fine",
+    rights: ["read"],
+    client,
+  }));
+  assert.throws(() => new TrickleServer({ grants: twoClients }), /has another client/);
   for (const grant of wrong) {
     assert.throws(() => new TrickleServer({ grants: [grant] }), (error) => {
       assert.ok(error instanceof TypeError);
@@ -185,4 +191,27 @@ Deno.test("grants that cannot be used are refused, and not shown", () => {
       return true;
     });
   }
+});
+
+Deno.test("access may change while the server runs, and cannot be taken away", async () => {
+  await using server = new TrickleServer({ grants: GRANTS, limits: { maxChannelsPerClient: 1 } });
+  const ask = async (method: string, path: string, token?: string): Promise<number> => {
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const request = new Request(`http://trickle.example${path}`, { method, headers });
+    const response = await server.handler(request);
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await ask("POST", "/cam", "camera-token"), 200);
+  server.changeAccess({ grants: [{ token: "new", rights: ["read"] }, ...GRANTS.slice(0, 2)] });
+  assert.equal(await ask("GET", "/cam/next", "new"), 200);
+  assert.equal(await ask("GET", "/cam/next", "operator-token"), 401);
+  // The client is the same one with the same share, wherever its grant is.
+  assert.equal(await ask("POST", "/cam-2", "camera-token"), 429);
+  for (const nothing of [{}, { grants: [], signKeys: [] }]) {
+    assert.throws(() => server.changeAccess(nothing), /would open the server/);
+  }
+  assert.throws(() => server.changeAccess({ signKeys: ["short"] }), TypeError);
+  assert.equal(await ask("GET", "/cam/next", "new"), 200);
+  assert.equal(await ask("GET", "/cam/next"), 401);
 });

@@ -226,7 +226,66 @@ Deno.test("clients are told apart by address, network, token and signed URL", as
   assert.equal(await create(signing, signed("/b")), 200, "each channel is a client");
   assert.equal(await create(signing, signed("/c", "gateway")), 200);
   assert.equal(await create(signing, signed("/d", "gateway")), 429);
+
+  const grants: TrickleGrant[] = [
+    { token: "one", rights: ["publish"], client: "gateway" },
+    { token: "two", rights: ["publish"], client: "gateway" },
+    { token: "three", rights: ["publish"] },
+  ];
+  await using named = new TrickleServer({ limits, clock, grants, signKeys: [KEY] });
+  const createAs = async (path: string, token: string): Promise<number> => {
+    const headers = { Authorization: `Bearer ${token}` };
+    const init = { method: "POST", headers };
+    const response = await named.handler(new Request(`http://trickle.example${path}`, init));
+    await response.body?.cancel();
+    return response.status;
+  };
+  assert.equal(await createAs("/a", "one"), 200);
+  assert.equal(await createAs("/b", "two"), 429, "two tokens of one client");
+  assert.equal(await create(named, signed("/b", "gateway")), 429, "and its signed URLs");
+  assert.equal(await createAs("/b", "three"), 200);
 });
+
+Deno.test("one client has its share of requests at once, for reading and for writing each", () =>
+  withServer(async (bench) => {
+    const get = (name: string, token: string): Promise<RawExchange> =>
+      bench.send({ method: "GET", path: `/${name}/0`, headers: as(token) });
+    const write = (name: string, token: string): Promise<RawExchange> =>
+      bench.send({ method: "POST", path: `/${name}/0`, open: true, headers: as(token) });
+    for (const name of ["a", "b", "c"]) bench.server.createChannel(name);
+    const readers = [await get("a", "greedy"), await get("a", "greedy")];
+    assert.equal((await (await get("b", "greedy")).whole()).status, 429);
+    const writers = [await write("a", "greedy"), await write("b", "greedy")];
+    const refused = await (await write("c", "greedy")).whole();
+    assert.equal(refused.status, 429);
+    assert.match(refused.body, /you have 2 such requests already/);
+    // What does not last is not counted, and others have shares of their own.
+    assert.equal((await bench.ask("GET", "/a/next", as("greedy"))).status, 200);
+    assert.equal((await bench.ask("DELETE", "/c", as("greedy"))).status, 200);
+    assert.equal(await post(bench, "/m/0", { token: "modest", bytes: 10 }), 200);
+    assert.equal((await bench.ask("GET", "/m/0", as("modest"))).status, 200);
+    // A request counts until the last byte of its answer, or until its client leaves.
+    await bench.chunk(writers[0]!, "x");
+    for (const reader of readers) await reader.shows("x");
+    assert.equal((await bench.ask("GET", "/m/0", as("greedy"))).status, 429);
+    readers[0]!.drop();
+    await until(
+      async () => (await bench.ask("GET", "/m/0", as("greedy"))).status === 200,
+      "the share of a reader that left",
+    );
+    writers[1]!.drop();
+    await until(
+      async () => await post(bench, "/m/1", { token: "greedy", bytes: 10 }) === 200,
+      "the share of a writer that left",
+    );
+    await writers[0]!.end();
+    assert.equal((await readers[1]!.whole()).body, "x");
+    const again = await get("a", "greedy");
+    assert.equal((await again.whole()).body, "x");
+    assert.equal((await bench.ask("HEAD", "/a/0", as("greedy"))).status, 200);
+    assert.equal((await bench.ask("HEAD", "/a/9", as("greedy"))).status, 470);
+    assert.equal((await bench.ask("GET", "/a/0", as("greedy"))).status, 200);
+  }, { grants: GRANTS, limits: { maxRequestsPerClient: 2 } }));
 
 Deno.test("behind a limit on connections a client is still its address", async () => {
   await using server = new TrickleServer({ limits: { maxChannelsPerClient: 1 } });

@@ -27,6 +27,32 @@ scripted(
   },
 );
 
+for (const status of [401, 403]) {
+  scripted(
+    `a subscription that is answered ${status} from the start fails at once`,
+    { start: 3, waitForChannelMs: 60_000 },
+    async (server, reading) => {
+      await (await server.next("GET /c/3")).answer({ status });
+      await reading.done;
+      assert.match((reading.error as Error).message, new RegExp(`the server answered ${status}: `));
+      await server.quiet();
+    },
+  );
+
+  scripted(
+    `a subscription that is answered ${status} later goes on when it is let in again`,
+    { start: 3, reconnectMs: 0 },
+    async (server, reading, clock) => {
+      await segment(await server.next("GET /c/3"), 3, "three");
+      await reading.shows("3:three");
+      await (await server.next("GET /c/4")).answer({ status });
+      await clock.passDelay(300, 500);
+      await segment(await server.next("GET /c/4"), 4, "four");
+      await reading.shows("3:three", "4:four");
+    },
+  );
+}
+
 scripted(
   "C19 dropped connections are survived likewise, on fresh ones",
   { start: 3 },

@@ -8,7 +8,13 @@
 import { delay } from "@std/async/delay";
 import type { Command } from "commander";
 import { StreamServer } from "../../server/mod.ts";
-import { TricklePublisher, TrickleServer } from "../../trickle/mod.ts";
+import {
+  signChannelUrl,
+  TRICKLE_RIGHTS,
+  type TrickleAccess,
+  TricklePublisher,
+  TrickleServer,
+} from "../../trickle/mod.ts";
 import { ChannelRecording } from "../channel_recording.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import { pause } from "../../base/pause.ts";
@@ -26,8 +32,14 @@ import {
   type VideoFlags,
 } from "../stream_options.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
+import {
+  addTrickleAccessOptions,
+  trickleAccess,
+  type TrickleAccessFlags,
+} from "../trickle_access.ts";
 
-interface DemoFlags extends LogSettings, TestFlags, ProcessorFlags, OverloadFlags, VideoFlags {
+interface DemoFlags
+  extends LogSettings, TestFlags, ProcessorFlags, OverloadFlags, VideoFlags, TrickleAccessFlags {
   readonly input: string;
   readonly output?: string;
   readonly port: number;
@@ -40,6 +52,8 @@ const MPEG_TS = "video/mp2t";
 
 /** Decoder, encoder and transcoder: there is one stream. */
 const CHILDREN_OF_A_STREAM = 3;
+/** A hundred years: how long the demo's own URLs are good. */
+const DEMO_LIFE_MS = 100 * 365 * 86_400_000;
 /** How often the status is asked for. */
 const STATUS_INTERVAL_MS = 500;
 /** How often the worker is asked after the end of its input, with no new frame in between. */
@@ -66,7 +80,8 @@ export function addDemo(program: Command, run: RunTask): Command {
       env: "RUNNEL_DEMO_JSON",
       default: false,
     }));
-  return addTestOptions(addVideoOptions(addOverloadOptions(addProcessorOptions(command))))
+  const common = addTestOptions(addVideoOptions(addOverloadOptions(addProcessorOptions(command))));
+  return addTrickleAccessOptions(common)
     .action((flags: DemoFlags) => run(flags, (context) => demo(flags, context)));
 }
 
@@ -75,7 +90,7 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
   await using media = new LiveMedia({ ...flags, loop: true, signal, pacing });
   media.begin();
   const processor = await chooseProcessor(flags, context);
-  await using trickle = new TrickleServer();
+  await using trickle = new DemoTrickle(trickleAccess(flags));
   trickle.listen({ port: 0 });
   await using server = new StreamServer({
     processor,
@@ -84,6 +99,7 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
     targetFps: Infinity,
     gpuDepth: flags.gpuDepth,
     maxQueueLatencyMs: flags.maxQueueLatency,
+    maxBehindMs: flags.maxBehind,
     overlay: { mode: flags.overlay },
     hardware: flags.hardware,
     encoder: encoderOf(flags),
@@ -107,10 +123,30 @@ async function demo(flags: DemoFlags, context: CommandContext): Promise<ExitCode
   return report.frames_out > 0 ? EXIT.ok : EXIT.failed;
 }
 
+/** A trickle server; where it asks for tokens, the demo itself uses URLs that it signs. */
+class DemoTrickle extends TrickleServer {
+  readonly #key: string | undefined;
+
+  constructor({ grants, signKeys }: Required<TrickleAccess>) {
+    const isOpen = grants.length === 0 && signKeys.length === 0;
+    const key = isOpen ? undefined : crypto.getRandomValues(new Uint8Array(32)).toHex();
+    super({ grants, signKeys: key === undefined ? [] : [...signKeys, key] });
+    this.#key = key;
+  }
+
+  /** The URL by which the demo uses a channel. */
+  ownUrl(name: string): string {
+    const url = this.channelUrl(name);
+    if (this.#key === undefined) return url;
+    const expiresAt = new Date(Date.now() + DEMO_LIFE_MS);
+    return signChannelUrl(url, { key: this.#key, rights: TRICKLE_RIGHTS, expiresAt });
+  }
+}
+
 interface Stage {
   readonly flags: DemoFlags;
   readonly context: CommandContext;
-  readonly trickle: TrickleServer;
+  readonly trickle: DemoTrickle;
   readonly media: LiveMedia;
   readonly api: StreamApi;
 }
@@ -120,11 +156,11 @@ async function runStream(stage: Stage, onReady: () => void): Promise<DemoReport>
   for (const name of [INPUT_CHANNEL, OUTPUT_CHANNEL]) trickle.createChannel(name, MPEG_TS);
   await using recording = flags.output === undefined
     ? undefined
-    : await ChannelRecording.start(trickle.channelUrl(OUTPUT_CHANNEL), flags.output);
+    : await ChannelRecording.start(trickle.ownUrl(OUTPUT_CHANNEL), flags.output);
   await api.start({
     gateway_request_id: "demo",
-    subscribe_url: trickle.channelUrl(INPUT_CHANNEL),
-    publish_url: trickle.channelUrl(OUTPUT_CHANNEL),
+    subscribe_url: trickle.ownUrl(INPUT_CHANNEL),
+    publish_url: trickle.ownUrl(OUTPUT_CHANNEL),
   });
   onReady();
   {
@@ -138,7 +174,7 @@ async function runStream(stage: Stage, onReady: () => void): Promise<DemoReport>
 }
 
 async function feed({ media, trickle }: Stage): Promise<void> {
-  await using publisher = new TricklePublisher(trickle.channelUrl(INPUT_CHANNEL), {
+  await using publisher = new TricklePublisher(trickle.ownUrl(INPUT_CHANNEL), {
     contentType: MPEG_TS,
   });
   await media.send(publisher);

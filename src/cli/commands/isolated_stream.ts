@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "commander";
-import { ISOLATED_STREAM_COMMAND, serveStream } from "../../server/mod.ts";
+import { ISOLATED_STREAM_COMMAND, serveStream } from "../../worker/mod.ts";
 
 /** Adds the command, which is not for people. */
 export function addIsolatedStream(program: Command): Command {

@@ -20,13 +20,14 @@ import {
   tlsOf,
 } from "../options.ts";
 import { addTestOptions, type TestFlags } from "../test_options.ts";
+import { addClientTokenOption, clientToken, type ClientTokenFlags } from "../trickle_access.ts";
 
 const log = roomLogger("cli");
 
 /** Between two tries to reach a server. */
 const RETRY_MS = 200;
 
-interface PublishFlags extends LogSettings, TestFlags, TlsFlags {
+interface PublishFlags extends LogSettings, ClientTokenFlags, TestFlags, TlsFlags {
   readonly loop: boolean;
   readonly wait?: number;
 }
@@ -45,7 +46,7 @@ export function addPublish(program: Command, run: RunTask): Command {
       env: "RUNNEL_PUBLISH_WAIT",
       parse: positiveNumber,
     }));
-  return addTlsOptions(addTestOptions(command))
+  return addTlsOptions(addClientTokenOption(addTestOptions(command)))
     .action((input: string, url: string, flags: PublishFlags) =>
       run(flags, (context) => publish({ input, url, flags }, context))
     );
@@ -56,14 +57,18 @@ async function publish(
   context: CommandContext,
 ): Promise<ExitCode> {
   const tls = tlsOf(flags);
-  await using publisher = new TricklePublisher(url, { contentType: "video/mp2t", tls });
+  await using publisher = new TricklePublisher(url, {
+    ...clientToken(flags),
+    contentType: "video/mp2t",
+    tls,
+  });
   const { signal, pacing } = context;
   await using media = new LiveMedia({ ...flags, input, signal, pacing });
   // What a camera shows while the server is waited for would be late.
   if (input === TEST_INPUT || flags.wait === undefined) media.begin();
   // Says at once where there is no server, or no such channel and no way to create it.
   await createChannel(publisher, { waitMs: (flags.wait ?? 0) * 1000, signal });
-  context.announce(`Publishing ${input} to ${url}`, { url });
+  context.announce(`Publishing ${input} to ${publisher.url}`, { url: publisher.url });
   const { segments, bytes, failedSegments } = await media.send(publisher);
   await publisher.close();
   log.info("Published {segments} segments, {bytes} bytes", { segments, bytes });

@@ -5,9 +5,10 @@
  */
 
 import type { Command } from "commander";
-import { ConfigError, isLoopback, roomLogger } from "../../base/mod.ts";
+import { ConfigError, isLoopback, roomLogger, UrlPolicy } from "../../base/mod.ts";
 import { registrationFromEnvironment, type RegistrationKind } from "../../livepeer/mod.ts";
-import { type IsolationKind, type ProcessorPermissions, StreamServer } from "../../server/mod.ts";
+import { StreamServer } from "../../server/mod.ts";
+import type { IsolationKind, ProcessorPermissions } from "../../worker/mod.ts";
 import {
   type AccessFlags,
   addAccessOptions,
@@ -223,6 +224,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     },
     token,
     tls,
+    urls: new UrlPolicy({ allow: flags.allowUrls }),
   });
   hideSecrets();
   using _survivor = new RejectionSurvivor();
@@ -246,6 +248,7 @@ async function serve(flags: ServeFlags, context: CommandContext): Promise<ExitCo
     targetFps: flags.targetFps,
     maxQueueSize: flags.maxQueueSize,
     maxQueueLatencyMs: flags.maxQueueLatency,
+    maxBehindMs: flags.maxBehind,
     overlay: { mode: flags.overlay },
     gpuDepth: flags.gpuDepth,
     audioCodec: flags.audioCodec,

@@ -18,10 +18,11 @@ import {
   type TlsFlags,
   tlsOf,
 } from "../options.ts";
+import { addClientTokenOption, clientToken, type ClientTokenFlags } from "../trickle_access.ts";
 
 const log = roomLogger("cli");
 
-interface SubscribeFlags extends LogSettings, TlsFlags {
+interface SubscribeFlags extends LogSettings, ClientTokenFlags, TlsFlags {
   readonly start: SubscriberStart;
   readonly wait?: number;
 }
@@ -41,7 +42,7 @@ export function addSubscribe(program: Command, run: RunTask): Command {
       env: "RUNNEL_SUBSCRIBE_WAIT",
       parse: positiveNumber,
     }));
-  return addTlsOptions(command)
+  return addTlsOptions(addClientTokenOption(command))
     .action((url: string, out: string, flags: SubscribeFlags) =>
       run(flags, (context) => subscribe({ url, out, flags }, context))
     );
@@ -58,6 +59,7 @@ async function subscribe(
   context: CommandContext,
 ): Promise<ExitCode> {
   await using subscriber = new TrickleSubscriber(url, {
+    ...clientToken(flags),
     start: flags.start,
     waitForChannelMs: (flags.wait ?? 0) * 1000,
     tls: tlsOf(flags),

@@ -5,23 +5,43 @@
  */
 
 import type { Command } from "commander";
-import { type ConnectionLimits, TrickleServer } from "../../trickle/mod.ts";
-import { addPageOptions, MAX_CONNECTIONS, pageAccess, type PageFlags } from "../access_options.ts";
+import { isLoopback, roomLogger } from "../../base/mod.ts";
+import { TrickleServer } from "../../trickle/mod.ts";
+import { AccessWatch } from "../access_watch.ts";
+import { addPageOptions, pageAccess, type PageFlags } from "../access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import type { LogSettings } from "../logging.ts";
-import { option, port, positiveNumber, wholeNumber } from "../options.ts";
+import { option, port, positiveNumber } from "../options.ts";
+import {
+  addTrickleAccessOptions,
+  trickleAccess,
+  type TrickleAccessFlags,
+} from "../trickle_access.ts";
+import {
+  addTrickleLimitOptions,
+  trickleConnections,
+  type TrickleLimitFlags,
+  trickleLimits,
+} from "../trickle_limits.ts";
 import { untilAborted } from "../../base/pause.ts";
 
-interface TrickleServerFlags extends LogSettings, PageFlags {
+const log = roomLogger("cli");
+
+interface TrickleServerFlags extends LogSettings, PageFlags, TrickleAccessFlags, TrickleLimitFlags {
   readonly host: string;
   readonly port: number;
   readonly path: string;
   readonly autocreate: boolean;
   readonly changefeed: boolean;
   readonly idleTimeout: number;
-  readonly maxConnections?: number;
-  readonly maxConnectionsPerClient?: number;
 }
+
+const ACCESS_HELP = `
+With a token, grants or keys of signed URLs every request needs a permission. The file of
+--grants-file:
+  [{"token": "…", "rights": ["publish"], "channels": ["camera"], "prefixes": ["camera-"]}]
+Clients send a token as "Authorization: Bearer", or in the URL: http://TOKEN@host/camera.
+"runnel trickle-url" signs URLs. More: docs/trickle_server.md`;
 
 /** Adds the command. */
 export function addTrickleServer(program: Command, run: RunTask): Command {
@@ -51,46 +71,45 @@ export function addTrickleServer(program: Command, run: RunTask): Command {
       env: "RUNNEL_TRICKLE_IDLE_TIMEOUT",
       default: 300,
       parse: positiveNumber,
-    }))
-    .addOption(option("--max-connections <n>", "connections at once (default: no limit)", {
-      env: "RUNNEL_TRICKLE_MAX_CONNECTIONS",
-      parse: wholeNumber(1, MAX_CONNECTIONS),
-    }))
-    .addOption(option("--max-connections-per-client <n>", "of which one address may have", {
-      env: "RUNNEL_TRICKLE_MAX_CONNECTIONS_PER_CLIENT",
-      parse: wholeNumber(1, MAX_CONNECTIONS),
     }));
-  return addPageOptions(command, "RUNNEL_TRICKLE")
+  return addPageOptions(
+    addTrickleLimitOptions(addTrickleAccessOptions(command)),
+    "RUNNEL_TRICKLE",
+  )
+    .addHelpText("after", ACCESS_HELP)
     .action((flags: TrickleServerFlags) => run(flags, (context) => serve(flags, context)));
 }
 
 async function serve(flags: TrickleServerFlags, context: CommandContext): Promise<ExitCode> {
   const idleTimeoutMs = flags.idleTimeout * 1000;
+  const access = trickleAccess(flags);
+  const isShared = access.grants.length + access.signKeys.length > 0;
+  const connectionLimits = trickleConnections(flags, { isShared });
+  const limits = trickleLimits(flags, { isShared });
   await using server = new TrickleServer({
     autocreate: flags.autocreate,
     basePath: flags.path,
     changeFeed: flags.changefeed,
     idleTimeoutMs,
     ...pageAccess(flags),
+    ...access,
+    limits,
     sweepIntervalMs: Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, idleTimeoutMs / 2)),
   });
-  server.listen({
-    hostname: flags.host,
-    port: flags.port,
-    connectionLimits: connectionLimits(flags),
-  });
+  server.listen({ hostname: flags.host, port: flags.port, connectionLimits });
+  if (!isShared && !isLoopback(flags.host)) warnOfOpenDoor(server);
+  await using _watch = new AccessWatch(flags, server);
   context.announce(`Trickle server ready on ${server.url}`, { url: server.url });
   await Promise.race([untilAborted(context.signal), server.lost]);
   return EXIT.ok;
 }
 
-/** Without a limit no bytes are copied by a gate. */
-function connectionLimits(
-  { maxConnections, maxConnectionsPerClient }: TrickleServerFlags,
-): Partial<ConnectionLimits> | undefined {
-  if (maxConnections === undefined && maxConnectionsPerClient === undefined) return undefined;
-  const all = maxConnections ?? MAX_CONNECTIONS;
-  return { maxConnections: all, maxConnectionsPerClient: maxConnectionsPerClient ?? all };
+function warnOfOpenDoor({ address }: TrickleServer): void {
+  log.warn(
+    "Anyone who reaches {hostname}:{port} may read, publish and delete: there are no tokens; " +
+      "use --token-file, --grants-file or --sign-key-file, or listen on 127.0.0.1",
+    { hostname: address?.hostname, port: address?.port },
+  );
 }
 
 /** A short idle timeout needs a sweep that is quicker than the usual minute. */

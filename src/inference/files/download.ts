@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { describeError, ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { pause } from "../../base/pause.ts";
+import { boundFetch } from "../../base/net/bound_fetch.ts";
 import { UrlPolicy } from "../../base/url_policy.ts";
 
 /** How far a download is. */
@@ -30,6 +31,8 @@ export interface DownloadOptions {
   readonly retryDelaysMs?: readonly number[] | undefined;
   /** A server that sends nothing for this long is given up, in milliseconds. @default 30000 */
   readonly stallMs?: number | undefined;
+  /** Where the URL and its redirects may lead. @default everywhere but to metadata addresses */
+  readonly urls?: UrlPolicy | undefined;
 }
 
 const RETRY_DELAYS_MS: readonly number[] = [250, 1_000, 3_000];
@@ -83,13 +86,15 @@ export function shownUrl(url: URL): string {
 async function attemptDownload(
   url: URL,
   path: string,
-  { onProgress, signal, stallMs = STALL_MS }: DownloadOptions,
+  { onProgress, signal, stallMs = STALL_MS, urls = new UrlPolicy() }: DownloadOptions,
 ): Promise<string> {
   using stall = new StallTimer(stallMs);
-  const response = await follow(
-    url,
-    signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
-  );
+  using connections = new DisposableStack();
+  const response = await follow(url, {
+    urls,
+    connections,
+    signal: signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
+  });
   const body = await checkResponse(url, response);
   const totalBytes = contentLength(response);
   const file = url.pathname.split("/").findLast((part) => part !== "") ?? url.host;
@@ -113,11 +118,25 @@ async function attemptDownload(
   return hash.digest("hex");
 }
 
-/** Follows redirects, which are the server's words: not to addresses that hold a machine's keys. */
-async function follow(url: URL, signal: AbortSignal): Promise<Response> {
-  const policy = new UrlPolicy();
+interface FollowOptions {
+  readonly urls: UrlPolicy;
+  readonly signal: AbortSignal;
+  readonly connections: DisposableStack;
+}
+
+/** Follows redirects, which are the server's words, as far as the policy allows. */
+async function follow(
+  url: URL,
+  { urls, signal, connections }: FollowOptions,
+): Promise<Response> {
+  let addresses = await urls.addressesFor(url);
+  if (addresses === undefined) {
+    throw new Error("its host is not one that models are taken from; see allowUrls (--allow-urls)");
+  }
   for (let address = url, hops = 0;; hops++) {
-    const response = await fetch(address, {
+    const response = await boundFetch(address, {
+      addresses,
+      owner: connections,
       headers: { "accept-encoding": "identity" },
       redirect: "manual",
       signal,
@@ -129,7 +148,8 @@ async function follow(url: URL, signal: AbortSignal): Promise<Response> {
     const next = URL.parse(location, address);
     const isWeb = next?.protocol === "https:" ||
       next?.protocol === "http:" && address.protocol === "http:";
-    if (next === null || !isWeb || !await policy.allows(next)) {
+    addresses = next === null || !isWeb ? undefined : await urls.addressesFor(next);
+    if (next === null || addresses === undefined) {
       throw new Error("it redirects to an address that models are not taken from");
     }
     address = next;

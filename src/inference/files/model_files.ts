@@ -6,6 +6,7 @@
 
 import { describeError, ModelError } from "../../base/errors.ts";
 import { type DownloadProgress, sha256Hex } from "./download.ts";
+import type { UrlPolicy } from "../../base/url_policy.ts";
 import { besideModel, type ModelSource, sourceAddress } from "./model_address.ts";
 import { cachedDownload, forgetDownload } from "./model_cache.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/onnx_file.ts";
@@ -25,6 +26,7 @@ export interface ModelFilesOptions {
   readonly externalData: readonly ExternalDataSource[];
   readonly sha256?: string | undefined;
   readonly cacheDir?: string | undefined;
+  readonly urls?: UrlPolicy | undefined;
   readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

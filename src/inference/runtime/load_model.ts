@@ -7,6 +7,7 @@
 import { variable } from "../../base/environment.ts";
 import { ConfigError, GpuError, ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
+import { UrlPolicy } from "../../base/url_policy.ts";
 import { sharedGpu } from "../../gpu/mod.ts";
 import { Model } from "./model.ts";
 import type { DownloadProgress } from "../files/download.ts";
@@ -29,6 +30,11 @@ export interface LoadModelOptions {
   readonly sha256?: string;
   /** Where models from the web are kept. @default RUNNEL_CACHE_DIR, or runnel in the user's cache folder */
   readonly cacheDir?: string;
+  /**
+   * Where its URL, redirects and files of weights may lead: hosts (`*.example.com`), addresses and networks
+   * (`10.0.0.0/8`), with a port or without. @default everywhere but to link-local and metadata addresses
+   */
+  readonly allowUrls?: readonly string[];
   /** Sizes for open dimensions by their name. @default none */
   readonly dims?: Readonly<Record<string, number>>;
   /**
@@ -70,7 +76,8 @@ export async function loadModel(
     onProgress: options.onProgress,
     load: ({ signal, onProgress }) => {
       const { sha256, cacheDir, externalData = [], dims = {}, graphCapture = false } = options;
-      const files = { name, externalData, sha256, cacheDir, onProgress };
+      const urls = new UrlPolicy({ allow: options.allowUrls });
+      const files = { name, externalData, sha256, cacheDir, urls, onProgress };
       let firstSignal: AbortSignal | undefined = signal;
       const readFiles = () => {
         const reading = readModelFiles(source, { ...files, signal: firstSignal });

@@ -9,7 +9,7 @@ import type { Rational } from "../../base/rational.ts";
 import { colorTags, decodedColor, isHdr } from "../color.ts";
 import type { Size } from "../rect.ts";
 import type { AudioCodec, ColorInfo, PixelFormat } from "../types.ts";
-import { toneMapFilters } from "./tone_map.ts";
+import { toneMapFilters, type ToneMapping } from "./tone_map.ts";
 
 /** What ffmpeg reads and writes. */
 export interface CodecUrls {
@@ -44,8 +44,8 @@ export interface VideoDecodeArguments extends CodecUrls {
   readonly pixelFormat: PixelFormat;
   /** Of the source, and so of what comes out, unless it is tone-mapped. */
   readonly color: ColorInfo;
-  /** Whether a high dynamic range becomes BT.709. @default false */
-  readonly toneMap?: boolean;
+  /** How a high dynamic range becomes BT.709. @default it stays */
+  readonly toneMap?: ToneMapping | undefined;
   /** Of the source's pixels: scaled pictures have square ones. @default 1:1 */
   readonly sampleAspect?: Rational | undefined;
   /** Whether pictures come in the order in which they are shown. */
@@ -80,17 +80,18 @@ function threadOptions(threads: number): string[] {
   return threads === 1 ? ["-threads", "1"] : ["-threads", `${threads}`, "-thread_type", "slice"];
 }
 
-function rawFormat({ pixelFormat, color, toneMap = false }: VideoDecodeArguments): string {
+function rawFormat({ pixelFormat, color, toneMap }: VideoDecodeArguments): string {
   if (pixelFormat !== "i420") return pixelFormat;
   // Full-range pictures stay as they are: converting them to limited range would cost levels.
-  return decodedColor(color, toneMap).fullRange ? "yuvj420p" : "yuv420p";
+  return decodedColor(color, toneMap !== undefined).fullRange ? "yuvj420p" : "yuv420p";
 }
 
 function decodeFilters(options: VideoDecodeArguments): string {
-  const { scale, pixelFormat, color, toneMap = false, sampleAspect } = options;
+  const { scale, pixelFormat, color, toneMap, sampleAspect } = options;
   const filters: string[] = [];
   const rgb = pixelFormat !== "i420";
-  const mapped = toneMap && isHdr(color);
+  const mapping = isHdr(color) ? toneMap : undefined;
+  const mapped = mapping !== undefined;
   const scaling = [
     ...(scale === undefined
       ? []
@@ -106,8 +107,7 @@ function decodeFilters(options: VideoDecodeArguments): string {
   }
   if (scale !== undefined || (rgb && !mapped)) filters.push(`scale=${scaling.join(":")}`);
   if (scale !== undefined) filters.push(`crop=${scale.width}:${scale.height}`);
-  // After what makes them smaller: it works with floats.
-  if (mapped) filters.push(...toneMapFilters(color, { rgb }));
+  if (mapped) return toneMapFilters(color, { mapping, rgb, before: filters });
   return filters.length === 0 ? "null" : filters.join(",");
 }
 

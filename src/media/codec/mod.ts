@@ -37,7 +37,7 @@ export {
 } from "./proc.ts";
 export type { PictureShape } from "./picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
-export { canToneMap } from "./tone_map.ts";
+export { findToneMapping, type ToneMapping } from "./tone_map.ts";
 export type { TransportKind } from "./transport.ts";
 export * from "./video_coding.ts";
 export * from "./video_decoder.ts";

@@ -19,6 +19,7 @@ import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.t
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
 import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
 import { PtsMap } from "./pts_map.ts";
+import type { ToneMapping } from "./tone_map.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";
 
 const log = roomLogger("codec");
@@ -43,8 +44,8 @@ export interface DecodedVideo {
 
 /** A stream, and what a decoder is to make of it. */
 export interface DecodedStream extends VideoStreamInfo {
-  /** Whether PQ and HLG become BT.709; see {@linkcode canToneMap}. @default false */
-  readonly toneMap?: boolean;
+  /** How PQ and HLG become BT.709; see {@linkcode findToneMapping}. @default they stay */
+  readonly toneMap?: ToneMapping | undefined;
 }
 
 /** Options of a {@linkcode VideoDecoder}. */
@@ -246,7 +247,7 @@ export class VideoDecoder implements AsyncDisposable {
     this.#begun = { stream: this.#stream, scale: this.#scale, parameterSets };
     const pts = this.#pts = new PtsMap(this.#options.timeBase);
     const picture = new PictureReader(this.#options, {
-      color: decodedColor(this.#stream.color, this.#stream.toneMap ?? false),
+      color: decodedColor(this.#stream.color, this.#stream.toneMap !== undefined),
       // Scaled pictures have square pixels.
       sampleAspect: this.#scale === undefined ? this.#stream.sampleAspect : undefined,
       pool: this.#pool,
@@ -330,7 +331,7 @@ export function videoDecoderRecipe(
     & { readonly scale?: Size | undefined },
 ): ChildRecipe {
   const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
-  const { color, reorderDepth, sampleAspect, toneMap = false } = stream;
+  const { color, reorderDepth, sampleAspect, toneMap } = stream;
   const settings = { timeBase, pixelFormat, color, sampleAspect, toneMap, threads, hardware };
   return {
     name: "video decoder",

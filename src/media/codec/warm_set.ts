@@ -19,6 +19,8 @@ const REFILL_DELAY_MS = 2_000;
 const FIRST_STARTS = 3;
 /** Between two starts of others, so that they do not compete with each other. */
 const START_INTERVAL_MS = 100;
+/** Between two starts in place of children that are used: streams need the processors. */
+const REFILL_INTERVAL_MS = 500;
 /** A kind whose children die this often is given up until it is wanted again. */
 const MAX_DEATHS = 3;
 
@@ -65,6 +67,7 @@ export class WarmSet implements AsyncDisposable {
   #cancelIdle: (() => void) | undefined;
   /** Children started, or tried. */
   #starts = 0;
+  #intervalMs = START_INTERVAL_MS;
   #state: "new" | "open" | "idle" | "closed" = "new";
   #counts = { used: 0, missed: 0, died: 0 };
 
@@ -115,6 +118,7 @@ export class WarmSet implements AsyncDisposable {
     place.deaths = 0;
     if (this.#state !== "new") {
       this.#state = "open";
+      this.#intervalMs = REFILL_INTERVAL_MS;
       this.#watchForDisuse();
       this.#refill(REFILL_DELAY_MS);
     }
@@ -172,7 +176,7 @@ export class WarmSet implements AsyncDisposable {
       place.deaths++;
     }
     // Starting one takes this thread a while, too: it answers requests in between.
-    this.#refill(this.#starts < FIRST_STARTS ? 0 : START_INTERVAL_MS);
+    this.#refill(this.#starts < FIRST_STARTS ? 0 : this.#intervalMs);
   }
 
   /** One that is used, or ended by us, is not in its place any more. */

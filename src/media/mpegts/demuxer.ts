@@ -173,7 +173,8 @@ export class MpegTsDemuxer {
       return;
     }
     const pid = (data[at + 1]! & 0x1F) << 8 | data[at + 2]!;
-    this.#guess?.packet(pid, data, at);
+    if (this.#guess === undefined) return this.#route(pid, data, at);
+    this.#guess.packet(pid, data, at);
     this.#route(pid, data, at);
     if (this.#guess?.isDue === true) this.#guessProgram();
   }

@@ -76,7 +76,7 @@ export const statusBody: z.ZodType = z.looseObject({
   streams: z.array(z.looseObject({
     stream_id: z.string(),
     aliases: z.array(z.string()),
-    state: z.enum(["starting", "running", "stopping", "ended"]),
+    state: z.enum(["opening", "loading", "running", "draining", "ended"]),
     started_at: z.iso.datetime(),
     fps,
     current_params: currentParams,

@@ -1,13 +1,14 @@
 /**
- * How the server describes itself: every answer derives from the one {@linkcode PipelineState}.
+ * How the server describes itself: every answer derives from one {@linkcode WorkerSnapshot}.
  *
  * @module
  */
 
 import { withoutCredentials } from "../../base/credentials.ts";
-import type { SessionMetrics, SessionState, StreamParams } from "../../session/mod.ts";
-import type { ActiveStream } from "../active_stream.ts";
-import type { HostState } from "../hosts/stream_host.ts";
+import { jsonOf } from "../../base/json.ts";
+import type { SessionMetrics, StreamParams, StreamState } from "../../session/mod.ts";
+import { isActive } from "../../session/mod.ts";
+import type { Stream, WorkerSnapshot } from "../../worker/mod.ts";
 
 /** What `/health` says. */
 export type HealthStatus = "LOADING" | "IDLE" | "OK" | "ERROR";
@@ -53,7 +54,7 @@ export interface StreamStatusBody {
   readonly stream_id: string;
   /** Other ids that it goes by. */
   readonly aliases: readonly string[];
-  readonly state: SessionState;
+  readonly state: StreamState;
   /** When it started: ISO 8601. */
   readonly started_at: string;
   readonly fps: SessionMetrics["fps"];
@@ -70,20 +71,8 @@ export interface StatusMetrics extends SessionMetrics {
   readonly gpu_memory_mb: number | null;
 }
 
-/** What a server knows when it is asked. */
-export interface ServerSnapshot {
-  readonly pipeline: HostState;
-  readonly streams: readonly ActiveStream[];
-  /** Most streams at once. */
-  readonly capacity: number;
-  /** Why the last stream failed, if it did. */
-  readonly lastError: string | undefined;
-  /** Figures of the last stream that ended. */
-  readonly lastMetrics: SessionMetrics | undefined;
-}
-
 /** The health of a server. */
-export function healthOf({ pipeline, streams }: ServerSnapshot): HealthStatus {
+export function healthOf({ pipeline, streams }: WorkerSnapshot): HealthStatus {
   switch (pipeline.kind) {
     case "loading":
       return "LOADING";
@@ -95,7 +84,7 @@ export function healthOf({ pipeline, streams }: ServerSnapshot): HealthStatus {
 }
 
 /** The state of a server, without figures. */
-export function currentStateOf(snapshot: ServerSnapshot): CurrentState {
+export function currentStateOf(snapshot: WorkerSnapshot): CurrentState {
   const { pipeline, streams, lastError } = snapshot;
   const names = { loading: "LOADING", ready: "READY", failed: "ERROR" } as const;
   return {
@@ -105,7 +94,7 @@ export function currentStateOf(snapshot: ServerSnapshot): CurrentState {
     startup_complete: pipeline.kind !== "loading",
     active_streams: streams.length,
     client_active: streams.length > 0,
-    client_running: streams.some((stream) => stream.running),
+    client_running: streams.some(({ state }) => isActive(state)),
     error_message: shown(pipeline.kind === "failed" ? pipeline.reason : lastError),
   };
 }
@@ -114,7 +103,7 @@ export function currentStateOf(snapshot: ServerSnapshot): CurrentState {
  * The status of a server: `chosen` is the stream that was asked for, without which the only one is
  * meant, or all of them together.
  */
-export function statusOf(snapshot: ServerSnapshot, chosen?: ActiveStream): StatusBody {
+export function statusOf(snapshot: WorkerSnapshot, chosen?: Stream): StatusBody {
   const state = currentStateOf(snapshot);
   const streams = (chosen === undefined ? snapshot.streams : [chosen]).map(streamStatusOf);
   const only = streams.length === 1 ? streams[0] : undefined;
@@ -130,21 +119,21 @@ export function statusOf(snapshot: ServerSnapshot, chosen?: ActiveStream): Statu
   };
 }
 
-function streamStatusOf(stream: ActiveStream): StreamStatusBody {
-  const metrics = withGpuMemory(stream.metrics());
-  const { subscribe_url, publish_url } = stream.request;
+function streamStatusOf(stream: Stream): StreamStatusBody {
+  const { request, session } = stream;
+  const metrics = withGpuMemory(session.metrics());
   return {
     stream_id: stream.id,
-    aliases: [...stream.aliases],
+    aliases: request.aliases,
     state: stream.state,
     started_at: new Date(stream.startedMs).toISOString(),
     fps: metrics.fps,
     current_params: {
-      subscribe_url: shown(subscribe_url),
-      publish_url: shown(publish_url),
+      subscribe_url: shown(request.subscribeUrl),
+      publish_url: shown(request.publishUrl),
       gateway_request_id: stream.id,
     },
-    params: stream.params,
+    params: JSON.parse(jsonOf(session.params)),
     metrics,
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The four stream endpoints and `/health`: specs/LIVEPEER.md section 2. HTTP ends here; what a
- * start or a stop does is the {@linkcode StreamRegistry}'s business.
+ * start or a stop does is the {@linkcode StreamWorker}'s business.
  *
  * @module
  */
@@ -13,19 +13,25 @@ import {
   type UrlPolicy,
   withoutCredentials,
 } from "../../base/mod.ts";
-import type { ActiveStream } from "../active_stream.ts";
+import {
+  type Stream,
+  StreamRefused,
+  type StreamRequest,
+  type StreamWorker,
+  type Validated,
+  validateParams,
+} from "../../worker/mod.ts";
 import { readJsonBody } from "../http/json_body.ts";
 import { currentStateOf, healthOf, statusOf } from "./pipeline_status.ts";
 import { type ErrorStatus, failure, success } from "../http/responses.ts";
 import type { Endpoint } from "../http/route_table.ts";
-import { type StartRequest, type Validated, validateParams, validateStart } from "./schemas.ts";
+import { type StartRequest, validateStart } from "./schemas.ts";
 import {
   SESSION_ID_HEADER,
   STREAM_ID_HEADER,
   streamIdsOf,
   withoutStreamIds,
 } from "./stream_ids.ts";
-import { StreamRefused, type StreamRegistry } from "../stream_registry.ts";
 import { STREAM_ROUTES } from "./stream_routes.ts";
 
 const log = roomLogger("server");
@@ -45,12 +51,12 @@ export interface StreamEndpointsOptions {
   readonly urls: UrlPolicy;
 }
 
-/** The endpoints of a registry of streams. */
+/** The endpoints of a worker's streams. */
 export function streamEndpoints(
-  registry: StreamRegistry,
+  worker: StreamWorker,
   options: StreamEndpointsOptions,
 ): Endpoint[] {
-  const endpoints = new StreamEndpoints(registry, options);
+  const endpoints = new StreamEndpoints(worker, options);
   return [
     { ...STREAM_ROUTES.start, handler: (request) => endpoints.start(request) },
     { ...STREAM_ROUTES.params, handler: (request) => endpoints.updateParams(request) },
@@ -58,51 +64,41 @@ export function streamEndpoints(
     { ...STREAM_ROUTES.status, handler: (request) => endpoints.status(request) },
     {
       ...STREAM_ROUTES.health,
-      handler: () => Response.json({ status: healthOf(registry.snapshot()) }),
+      handler: () => Response.json({ status: healthOf(worker.snapshot()) }),
     },
   ];
 }
 
 class StreamEndpoints {
-  readonly #registry: StreamRegistry;
+  readonly #worker: StreamWorker;
   readonly #urls: UrlPolicy;
 
-  constructor(registry: StreamRegistry, { urls }: StreamEndpointsOptions) {
-    this.#registry = registry;
+  constructor(worker: StreamWorker, { urls }: StreamEndpointsOptions) {
+    this.#worker = worker;
     this.#urls = urls;
   }
 
   async start(request: Request): Promise<Response> {
     const checked = await this.#read(request, "start the stream", validateStart);
     if (checked instanceof Response) {
-      this.#registry.ledger.rejected("invalid");
+      this.#worker.reject("invalid");
       return checked;
     }
     const id = checked.gateway_request_id;
     const forbidden = await this.#forbiddenUrl(checked);
     if (forbidden !== undefined) {
-      this.#registry.ledger.rejected("invalid");
+      this.#worker.reject("invalid");
       const reason = `${forbidden} leads to a host that streams of this worker may not use`;
       return this.#fail(400, `Cannot start stream ${id}: ${reason}`);
     }
-    const refusal = this.#registry.refusal();
-    if (refusal !== undefined) return this.#fail(503, `Cannot start stream ${id}: ${refusal}`);
-    const names = streamIdsOf(request, checked).filter((name) => name !== id);
-    const taken = [id, ...names].find((name) => this.#registry.has(name));
-    if (taken !== undefined) {
-      this.#registry.ledger.rejected("invalid");
-      return this.#fail(409, `Cannot start stream ${id}: ${taken} is active; stop it first`);
-    }
+    const aliases = streamIdsOf(request, checked).filter((name) => name !== id);
+    const sessionId = request.headers.get(SESSION_ID_HEADER) ?? undefined;
     try {
-      const sessionId = request.headers.get(SESSION_ID_HEADER) ?? undefined;
-      await this.#registry.start(checked, { aliases: names, sessionId });
+      await this.#worker.start(streamRequest(checked, { aliases, sessionId }));
     } catch (error) {
-      if (error instanceof StreamRefused) {
-        this.#registry.ledger.rejected("capacity");
-        return this.#fail(503, `Cannot start stream ${id}: ${error.message}`);
-      }
-      this.#registry.ledger.rejected("error");
-      return this.#failWith(error, `start stream ${id}`, id);
+      if (!(error instanceof StreamRefused)) return this.#failWith(error, `start stream ${id}`, id);
+      const status = error.reason === "invalid" ? 409 : 503;
+      return this.#fail(status, `Cannot start stream ${id}: ${error.message}`);
     }
     return this.#succeed(id, "Stream started");
   }
@@ -117,7 +113,7 @@ class StreamEndpoints {
     const stream = this.#find(ids, "update");
     if (stream instanceof Response) return stream;
     try {
-      await stream.updateParams(checked);
+      await stream.session.updateParams(checked);
     } catch (error) {
       return this.#failWith(error, `update the parameters of stream ${stream.id}`, stream.id);
     }
@@ -127,8 +123,6 @@ class StreamEndpoints {
   /** Any body is taken: the gateway sends a reason in plain text, or nothing. */
   async stop(request: Request): Promise<Response> {
     const ids = await this.#idsToStop(request);
-    const cancelled = await this.#registry.cancelOpening(ids);
-    if (cancelled !== undefined) return this.#succeed(cancelled, "Stream stopped");
     const stream = this.#find(ids, "stop");
     if (stream instanceof Response) return stream;
     await stream.stop();
@@ -147,24 +141,24 @@ class StreamEndpoints {
   /** A body is only looked at where nothing else may say which of several streams is meant. */
   async #idsToStop(request: Request): Promise<string[]> {
     const ids = streamIdsOf(request);
-    if (ids.length > 0 || this.#registry.capacity === 1) return ids;
+    if (ids.length > 0 || this.#worker.capacity === 1) return ids;
     const body = await readJsonBody(request, { anyType: true });
     return streamIdsOf(request, body.ok ? body.value : undefined);
   }
 
   status(request: Request): Response {
     const ids = streamIdsOf(request);
-    const snapshot = this.#registry.snapshot();
+    const snapshot = this.#worker.snapshot();
     if (ids.length === 0) return Response.json(statusOf(snapshot));
-    const selection = this.#registry.select(ids);
+    const selection = this.#worker.select(ids);
     if (selection.kind === "one") return Response.json(statusOf(snapshot, selection.stream));
-    if (this.#registry.capacity === 1) return Response.json(statusOf(snapshot));
+    if (this.#worker.capacity === 1) return Response.json(statusOf(snapshot));
     return this.#fail(404, `Cannot find stream ${ids[0]}: it is not active`);
   }
 
   /** The stream that a request means, or the answer that says why there is none. */
-  #find(ids: readonly string[], verb: "stop" | "update"): ActiveStream | Response {
-    const selection = this.#registry.select(ids);
+  #find(ids: readonly string[], verb: "stop" | "update"): Stream | Response {
+    const selection = this.#worker.select(ids, { opening: verb === "stop" });
     switch (selection.kind) {
       case "one":
         return selection.stream;
@@ -196,12 +190,12 @@ class StreamEndpoints {
     return success({
       message,
       request_id: requestId,
-      current_state: currentStateOf(this.#registry.snapshot()),
+      current_state: currentStateOf(this.#worker.snapshot()),
     });
   }
 
   #fail(status: ErrorStatus, message: string): Response {
-    return failure(status, message, currentStateOf(this.#registry.snapshot()));
+    return failure(status, message, currentStateOf(this.#worker.snapshot()));
   }
 
   /** The caller's mistake is a 400; anything else is ours. */
@@ -218,4 +212,20 @@ class StreamEndpoints {
     const message = reason.startsWith("Cannot ") ? reason : `Cannot ${doing}: ${reason}`;
     return this.#fail(isCallers ? 400 : 500, message);
   }
+}
+
+function streamRequest(
+  request: StartRequest,
+  names: { readonly aliases: readonly string[]; readonly sessionId: string | undefined },
+): StreamRequest {
+  return {
+    id: request.gateway_request_id,
+    ...names,
+    subscribeUrl: request.subscribe_url,
+    publishUrl: request.publish_url,
+    controlUrl: request.control_url,
+    eventsUrl: request.events_url,
+    dataUrl: request.data_url,
+    params: request.params,
+  };
 }

@@ -16,7 +16,7 @@ import {
 import type { HardwareMonitor } from "./hardware.ts";
 import type { EndpointDoc } from "../openapi/endpoint_doc.ts";
 import type { Endpoint, HttpHandler } from "../http/route_table.ts";
-import type { HostState } from "../hosts/stream_host.ts";
+import type { HostState } from "../../worker/mod.ts";
 
 /** Names and versions of a worker. */
 export interface WorkerIdentity {

@@ -5,7 +5,7 @@
  */
 
 import { isOfPage } from "../../base/net/page_guard.ts";
-import { depthProblem } from "./json_depth.ts";
+import { depthProblem } from "../../base/json.ts";
 import { findJsonError } from "./json_error.ts";
 
 /** Most bytes of a request body. */

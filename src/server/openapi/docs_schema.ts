@@ -5,7 +5,7 @@
  */
 
 import type { OpenApiDocument } from "./document.ts";
-import type { JsonSchema } from "./json_schema.ts";
+import type { JsonSchema } from "../../worker/mod.ts";
 
 /** A field of a body. */
 export interface FieldRow {

@@ -7,7 +7,7 @@
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 import { errorBody } from "../api/answer_schemas.ts";
 import type { AnswerDoc, EndpointDoc, ParameterDoc } from "./endpoint_doc.ts";
-import type { JsonSchema } from "./json_schema.ts";
+import type { JsonSchema } from "../../worker/mod.ts";
 import { SchemaCollection } from "./schema_collection.ts";
 import { type CustomRoute, type Endpoint, methodsOf } from "../http/route_table.ts";
 

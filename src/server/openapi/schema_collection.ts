@@ -5,7 +5,7 @@
  */
 
 import type { ZodType } from "zod";
-import { type JsonSchema, toJsonSchema } from "./json_schema.ts";
+import { type JsonSchema, toJsonSchema } from "../../worker/mod.ts";
 import { paramsBody, startBody } from "../api/schemas.ts";
 
 /** Schemas by name, and references to them. */

@@ -7,19 +7,15 @@
 import process from "node:process";
 import manifest from "../../../deno.json" with { type: "json" };
 import type { RegistrationStatus } from "../../livepeer/mod.ts";
-import { gpuFigures, runningFfmpegPids, type WarmCodecs } from "../../session/mod.ts";
+import { gpuFigures, runningFfmpegPids } from "../../session/mod.ts";
+import type { StreamWorker } from "../../worker/mod.ts";
 import { healthOf } from "../api/pipeline_status.ts";
 import type { ProcessFigures, ServerFigures } from "./mod.ts";
-import type { IsolationFault } from "../hosts/isolation/isolated_host.ts";
-import type { StreamRegistry } from "../stream_registry.ts";
 
 /** What a server says of itself. */
 export interface FiguresSource {
-  readonly registry: StreamRegistry;
-  readonly warmCodecs: WarmCodecs | undefined;
+  readonly worker: StreamWorker;
   readonly registration: RegistrationStatus | undefined;
-  /** Threads and processes that ended without being asked to. */
-  readonly isolationFaults: Readonly<Record<IsolationFault, number>>;
   readonly capability: string;
   readonly pipeline: string;
   /** Milliseconds of `performance.now()` at which the server began to listen. */
@@ -28,30 +24,31 @@ export interface FiguresSource {
 
 /** The figures of this moment. */
 export function collectFigures(source: FiguresSource): ServerFigures {
-  const { registry, warmCodecs, registration, capability, pipeline, startedAtMs } = source;
-  const snapshot = registry.snapshot();
+  const { worker, registration, capability, pipeline, startedAtMs } = source;
+  const snapshot = worker.snapshot();
+  const { ledger, droppedMessages, isolationFaults, warm } = worker.figures();
   return {
     info: { version: manifest.version, capability, pipeline },
     health: healthOf(snapshot),
-    ready: registry.takesStreams,
-    capacity: registry.capacity,
+    ready: worker.takesStreams,
+    capacity: worker.capacity,
     uptime_seconds: (performance.now() - startedAtMs) / 1_000,
     streams: snapshot.streams.map((stream) => ({
       id: stream.id,
-      metrics: stream.metrics(),
-      details: stream.details(),
+      metrics: stream.session.metrics(),
+      details: stream.session.details(),
     })),
-    ledger: registry.ledger.figures(),
+    ledger,
     process: processFigures(),
     gpu: gpuFigures(),
-    ffmpeg: { running: runningFfmpegPids().length, warm: warmCodecs?.figures ?? null },
+    ffmpeg: { running: runningFfmpegPids().length, warm: warm ?? null },
     registration: registration === undefined ? null : {
       registered: registration.state === "registered",
       registrations: registration.registrations,
       failures: registration.failures,
     },
-    messages_dropped: registry.droppedMessages,
-    isolation_faults: { ...source.isolationFaults },
+    messages_dropped: droppedMessages,
+    isolation_faults: isolationFaults,
   };
 }
 

@@ -12,4 +12,3 @@ export {
   metricsResponse,
 } from "./metrics_exporter.ts";
 export type { ProcessFigures, ServerFigures, StreamFigures } from "./server_figures.ts";
-export { type LedgerFigures, type RejectReason, StreamLedger } from "./stream_ledger.ts";

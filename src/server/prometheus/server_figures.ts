@@ -5,7 +5,7 @@
  */
 
 import type { GpuFigures, SessionDetails, SessionMetrics, WarmFigures } from "../../session/mod.ts";
-import type { LedgerFigures } from "./stream_ledger.ts";
+import type { LedgerFigures } from "../../worker/mod.ts";
 
 /** A stream that is active. */
 export interface StreamFigures {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../../base/mod.ts";
+import { describeError, roomLogger, UrlPolicy, type UrlRules } from "../../base/mod.ts";
 import { withoutCredentials } from "../../base/credentials.ts";
-import { type TlsOptions, TricklePublisher } from "../../trickle/mod.ts";
+import { createTransport, type TlsOptions, TricklePublisher } from "../../trickle/mod.ts";
 import { EventChannel } from "./event_channel.ts";
 
 const log = roomLogger("session");
@@ -18,6 +18,8 @@ export interface AbandonedStream {
   readonly eventsUrl?: string | undefined;
   readonly dataUrl?: string | undefined;
   readonly tls?: TlsOptions | undefined;
+  /** Where the URLs may lead. @default {everywhere} */
+  readonly urlRules?: UrlRules | undefined;
   /** Why. */
   readonly error: Error;
 }
@@ -27,11 +29,12 @@ const CLOSE_TIMEOUT_MS = 1_000;
 
 /** Tells the gateway what happened, and ends the channels that the session would have ended. */
 export async function abandonStream(stream: AbandonedStream): Promise<void> {
-  const { id, publishUrl, eventsUrl, dataUrl, tls, error } = stream;
+  const { id, publishUrl, eventsUrl, dataUrl, tls, urlRules, error } = stream;
+  const urls = urlRules === undefined ? undefined : new UrlPolicy(urlRules);
   const publisher = (url: string): TricklePublisher =>
     new TricklePublisher(url, {
       closeTimeoutMs: CLOSE_TIMEOUT_MS,
-      ...(tls === undefined ? {} : { tls }),
+      transport: createTransport(tls, { uploads: true, urls }),
     });
   const onError = (reason: Error): void =>
     log.warn("Stream {stream}: its channels could not be ended: {reason}", {

@@ -12,12 +12,13 @@ import { EventChannel } from "./event_channel.ts";
 import type { ChannelFigures, SideChannel, SideChannels } from "./side_channels.ts";
 import { StreamReporter } from "./stream_reporter.ts";
 import { watchSink } from "./watch_sink.ts";
+import type { StreamState } from "../stream_state.ts";
 import type { SessionEvent, SessionMetrics, Stage, StreamParams } from "../types.ts";
 import type { Size } from "../../media/rect.ts";
 
 /** What a {@linkcode SessionChannels} asks of its session. */
 export interface SessionChannelsOptions extends SideChannels {
-  readonly isLoading: () => boolean;
+  readonly state: () => StreamState;
   readonly metrics: () => SessionMetrics;
   readonly params: () => StreamParams;
   readonly dimensions: () => Size | undefined;
@@ -119,7 +120,7 @@ export class SessionChannels implements AsyncDisposable {
   #startEvents(sink: SegmentSink): void {
     const { urls = {}, pipelineName = "byoc" } = this.#options;
     const clock = this.#clock;
-    const { wallNow = Date.now, onError, isLoading, metrics, params, dimensions } = this.#options;
+    const { wallNow = Date.now, onError, state, metrics, params, dimensions } = this.#options;
     // Reported as an error of the stream it would be the next event that fails.
     let reported = false;
     this.#events = new EventChannel({
@@ -135,7 +136,7 @@ export class SessionChannels implements AsyncDisposable {
       channel: this.#events,
       pipeline: pipelineName,
       urls,
-      isLoading,
+      state,
       metrics,
       params,
       dimensions,

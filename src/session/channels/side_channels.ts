@@ -30,7 +30,7 @@ export interface SideChannels {
   /** The URLs of all channels, for heartbeats. @default {} */
   readonly urls?: StreamUrls;
   /** Name of the pipeline in status events. @default "byoc" */
-  readonly pipelineName?: string;
+  readonly pipelineName?: string | undefined;
   /**
    * What the session times by: heartbeats, the loading overlay, queues, figures, and how long processor,
    * channels and a stop may take. @default systemClock

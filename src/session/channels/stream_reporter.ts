@@ -9,15 +9,9 @@ import { withoutCredentials } from "../../base/credentials.ts";
 import type { Clock } from "../../trickle/mod.ts";
 import type { EventChannel } from "./event_channel.ts";
 import type { StreamUrls } from "./side_channels.ts";
-import { StreamStatusTracker } from "./stream_status.ts";
-import type {
-  SessionEnd,
-  SessionEvent,
-  SessionMetrics,
-  SessionState,
-  Stage,
-  StreamParams,
-} from "../types.ts";
+import { type StatusSample, StreamStatusTracker } from "./stream_status.ts";
+import type { SessionEnd, SessionEvent, SessionMetrics, Stage, StreamParams } from "../types.ts";
+import type { StreamState } from "../stream_state.ts";
 import type { Size } from "../../media/rect.ts";
 
 /** A gateway ends a stream that sent nothing for 30 s. */
@@ -38,8 +32,8 @@ export interface StreamReporterOptions {
   readonly channel: EventChannel;
   readonly pipeline: string;
   readonly urls: StreamUrls;
-  /** Whether the processor is not ready for frames yet. */
-  readonly isLoading: () => boolean;
+  /** Where the stream is in its life. */
+  readonly state: () => StreamState;
   readonly metrics: () => SessionMetrics;
   readonly params: () => StreamParams;
   /** Size of the pictures that go out; undefined before the first. */
@@ -54,7 +48,7 @@ export interface StreamReporterOptions {
 export class StreamReporter implements Disposable {
   readonly #options: StreamReporterOptions;
   readonly #tracker: StreamStatusTracker;
-  #phase: "running" | "ended" | "failed" = "running";
+  #hasFailed = false;
   #lastReportMs: number;
   #cancel: () => void = () => {};
   #isOver = false;
@@ -78,7 +72,7 @@ export class StreamReporter implements Disposable {
     const { channel, wallNow } = this.#options;
     switch (event.type) {
       case "state":
-        return this.#takeState(event.state);
+        return event.state === "ended" ? undefined : this.#sampleAndTell();
       case "first-input-segment":
         return channel.send({ type: "receive_first_ingest_segment" });
       case "first-output-segment":
@@ -106,10 +100,6 @@ export class StreamReporter implements Disposable {
     this.#cancel();
   }
 
-  #takeState(state: SessionState): void {
-    if (state === "running" || state === "stopping") this.#sampleAndTell();
-  }
-
   #takeError(error: Error, stage: Stage): void {
     const message = withoutCredentials(error.message);
     this.#tracker.noteError(message, this.#options.wallNow(), FRAME_STAGES.has(stage));
@@ -118,7 +108,7 @@ export class StreamReporter implements Disposable {
   }
 
   #takeEnd(end: SessionEnd): void {
-    this.#phase = end.reason === "failed" ? "failed" : "ended";
+    this.#hasFailed = end.reason === "failed";
     const { channel, wallNow } = this.#options;
     if (end.reason === "failed") {
       const message = withoutCredentials(describeError(end.error));
@@ -146,13 +136,13 @@ export class StreamReporter implements Disposable {
   }
 
   #sample(): boolean {
-    const { isLoading, metrics, wallNow } = this.#options;
+    const { metrics, wallNow } = this.#options;
     const figures = metrics();
     const hasVideo = figures.frames_in > 0;
     const dropped = figures.frames_dropped_by_reason;
     return this.#tracker.observe({
       nowMs: wallNow(),
-      phase: this.#phase === "running" && isLoading() ? "loading" : this.#phase,
+      phase: this.#phase(),
       unit: hasVideo ? "video" : "audio",
       unitsIn: hasVideo ? figures.frames_in : figures.audio_packets_in,
       unitsDone: hasVideo
@@ -163,6 +153,20 @@ export class StreamReporter implements Disposable {
       mayLag: figures.frames_copied > 0 && figures.frames_copied >= figures.frames_out,
       restarts: figures.codec_restarts,
     });
+  }
+
+  #phase(): StatusSample["phase"] {
+    const { state, params } = this.#options;
+    switch (state()) {
+      case "opening":
+      case "loading":
+        return "loading";
+      case "running":
+      case "draining":
+        return params().show_loading === true ? "loading" : "running";
+      case "ended":
+        return this.#hasFailed ? "failed" : "ended";
+    }
   }
 
   #report(): void {

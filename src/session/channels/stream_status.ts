@@ -5,6 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { jsonOf } from "../../base/json.ts";
 
 /** The states of a stream, as gateways know them. */
 export type StreamHealth =
@@ -266,13 +267,4 @@ export class StreamStatusTracker {
 
 function tenths(value: number): number {
   return Math.round(value * 10) / 10;
-}
-
-/** A processor's schema may make values that JSON does not know. */
-function jsonOf(params: Readonly<Record<string, unknown>>): string {
-  try {
-    return JSON.stringify(params, (_key, value) => typeof value === "bigint" ? `${value}` : value);
-  } catch {
-    return "{}";
-  }
 }

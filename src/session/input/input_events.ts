@@ -11,11 +11,15 @@ import type { SegmentSource } from "../../trickle/mod.ts";
 
 /** What a session reads: packets, stream descriptions, and marks between them. */
 export type InputEvent =
-  | TsEvent
+  | Exclude<TsEvent, { readonly kind: "packet" }>
+  /** An access unit, and when it came, in milliseconds of the session's clock. */
+  | Extract<TsEvent, { readonly kind: "packet" }> & { readonly arrivedMs?: number }
   /** A segment begins. */
   | { readonly kind: "segment"; readonly seq: number }
   /** Something is missing here: decoding goes on at the next keyframe. */
   | { readonly kind: "gap"; readonly skippedSegments: number }
+  /** Pictures were left out here, since they waited for too long: the next is a keyframe. */
+  | { readonly kind: "behind"; readonly pictures: number }
   /** A frame that is decoded already: pictures of the application; whoever reads it closes it. */
   | { readonly kind: "video-frame"; readonly frame: VideoFrame }
   /** The same of sound. */

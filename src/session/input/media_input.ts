@@ -145,6 +145,8 @@ export class MediaInput implements AsyncDisposable {
         meters.counts.segments_skipped += event.skippedSegments;
         this.#video.expectGap();
         return;
+      case "behind":
+        return this.#leaveOut(event.pictures);
       case "discontinuity":
         if (event.reason !== "loss") sync.reset();
         return;
@@ -155,7 +157,7 @@ export class MediaInput implements AsyncDisposable {
         return await this.#takeStreams(event);
       case "packet":
         sync.noteInput(event.stream, event.packet.ptsTicks);
-        if (event.stream === "video") return await this.#takeVideo(event.packet);
+        if (event.stream === "video") return await this.#takeVideo(event.packet, event.arrivedMs);
         meters.audioArrived(event.packet.ptsTicks);
         if (this.#lacksPictures) {
           this.#report(this.#start.missing("pictures", event.packet.dtsTicks));
@@ -227,12 +229,19 @@ export class MediaInput implements AsyncDisposable {
     await handlers.onVideo(await inFormat(frame, { pixelFormat, size: this.#video.scale }));
   }
 
-  async #takeVideo(packet: Packet): Promise<void> {
+  async #takeVideo(packet: Packet, arrivedMs?: number): Promise<void> {
     const { meters } = this.#options;
-    meters.frameArrived(packet.ptsTicks);
+    meters.frameArrived(packet.ptsTicks, arrivedMs);
     await this.#stopWaitingForAudio(packet);
     this.#lacksPictures = false;
     await this.#video.take(packet);
+  }
+
+  #leaveOut(pictures: number): void {
+    const { meters } = this.#options;
+    meters.framesLeftOut("behind", pictures);
+    this.#video.expectGap();
+    this.#report(this.#reports.behind(pictures));
   }
 
   #report(error: Error | undefined): void {

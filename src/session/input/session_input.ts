@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Clock } from "../../base/clock.ts";
 import { MediaError } from "../../base/errors.ts";
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
 import { FrameFeed } from "./frame_feed.ts";
@@ -13,24 +14,44 @@ import {
   type InputCounts,
   type InputEvent,
 } from "./input_events.ts";
+import { LiveEdge } from "./live_edge.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import type { SessionOptions, StreamParams } from "../types.ts";
+
+/** How far a live stream may be behind its input by default, in milliseconds. */
+const MAX_BEHIND_MS = 2_000;
+
+/** Options of a {@linkcode SessionInput}. */
+export interface SessionInputOptions extends
+  Pick<
+    SessionOptions,
+    "id" | "source" | "media" | "inputFound" | "pace" | "maxBehindMs"
+  > {
+  readonly clock: Clock;
+}
 
 /** The input of one session, and its end. */
 export class SessionInput implements Disposable {
-  readonly #options: Pick<SessionOptions, "id" | "source" | "media" | "inputFound">;
+  /** Where the input is; undefined where it does not matter. */
+  readonly edge: LiveEdge | undefined;
+  /** How far a live stream may be behind it, in milliseconds. */
+  readonly maxBehindMs: number;
+  readonly #options: SessionInputOptions;
   readonly #counts: InputCounts;
   readonly #feed = new FrameFeed();
   readonly #choice: InputChoice = {};
+  #ahead: ReadAhead | undefined;
   /** Whether anything was read. */
   wasSeen = false;
 
   /** Reads nothing yet; what is read is added to the counts. */
-  constructor(
-    options: Pick<SessionOptions, "id" | "source" | "media" | "inputFound">,
-    counts: InputCounts,
-  ) {
+  constructor(options: SessionInputOptions, counts: InputCounts) {
     this.#options = options;
     this.#counts = counts;
+    const { source, pace = "live", maxBehindMs = MAX_BEHIND_MS, clock } = options;
+    this.maxBehindMs = maxBehindMs;
+    const isFollowed = source !== undefined && pace === "live";
+    if (isFollowed) this.edge = new LiveEdge(() => clock.now());
   }
 
   /** Whether frames come from the application. */
@@ -42,7 +63,12 @@ export class SessionInput implements Disposable {
   get events(): AsyncIterable<InputEvent> {
     const { source, media } = this.#options;
     if (media !== undefined) return media.events;
-    return source === undefined ? this.#feed : demuxSegments(source, this.#counts, this.#choice);
+    if (source === undefined) return this.#feed;
+    const { clock } = this.#options;
+    const events = demuxSegments(source, this.#counts, this.#choice);
+    const { edge, maxBehindMs } = this;
+    if (edge === undefined) return events;
+    return this.#ahead = new ReadAhead({ events, edge, maxBehindMs, now: () => clock.now() });
   }
 
   /** Takes parameters of the stream: `program`, from the next bytes on. */
@@ -72,6 +98,7 @@ export class SessionInput implements Disposable {
     this.#feed.close();
     this.#options.media?.close();
     await this.#options.source?.[Symbol.asyncDispose]();
+    await this.#ahead?.[Symbol.asyncDispose]();
   }
 
   /** Gives up what nobody read. */

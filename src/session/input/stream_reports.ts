@@ -73,6 +73,12 @@ export class StreamReports {
     if (this.#isNew(`decoder ${codec}`)) this.#onError(noDecoder(codec));
   }
 
+  /** Says that pictures are left out, since decoding takes longer than the stream. */
+  behind(pictures: number): MediaError | undefined {
+    log.warn("Decoding is behind the input: {pictures} pictures are left out", { pictures });
+    return this.#isNew("behind") ? tooSlow(pictures) : undefined;
+  }
+
   #isNew(what: string): boolean {
     const isNew = !this.#said.has(what);
     this.#said.add(what);
@@ -95,6 +101,15 @@ function noDecoder(codec: VideoCodec): MediaError {
     `Cannot decode the ${codec} video of the input: this ffmpeg has no decoder for it; install one ` +
       "that has, or publish H.264 or HEVC",
     { context: { codec } },
+  );
+}
+
+function tooSlow(pictures: number): MediaError {
+  return new MediaError(
+    "MEDIA_TOO_SLOW",
+    `Cannot decode as fast as pictures come: ${pictures} were left out, up to the newest keyframe; ` +
+      "publish smaller or fewer pictures, or take streams off this machine",
+    { context: { pictures } },
   );
 }
 

@@ -6,10 +6,11 @@
 
 import { MediaError, MPEG_TIME_BASE, roomLogger } from "../../base/mod.ts";
 import {
-  canToneMap,
   type ChangeBudget,
+  findToneMapping,
   type Hardware,
   MAX_VIDEO_PIXELS,
+  type ToneMapping,
   VideoDecoder,
   type WarmSet,
 } from "../../media/codec/mod.ts";
@@ -215,7 +216,7 @@ export class VideoInput implements AsyncDisposable {
   }
 
   async #announce(video: VideoStreamInfo): Promise<void> {
-    const mapsTones = await this.#mapsTones(video);
+    const mapsTones = await this.#toneMapping(video) !== undefined;
     await this.#backlog.drained();
     const color = decodedColor(video.color, mapsTones);
     this.#options.handlers.onVideoStream({ ...video, color }, { mapsTones });
@@ -242,24 +243,24 @@ export class VideoInput implements AsyncDisposable {
     return true;
   }
 
-  async #mapsTones({ color }: VideoStreamInfo): Promise<boolean> {
-    if (!this.#toneMap || !isHdr(color)) return false;
-    if (await canToneMap()) return true;
-    if (!this.#saidUnmapped) {
+  async #toneMapping({ color }: VideoStreamInfo): Promise<ToneMapping | undefined> {
+    if (!this.#toneMap || !isHdr(color)) return undefined;
+    const mapping = await findToneMapping();
+    if (mapping === undefined && !this.#saidUnmapped) {
       log.warn(
         "The pictures are of a high dynamic range, which this ffmpeg cannot map: " +
           "they stay as they are; install a build with zscale and tonemap",
       );
     }
-    this.#saidUnmapped = true;
-    return false;
+    this.#saidUnmapped ||= mapping === undefined;
+    return mapping;
   }
 
   async #configure(coded: VideoStreamInfo): Promise<void> {
     // What comes before the first keyframe of another format is nothing to a decoder.
     if (coded.codec !== this.#stream?.codec) this.#needsKeyframe = true;
     this.#stream = coded;
-    const toneMap = await this.#mapsTones(coded);
+    const toneMap = await this.#toneMapping(coded);
     const stream = { ...coded, toneMap, reorderDepth: this.#reorders.depthOf(coded) };
     if (this.#decoder !== undefined) return await this.#decoder.reconfigure(stream);
     const { pixelFormat, hardware, changeBudget, warm, handlers, signal } = this.#options;

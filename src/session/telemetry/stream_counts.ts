@@ -28,6 +28,7 @@ const NO_DROPS = {
   processor: 0,
   error: 0,
   late: 0,
+  behind: 0,
   decoder: 0,
   encoder: 0,
   output: 0,

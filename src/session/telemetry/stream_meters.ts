@@ -101,8 +101,8 @@ export class StreamMeters {
     };
   }
 
-  /** Notes that the last byte of an access unit arrived. */
-  frameArrived(ptsTicks: number): void {
+  /** Notes that the last byte of an access unit arrived: now, or then. */
+  frameArrived(ptsTicks: number, arrivedMs = this.#now()): void {
     this.counts.frames_in++;
     this.#rates.videoIn.mark();
     if (this.#frames.size >= MAX_TRACKED_FRAMES) {
@@ -111,7 +111,7 @@ export class StreamMeters {
         break;
       }
     }
-    this.#frames.set(ptsTicks, { arrived: this.#now() });
+    this.#frames.set(ptsTicks, { arrived: arrivedMs });
   }
 
   /** Notes that a frame reached a point of its way. */
@@ -188,6 +188,13 @@ export class StreamMeters {
   /** Counts dropped frames. */
   framesDropped(reason: DropReason, count = 1): void {
     this.#add("frames_dropped", reason, count);
+  }
+
+  /** Counts frames that arrived and were dropped before anything was done with them. */
+  framesLeftOut(reason: DropReason, count: number): void {
+    this.counts.frames_in += count;
+    for (let frame = 0; frame < count; frame++) this.#rates.videoIn.mark();
+    this.framesDropped(reason, count);
   }
 
   /** Takes a count of dropped frames over from whoever counts them itself. */

@@ -7,6 +7,7 @@
 import { BoundedQueue, type Clock, pauseOn, systemClock } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
 import type { AvSync } from "../av_sync.ts";
+import type { CatchUp } from "./catch_up.ts";
 import type { FrameRateLimiter } from "./frame_rate_limiter.ts";
 import type { LoadingOverlay } from "./loading_overlay.ts";
 import { LoopBreath } from "./loop_breath.ts";
@@ -37,6 +38,8 @@ export interface VideoPathOptions {
   readonly loading: LoadingOverlay;
   readonly limiter: FrameRateLimiter;
   readonly sync: AvSync;
+  /** Passes over frames of a stream that is behind its input. @default none is */
+  readonly catchUp?: CatchUp | undefined;
   readonly meters: StreamMeters;
   /** Frames that may wait for the processor. */
   readonly maxQueueSize: number;
@@ -193,6 +196,10 @@ export class VideoPath {
     return this.#options.isOut?.(frame) === true;
   }
 
+  #isPassedOver(frame: VideoFrame): boolean {
+    return !this.#isOut(frame) && this.#options.catchUp?.skips(frame.timestamp) === true;
+  }
+
   #drop(frame: VideoFrame, reason: DropReason): void {
     const { meters } = this.#options;
     if (this.#isOut(frame)) meters.framesUnseen(reason);
@@ -224,6 +231,10 @@ export class VideoPath {
         const { place, frame } = placed;
         // It left the queue before the abort emptied that: nobody would give up on its call.
         if (this.#isAborted) return this.#drop(frame, this.#dropReason);
+        if (this.#isPassedOver(frame)) {
+          this.#drop(frame, "behind");
+          continue;
+        }
         await this.#inOrder.push({ place, pending: this.#begin(frame) });
       }
     } finally {

@@ -7,7 +7,12 @@
 import { describeError, roomLogger, schedulePatiently, TrickleError } from "../../base/mod.ts";
 import { pause } from "../clock.ts";
 import { EXPECT_CONTENT_HEADER } from "../protocol.ts";
-import { discardBody, tellFailure, type TransportResponse } from "../transport/transport.ts";
+import {
+  discardBody,
+  tellFailure,
+  tellStatus,
+  type TransportResponse,
+} from "../transport/transport.ts";
 import type { PublisherSettings } from "./publisher_options.ts";
 
 const log = roomLogger("trickle");
@@ -44,7 +49,7 @@ export class ChannelCommands {
     if (status === 200) return;
     throw new TrickleError(
       status === 404 ? "TRICKLE_NOT_FOUND" : "TRICKLE_PROTOCOL",
-      `Cannot create ${this.#url}: the server answered ${status}; check the URL`,
+      `Cannot create ${this.#url}: ${tellStatus(status)}; check the URL`,
       { context: { url: this.#url, status } },
     );
   }

@@ -9,7 +9,7 @@ import { describeError, roomLogger, TrickleError } from "../../base/mod.ts";
 import { pause } from "../clock.ts";
 import { CLOSED_HEADER, parseDecimal, RESET_HEADER, SEQ_HEADER } from "../protocol.ts";
 import type { SegmentWriter } from "../segments.ts";
-import { NotConnectedError } from "../transport/transport.ts";
+import { NotConnectedError, tellStatus } from "../transport/transport.ts";
 import { SegmentData } from "./segment_data.ts";
 import { type PostResult, SegmentPost } from "./segment_post.ts";
 import type { MutablePublisherStats, PublisherSettings } from "./publisher_options.ts";
@@ -243,7 +243,7 @@ export class OutgoingSegment implements SegmentWriter {
    * sent the same index is tried again: readers wait at it, and would wait on at one that is left out.
    */
   async #handleRefusal(status: number): Promise<void> {
-    const found = `the server answered ${status}`;
+    const found = tellStatus(status);
     if (this.#data.takenBytes > 0 || this.#data.isEnded) {
       return this.#fail(found, { deletes: true });
     }

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { createTransport } from "../transport/create_transport.ts";
 import type { TlsOptions } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
+import { checkToken } from "../transport/url_credentials.ts";
 
 /**
  * Where to begin (TRICKLE.md section 7.2): where the channel stands, closing what an earlier
@@ -44,6 +45,11 @@ export interface TricklePublisherOptions {
    * channel with its restart. It holds from the first segment on. @default {30000}
    */
   readonly reconnectMs?: number;
+  /**
+   * Sent with every request as `Authorization: Bearer`: printable ASCII without spaces.
+   * @default the user name and password of the URL, as `Authorization: Basic`, where it has them
+   */
+  readonly token?: string | undefined;
   /** What is demanded of the server's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions;
   /** How requests are sent; the publisher disposes of it. @default {createTransport(tls)} */
@@ -92,8 +98,9 @@ export interface PublisherSettings {
   readonly clock: Clock;
 }
 
-/** Fills in the defaults. Throws a `RangeError` for a start that is no index. */
+/** Fills in the defaults. Throws a `RangeError` for a start that is no index, a `TypeError` for a token. */
 export function resolvePublisherOptions(options: TricklePublisherOptions): PublisherSettings {
+  checkToken(options.token); // before there is a transport to close
   const start = options.start ?? "resume";
   if (typeof start === "number" && (!Number.isSafeInteger(start) || start < 0)) {
     throw new RangeError(`Cannot publish from ${start}: use a whole number of at least 0`);

@@ -66,10 +66,15 @@ export class TricklePublisher implements SegmentSink {
   #messages: Promise<unknown> = Promise.resolve();
   #pendingMessages = 0;
 
-  /** Creates a publisher that sends nothing yet. Throws a `RangeError` for options out of range. */
+  /**
+   * Creates a publisher that sends nothing yet. Throws a `RangeError` for options out of range, and a `TypeError`
+   * for a token that no header can hold.
+   */
   constructor(url: string | URL, options: TricklePublisherOptions = {}) {
     const settings = resolvePublisherOptions(options);
-    const address = separateCredentials(String(url), settings.transport);
+    const address = separateCredentials(String(url), settings.transport, {
+      token: options.token,
+    });
     this.url = address.url;
     this.#settings = { ...settings, transport: address.transport };
     this.#commands = new ChannelCommands(this.url, this.#settings);

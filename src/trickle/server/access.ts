@@ -29,6 +29,11 @@ export interface TrickleGrant {
    * @default {[]} where `channels` are given, else [""]
    */
   readonly prefixes?: readonly string[];
+  /**
+   * Who has the token: the tokens and signed URLs of one client share its limits.
+   * @default a client of its own for each token
+   */
+  readonly client?: string;
 }
 
 /** How access is given. */
@@ -57,6 +62,12 @@ export type Admission =
     readonly reason: string;
   };
 
+/**
+ * Makes the digests of tokens. It is random, so that the time of a look-up tells nothing of a token, and the same
+ * for all guards, so that a client stays the same where its server gets another guard.
+ */
+const DIGEST_KEY = randomBytes(32);
+
 /** What the grants of one token come to. */
 interface Holder {
   readonly client: string;
@@ -66,11 +77,10 @@ interface Holder {
 /** Decides which requests are allowed. */
 export class AccessGuard {
   readonly #options: AccessOptions;
-  /** By digest. The key of the digests is random, so that the time of a look-up tells nothing of a token. */
+  /** By the digest of their tokens. */
   readonly #holders = new Map<string, Holder>();
-  readonly #digestKey = randomBytes(32);
 
-  /** Keeps digests of the tokens. Throws a `TypeError` for a token, a right or a key that cannot be used. */
+  /** Keeps digests of the tokens. Throws a `TypeError` for a grant or a key that cannot be used. */
   constructor(options: AccessOptions) {
     this.#options = options;
     for (const key of options.signKeys) checkSignKey(key);
@@ -80,8 +90,8 @@ export class AccessGuard {
   /** Whether a request may have its wish. */
   admit(request: Request, wish: Wish): Admission {
     const { signKeys, unixTime } = this.#options;
-    const token = tokenOf(request);
-    const holder = token === undefined ? undefined : this.#holders.get(this.#digest(token));
+    const tokens = tokensOf(request);
+    const holder = this.#holderOf(tokens);
     if (holder?.grants.some((grant) => allows(grant, wish))) {
       return { kind: "admitted", client: holder.client };
     }
@@ -90,7 +100,7 @@ export class AccessGuard {
     switch (signature.kind) {
       case "valid":
         return overlaps(signature.rights, wish.anyOf)
-          ? { kind: "admitted", client: `signed:${signature.client}` }
+          ? { kind: "admitted", client: signature.client }
           : refused(403, "the signed URL does not allow it");
       case "expired":
         return refused(403, "the signed URL has expired");
@@ -102,27 +112,41 @@ export class AccessGuard {
     if (holder !== undefined) return refused(403, "the token does not allow it");
     return refused(
       401,
-      `a token is needed and ${token === undefined ? "none" : "a wrong one"} was sent`,
+      `a token is needed and ${tokens.length === 0 ? "none" : "a wrong one"} was sent`,
     );
   }
 
   #add(grant: TrickleGrant, index: number): void {
-    const { token, rights } = grant;
+    const { token, rights, client } = grant;
     if (!/^[\x21-\x7e]+$/.test(token)) {
       throw new TypeError(
         `Cannot use the token of grant ${index}: use printable ASCII characters without spaces`,
       );
     }
     if (rights.length === 0) throw new TypeError(`Cannot use grant ${index}: it has no rights`);
-    const digest = this.#digest(token);
-    const holder = this.#holders.get(digest) ?? { client: `token:${index}`, grants: [] };
+    const digest = digestOf(token);
+    const id = client === undefined ? `token:${digest}` : `client:${client}`;
+    const holder = this.#holders.get(digest) ?? { client: id, grants: [] };
+    if (holder.client !== id) {
+      throw new TypeError(
+        `Cannot use grant ${index}: its token has another client in another grant`,
+      );
+    }
     holder.grants.push(grant);
     this.#holders.set(digest, holder);
   }
 
-  #digest(token: string): string {
-    return createHmac("sha256", this.#digestKey).update(token).digest("base64");
+  #holderOf(tokens: readonly string[]): Holder | undefined {
+    for (const token of tokens) {
+      const holder = this.#holders.get(digestOf(token));
+      if (holder !== undefined) return holder;
+    }
+    return undefined;
   }
+}
+
+function digestOf(token: string): string {
+  return createHmac("sha256", DIGEST_KEY).update(token).digest("base64");
 }
 
 /** The server's own channels are for those who may read all: `_changes` names every channel. */
@@ -141,17 +165,23 @@ function refused(status: 401 | 403, reason: string): Admission {
   return { kind: "refused", status, reason };
 }
 
-/** The token of a request: of RFC 6750, or of RFC 7617 its password, and its user name where that is all. */
-function tokenOf({ headers }: Request): string | undefined {
+/**
+ * What may be the token of a request: that of RFC 6750, or of RFC 7617 the password, or the user name where that
+ * is all. A token may hold colons, the first of which ends a user name.
+ */
+function tokensOf({ headers }: Request): string[] {
   const authorization = headers.get("authorization") ?? "";
   const [, scheme = "", value = ""] = /^(bearer|basic) +(\S+) *$/i.exec(authorization) ?? [];
-  if (scheme.toLowerCase() !== "basic") return value === "" ? undefined : value;
+  if (scheme.toLowerCase() !== "basic") return value === "" ? [] : [value];
   try {
     const pair = new TextDecoder().decode(Uint8Array.fromBase64(value));
     const colon = pair.indexOf(":");
-    const [user, password] = colon < 0 ? [pair, ""] : [pair.slice(0, colon), pair.slice(colon + 1)];
-    return password === "" ? user || undefined : password;
+    const password = colon < 0 ? "" : pair.slice(colon + 1);
+    const user = pair.replace(/:$/, "");
+    return [password, ...colon < 0 || pair.endsWith(":") ? [user] : []].filter((each) =>
+      each !== ""
+    );
   } catch {
-    return undefined; // no base64
+    return []; // no base64
   }
 }

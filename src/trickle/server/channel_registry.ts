@@ -33,7 +33,9 @@ export class ChannelRegistry implements Disposable {
   readonly #channels = new Map<string, Channel>();
   readonly #feed: ChangeFeed | undefined;
   /** Who created which channels; those of no client are not in here. */
-  readonly #creators = new Map<string, ClientId>();
+  readonly #creators = new Map<string, string>();
+  /** How many each of them has. */
+  readonly #created = new Map<string, number>();
   #cancelSweep: (() => void) | undefined;
   #disposed = false;
 
@@ -65,8 +67,7 @@ export class ChannelRegistry implements Disposable {
   /** Whether one more channel of this client would be too many. */
   isFullFor(client: ClientId): boolean {
     if (client === undefined) return false;
-    let own = 0;
-    for (const creator of this.#creators.values()) if (creator === client) own++;
+    const own = this.#created.get(client) ?? 0;
     return own >= this.#options.context.limits.maxChannelsPerClient;
   }
 
@@ -74,7 +75,10 @@ export class ChannelRegistry implements Disposable {
   create(name: string, mime: string, client?: ClientId): Channel {
     const channel = new Channel(name, mime, this.#options.context);
     this.#channels.set(name, channel);
-    if (client !== undefined) this.#creators.set(name, client);
+    if (client !== undefined) {
+      this.#creators.set(name, client);
+      this.#created.set(client, (this.#created.get(client) ?? 0) + 1);
+    }
     this.#feed?.announce({ added: [name] });
     this.#scheduleSweep();
     return channel;
@@ -86,7 +90,7 @@ export class ChannelRegistry implements Disposable {
     for (const name of removed) {
       this.#channels.get(name)?.[Symbol.dispose]();
       this.#channels.delete(name);
-      this.#creators.delete(name);
+      this.#forgetCreator(name);
     }
     if (removed.length > 0) this.#feed?.announce({ removed });
   }
@@ -99,6 +103,16 @@ export class ChannelRegistry implements Disposable {
     for (const channel of this.#channels.values()) channel[Symbol.dispose]();
     this.#channels.clear();
     this.#creators.clear();
+    this.#created.clear();
+  }
+
+  #forgetCreator(name: string): void {
+    const client = this.#creators.get(name);
+    if (client === undefined) return;
+    this.#creators.delete(name);
+    const own = (this.#created.get(client) ?? 0) - 1;
+    if (own > 0) this.#created.set(client, own);
+    else this.#created.delete(client);
   }
 
   #sweep(): void {

@@ -10,6 +10,7 @@ import type { AccessGuard } from "./access.ts";
 import { type ChannelRegistry, isReservedName } from "./channel_registry.ts";
 import type { Channel } from "./channel.ts";
 import type { TrickleLimits } from "./limits.ts";
+import type { ClientRequests } from "./client_requests.ts";
 import type { ClientId } from "./memory_pool.ts";
 import {
   parseDeleteIndex,
@@ -30,10 +31,14 @@ import type { TrickleRight } from "./rights.ts";
 import { type ActivePosts, writeSegment } from "./write_segment.ts";
 import { EXPECT_CONTENT_HEADER, INDEX_NEXT, LATEST_HEADER, MAX_INDEX } from "../protocol.ts";
 
+/** Longest media type: channels keep theirs, and no limit on memory counts it. */
+const MAX_MIME_LENGTH = 256;
+
 /** What the requests of one server share. */
 export interface HandlerContext {
   readonly registry: ChannelRegistry;
   readonly posts: ActivePosts;
+  readonly requests: ClientRequests;
   readonly limits: TrickleLimits;
   readonly basePath: string;
   readonly autocreate: boolean;
@@ -156,14 +161,16 @@ function deleteChannel(name: string, context: HandlerContext): Response {
 function read(
   request: Request,
   found: SegmentRoute,
-  context: HandlerContext,
+  context: RequestContext,
 ): Promise<Response> | Response {
   const channel = context.registry.get(found.name);
   if (found.index === "next") return nextIndex(channel, context);
   if (channel === undefined) return errorResponse(404, "Stream not found");
   const index = parseReadIndex(found.index);
   if (index === undefined) return errorResponse(400, "Invalid idx");
-  return readSegment(request, channel, index);
+  const lease = context.requests.begin(context.client, "read");
+  if (lease === undefined) return tooManyRequests(context);
+  return readSegment(request, { channel, requested: index }, lease);
 }
 
 function nextIndex(channel: Channel | undefined, context: HandlerContext): Response {
@@ -201,7 +208,10 @@ function write(
       `Cannot write after segment ${MAX_INDEX}, the last one: delete the channel and begin anew`,
     );
   }
-  return writeSegment(request, { channel, requested, client: context.client }, context.posts);
+  const { client, posts, requests } = context;
+  const lease = requests.begin(client, "write");
+  if (lease === undefined) return tooManyRequests(context);
+  return writeSegment(request, { channel, requested, client }, posts).finally(() => lease.end());
 }
 
 function deleteSegment(found: SegmentRoute, context: HandlerContext): Response {
@@ -227,6 +237,13 @@ function findOrCreate(name: string, mime: string, context: RequestContext): Chan
         `use up to ${limits.maxNameLength}`,
     );
   }
+  if (mime.length > MAX_MIME_LENGTH) {
+    return unreadBodyResponse(
+      400,
+      `Cannot create a channel with a media type of ${mime.length} characters: ` +
+        `use up to ${MAX_MIME_LENGTH}`,
+    );
+  }
   if (registry.full) {
     return unreadBodyResponse(
       429,
@@ -240,6 +257,13 @@ function findOrCreate(name: string, mime: string, context: RequestContext): Chan
     );
   }
   return registry.create(name, mime, client);
+}
+
+function tooManyRequests({ limits }: RequestContext): Response {
+  return unreadBodyResponse(
+    429,
+    `Cannot answer: you have ${limits.maxRequestsPerClient} such requests already; end some`,
+  );
 }
 
 function methodNotAllowed(allow: string): Response {

@@ -33,6 +33,12 @@ export interface TrickleLimits {
    * @default half of `maxTotalBytes`
    */
   readonly maxBytesPerClient: number;
+  /**
+   * Requests of one client at once, those that read segments and those that write them each for itself; one more
+   * answers 429. A subscriber has up to two, a publisher three. Who has URLs that are signed for one channel is
+   * one client with all others who have, unless the URLs name their clients. @default {Infinity}
+   */
+  readonly maxRequestsPerClient: number;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -46,11 +52,12 @@ export const DEFAULT_TRICKLE_LIMITS: TrickleLimits = Object.freeze({
   maxChannelBytes: 256 * MEBIBYTE,
   maxTotalBytes: 1024 * MEBIBYTE,
   maxBytesPerClient: 512 * MEBIBYTE,
+  maxRequestsPerClient: Infinity,
 });
 
 /**
  * Fills in the defaults; those per client are half of those of the server. Throws a `RangeError` for a limit that
- * is not a whole number above 0.
+ * is not a whole number above 0; that of requests may be `Infinity`.
  */
 export function resolveLimits(given: Partial<TrickleLimits> = {}): TrickleLimits {
   const whole = { ...DEFAULT_TRICKLE_LIMITS, ...given };
@@ -60,7 +67,8 @@ export function resolveLimits(given: Partial<TrickleLimits> = {}): TrickleLimits
     maxBytesPerClient: given.maxBytesPerClient ?? Math.ceil(whole.maxTotalBytes / 2),
   };
   for (const [name, value] of Object.entries(limits)) {
-    if (!Number.isSafeInteger(value) || value < 1) {
+    const isUnlimited = name === "maxRequestsPerClient" && value === Infinity;
+    if (!isUnlimited && (!Number.isSafeInteger(value) || value < 1)) {
       throw new RangeError(`Cannot limit ${name} to ${value}: use a whole number above 0`);
     }
   }

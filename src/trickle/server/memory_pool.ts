@@ -102,16 +102,17 @@ export class MemoryPool {
 
   /** Frees memory of one of these holders, or brings one nearer to it. */
   #reclaim(holders: MemoryHolder[], { bytes, client, keep }: MemoryWish): boolean {
+    // Who holds most is asked first, so that nobody's readers are cut for what another piles up.
+    const largest = holders.sort((a, b) =>
+      this.heldBy(b.client) - this.heldBy(a.client) || b.heldBytes - a.heldBytes
+    );
+    if (largest.some((holder) => holder.cutSlowReaders())) return true;
     const idleSinceMs = this.#now() - IDLE_MS;
     const idle = holders.filter(({ lastWriteMs, heldBytes }) =>
       lastWriteMs <= idleSinceMs && heldBytes >= WORTHWHILE_BYTES
     ).sort((a, b) => a.lastWriteMs - b.lastWriteMs);
-    if (holders.some((holder) => holder.cutSlowReaders())) return true;
     // An idle channel's segment may be open: whoever stalls in the middle of one keeps nothing by that.
     if (idle.some((holder) => holder.dropOldest(keep, true))) return true;
-    const largest = holders.sort((a, b) =>
-      this.heldBy(b.client) - this.heldBy(a.client) || b.heldBytes - a.heldBytes
-    );
     if (largest.some((holder) => holder.dropOldest(keep, false))) return true;
     // Only open segments are left: they go where somebody holds more than the one who asks.
     const own = this.heldBy(client) + bytes;

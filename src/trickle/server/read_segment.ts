@@ -8,20 +8,27 @@
 import { delay } from "@std/async/delay";
 import { TrickleError } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
+import type { RequestLease } from "./client_requests.ts";
 import { closedHeaders, noSegmentResponse, UNTRUSTED_HEADERS } from "./responses.ts";
 import { type SegmentBuffer, SegmentCursor } from "./segment_buffer.ts";
 import { LATEST_HEADER, SEQ_HEADER } from "../protocol.ts";
 
-/** Answers a GET or HEAD for a segment; `requested` is the parsed index, -1 and -2 included. */
+/**
+ * Answers a GET or HEAD for a segment; `requested` is the parsed index, -1 and -2 included. The lease ends with
+ * the request: where the answer has the bytes of a segment, with the last of them.
+ */
 export async function readSegment(
   request: Request,
-  channel: Channel,
-  requested: number,
+  { channel, requested }: { readonly channel: Channel; readonly requested: number },
+  lease: RequestLease,
 ): Promise<Response> {
   const segment = channel.openForRead(requested);
-  if (segment === undefined) return noSegmentResponse(channel, requested);
+  if (segment === undefined) {
+    lease.end();
+    return noSegmentResponse(channel, requested);
+  }
   const latestAtArrival = channel.next;
-  const attachment = new ReaderAttachment(channel, segment);
+  const attachment = new ReaderAttachment(channel, segment, lease);
   try {
     await firstByte(segment, request);
   } catch (error) {
@@ -81,15 +88,17 @@ async function firstByte(segment: SegmentBuffer, request: Request): Promise<void
   }
 }
 
-/** A reader counted in its channel until it is released. */
+/** A reader counted in its channel, and its request among its client's, until it is released. */
 class ReaderAttachment {
   readonly #channel: Channel;
   readonly #segment: SegmentBuffer;
+  readonly #lease: RequestLease;
   released = false;
 
-  constructor(channel: Channel, segment: SegmentBuffer) {
+  constructor(channel: Channel, segment: SegmentBuffer, lease: RequestLease) {
     this.#channel = channel;
     this.#segment = segment;
+    this.#lease = lease;
     channel.attachReader(segment);
   }
 
@@ -97,6 +106,7 @@ class ReaderAttachment {
     if (this.released) return;
     this.released = true;
     this.#channel.detachReader(this.#segment);
+    this.#lease.end();
   }
 }
 

@@ -10,8 +10,20 @@ import type { Clock } from "../clock.ts";
 import type { TrickleGrant } from "./access.ts";
 import type { TrickleLimits } from "./limits.ts";
 
+/** Who may use the channels of a `TrickleServer`. */
+export interface TrickleAccess {
+  /**
+   * Who may do what with which channels. With a grant or a key, requests without a permission are refused;
+   * those of the program itself are not asked (`TrickleServer.publisher` and `subscriber`).
+   * @default everybody everything
+   */
+  readonly grants?: readonly TrickleGrant[];
+  /** Keys of which each verifies the URLs that `signChannelUrl` signed with it. @default {[]} */
+  readonly signKeys?: readonly string[];
+}
+
 /** Options of a `TrickleServer`. */
-export interface TrickleServerOptions {
+export interface TrickleServerOptions extends TrickleAccess {
   /** Whether a POST creates a channel that does not exist. @default {true} */
   readonly autocreate?: boolean;
   /** Path that the channels are below. @default {"/"} */
@@ -32,14 +44,6 @@ export interface TrickleServerOptions {
    * (`.local`, `.internal`) need not be named. @default {[]}
    */
   readonly allowHosts?: readonly string[];
-  /**
-   * Who may do what with which channels. With a grant or a key, requests without a permission are refused;
-   * those of the program itself are not asked (`TrickleServer.publisher` and `subscriber`).
-   * @default everybody everything
-   */
-  readonly grants?: readonly TrickleGrant[];
-  /** Keys of which each verifies the URLs that `signChannelUrl` signed with it. @default {[]} */
-  readonly signKeys?: readonly string[];
   /** Unix time in milliseconds, for the expiry of signed URLs. @default {Date.now} */
   readonly unixTime?: () => number;
   /** What the server may hold. @default {DEFAULT_TRICKLE_LIMITS} */

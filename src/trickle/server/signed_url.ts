@@ -19,6 +19,9 @@ const VERSION = "runnel-trickle-1";
 /** Least length of a key: whoever has one URL can try keys on it for as long as they like. */
 const MIN_KEY_LENGTH = 32;
 
+/** Fields of the query that belong to a signature. */
+const PARAMETERS = ["rights", "expires", "client", "sign"] as const;
+
 /** Most characters of a signature's parameters. */
 const MAX_PARAMETER_LENGTH = 256;
 
@@ -92,9 +95,10 @@ export function signChannelUrl(url: string, options: SignedUrlOptions): string {
       `Cannot sign for a client of more than ${MAX_PARAMETER_LENGTH} characters`,
     );
   }
+  if (!client.isWellFormed()) throw new TypeError("Cannot sign for a client that is no Unicode");
   const claim = { rights, expires: String(seconds), client };
   const query = parsed.searchParams;
-  for (const name of ["rights", "expires", "client", "sign"]) query.delete(name);
+  for (const parameter of PARAMETERS) query.delete(parameter);
   query.set("rights", rights);
   query.set("expires", claim.expires);
   if (client !== "") query.set("client", client);
@@ -122,6 +126,8 @@ export function checkSignature(
 ): SignatureCheck {
   const sign = query.get("sign");
   if (sign === null) return { kind: "none" };
+  // A proxy may take the last of two, where this server takes the first.
+  if (PARAMETERS.some((parameter) => query.getAll(parameter).length > 1)) return { kind: "wrong" };
   const claim: Claim = {
     rights: query.get("rights") ?? "",
     expires: query.get("expires") ?? "",
@@ -135,7 +141,9 @@ export function checkSignature(
   const rights = parseRights(claim.rights);
   if (rights === undefined || !/^\d{1,15}$/.test(claim.expires)) return { kind: "wrong" };
   if (nowMs >= Number(claim.expires) * 1000) return { kind: "expired" };
-  return { kind: "valid", rights, client: claim.client === "" ? name : claim.client };
+  // No client can be named like a channel's own one.
+  const client = claim.client === "" ? `channel:${name}` : `client:${claim.client}`;
+  return { kind: "valid", rights, client };
 }
 
 function isSigned(name: string, claim: Claim, key: string): boolean {

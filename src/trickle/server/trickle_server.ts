@@ -12,6 +12,7 @@ import { systemClock } from "../clock.ts";
 import { AccessGuard } from "./access.ts";
 import type { ServerFigures } from "./channel.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
+import { ClientRequests } from "./client_requests.ts";
 import { type Caller, handleTrickleRequest } from "./handler.ts";
 import { resolveLimits, type TrickleLimits } from "./limits.ts";
 import { MemoryPool } from "./memory_pool.ts";
@@ -19,6 +20,7 @@ import { normalizeBasePath } from "./paths.ts";
 import { errorResponse } from "./responses.ts";
 import type {
   RequestSender,
+  TrickleAccess,
   TrickleListenOptions,
   TrickleServerOptions,
   TrickleServerStats,
@@ -53,11 +55,13 @@ export class TrickleServer implements AsyncDisposable {
   readonly basePath: string;
   readonly #autocreate: boolean;
   readonly #limits: TrickleLimits;
-  readonly #pages: PageRules;
-  readonly #access: AccessGuard | undefined;
+  readonly #unixTime: () => number;
+  #pages: PageRules;
+  #access: AccessGuard | undefined;
   readonly #registry: ChannelRegistry;
   readonly #pool: MemoryPool;
   readonly #posts = new ActivePosts();
+  readonly #requests: ClientRequests;
   /** Answers on their way out of our own port. */
   readonly #deliveries = new Set<Promise<void>>();
   #http: HttpPort | GatedPort | undefined;
@@ -71,11 +75,11 @@ export class TrickleServer implements AsyncDisposable {
     this.basePath = normalizeBasePath(options.basePath ?? "/");
     this.#autocreate = options.autocreate ?? true;
     this.#limits = resolveLimits(options.limits);
+    this.#requests = new ClientRequests(this.#limits.maxRequestsPerClient);
     const { allowOrigins = [], allowHosts = [], grants = [], signKeys = [] } = options;
-    const unixTime = options.unixTime ?? Date.now;
-    const isOpen = grants.length === 0 && signKeys.length === 0;
-    this.#access = isOpen ? undefined : new AccessGuard({ grants, signKeys, unixTime });
-    this.#pages = { allowOrigins, allowHosts, hasSecret: !isOpen };
+    this.#unixTime = options.unixTime ?? Date.now;
+    this.#pages = { allowOrigins, allowHosts, hasSecret: false };
+    if (grants.length + signKeys.length > 0) this.changeAccess({ grants, signKeys });
     this.#pool = new MemoryPool(this.#limits, () => clock.now());
     this.#registry = new ChannelRegistry({
       clock,
@@ -159,6 +163,18 @@ export class TrickleServer implements AsyncDisposable {
       );
     }
     this.#registry.create(name, mime);
+  }
+
+  /**
+   * Changes who may use the channels; requests that have begun go on. Throws a `TypeError` for a grant or a key
+   * that cannot be used and where there is neither, which would open the server; nothing has changed then.
+   */
+  changeAccess({ grants = [], signKeys = [] }: TrickleAccess): void {
+    if (grants.length === 0 && signKeys.length === 0) {
+      throw new TypeError("Cannot take the last grant and key away: that would open the server");
+    }
+    this.#access = new AccessGuard({ grants, signKeys, unixTime: this.#unixTime });
+    this.#pages = { ...this.#pages, hasSecret: true };
   }
 
   /** Ends a channel, as by `DELETE`; nothing happens where it does not exist. */
@@ -248,6 +264,7 @@ export class TrickleServer implements AsyncDisposable {
     return handleTrickleRequest(request, caller, {
       registry: this.#registry,
       posts: this.#posts,
+      requests: this.#requests,
       limits: this.#limits,
       basePath: this.basePath,
       autocreate: this.#autocreate,

@@ -14,7 +14,12 @@ import {
   SEQ_HEADER,
   STATUS_NO_SEGMENT,
 } from "../protocol.ts";
-import { discardBody, tellFailure, type TransportResponse } from "../transport/transport.ts";
+import {
+  discardBody,
+  tellFailure,
+  tellStatus,
+  type TransportResponse,
+} from "../transport/transport.ts";
 import { afterMissingSegment, FREE_JUMPS, SAME_INDEX_DELAY_MS } from "./missing_segment.ts";
 import type { MutableSubscriberStats, SubscriberSettings } from "./subscriber_options.ts";
 
@@ -170,7 +175,16 @@ export class SegmentLocator {
     await discardBody(response);
     if (response.status === 404) return await this.#notFound(signal);
     if (response.status === STATUS_NO_SEGMENT) return await this.#missing(response, search, signal);
-    return await this.#failed(`the server answered ${response.status}`, signal);
+    const found = tellStatus(response.status);
+    const isRefused = response.status === 401 || response.status === 403;
+    if (!isRefused || this.#isChannelSeen) return await this.#failed(found, signal);
+    // Whoever never had the right does not get it by asking again.
+    return {
+      kind: "failed",
+      error: new TrickleError("TRICKLE_UNREACHABLE", `Cannot read ${this.#url}: ${found}`, {
+        context: { url: this.#url, status: response.status },
+      }),
+    };
   }
 
   /** A 200: a body, or an empty segment to skip. */

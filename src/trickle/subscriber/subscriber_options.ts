@@ -10,6 +10,7 @@ import { INDEX_CURRENT, INDEX_NEXT } from "../protocol.ts";
 import { createTransport } from "../transport/create_transport.ts";
 import type { TlsOptions } from "../transport/tls.ts";
 import type { Transport } from "../transport/transport.ts";
+import { checkToken } from "../transport/url_credentials.ts";
 
 /** Where to begin: with the segment being written, with the one after it, or with an index. */
 export type SubscriberStart = "current" | "next" | number;
@@ -35,6 +36,11 @@ export interface TrickleSubscriberOptions {
    * channel with its restart, before the subscription fails, in milliseconds. @default {30000}
    */
   readonly reconnectMs?: number;
+  /**
+   * Sent with every request as `Authorization: Bearer`: printable ASCII without spaces.
+   * @default the user name and password of the URL, as `Authorization: Basic`, where it has them
+   */
+  readonly token?: string | undefined;
   /** What is demanded of the server's certificate. @default {{ mode: "system" }} */
   readonly tls?: TlsOptions;
   /** How requests are sent; the subscriber disposes of it. @default {createTransport(tls)} */
@@ -95,8 +101,9 @@ export interface SubscriberSettings {
   readonly clock: Clock;
 }
 
-/** Fills in the defaults. Throws a `RangeError` for a start that is no index. */
+/** Fills in the defaults. Throws a `RangeError` for a start that is no index, a `TypeError` for a token. */
 export function resolveSubscriberOptions(options: TrickleSubscriberOptions): SubscriberSettings {
+  checkToken(options.token); // before there is a transport to close
   return {
     position: toPosition(options.start ?? "current"),
     waitForChannelMs: options.waitForChannelMs ?? 0,

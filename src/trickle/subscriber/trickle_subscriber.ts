@@ -55,10 +55,15 @@ export class TrickleSubscriber implements SegmentSource {
   #seekPosition: number | undefined;
   #run: Promise<void> | undefined;
 
-  /** Creates a subscriber that does nothing yet. Throws a `RangeError` for options out of range. */
+  /**
+   * Creates a subscriber that does nothing yet. Throws a `RangeError` for options out of range, and a `TypeError`
+   * for a token that no header can hold.
+   */
   constructor(url: string | URL, options: TrickleSubscriberOptions = {}) {
     const settings = resolveSubscriberOptions(options);
-    const address = separateCredentials(String(url), settings.transport);
+    const address = separateCredentials(String(url), settings.transport, {
+      token: options.token,
+    });
     this.url = address.url;
     this.#settings = { ...settings, transport: address.transport };
     this.#buffer = new ReceiveBuffer({

@@ -14,10 +14,12 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { rootCertificates, TLSSocket } from "node:tls";
 import type { Buffer } from "node:buffer";
+import { hostOf, isAddress, type UrlPolicy } from "../../base/mod.ts";
 import { isPinned, isUnchecked, type TlsOptions } from "./tls.ts";
 import {
   CertificateError,
   NotConnectedError,
+  RefusedAddressError,
   type Transport,
   type TransportRequest,
   type TransportResponse,
@@ -34,15 +36,19 @@ import {
  */
 export class NodeTransport implements Transport {
   readonly #tls: TlsOptions;
+  readonly #urls: UrlPolicy | undefined;
   readonly #agents = new Set<HttpAgent>();
 
-  /** Creates a transport; connections are opened as requests need them. */
-  constructor(tls: TlsOptions) {
+  /** Creates a transport; connections are opened as requests need them. `urls` says where they may lead. */
+  constructor(tls: TlsOptions, urls?: UrlPolicy) {
     this.#tls = tls;
+    this.#urls = urls;
   }
 
   async request(request: TransportRequest): Promise<TransportResponse> {
     request.signal.throwIfAborted();
+    const refusal = isAddress(request.url) && this.#refusal(request.url, hostOf(request.url));
+    if (refusal) throw new NotConnectedError(refusal);
     const { promise, resolve, reject } = Promise.withResolvers<TransportResponse>();
     const agent = this.#createAgent(request.url);
     const outgoing = start(request, agent);
@@ -63,8 +69,14 @@ export class NodeTransport implements Transport {
     });
     outgoing.on("response", (incoming) => resolve(toResponse(incoming, outgoing)));
     outgoing.once("socket", (socket) => {
+      // What the name means now, whatever it meant when it was checked.
+      socket.once("connect", () => {
+        const refusal = this.#refusal(request.url, socket.remoteAddress);
+        if (refusal) outgoing.destroy(refusal);
+      });
       // What is written before there is a connection is only held, and would count as sent.
       socket.once(request.url.startsWith("https:") ? "secureConnect" : "connect", () => {
+        if (outgoing.destroyed) return;
         if (this.#isImpostor(socket)) return void outgoing.destroy(impostor(request.url));
         isConnected = true;
         outgoing.flushHeaders();
@@ -74,6 +86,13 @@ export class NodeTransport implements Transport {
       });
     });
     return await promise;
+  }
+
+  /** Why nothing is sent to an address. One that is not known is that of a connection that is lost. */
+  #refusal(url: string, address: string | undefined): RefusedAddressError | undefined {
+    if (this.#urls === undefined) return undefined;
+    const isAllowed = address !== undefined && this.#urls.allowsAt(url, address);
+    return isAllowed ? undefined : new RefusedAddressError(url, address ?? "nowhere");
   }
 
   /** Nothing was sent yet, no secret of the headers either. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError } from "../../base/mod.ts";
+import { describeError, hostOf, type UrlPolicy } from "../../base/mod.ts";
 
 /** One request. */
 export interface TransportRequest {
@@ -58,6 +58,18 @@ export class CertificateError extends Error {
   override readonly name = "CertificateError";
 }
 
+/** Why a request was not sent: where its host leads to is not allowed. */
+export class RefusedAddressError extends Error {
+  override readonly name = "RefusedAddressError";
+
+  /** Creates the error. */
+  constructor(url: string, address: string) {
+    const { host } = new URL(url);
+    const where = hostOf(url) === address ? host : `${host} leads to ${address}, which`;
+    super(`${where} is not where requests may lead; see allowUrls (--allow-urls)`);
+  }
+}
+
 /**
  * What a failed request tells those who named its URL: errors go out in events and answers, and must not
  * say what there is in the network of a worker. The whole is for its log.
@@ -68,10 +80,23 @@ export function tellFailure(error: unknown): string {
   return cause instanceof CertificateError ? cause.message : "it cannot be reached";
 }
 
+/** What an answer of an unexpected status tells those who named its URL. */
+export function tellStatus(status: number): string {
+  const answered = `the server answered ${status}`;
+  if (status === 401) {
+    return `${answered}: it wants a token or a signed URL, as in http://TOKEN@host/`;
+  }
+  if (status === 403) return `${answered}: the URL's token or signature does not allow it`;
+  if (status === 429) return `${answered}: it takes no more`;
+  return answered;
+}
+
 /** What a transport is wanted for. */
 export interface TransportOptions {
   /** Whether it streams bodies up, with little delay. @default {false} */
   readonly uploads?: boolean;
+  /** Where requests may lead. Each connection is held to it. @default {everywhere} */
+  readonly urls?: UrlPolicy | undefined;
 }
 
 /** Cancels a body that nobody wants. A body that is broken already is as good as cancelled. */

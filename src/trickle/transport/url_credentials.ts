@@ -1,6 +1,7 @@
 /**
- * The user name, password and query of a channel's URL, kept where nobody writes them down: a URL gets into
- * messages, logs and the traces that Deno makes of every request, and a query may be a signature.
+ * The user name, password and query of a channel's URL, and a token beside it, kept where nobody writes them
+ * down: a URL gets into messages, logs and the traces that Deno makes of every request, and a query may be a
+ * signature.
  *
  * @module
  */
@@ -11,31 +12,61 @@ import type { Transport, TransportRequest, TransportResponse } from "./transport
 export interface ChannelAddress {
   /** Without a user name, a password, a query, a fragment, and a slash at its end. */
   readonly url: string;
-  /** Sends the former with each request, as `Authorization: Basic` (RFC 7617), and adds the query. */
+  /**
+   * Sends the user name and password with each request as `Authorization: Basic` (RFC 7617), or a token as
+   * `Bearer` (RFC 6750), and adds the query.
+   */
   readonly transport: Transport;
+}
+
+/** What a client has to say who it is, beside the URL of its channel. */
+export interface ClientCredentials {
+  /** Counts before a user name and a password of the URL. */
+  readonly token: string | undefined;
+}
+
+/** Throws a `TypeError` for a token that no header can hold; it does not show it. */
+export function checkToken(token: string | undefined): void {
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return;
+  throw new TypeError("Cannot send the token: use printable ASCII characters without spaces");
 }
 
 /**
  * Takes out of a channel's URL what the requests must carry and nobody should read. Its fragment is
  * dropped. One that is no URL stays as it is, for the request to fail.
  */
-export function separateCredentials(url: string, transport: Transport): ChannelAddress {
+export function separateCredentials(
+  url: string,
+  transport: Transport,
+  { token }: ClientCredentials,
+): ChannelAddress {
   const parsed = URL.parse(url);
   if (parsed === null) return { url: trimmed(url), transport };
   const { username, password, search } = parsed;
   const hasUser = username !== "" || password !== "";
-  if (!hasUser && !/[?#]/.test(url)) return { url: trimmed(url), transport };
-  const pair = new TextEncoder().encode(`${decoded(username)}:${decoded(password)}`);
+  if (!hasUser && token === undefined && !/[?#]/.test(url)) {
+    return { url: trimmed(url), transport };
+  }
   parsed.username =
     parsed.password =
     parsed.search =
     parsed.hash =
       "";
-  const headers = hasUser ? { Authorization: `Basic ${pair.toBase64()}` } : {};
+  const authorization = token !== undefined
+    ? `Bearer ${token}`
+    : hasUser
+    ? basicOf(username, password)
+    : undefined;
+  const headers = authorization === undefined ? {} : { Authorization: authorization };
   return {
     url: trimmed(parsed.href),
     transport: new AuthorizedTransport(transport, { headers, search }),
   };
+}
+
+function basicOf(username: string, password: string): string {
+  const pair = new TextEncoder().encode(`${decoded(username)}:${decoded(password)}`);
+  return `Basic ${pair.toBase64()}`;
 }
 
 /** Some callers leave a slash at the end of a channel's URL. */

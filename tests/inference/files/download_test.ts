@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ModelError } from "../../../src/base/errors.ts";
+import { UrlPolicy } from "../../../src/base/mod.ts";
 import { downloadFile } from "../../../src/inference/files/download.ts";
 import { type Answer, CONTENT, fileServer, SHA256 } from "./file_server.ts";
 import { until } from "../../waiting.ts";
@@ -159,4 +160,28 @@ Deno.test("downloadFile() follows redirects, but not without end, to files, or t
   } finally {
     await Deno.remove(path);
   }
+});
+
+Deno.test("downloadFile() asks only hosts that are allowed, and none at another address than it checked", async () => {
+  await inTempFile(["whole"], async (url, path, requests) => {
+    const download = (from: string, urls?: UrlPolicy) =>
+      downloadFile(new URL(from), path, { retryDelaysMs: [], urls });
+    const refused = /its host is not one that models are taken from; see allowUrls/;
+    for (const from of ["http://169.254.169.254/m", "http://[fd00:ec2::254]/m"]) {
+      await assert.rejects(download(from), failsWith("MODEL_DOWNLOAD", refused));
+    }
+    const elsewhere = new UrlPolicy({ allow: ["*.example.com", "10.0.0.0/8"] });
+    await assert.rejects(download(url.href, elsewhere), failsWith("MODEL_DOWNLOAD", refused));
+    assert.equal(requests(), 0);
+    let lookups = 0;
+    const urls = new UrlPolicy({
+      allow: ["127.0.0.1"],
+      lookup: () => Promise.resolve([lookups++ === 0 ? "127.0.0.1" : "127.0.0.2"]),
+    });
+    // The system does not know this name: only the address that was checked can be asked.
+    const named = `http://model.invalid:${url.port}/model.onnx`;
+    assert.equal(await download(named, urls), SHA256);
+    await assert.rejects(download(named, urls), failsWith("MODEL_DOWNLOAD", refused));
+    assert.equal(requests(), 1);
+  });
 });

@@ -225,6 +225,35 @@ Deno.test("the weights of a model on the web come from its folder, whatever thei
   });
 });
 
+Deno.test("loadModel() takes a model, its weights and what they redirect to from allowed hosts alone", async () => {
+  const { model, dataPath, data } = externalDataModel("weights.bin");
+  const asked: string[] = [];
+  await using other = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
+    asked.push("other");
+    return new Response(data.slice());
+  });
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    asked.push(pathname);
+    if (pathname.endsWith("model.onnx")) return new Response(model.slice());
+    return Response.redirect(`http://127.0.0.1:${other.addr.port}/${dataPath}`);
+  });
+  const own = `127.0.0.1:${server.addr.port}`;
+  const refused = /redirects to an address that models are not taken from/;
+  await inTempFolder(async (cacheDir) => {
+    const load = (allowUrls: readonly string[]) =>
+      loadModel(`http://${own}/model.onnx`, { ...WASM, cacheDir, allowUrls });
+    const nowhere = failsWith("MODEL_DOWNLOAD", /its host is not one that models are taken from/);
+    await assert.rejects(load(["*.example.com"]), nowhere);
+    assert.deepEqual(asked, []);
+    await assert.rejects(load([own]), failsWith("MODEL_DOWNLOAD", refused));
+    assert.deepEqual(asked, ["/model.onnx", "/weights.bin"]);
+    await using loaded = await load([own, `127.0.0.1:${other.addr.port}`]);
+    assert.equal(asked.at(-1), "other");
+    assert.equal(loaded.provider, "wasm");
+  });
+});
+
 Deno.test("what was downloaded and is no model is not kept", async () => {
   await inTempFolder(async (cacheDir) => {
     await using server = fileServer(["whole"], notOnnx().slice());

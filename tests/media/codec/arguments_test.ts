@@ -7,7 +7,7 @@ import {
   type VideoEncodeArguments,
   videoEncodeArguments,
 } from "../../../src/media/codec/arguments.ts";
-import { canToneMap } from "../../../src/media/codec/tone_map.ts";
+import { findToneMapping } from "../../../src/media/codec/tone_map.ts";
 
 const urls = { input: "pipe:0", output: "tcp://127.0.0.1:9" };
 const limited = { matrix: "bt709", fullRange: false } as const;
@@ -135,14 +135,23 @@ function filtersOf(args: readonly string[]): string {
 Deno.test("videoDecodeArguments() maps PQ and HLG, after scaling, only where asked", () => {
   const options = { ...DECODE, color: PQ, scale: { width: 640, height: 360 } };
   assert.doesNotMatch(filtersOf(videoDecodeArguments(options)), /tonemap/);
-  const mapped = videoDecodeArguments({ ...options, toneMap: true });
+  const mapped = videoDecodeArguments({ ...options, toneMap: "floats" });
   assert.match(
     filtersOf(mapped),
     /crop=640:360,setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084,zscale=.*tonemap=.*format=yuv420p$/,
   );
-  const rgb = videoDecodeArguments({ ...options, toneMap: true, pixelFormat: "rgb24" });
+  const rgb = videoDecodeArguments({ ...options, toneMap: "floats", pixelFormat: "rgb24" });
   assert.match(filtersOf(rgb), /format=gbrp$/);
-  assert.equal(filtersOf(videoDecodeArguments({ ...DECODE, toneMap: true })), "null");
+  assert.equal(filtersOf(videoDecodeArguments({ ...DECODE, toneMap: "floats" })), "null");
+});
+
+Deno.test("videoDecodeArguments() maps by a table of colours that the same filters make", () => {
+  const options = { ...DECODE, color: PQ, scale: { width: 640, height: 360 } };
+  const filters = filtersOf(videoDecodeArguments({ ...options, toneMap: "table" }));
+  const [table, pictures, mapped] = filters.split(";");
+  assert.match(table!, /^haldclutsrc=.*tonemap=.*\[table\]$/);
+  assert.match(pictures!, /^\[in\]null,scale=.*crop=640:360,setparams=.*\[pictures\]$/);
+  assert.match(mapped!, /^\[pictures\]\[table\]haldclut=.*format=yuv420p$/);
 });
 
 Deno.test("videoDecodeArguments() makes oblong pixels square where it scales", () => {
@@ -164,8 +173,7 @@ Deno.test("videoEncodeArguments() says what colours and pixels are", () => {
   );
 });
 
-Deno.test("canToneMap() asks ffmpeg for its filters", async () => {
-  assert.equal(await canToneMap({ ffmpegPath: "/nonexistent/ffmpeg" }), false);
-  assert.equal(await canToneMap({ ffmpegPath: "true" }), false);
-  assert.equal(typeof await canToneMap(), "boolean");
+Deno.test("findToneMapping() finds nothing where there is no ffmpeg, or another program", async () => {
+  assert.equal(await findToneMapping({ ffmpegPath: "/nonexistent/ffmpeg" }), undefined);
+  assert.equal(await findToneMapping({ ffmpegPath: "true" }), undefined);
 });

@@ -216,6 +216,26 @@ Deno.test("MpegTsDemuxer joins fields to frames, in one PES packet or in two", a
   }
 });
 
+Deno.test("MpegTsDemuxer gives no unit the time of a PES packet that begins within its SEI", () => {
+  // Neither delimiters nor timing tell: pictures of 25 a second, with SEI in front of each.
+  const bytes = FIELD_FRAMES.slice(0, 10).map(({ fields }) =>
+    concatBytes([
+      Uint8Array.from(SEI),
+      ...fields.flatMap((field) => splitNals(field)).filter((nal) => typeOf(nal) !== 9),
+    ])
+  );
+  const layout = new TsLayout();
+  layout.tables([[H264_TYPE, VIDEO_PID]]);
+  const all = concatBytes(bytes);
+  const cut = concatBytes(bytes.slice(0, 4)).length + SEI.length - 5;
+  layout.pes({ payload: all.subarray(0, cut), pts: 126_000 });
+  layout.pes({ payload: all.subarray(cut), pts: 126_000 + 5 * 3600 });
+  assert.deepEqual(
+    packetsIn(layout.bytes()).map(({ ptsTicks }) => ptsTicks),
+    bytes.map((_, index) => 126_000 + 3600 * index),
+  );
+});
+
 Deno.test("MpegTsDemuxer starts at I pictures where there is neither IDR nor recovery point", async () => {
   const packets = packetsIn(await openGopWithoutSei(1));
   assert.ok(packets[0]!.keyframe);

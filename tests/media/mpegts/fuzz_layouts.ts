@@ -18,6 +18,8 @@ export interface PlacedPicture extends SourcePicture {
   readonly headerAt: number;
   readonly slicesFrom: number;
   readonly slicesTo: number;
+  /** Where SEI behind its slices begins, which looks like the beginning of the next picture. */
+  readonly seiBehindAt: number | undefined;
 }
 
 /** The NAL units of a codec, and those that may be added. */
@@ -134,6 +136,7 @@ export function place(pictures: readonly SourcePicture[], shapes: NalShapes): Pl
     const first = nals.findIndex(shapes.isSlice);
     const last = nals.findLastIndex(shapes.isSlice);
     const length = (to: number): number => nals.slice(0, to).reduce((sum, n) => sum + n.length, 0);
+    const seiBehind = nals.findIndex((nal) => nal === shapes.trailingSei);
     const placed = {
       ...picture,
       bytes: concatBytes(nals),
@@ -142,6 +145,7 @@ export function place(pictures: readonly SourcePicture[], shapes: NalShapes): Pl
       headerAt: at + length(Math.max(0, nals.findIndex((nal) => isPictureHeader(nal, shapes)))),
       slicesFrom: at + length(first),
       slicesTo: at + length(last + 1),
+      seiBehindAt: shapes !== H264 || seiBehind < 0 ? undefined : at + length(seiBehind),
     };
     at += placed.bytes.length;
     return placed;
@@ -200,13 +204,22 @@ export function layOut(
   const sorted = [...cuts].sort((a, b) => a - b);
   const pieces = sorted.map((from, index) => {
     const to = sorted[index + 1] ?? stream.length;
-    const owner = pictures.find(({ headerAt }) => headerAt >= from && headerAt < to);
+    const owner = isInSeiBehind(from, pictures)
+      ? undefined
+      : pictures.find(({ headerAt }) => headerAt >= from && headerAt < to);
     return {
       payload: stream.subarray(from, to),
       ...(owner === undefined ? {} : { pts: owner.pts, dts: owner.dts, owner }),
     };
   });
   return { pieces, words: mode, plain: mode === "unit" };
+}
+
+/** Whether nothing tells which picture begins first behind a place: the SEI there may be of the next. */
+function isInSeiBehind(from: number, pictures: readonly PlacedPicture[]): boolean {
+  return pictures.some(({ seiBehindAt, at, bytes }) =>
+    seiBehindAt !== undefined && from > seiBehindAt && from < at + bytes.length
+  );
 }
 
 function beginsUnit(bytes: Uint8Array, at: number): boolean {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { jsonDepth, MAX_JSON_DEPTH } from "../../../src/server/http/json_depth.ts";
+import { jsonDepth, MAX_JSON_DEPTH } from "../../../src/base/json.ts";
 import { startTestServer } from "../fake_session.ts";
 import { RawConnection } from "./raw_http.ts";
 

@@ -1,7 +1,7 @@
 /** Figures of a worker for tests. */
 
 import type { ServerFigures, StreamFigures } from "../../../src/server/prometheus/mod.ts";
-import { StreamLedger } from "../../../src/server/prometheus/mod.ts";
+import { StreamLedger } from "../../../src/worker/mod.ts";
 import { StreamMeters } from "../../../src/session/telemetry/stream_meters.ts";
 import { FAKE_METRICS } from "../fake_session.ts";
 

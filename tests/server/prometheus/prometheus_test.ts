@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { FAMILIES, MetricsExporter, StreamLedger } from "../../../src/server/prometheus/mod.ts";
+import { FAMILIES, MetricsExporter } from "../../../src/server/prometheus/mod.ts";
+import { StreamLedger } from "../../../src/worker/mod.ts";
 import { makeFigures, makeStream } from "./prometheus_figures.ts";
 import {
   assertHistograms,

@@ -7,7 +7,12 @@ import {
   type FrameProcessor,
   type ProcessorParams,
 } from "../../../src/processor/mod.ts";
-import { openTrickleSession, type Session, type SessionEvent } from "../../../src/session/mod.ts";
+import {
+  abandonStream,
+  openTrickleSession,
+  type Session,
+  type SessionEvent,
+} from "../../../src/session/mod.ts";
 import {
   TricklePublisher,
   TrickleServer,
@@ -387,4 +392,32 @@ Deno.test("a schema refuses bad parameters by name, fills in defaults, and leave
     () => openTrickleSession({ id: "bad", processor: withSchema, params: { strength: "very" } }),
     { name: "ConfigError", message: /Cannot use these parameters: strength: / },
   );
+});
+
+Deno.test("no channel of a session is asked where its URL may not lead", async () => {
+  await using gateway = new Gateway();
+  await until(() => gateway.server.stats.requests > 0, "the reader of this test");
+  const { requests } = gateway.server.stats;
+  const clock = new ManualClock();
+  const running = open(gateway, {
+    urlRules: { allow: ["10.0.0.0/8"] },
+    dataUrl: gateway.url("data"),
+    clock,
+  });
+  running.session.sendData("a line");
+  await until(() => clock.delays.length > 0, "the waits between two attempts");
+  let hasStopped = false;
+  void running.session.stop().then(() => hasStopped = true);
+  await until(() => {
+    clock.advance(RETRY_MS);
+    return hasStopped;
+  }, "the end of the session");
+  await abandonStream({
+    id: "gone",
+    publishUrl: gateway.url("out"),
+    eventsUrl: gateway.url("events"),
+    urlRules: { allow: ["10.0.0.0/8"] },
+    error: new Error("gone"),
+  });
+  assert.equal(gateway.server.stats.requests, requests);
 });

@@ -11,6 +11,8 @@ export interface AccessUnit {
   readonly at: number;
   /** Where a delimiter, or else a parameter set, says that it begins; undefined without one. */
   readonly markedAt: number | undefined;
+  /** Where the last SEI unit in front of its first slice begins. */
+  readonly seiAt: number | undefined;
   /** Where its first slice begins. */
   readonly pictureAt: number;
   readonly picture: CodedPicture;

@@ -24,6 +24,7 @@ interface OpenPicture {
   readonly at: number;
   readonly picture: CodedPicture;
   readonly markedAt: number | undefined;
+  readonly seiAt: number | undefined;
   readonly recoveryPoint: boolean;
   intra: boolean;
   /** Whether its second field is missing. */
@@ -47,6 +48,8 @@ export class AccessUnitParser {
   /** Where a header says that the next unit begins; a delimiter is sure of it. */
   #marked: { readonly at: number; readonly isSure: boolean } | undefined;
   #recoveryPoint = false;
+  /** Where the last SEI unit since the last slice begins. */
+  #seiAt: number | undefined;
   readonly #mark: UnitMark;
   #expectsNext = false;
 
@@ -174,6 +177,7 @@ export class AccessUnitParser {
     this.#scanner.restart();
     this.#synced = false;
     this.#marked = undefined;
+    this.#seiAt = undefined;
     this.#recoveryPoint = false;
   }
 
@@ -216,6 +220,7 @@ export class AccessUnitParser {
       case "sei":
       case "prefix":
         if (this.#picture !== undefined && this.#next < 0) this.#next = start;
+        this.#seiAt = start;
     }
   }
 
@@ -237,6 +242,8 @@ export class AccessUnitParser {
 
   #takeSlice(relation: SliceRelation, start: number): void {
     const open = this.#picture;
+    const seiAt = this.#seiAt;
+    this.#seiAt = undefined;
     if (open !== undefined && relation !== "new-picture") {
       this.#next = -1;
       this.#marked = undefined;
@@ -251,6 +258,7 @@ export class AccessUnitParser {
       at: start,
       picture,
       markedAt: this.#marked?.at,
+      seiAt,
       recoveryPoint: this.#recoveryPoint,
       intra: picture.intra,
       half: picture.field,
@@ -288,6 +296,7 @@ export class AccessUnitParser {
       data: this.#window.view(at, end),
       at,
       markedAt: open.markedAt,
+      seiAt: open.seiAt,
       pictureAt: open.at,
       picture: open.picture,
       intra: open.intra,

@@ -143,11 +143,13 @@ export class PacketAligner {
     for (;;) {
       if (!this.#synced) at = this.#search(data, at);
       if (!this.#synced) return at;
-      while (at + TS_PACKET_BYTES <= data.length && data[at] === SYNC_BYTE) {
+      const stride = this.#stride;
+      const last = data.length - TS_PACKET_BYTES;
+      while (at <= last && data[at] === SYNC_BYTE) {
         this.#sink.packet(data, at);
-        at += this.#stride;
+        at += stride;
       }
-      if (at + TS_PACKET_BYTES > data.length) return at;
+      if (at > last) return at;
       this.#synced = false;
       this.#resyncs++;
     }

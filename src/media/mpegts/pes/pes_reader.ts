@@ -5,7 +5,7 @@
  */
 
 import { isStuffed, payloadStart, signalsDiscontinuity } from "../packets/adaptation.ts";
-import { ContinuityCounter } from "./continuity.ts";
+import { type Continuity, ContinuityCounter } from "./continuity.ts";
 import { MAX_PES_HEADER_BYTES, parsePesHeader, PES_FIXED_BYTES, PES_PREFIX_BYTES } from "./pes.ts";
 import type { DemuxCounters } from "../stats.ts";
 import { STREAM_ID, TS_PACKET_BYTES } from "../numbers.ts";
@@ -85,7 +85,10 @@ export class PesReader {
       return;
     }
     const unitStart = (data[at + 1]! & 0x40) !== 0;
-    if (!this.#checkContinuity(data, { at, start, unitStart })) return;
+    const continuity = this.#continuity.take(control & 15, unitStart);
+    const follows = continuity === "follows" || signalsDiscontinuity(data, at);
+    if (!follows && !this.#isNew(data, { at, start, unitStart, continuity })) return;
+    this.#forgiving = false;
     this.#lastPayloadBytes = 0;
     let from = start;
     if (unitStart) {
@@ -150,17 +153,14 @@ export class PesReader {
     this.#excess = undefined;
   }
 
-  /** Returns whether the packet counts: a duplicate does not. */
-  #checkContinuity(
+  /** Whether a packet that does not follow by its counter counts: one that is repeated does not. */
+  #isNew(
     data: Uint8Array,
-    packet: { at: number; start: number; unitStart: boolean },
+    packet: { at: number; start: number; unitStart: boolean; continuity: Continuity },
   ): boolean {
-    const { at, unitStart } = packet;
-    const continuity = this.#continuity.take(data[at + 3]! & 15, unitStart);
-    const forgiven = this.#forgiving && unitStart;
+    const forgiven = this.#forgiving && packet.unitStart;
     this.#forgiving = false;
-    if (continuity === "follows" || signalsDiscontinuity(data, at)) return true;
-    if (continuity === "same" && this.#isRepeated(data, packet)) {
+    if (packet.continuity === "same" && this.#isRepeated(data, packet)) {
       this.#counters.duplicates++;
       return false;
     }

@@ -1,6 +1,6 @@
 import { MediaError } from "../../../base/errors.ts";
 import { payloadStart } from "../packets/adaptation.ts";
-import { equalBytes } from "../bytes.ts";
+import { sameBytes } from "../../bitstream/mod.ts";
 import { ProgramTable, type SelectedProgram } from "./program_table.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { putsOneUnitIntoEachPes } from "./sdt.ts";
@@ -102,7 +102,7 @@ export class ProgramReader {
   }
 
   #readPat(section: Uint8Array): void {
-    if (this.#pat !== undefined && equalBytes(this.#pat, section)) return;
+    if (this.#pat !== undefined && sameBytes(this.#pat, section)) return;
     const pat = this.#parse(() => parsePat(section));
     if (pat === undefined) return;
     this.#pat = section.slice();

@@ -1,4 +1,4 @@
-import { equalBytes } from "../bytes.ts";
+import { sameBytes } from "../../bitstream/mod.ts";
 import type { Pat, PatProgram, Pmt } from "./psi.ts";
 import { identifyStreams } from "./streams.ts";
 
@@ -96,7 +96,7 @@ export class ProgramTable {
   ): SelectedProgram | undefined {
     // Every map comes many times a second: only one that differs is parsed.
     const repeated = [...this.#programs.values()].some((known) =>
-      known.section !== undefined && equalBytes(known.section, section)
+      known.section !== undefined && sameBytes(known.section, section)
     );
     if (repeated) {
       this.#cycled = true;

@@ -51,18 +51,27 @@ export class SectionAssembler {
   #append(data: Uint8Array, from: number, end: number): number {
     let at = from;
     while (at < end) {
-      this.#buffer[this.#length++] = data[at++]!;
-      if (this.#length < SECTION_HEADER_BYTES) continue;
-      const size = SECTION_HEADER_BYTES + ((this.#buffer[1]! & 0x0F) << 8 | this.#buffer[2]!);
-      if (size > MAX_SECTION_BYTES) {
+      const wanted = this.#wantedBytes();
+      if (wanted > MAX_SECTION_BYTES) {
         this.reset();
         return end;
       }
-      if (this.#length < size) continue;
+      const taken = Math.min(wanted - this.#length, end - at);
+      this.#buffer.set(data.subarray(at, at + taken), this.#length);
+      at += taken;
+      this.#length += taken;
+      if (this.#length < SECTION_HEADER_BYTES || this.#length < this.#wantedBytes()) continue;
+      const size = this.#length;
       this.#length = 0;
       this.#onSection(this.#buffer.subarray(0, size));
       return at;
     }
     return at;
+  }
+
+  /** Bytes of the section as far as it says, or else of its header. */
+  #wantedBytes(): number {
+    if (this.#length < SECTION_HEADER_BYTES) return SECTION_HEADER_BYTES;
+    return SECTION_HEADER_BYTES + ((this.#buffer[1]! & 0x0F) << 8 | this.#buffer[2]!);
   }
 }

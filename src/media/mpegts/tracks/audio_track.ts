@@ -6,10 +6,11 @@ import {
   type AudioFrameParser,
   OPUS_SAMPLE_RATE,
   type ProgramConfig,
+  sameBytes,
 } from "../../bitstream/mod.ts";
 import type { AudioCodec, AudioStreamInfo } from "../../types.ts";
 import { aacFrameConfig } from "./aac_frame_config.ts";
-import { concatBytes, equalBytes } from "../bytes.ts";
+import { concatBytes } from "../bytes.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { AudioEntry } from "../tables/streams.ts";
@@ -224,7 +225,7 @@ export class AudioTrack implements Track {
       this.#programConfig = config.programConfig;
       channels = config.channels;
       extradata = config.extradata;
-      if (isSame && equalBytes(extradata, this.#info.extradata)) return;
+      if (isSame && sameBytes(extradata, this.#info.extradata)) return;
     }
     this.#info = { kind: "audio", codec, sampleRate, channels, extradata };
     this.#host.changed();

@@ -145,12 +145,13 @@ export class VideoTrack {
 
   #take(unit: AccessUnit): void {
     if (unit.again) return this.#takeAgain(unit);
-    const { picture, pictureAt, markedAt, at, data } = unit;
+    const { picture, pictureAt, markedAt, seiAt = pictureAt, at, data } = unit;
     // PES packets may begin behind the parameter sets or SEI that let a unit begin before.
     const place = { from: markedAt ?? at, earliest: at, pictureAt };
-    const stamp = this.#stamps.claim(place, ({ pts }, { end, isBefore }) => {
+    const stamp = this.#stamps.claim(place, ({ at: from, pts }, { end, isBefore }) => {
       const agrees = this.#times.agrees(picture, pts);
-      if (isBefore) return agrees === true;
+      // A PES packet that begins within SEI begins behind the unit that the SEI is of.
+      if (isBefore || from > seiAt && from < pictureAt) return agrees === true;
       const fills = at + data.length >= (end ?? this.#parser.position);
       return agrees ?? (fills || markedAt === undefined);
     });
