@@ -76,7 +76,7 @@ const BENCHES: Readonly<Record<string, (settings: BenchSettings) => Promise<unkn
   streams: ({ seconds }) => benchStreams({ seconds, progress: (what) => console.error(what) }),
   onlookers: ({ seconds }) =>
     benchStreams({ seconds, processor: ONLOOKER, progress: (what) => console.error(what) }),
-  relay: ({ runs }) => benchRelay({ runs }),
+  relay: ({ runs, against }) => benchRelay({ runs, against }),
   demux: benchDemux,
   gpu: benchGpuRows,
   overload: ({ seconds }) => benchOverload(seconds),

@@ -23,11 +23,15 @@ export interface RelayOptions {
   readonly subscribers?: readonly number[];
   /** How long each half of a run takes, in seconds. @default 3 */
   readonly seconds?: number;
+  /** Another checkout, whose server is measured in turn with this one's. */
+  readonly against?: string | undefined;
 }
 
 /** The figures of one case. */
 export interface RelayRow {
   readonly subscribers: number;
+  /** The folder of the checkout. */
+  readonly checkout: string;
   /** Delivered to all subscribers together, in megabytes a second. */
   readonly mb_per_second: number;
   /** From a frame's write to its last byte at the last subscriber, in milliseconds. */
@@ -53,30 +57,47 @@ const WARM_UP_FRAMES = 10;
 
 /** Measures a server with 1, 10 and 100 subscribers. */
 export async function benchRelay(options: RelayOptions = {}): Promise<RelayResult> {
-  const { runs = 3, subscribers = [1, 10, 100], seconds = 3 } = options;
+  const { runs = 3, subscribers = [1, 10, 100], seconds = 3, against } = options;
+  const here = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+  const checkouts = against === undefined ? [here] : [against, here];
   const rows: RelayRow[] = [];
   for (const count of subscribers) {
-    const rates: number[] = [];
-    const delays: number[][] = [];
-    const peaks: number[] = [];
+    const results = checkouts.map((): RelayRun[] => []);
     for (let run = 0; run < runs; run++) {
       console.error(`relay to ${count} subscribers, run ${run + 1}`);
-      await using server = await WorkerProcess.start([], { command: "trickle-server" });
-      rates.push(await measureRate(`${server.url}/bulk`, { count, seconds }));
-      delays.push(await measureDelays(`${server.url}/live`, { count, seconds }));
-      peaks.push(await server.peakMemory());
+      for (const [index, checkout] of checkouts.entries()) {
+        results[index]!.push(await runOnce(checkout, { count, seconds }));
+      }
     }
-    const typical = (share: number): number =>
-      round(median(delays.map((each) => percentile(each, share))));
-    rows.push({
-      subscribers: count,
-      mb_per_second: round(median(rates)),
-      p50_ms: typical(0.5),
-      p95_ms: typical(0.95),
-      peak_memory_mib: Math.round(median(peaks) / 2 ** 20),
-    });
+    for (const [index, checkout] of checkouts.entries()) {
+      rows.push({ subscribers: count, checkout, ...summary(results[index]!) });
+    }
   }
   return rows;
+}
+
+interface RelayRun {
+  readonly rate: number;
+  readonly delays: readonly number[];
+  readonly peakBytes: number;
+}
+
+async function runOnce(checkout: string, load: Load): Promise<RelayRun> {
+  await using server = await WorkerProcess.start([], { command: "trickle-server", checkout });
+  const rate = await measureRate(`${server.url}/bulk`, load);
+  const delays = await measureDelays(`${server.url}/live`, load);
+  return { rate, delays, peakBytes: await server.peakMemory() };
+}
+
+function summary(runs: readonly RelayRun[]): Omit<RelayRow, "subscribers" | "checkout"> {
+  const typical = (share: number): number =>
+    round(median(runs.map(({ delays }) => percentile(delays, share))));
+  return {
+    mb_per_second: round(median(runs.map(({ rate }) => rate))),
+    p50_ms: typical(0.5),
+    p95_ms: typical(0.95),
+    peak_memory_mib: Math.round(median(runs.map(({ peakBytes }) => peakBytes)) / 2 ** 20),
+  };
 }
 
 interface Load {

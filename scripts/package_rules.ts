@@ -20,6 +20,7 @@ export const READS_MODULE_URLS: Readonly<Record<string, string>> = {
     "a process starts from the URL of its entry module",
   "src/worker/isolation/process/module_files.ts":
     "a confined process may read the files of the package, wherever they are",
+  "src/cli/error_origin.ts": "stacks name modules by their URLs",
   "src/cli/processor_options.ts": "an isolated host is given its processor's module by URL",
   "src/cli/serve_permissions.ts": "an isolated host may read its processor's module",
   "src/cli/commands/bench.ts": "the benches are in a checkout only: they are not published",

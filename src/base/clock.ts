@@ -10,16 +10,27 @@ export interface Clock {
   /** Milliseconds since some fixed moment; never goes back. */
   now(): number;
   /**
-   * Calls `run` once after `delayMs`. The returned function cancels it and may be called any time.
+   * Calls `run` once after `delayMs`, which may be `Infinity`: never. The returned function cancels it
+   * and may be called any time.
    */
   schedule(delayMs: number, run: () => void): () => void;
 }
+
+/** The longest wait of a timer of the runtime. One that is longer, or `Infinity`, ends at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The real time. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   schedule(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
+    let leftMs = delayMs;
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (): void => {
+      const partMs = Math.min(leftMs, MAX_TIMER_MS);
+      leftMs -= partMs;
+      timer = setTimeout(leftMs > 0 ? wait : run, partMs);
+    };
+    wait();
     return () => clearTimeout(timer);
   },
 };
@@ -36,6 +47,26 @@ export function pauseOn(clock: Clock, delayMs: number, signal?: AbortSignal): Pr
   const cancel = clock.schedule(delayMs, done);
   signal?.addEventListener("abort", done, { once: true });
   return promise;
+}
+
+/**
+ * Awaits a promise for at most `timeoutMs`. Rejects with a `DOMException` named `TimeoutError` when it
+ * takes longer; what becomes of the promise then is its owner's.
+ */
+export async function withTimeout<T>(
+  promise: Promise<T>,
+  timeoutMs: number,
+  clock: Clock = systemClock,
+): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const cancel = clock.schedule(timeoutMs, () => {
+    reject(new DOMException(`It took longer than ${timeoutMs} ms`, "TimeoutError"));
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    cancel();
+  }
 }
 
 /** The limit is waited for in this many parts, and between two of them everything else gets its turn. */

@@ -4,15 +4,11 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
+import { pauseOn, systemClock } from "./clock.ts";
 
 /** Resolves after a time in milliseconds, or when the signal aborts: check the signal after it. */
-export async function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await delay(delayMs, signal === undefined ? {} : { signal });
-  } catch (error) {
-    if (signal?.aborted !== true) throw error;
-  }
+export function pause(delayMs: number, signal?: AbortSignal): Promise<void> {
+  return pauseOn(systemClock, delayMs, signal);
 }
 
 /** Resolves when the signal aborts. */

@@ -1,42 +1,62 @@
 /**
- * Errors of a user's processor that nobody catches: of promises and of timers.
+ * Errors that nobody catches: of promises and of timers. Those of a user's processor are logged, and the
+ * streams go on. Those of Runnel itself end the process: nobody knows what state it is in.
  *
  * @module
  */
 
-import { describeError, roomLogger } from "../base/mod.ts";
+import { describeError, isInUserCode, roomLogger } from "../base/mod.ts";
+import { isOfRunnelAlone } from "./error_origin.ts";
 
-const log = roomLogger("processor");
+const processorLog = roomLogger("processor");
+const log = roomLogger("cli");
 
-/** Logs what nobody catches, which would end the process and with it all streams. */
+/** Frames of a stack that are kept: enough to see whose call an error is of. */
+const STACK_FRAMES = 40;
+
+/** Logs what a user's code does not catch, which would end the process and with it all streams. */
 export class RejectionSurvivor implements Disposable {
+  readonly #stackFrames = Error.stackTraceLimit;
+
   /** Begins to listen. */
   constructor() {
+    Error.stackTraceLimit = STACK_FRAMES;
     globalThis.addEventListener("unhandledrejection", this.#onRejection);
     globalThis.addEventListener("error", this.#onError);
   }
 
   /** Ends listening. */
   [Symbol.dispose](): void {
+    Error.stackTraceLimit = this.#stackFrames;
     globalThis.removeEventListener("unhandledrejection", this.#onRejection);
     globalThis.removeEventListener("error", this.#onError);
   }
 
   readonly #onError = (event: ErrorEvent): void => {
+    if (isOurs(event.error)) return;
     event.preventDefault();
-    const { error } = event;
-    log.error("An error was thrown and nobody caught it: {reason} {stack}", {
-      reason: describeError(error),
-      stack: error instanceof Error ? error.stack ?? "" : "",
-    });
+    tell("An error was thrown and nobody caught it: {reason} {stack}", event.error);
   };
 
   readonly #onRejection = (event: PromiseRejectionEvent): void => {
+    if (isOurs(event.reason)) return;
     event.preventDefault();
-    const { reason } = event;
-    log.error("A promise was rejected and nobody caught it: {reason} {stack}", {
-      reason: describeError(reason),
-      stack: reason instanceof Error ? reason.stack ?? "" : "",
-    });
+    tell("A promise was rejected and nobody caught it: {reason} {stack}", event.reason);
   };
+}
+
+/** Whether the runtime shall end the process, which it does with the error and code 1. */
+function isOurs(error: unknown): boolean {
+  if (isInUserCode() || !isOfRunnelAlone(error)) return false;
+  log.fatal("Runnel has a defect and ends: {reason} {stack}", describe(error));
+  return true;
+}
+
+function tell(message: string, error: unknown): void {
+  processorLog.error(message, describe(error));
+}
+
+function describe(error: unknown): { readonly reason: string; readonly stack: string } {
+  const stack = error instanceof Error ? error.stack ?? "" : "";
+  return { reason: describeError(error), stack };
 }

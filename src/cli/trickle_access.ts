@@ -39,13 +39,14 @@ const MAX_CLIENT_LENGTH = 256;
 /** Longest file with grants in bytes. */
 const MAX_GRANTS_BYTES = 4 * 1024 * 1024;
 
-const TOKEN_RULE = "a token has 16 or more printable ASCII characters without spaces";
-
 /** What the header of a request can hold. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 
 /** Nobody guesses one of these over a network. */
-const TOKEN = z.string().min(16, TOKEN_RULE).regex(SENDABLE, TOKEN_RULE);
+const TOKEN = z.string().regex(
+  /^[\x21-\x7e]{16,}$/,
+  "a token has 16 or more printable ASCII characters without spaces",
+);
 
 const GRANTS = z.array(z.strictObject({
   token: TOKEN,
@@ -143,6 +144,13 @@ function readGrants(path: string): TrickleGrant[] {
   }
   const parsed = GRANTS.safeParse(json);
   if (!parsed.success) throw unusable("--grants-file", path, problemsOf(parsed.error));
+  const contradiction = parsed.data.findIndex(({ token, client }) =>
+    parsed.data.find((grant) => grant.token === token)?.client !== client
+  );
+  if (contradiction >= 0) {
+    const reason = `${contradiction}.client: an earlier grant says another of the same token`;
+    throw unusable("--grants-file", path, reason);
+  }
   return parsed.data.map(({ channels, prefixes, client, ...grant }) => ({
     ...grant,
     ...(channels === undefined ? {} : { channels }),

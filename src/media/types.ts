@@ -13,7 +13,7 @@ import type { Rational } from "../base/rational.ts";
 export type VideoCodec = "h264" | "hevc" | "mpeg2video" | PlainVideoCodec;
 
 /** Formats of which nothing but the access units is known: the decoder says how large pictures are. */
-export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1";
+export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1" | "jpeg2000";
 
 /**
  * Audio formats that Runnel reads, by their names in ffmpeg; it writes `opus` and `aac`. `aac_latm` is
@@ -21,7 +21,7 @@ export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1";
  */
 export type AudioCodec =
   | ("aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm")
-  | ("s302m" | "pcm_bluray");
+  | ("s302m" | "pcm_bluray" | "truehd");
 
 /** Layouts of raw pictures that pass between ffmpeg and Runnel. `i420` is planar YUV 4:2:0, 8 bits. */
 export type PixelFormat = "i420" | "rgb24" | "rgba";

@@ -5,6 +5,7 @@
  */
 
 import {
+  callUserCode,
   type Clock,
   describeError,
   isDoneWithin,
@@ -125,7 +126,7 @@ export class ProcessorGuard {
     let abandoned = false;
     const update = this.#updates.then(async () => {
       if (this.#isStopped) throw new Error("the stream has ended");
-      if (!abandoned) await this.processor.updateParams(params);
+      if (!abandoned) await callUserCode(() => this.processor.updateParams(params));
     });
     // A refused update is its caller's; the next one has its turn all the same.
     this.#updates = update.catch(() => {});
@@ -172,7 +173,7 @@ export class ProcessorGuard {
   /** What the processor reports of itself, as plain JSON; a failure is reported in its place. */
   metrics(): Readonly<Record<string, unknown>> {
     try {
-      return JSON.parse(JSON.stringify(this.processor.getMetrics() ?? {}));
+      return callUserCode(() => JSON.parse(JSON.stringify(this.processor.getMetrics() ?? {})));
     } catch (error) {
       return { error: `getMetrics() failed: ${describeError(error)}` };
     }
@@ -181,7 +182,7 @@ export class ProcessorGuard {
   async #call<T>(call: GuardedCall<T>): Promise<T> {
     let pending: T | PromiseLike<T>;
     try {
-      pending = call.run();
+      pending = callUserCode(call.run);
     } catch (error) {
       throw failed(call, error);
     }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError, describeError } from "../base/mod.ts";
+import { callUserCode, ConfigError, describeError } from "../base/mod.ts";
 import { Gain, Grayscale, Invert, Mirror, Passthrough, Timestamp } from "./builtin.ts";
 import type { FrameProcessor } from "./frame_processor.ts";
 import { isFrameProcessor, processorFrom } from "./resolve_processor.ts";
@@ -75,7 +75,7 @@ export async function importProcessor(spec: ProcessorModuleSpec): Promise<FrameP
   if (options === undefined || typeof exported !== "function" || isClass(exported)) {
     return processorFrom(exported, described);
   }
-  const made: unknown = await exported(options);
+  const made: unknown = await callUserCode(() => exported(options));
   return processorFrom(made, described);
 }
 
@@ -119,7 +119,7 @@ async function assertFile(file: string, url: URL): Promise<void> {
 async function importDefault(file: string, url: URL): Promise<unknown> {
   let module: { readonly default?: unknown };
   try {
-    module = await import(url.href);
+    module = await callUserCode(() => import(url.href));
   } catch (error) {
     const stack = error instanceof Error ? error.stack ?? "" : "";
     const place = stack.split("\n").find((line) => line.includes(url.pathname))?.trim();

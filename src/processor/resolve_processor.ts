@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError, describeError } from "../base/mod.ts";
+import { callUserCode, ConfigError, describeError } from "../base/mod.ts";
 import { FrameProcessor } from "./frame_processor.ts";
 
 /**
@@ -30,7 +30,7 @@ export function processorFrom(source: unknown, described: string): FrameProcesso
   const create = source as (() => unknown) & (new () => unknown);
   let made: unknown;
   try {
-    made = isFrameProcessor(create.prototype) ? new create() : create();
+    made = callUserCode(() => isFrameProcessor(create.prototype) ? new create() : create());
   } catch (error) {
     throw new ConfigError(
       "CONFIG_PROCESSOR",

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
-import { ConfigError, describeError, roomLogger } from "../base/mod.ts";
+import { callUserCode, ConfigError, describeError, roomLogger, withTimeout } from "../base/mod.ts";
 
 const log = roomLogger("server");
 
@@ -19,7 +18,7 @@ export const SHUTDOWN_HOOK_TIMEOUT_MS = 5_000;
 export async function runStartupHooks(hooks: readonly LifecycleHook[]): Promise<void> {
   for (const [index, hook] of hooks.entries()) {
     try {
-      await hook();
+      await callUserCode(hook);
     } catch (error) {
       const found = `startup hook ${index + 1} of ${hooks.length} failed: ${describeError(error)}`;
       throw new ConfigError("CONFIG_INVALID", `Cannot start the server: ${found}`, {
@@ -37,7 +36,7 @@ export async function runShutdownHooks(
 ): Promise<void> {
   for (const [index, hook] of hooks.entries()) {
     try {
-      await deadline(Promise.try(hook), timeoutMs);
+      await withTimeout(Promise.try(() => callUserCode(hook)), timeoutMs);
     } catch (error) {
       const reason = describeError(error);
       log.error("Shutdown hook {hook} failed: {reason}", { hook: index + 1, reason });

@@ -19,7 +19,7 @@ import type { SegmentSink } from "../trickle/mod.ts";
 import { AudioStage } from "./audio/audio_stage.ts";
 import { AvSync } from "./av_sync.ts";
 import { CatchUp } from "./video/catch_up.ts";
-import { FrameRateLimiter } from "./video/frame_rate_limiter.ts";
+import { encoderFrameRate, FrameRateLimiter } from "./video/frame_rate_limiter.ts";
 import type { InputEvent } from "./input/input_events.ts";
 import type { LiveEdge } from "./input/live_edge.ts";
 import { FrameEmitter } from "./video/frame_emitter.ts";
@@ -30,12 +30,11 @@ import {
 } from "./video/loading_overlay.ts";
 import { type InputStreams, MediaInput, type PacketFate } from "./input/media_input.ts";
 import { readBack } from "./video/read_back.ts";
-import { Interleaver } from "./output/interleaver.ts";
+import { FilePackets } from "./output/file_packets.ts";
 import { type OutputPacket, SegmentOutput } from "./output/segment_output.ts";
 import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
-import { encoderFrameRate } from "./warm_codecs.ts";
 import type { VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
 import { VideoStage } from "./video/video_stage.ts";
@@ -50,6 +49,8 @@ export interface PipelineOptions {
   /** How long pictures may be late before some are passed over, in milliseconds. */
   readonly graceMs: number;
   readonly sink: SegmentSink | undefined;
+  /** See `SessionOptions.fixedStreams`. */
+  readonly fixedStreams: boolean;
   readonly guard: ProcessorGuard;
   readonly meters: StreamMeters;
   /** The parameters at the start. */
@@ -90,7 +91,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #limiter: FrameRateLimiter;
   readonly #sync: AvSync;
   /** Of files. */
-  readonly #interleaver: Interleaver | undefined;
+  readonly #file: FilePackets | undefined;
   readonly #input: MediaInput;
   readonly #loading: LoadingOverlay;
   readonly #emitter: FrameEmitter;
@@ -121,8 +122,8 @@ export class Pipeline implements AsyncDisposable {
     });
     this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
-    this.#interleaver = live || options.isFed ? undefined : new Interleaver();
-    const waitForVideo = this.#interleaver === undefined;
+    this.#file = live || options.isFed ? undefined : this.#createFilePackets();
+    const waitForVideo = this.#file === undefined;
     this.#sync = new AvSync({ waitForVideo, live, now: () => clock.now() });
     this.#audio = new AudioStage({
       guard,
@@ -288,6 +289,17 @@ export class Pipeline implements AsyncDisposable {
     });
   }
 
+  #createFilePackets(): FilePackets {
+    const { fixedStreams, meters, onError } = this.#options;
+    return new FilePackets({
+      fixedStreams,
+      meters,
+      write: (packets) => this.#write(packets),
+      announce: (video) => this.#configureOutput(video),
+      onError: (error) => onError(error, "output"),
+    });
+  }
+
   async #setStreams(streams: InputStreams): Promise<void> {
     const { video } = streams;
     this.#hasVideo = video !== undefined;
@@ -295,15 +307,16 @@ export class Pipeline implements AsyncDisposable {
     if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
     await this.#audio.setStream(streams.audio);
     this.#configureOutput({ hasVideo: video !== undefined });
-    await this.#write(this.#interleaver?.expect("video", video !== undefined));
-    await this.#write(this.#interleaver?.expect("audio", streams.audio !== undefined));
+    await this.#file?.expect("video", video !== undefined);
+    await this.#file?.expect("audio", streams.audio !== undefined);
   }
 
   #configureOutput(
     { hasVideo }: { readonly hasVideo: boolean },
   ): void {
     const audio = this.#audio.output; // none once it was given up
-    this.#output?.configure({ video: hasVideo, videoCodec: this.#video.codec, audio });
+    const video = hasVideo && this.#file?.expectsVideo !== false;
+    this.#output?.configure({ video, videoCodec: this.#video.codec, audio });
   }
 
   #createVideo(): VideoStage {
@@ -377,23 +390,21 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #writeVideo(packet: OutputPacket): Promise<void> {
-    if (this.#interleaver !== undefined) return await this.#write(this.#interleaver.offer(packet));
+    if (this.#file !== undefined) return await this.#file.take(packet);
     await this.#output?.write(packet);
     await this.#write(this.#sync.videoWritten());
   }
 
   async #writeAudio(packet: Packet): Promise<void> {
     const ready = this.#sync.offerAudio(packet);
-    await this.#write(this.#interleaver?.offer(packet) ?? ready);
+    if (this.#file !== undefined) return await this.#file.take(packet);
+    await this.#write(ready);
   }
 
   /** The stream ends: nothing is waited for any more. */
   async #writeHeld(): Promise<void> {
-    // A container without pictures must not announce them.
-    if (this.#interleaver?.hasVideo === false) {
-      this.#configureOutput({ hasVideo: false });
-    }
-    await this.#write(this.#interleaver?.release() ?? this.#sync.release());
+    if (this.#file !== undefined) return await this.#file.finish();
+    await this.#write(this.#sync.release());
   }
 
   async #write(packets: readonly Packet[] = []): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger } from "../base/mod.ts";
+import { callUserCode, describeError, roomLogger } from "../base/mod.ts";
 import type { SessionEvent } from "./types.ts";
 
 const log = roomLogger("session");
@@ -26,7 +26,7 @@ export function safeListener(
     });
   return (event) => {
     try {
-      const returned = listener(event);
+      const returned = callUserCode(() => listener(event));
       if (returned instanceof Promise) returned.catch((error) => failed(event, error));
     } catch (error) {
       failed(event, error);

@@ -7,7 +7,7 @@
 import { type Clock, schedulePatiently, systemClock } from "../base/clock.ts";
 import { describeError, ProcessorError, TrickleError } from "../base/errors.ts";
 import { type Logger, logWithStream, roomLogger } from "../base/log.ts";
-import type { AudioFrame, VideoFrame } from "../frames/mod.ts";
+import { type AudioFrame, isVideoFrame, type VideoFrame } from "../frames/mod.ts";
 import { ProcessorGuard } from "../processor/mod.ts";
 import type { LoadingUpdate } from "./video/loading_overlay.ts";
 import { checkEncoder } from "../media/codec/mod.ts";
@@ -88,7 +88,7 @@ export class Session implements AsyncDisposable {
     });
     this.#input = new SessionInput({ ...options, clock }, this.#meters.counts);
     this.#input.applyParams(this.params);
-    this.#telemetry = SessionTelemetry.begin({
+    this.#telemetry = options.isRehearsal === true ? undefined : SessionTelemetry.begin({
       id: this.id,
       params: this.params,
       meters: this.#meters,
@@ -191,10 +191,13 @@ export class Session implements AsyncDisposable {
   /**
    * Gives a frame to a stream that has no input: it goes through the processor as if it had been read.
    * It is copied, and stays the caller's. Times must grow. Resolves once there is room for the next; to false when the
-   * stream takes none any more. Rejects with a `TypeError` for a closed frame, or a stream with an input.
+   * stream takes none any more, and where eight calls wait already: then the frame is dropped, and video counted
+   * (`queue`). Rejects with a `TypeError` for a closed frame, or a stream with an input.
    */
   async sendFrame(frame: VideoFrame | AudioFrame): Promise<boolean> {
-    return await this.#input.send(frame);
+    const outcome = await this.#input.send(frame);
+    if (outcome === "crowded" && isVideoFrame(frame)) this.#meters.framesLeftOut("queue", 1);
+    return outcome === "taken";
   }
 
   /** The figures of this moment. */
@@ -263,7 +266,8 @@ export class Session implements AsyncDisposable {
   #createPipeline(): Pipeline {
     const { sink, targetFps = DEFAULT_TARGET_FPS, maxQueueSize = 30, pace = "live" } =
       this.#options;
-    const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
+    const { audioCodec = "opus", fixedStreams = false, gopSeconds = 2, gpuDepth = 2 } =
+      this.#options;
     const { maxQueueLatencyMs = 150, overlay = {}, hardware = {}, encoder = {} } = this.#options;
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
@@ -271,6 +275,7 @@ export class Session implements AsyncDisposable {
       edge: this.#input.edge,
       graceMs: this.#input.maxBehindMs * BACKLOG_SHARE,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
+      fixedStreams,
       guard: this.#guard,
       meters: this.#meters,
       params: this.params,
@@ -352,7 +357,9 @@ export class Session implements AsyncDisposable {
       this.#meters.errorAt("stream");
       const { message } = end.error;
       this.#log.error("Stream {stream} failed: {reason}", { reason: message, ...accounts });
-    } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
+    } else if (this.#options.isRehearsal !== true) {
+      this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
+    }
     this.#advance("over");
     this.#emit({ type: "ended", end });
     await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());

@@ -9,8 +9,8 @@ import type { TsEvent } from "../media/mpegts/mod.ts";
 import type { OverlayOptions } from "./video/loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
-import type { SideChannel, SideChannels } from "./channels/side_channels.ts";
 import type { StreamState } from "./stream_state.ts";
+import type { SideChannel, SideChannels } from "./channels/side_channels.ts";
 import type { LatencyHistograms } from "./telemetry/latency_histograms.ts";
 import type { CountersByName, CounterTotals } from "./telemetry/stream_counters.ts";
 
@@ -62,6 +62,8 @@ export interface SessionOptions extends SideChannels {
   readonly inputFound?: (() => Promise<boolean>) | undefined;
   /** Where MPEG-TS segments go. Owned by the session from then on. */
   readonly sink?: SegmentSink | undefined;
+  /** Whether no stream can join later what the first segments in the sink say there is. @default false */
+  readonly fixedStreams?: boolean;
   /** Parameters at the start. @default {} */
   readonly params?: StreamParams | undefined;
   /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default {DEFAULT_TARGET_FPS} */
@@ -114,6 +116,8 @@ export interface SessionOptions extends SideChannels {
    * @default any object is taken
    */
   readonly parseControl?: (message: unknown) => StreamParams;
+  /** Whether the stream is only made up: then it is not traced, and its end is not logged. @default false */
+  readonly isRehearsal?: boolean;
   /** The processor is initialized: frames wait for it. @default it is */
   readonly processorReady?: Promise<void>;
   /** Takes what happens to the stream. */

@@ -216,6 +216,7 @@ Deno.test("files that cannot be used are errors that name the option and show no
       /0: a grant has token, rights, channels, prefixes and client/,
     ],
     ["--grants-file", [{ token: TOKENS.viewer, rights: ["read"], prefixes: "cam" }], /0\.prefixes/],
+    ["--grants-file", [GRANTS[1], { ...GRANTS[1], client: "tv" }], /1\.client: an earlier grant/],
     ["--sign-key-file", "s3cret", /--sign-key-file: key 1: .*6 characters: use 32 or more/],
     ["--sign-key-file", `${KEY}\ns3cret`, /--sign-key-file: key 2: /],
   ];

@@ -8,7 +8,7 @@ import { decodeVideo, meanLuma } from "../e2e/decoding.ts";
 import { probeStreams } from "../e2e/ffmpeg.ts";
 import { demux, joined, silentClip } from "./clips.ts";
 import { MemorySink } from "./in_memory.ts";
-import { Rig } from "./rig.ts";
+import { assertAccounts, Rig } from "./rig.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { until, within } from "../waiting.ts";
 
@@ -179,6 +179,36 @@ Deno.test("frames that a stream takes no more are refused, and none is kept", as
   const closed = frameAt(0, 60);
   closed.close();
   await assert.rejects(session.sendFrame(closed), { name: "TypeError" });
+});
+
+Deno.test("calls that nobody waits for hold few frames: more are dropped and counted", async () => {
+  const open = frameCounts().open;
+  const gate = Promise.withResolvers<void>();
+  const { session } = fedSession({
+    maxQueueSize: 1,
+    pace: "complete",
+    processor: defineProcessor({
+      async video(frame) {
+        await gate.promise;
+        return frame;
+      },
+    })(),
+  });
+  const calls: Promise<boolean>[] = [];
+  for (let i = 0; i < 100; i++) {
+    using frame = frameAt(i * 40, 60);
+    calls.push(session.sendFrame(frame));
+  }
+  assert.ok(frameCounts().open - open < 25, "copies of frames that wait");
+  gate.resolve();
+  const taken = (await Promise.all(calls)).filter((isTaken) => isTaken).length;
+  assert.ok(taken >= 8 && taken < 25, `${taken} frames were taken`);
+  using last = frameAt(5_000, 60);
+  assert.equal(await session.sendFrame(last), true);
+  await until(() => session.metrics().frames_in === 101, "all frames");
+  await session.stop();
+  assertAccounts(session.metrics());
+  assert.equal(session.metrics().frames_dropped_by_reason.queue, 100 - taken);
 });
 
 Deno.test("a stream with an input takes no frames of the application", async () => {

@@ -11,6 +11,7 @@ import { variable } from "../../base/environment.ts";
 import { GpuError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { chooseAdapter, describeAdapter, type GpuInfo, requestDevice } from "./adapter.ts";
+import { canReadEarly } from "./early_reads.ts";
 import { GpuBufferPool, type GpuPoolOptions, type GpuPoolStats } from "./buffer_pool.ts";
 import { ReadbackRing, type ReadbackStats } from "./readback_ring.ts";
 import { type SelfTestResult, testDevice } from "./self_test.ts";
@@ -71,7 +72,11 @@ export class Gpu implements AsyncDisposable {
     const assertUsable = (): void => this.assertUsable();
     this.pool = new GpuBufferPool(device, assertUsable, parts.pool);
     const assertAllocated = (): void => this.pool.assertAllocated();
-    this.readback = new ReadbackRing(device, { assertUsable, assertAllocated });
+    this.readback = new ReadbackRing(device, {
+      readsEarly: parts.readsEarly,
+      assertUsable,
+      assertAllocated,
+    });
     device.addEventListener("uncapturederror", (event) => {
       this.#noteError((event as GPUUncapturedErrorEvent).error);
     });
@@ -91,9 +96,9 @@ export class Gpu implements AsyncDisposable {
     const device = await requestDevice(adapter);
     const info = describeAdapter(adapter, device);
     try {
-      const selfTest = await testDevice(device);
+      const [selfTest, readsEarly] = await Promise.all([testDevice(device), canReadEarly(device)]);
       warnOf(info, selfTest);
-      return new Gpu(device, { info, selfTest, pool: options.pool ?? {} });
+      return new Gpu(device, { info, selfTest, readsEarly, pool: options.pool ?? {} });
     } catch (error) {
       device.destroy();
       throw error;
@@ -177,6 +182,7 @@ export class Gpu implements AsyncDisposable {
 interface GpuParts {
   readonly info: GpuInfo;
   readonly selfTest: SelfTestResult;
+  readonly readsEarly: boolean;
   readonly pool: GpuPoolOptions;
 }
 

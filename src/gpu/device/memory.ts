@@ -5,6 +5,7 @@
  */
 
 import { childEnvironment } from "../../base/child_environment.ts";
+import { systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { currentGpu } from "./shared_gpu.ts";
@@ -58,11 +59,13 @@ async function askDriver(
   { program = "nvidia-smi", timeoutMs = 5000 }: GpuMemoryOptions,
 ): Promise<string | undefined> {
   if (missingPrograms.has(program)) return undefined;
+  const timeout = new AbortController();
+  const cancel = systemClock.schedule(timeoutMs, () => timeout.abort());
   try {
     const { success, stdout } = await new Deno.Command(program, {
       args: ["--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"],
       ...childEnvironment(),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: timeout.signal,
       stdin: "null",
       stderr: "null",
     }).output();
@@ -77,5 +80,7 @@ async function askDriver(
       });
     }
     return undefined;
+  } finally {
+    cancel();
   }
 }

@@ -4,8 +4,8 @@
  * What Deno does when a buffer is mapped shapes this: the call of `mapAsync` blocks until the GPU has done
  * all that was submitted, and its promise resolves 10 ms after that, whatever the size. The bytes are there
  * as soon as the call returns, so a buffer that was mapped once before is read then, 10 ms earlier.
- * Looking into one that never was would end the process. Where the bytes are not there, as in a runtime
- * that does not block, the promise is waited for.
+ * Looking into one that never was would end the process. In a runtime that does not block, which is tried
+ * once for each device, the promise is waited for.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { pause } from "../../base/pause.ts";
 import { MapTiming } from "./map_timing.ts";
 
 /** Reads under way at once: enough for 700 in a second. A buffer is made when it is first needed. */
-const DEFAULT_DEPTH = 8;
+const DEPTH = 8;
 
 /**
  * Maps whose bytes were read and whose promises have not resolved. There are more only where nothing lets
@@ -36,7 +36,9 @@ export interface ReadbackOptions {
 }
 
 /** What the ring needs to know of its device. */
-export interface ReadbackHealth {
+export interface ReadbackOwner {
+  /** Whether bytes are there before the promise of `mapAsync` resolves: see `canReadEarly`. */
+  readonly readsEarly: boolean;
   /** Throws when the device is lost. */
   readonly assertUsable: () => void;
   /** Throws when what was computed cannot be trusted. */
@@ -63,13 +65,10 @@ interface Slot {
   wasMapped: boolean;
 }
 
-/** Whether bytes may be looked for before the promise of `mapAsync` resolves: where that was tried. */
-const READS_EARLY = /^2\.[6-9]\./.test(Deno.version.deno);
-
 /** Reads buffers of one device. */
 export class ReadbackRing {
   readonly #device: GPUDevice;
-  readonly #health: ReadbackHealth;
+  readonly #owner: ReadbackOwner;
   readonly #slots: readonly Slot[];
   readonly #free: Set<Slot>;
   readonly #waiting: ((slot: Slot) => void)[] = [];
@@ -83,10 +82,10 @@ export class ReadbackRing {
   #blockedMs = 0;
 
   /** Made by `Gpu.open`. */
-  constructor(device: GPUDevice, health: ReadbackHealth, depth: number = DEFAULT_DEPTH) {
+  constructor(device: GPUDevice, owner: ReadbackOwner) {
     this.#device = device;
-    this.#health = health;
-    this.#slots = Array.from({ length: depth }, () => ({ buffer: undefined, wasMapped: false }));
+    this.#owner = owner;
+    this.#slots = Array.from({ length: DEPTH }, () => ({ buffer: undefined, wasMapped: false }));
     this.#free = new Set(this.#slots);
   }
 
@@ -112,7 +111,7 @@ export class ReadbackRing {
     bytes: number,
     options: ReadbackOptions = {},
   ): Promise<Uint8Array> {
-    this.#health.assertUsable();
+    this.#owner.assertUsable();
     checkRead(source, bytes, options.into);
     const size = copySize(bytes);
     let slot = this.#takeFree(size);
@@ -123,7 +122,7 @@ export class ReadbackRing {
       slot = await this.#nextFree();
     }
     try {
-      this.#health.assertUsable();
+      this.#owner.assertUsable();
       const buffer = this.#fittingBuffer(slot, size);
       encoder ??= this.#device.createCommandEncoder({ label: "readback" });
       encoder.copyBufferToBuffer(source, 0, buffer, 0, size);
@@ -167,7 +166,7 @@ export class ReadbackRing {
       return await promise;
     } catch (cause) {
       await pause(0); // a loss is told a moment after the maps that it fails
-      this.#health.assertUsable();
+      this.#owner.assertUsable();
       if (cause instanceof GpuError) throw cause;
       throw new GpuError(
         "GPU_MEMORY",
@@ -189,7 +188,7 @@ export class ReadbackRing {
     this.#turn = promise;
     try {
       await (delayMs === 0 ? before : Promise.all([before, pause(delayMs)]));
-      this.#health.assertUsable();
+      this.#owner.assertUsable();
       const map = this.#startMap(buffer, size, delayMs);
       const early = this.#takeEarly(slot, take);
       if (early !== undefined) {
@@ -198,7 +197,7 @@ export class ReadbackRing {
       }
       await map;
       slot.wasMapped = true;
-      this.#health.assertUsable(); // a map of a destroyed device resolves, without the bytes
+      this.#owner.assertUsable(); // a map of a destroyed device resolves, without the bytes
       this.#assertAllocated(buffer);
       return take();
     } finally {
@@ -220,8 +219,8 @@ export class ReadbackRing {
 
   /** The bytes before the map's promise resolves; `undefined` where they are not there yet. */
   #takeEarly(slot: Slot, take: () => Uint8Array): Uint8Array | undefined {
-    if (!READS_EARLY || !slot.wasMapped) return undefined;
-    this.#health.assertAllocated();
+    if (!this.#owner.readsEarly || !slot.wasMapped) return undefined;
+    this.#owner.assertAllocated();
     try {
       return take();
     } catch {
@@ -231,7 +230,7 @@ export class ReadbackRing {
 
   #assertAllocated(buffer: GPUBuffer): void {
     try {
-      this.#health.assertAllocated();
+      this.#owner.assertAllocated();
     } catch (error) {
       buffer.unmap();
       throw error;

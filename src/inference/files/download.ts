@@ -5,6 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { systemClock } from "../../base/clock.ts";
 import { describeError, ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { pause } from "../../base/pause.ts";
@@ -203,7 +204,7 @@ function downloadError(url: URL, cause: unknown): ModelError {
 class StallTimer implements Disposable {
   readonly #controller = new AbortController();
   readonly #limitMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel = (): void => {};
 
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
@@ -215,16 +216,16 @@ class StallTimer implements Disposable {
   }
 
   restart(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     const reason = `nothing arrived for ${this.#limitMs / 1000} seconds`;
-    this.#timer = setTimeout(
-      () => this.#controller.abort(new TransientFailure(reason)),
+    this.#cancel = systemClock.schedule(
       this.#limitMs,
+      () => this.#controller.abort(new TransientFailure(reason)),
     );
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
   }
 }
 

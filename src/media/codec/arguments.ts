@@ -226,6 +226,7 @@ const NAMED_AUDIO_DECODERS: Readonly<Partial<Record<AudioCodec, string>>> = {
   aac_latm: "aac_latm",
   s302m: "s302m",
   pcm_bluray: "pcm_bluray",
+  truehd: "truehd",
 };
 
 function audioInput(codec: AudioCodec | undefined): string[] {

@@ -10,8 +10,8 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
 import { roomLogger } from "../../base/log.ts";
+import { pause } from "../../base/pause.ts";
 import { hasProc, isListenerOf, ownerOf, sourcePortOf } from "./proc.ts";
 
 const log = roomLogger("codec");
@@ -175,7 +175,7 @@ async function acceptNext(
   if (end === undefined) return await next;
   const accepted = new AbortController();
   const { signal } = accepted;
-  const waited = end.then(() => delay(QUEUE_MS, { signal })).then(() => undefined);
+  const waited = end.then(() => pause(QUEUE_MS, signal)).then(() => undefined);
   try {
     return await Promise.race([next, waited]).catch(() => undefined);
   } finally {

@@ -11,6 +11,15 @@ import type { InputEvent } from "./input_events.ts";
 /** Frames that wait to be read. */
 const MAX_WAITING = 8;
 
+/**
+ * Calls that wait for room at once. Each holds a copy of its frame; only an application that does not
+ * wait for what it calls has more.
+ */
+export const MAX_WAITING_CALLS = 8;
+
+/** What becomes of a frame: `"crowded"` where too many calls wait already, `"closed"` at the end. */
+export type FeedOutcome = "taken" | "crowded" | "closed";
+
 /** What an application has given, in the order of its calls. */
 export class FrameFeed implements AsyncIterable<InputEvent>, Disposable {
   readonly #events = new BoundedQueue<InputEvent>({
@@ -20,17 +29,25 @@ export class FrameFeed implements AsyncIterable<InputEvent>, Disposable {
       if (event.kind === "video-frame") event.frame.close();
     },
   });
+  #calls = 0;
 
   /**
-   * Gives a copy of a frame, which stays the caller's. Resolves once there is room for the next: to false when the
-   * stream takes none any more. Rejects with a `TypeError` for a closed frame.
+   * Gives a copy of a frame, which stays the caller's. Resolves once there is room for the next. Rejects
+   * with a `TypeError` for a closed frame.
    */
-  async send(frame: VideoFrame | AudioFrame): Promise<boolean> {
-    return await this.#events.push(
-      isVideoFrame(frame)
-        ? { kind: "video-frame", frame: atMpegTime(frame) }
-        : { kind: "audio-frame", frame: audioAtMpegTime(frame) },
-    );
+  async send(frame: VideoFrame | AudioFrame): Promise<FeedOutcome> {
+    if (this.#calls >= MAX_WAITING_CALLS) return "crowded";
+    this.#calls++;
+    try {
+      const isTaken = await this.#events.push(
+        isVideoFrame(frame)
+          ? { kind: "video-frame", frame: atMpegTime(frame) }
+          : { kind: "audio-frame", frame: audioAtMpegTime(frame) },
+      );
+      return isTaken ? "taken" : "closed";
+    } finally {
+      this.#calls--;
+    }
   }
 
   /** No more frames are taken; those that wait are read. Idempotent. */

@@ -7,7 +7,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { MediaError } from "../../base/errors.ts";
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
-import { FrameFeed } from "./frame_feed.ts";
+import { type FeedOutcome, FrameFeed } from "./frame_feed.ts";
 import {
   demuxSegments,
   type InputChoice,
@@ -77,7 +77,7 @@ export class SessionInput implements Disposable {
   }
 
   /** Takes a frame of the application; see `Session.sendFrame`. */
-  async send(frame: VideoFrame | AudioFrame): Promise<boolean> {
+  async send(frame: VideoFrame | AudioFrame): Promise<FeedOutcome> {
     if (this.isFed) return await this.#feed.send(frame);
     throw new TypeError(
       `Cannot send a frame to stream ${this.#options.id}: its frames come from its input`,

@@ -51,12 +51,19 @@ export interface HandlerContext {
 /** Who sent a request: the program itself, or somebody at an address, which may be unknown. */
 export type Caller =
   | { readonly kind: "program" }
-  | { readonly kind: "remote"; readonly address: string | undefined };
+  | {
+    readonly kind: "remote";
+    readonly address: string | undefined;
+    /** Whether the answer goes out by `Deno.serve`, which takes hold of each piece before the next. */
+    readonly isServed: boolean;
+  };
 
 /** What one request is answered with. */
 interface RequestContext extends HandlerContext {
   /** Whose limits count. */
   readonly client: ClientId;
+  /** Whether pieces of an answer may be kept by who reads it. */
+  readonly keepsPieces: boolean;
 }
 
 /** Answers one request. A body that is not wanted is given up, so that the runtime drains it. */
@@ -84,7 +91,8 @@ function route(
   if (found.kind === "malformed") return errorResponse(400, "Malformed path");
   const admitted = admit(request, found, { caller, access: context.access });
   if (admitted instanceof Response) return admitted;
-  const admittedContext = { ...context, client: admitted.client };
+  const keepsPieces = caller.kind === "program" || !caller.isServed;
+  const admittedContext = { ...context, client: admitted.client, keepsPieces };
   return found.kind === "channel"
     ? handleChannel(request, found.name, admittedContext)
     : handleSegment(request, found, admittedContext);
@@ -166,11 +174,11 @@ function read(
   const channel = context.registry.get(found.name);
   if (found.index === "next") return nextIndex(channel, context);
   if (channel === undefined) return errorResponse(404, "Stream not found");
-  const index = parseReadIndex(found.index);
-  if (index === undefined) return errorResponse(400, "Invalid idx");
+  const requested = parseReadIndex(found.index);
+  if (requested === undefined) return errorResponse(400, "Invalid idx");
   const lease = context.requests.begin(context.client, "read");
   if (lease === undefined) return tooManyRequests(context);
-  return readSegment(request, { channel, requested: index }, lease);
+  return readSegment(request, { channel, requested, keepsPieces: context.keepsPieces }, lease);
 }
 
 function nextIndex(channel: Channel | undefined, context: HandlerContext): Response {

@@ -5,23 +5,32 @@
  * @module
  */
 
-import { delay } from "@std/async/delay";
-import { TrickleError } from "../../base/mod.ts";
+import { pause, TrickleError } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
 import type { RequestLease } from "./client_requests.ts";
 import { closedHeaders, noSegmentResponse, UNTRUSTED_HEADERS } from "./responses.ts";
 import { type SegmentBuffer, SegmentCursor } from "./segment_buffer.ts";
 import { LATEST_HEADER, SEQ_HEADER } from "../protocol.ts";
 
+/** What a GET or HEAD asks for, and how the answer is read. */
+export interface ReadTarget {
+  readonly channel: Channel;
+  /** The parsed index, -1 and -2 included. */
+  readonly requested: number;
+  /** Whether a piece of the answer may still be used when the next one is asked for. */
+  readonly keepsPieces: boolean;
+}
+
 /**
- * Answers a GET or HEAD for a segment; `requested` is the parsed index, -1 and -2 included. The lease ends with
- * the request: where the answer has the bytes of a segment, with the last of them.
+ * Answers a GET or HEAD for a segment. The lease ends with the request: where the answer has the bytes
+ * of a segment, with the last of them.
  */
 export async function readSegment(
   request: Request,
-  { channel, requested }: { readonly channel: Channel; readonly requested: number },
+  target: ReadTarget,
   lease: RequestLease,
 ): Promise<Response> {
+  const { channel, requested } = target;
   const segment = channel.openForRead(requested);
   if (segment === undefined) {
     lease.end();
@@ -47,6 +56,7 @@ export async function readSegment(
     attachment.release();
     return new Response(null, { headers });
   }
+  if (target.keepsPieces) segment.piecesAreKept = true;
   return new Response(segmentBody(segment, attachment), { headers });
 }
 
@@ -69,7 +79,7 @@ function emptyResponse(channel: Channel, segment: SegmentBuffer): Response {
  * `NEXT` that their readers are told should count the body that came along with it (case S57).
  */
 function nextTurn(): Promise<void> {
-  return delay(0);
+  return pause(0);
 }
 
 /** Waits for a byte, the close, or the client's going (Q17). */

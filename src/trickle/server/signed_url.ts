@@ -33,7 +33,7 @@ export interface SignedUrlOptions {
   readonly rights: readonly TrickleRight[];
   /** When the permission ends. Requests that have begun by then go on to their end. */
   readonly expiresAt: Date;
-  /** Who has the URL: the URLs of one client share its limits. @default the channel's name */
+  /** Who has the URL: the URLs and tokens of one client share its limits. @default the channel's name */
   readonly client?: string;
 }
 

@@ -144,11 +144,9 @@ export class TrickleServer implements AsyncDisposable {
    * Answers one request, on whatever server it came in: for mounting it beside other routes. Without its sender,
    * which `Deno.serve` gives as the second argument, limits per client hold only for tokens and signed URLs.
    */
-  readonly handler = (request: Request, sender?: RequestSender): Promise<Response> => {
-    const from = sender?.remoteAddr;
-    const address = from !== undefined && "hostname" in from ? from.hostname : undefined;
-    return this.#answer(request, { kind: "remote", address });
-  };
+  readonly handler = (request: Request, sender?: RequestSender): Promise<Response> =>
+    this.#answer(request, { kind: "remote", address: addressOf(sender), isServed: false });
+  readonly #handler = this.handler;
 
   /**
    * Creates a channel, whether `autocreate` is on or not; nothing happens where it exists.
@@ -249,7 +247,9 @@ export class TrickleServer implements AsyncDisposable {
       })
       .finally(() => this.#deliveries.delete(delivery));
     this.#deliveries.add(delivery);
-    return this.handler(request, info);
+    // A program that puts its own handler in place may read what this one answers.
+    if (this.handler !== this.#handler) return this.handler(request, info);
+    return this.#answer(request, { kind: "remote", address: addressOf(info), isServed: true });
   };
 
   /** The handler of the program's own publishers and subscribers. */
@@ -286,6 +286,11 @@ export class TrickleServer implements AsyncDisposable {
     await isDoneWithin(systemClock, Promise.all(this.#deliveries), SHUTDOWN_GRACE_MS);
     await this.#http.cut();
   }
+}
+
+function addressOf(sender: RequestSender | undefined): string | undefined {
+  const from = sender?.remoteAddr;
+  return from !== undefined && "hostname" in from ? from.hostname : undefined;
 }
 
 function internalError(error: unknown): Response {

@@ -40,23 +40,26 @@ type BodyPiece =
   | { readonly kind: "end" }
   | { readonly kind: "interrupted" };
 
+/** Bytes that are read at once. */
+const READ_BYTES = 64 * 1024;
+
 /** The body of a POST, whose reading can be given up from outside at any time. */
 class RequestBody {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #read: BodyReader | undefined;
   #interrupted = false;
 
   constructor(request: Request) {
-    this.#reader = request.body?.getReader();
+    this.#read = request.body === null ? undefined : createBodyReader(request.body);
   }
 
-  /** The next bytes, never none. */
+  /** The next bytes, never none. They are valid until the next call. */
   async next(): Promise<BodyPiece> {
     for (;;) {
       if (this.#interrupted) return { kind: "interrupted" };
-      const result = await this.#reader?.read();
+      const bytes = await this.#read?.next();
       if (this.#interrupted) return { kind: "interrupted" };
-      if (result === undefined || result.done) return { kind: "end" };
-      if (result.value.byteLength > 0) return { kind: "bytes", bytes: result.value };
+      if (bytes === undefined) return { kind: "end" };
+      if (bytes.byteLength > 0) return { kind: "bytes", bytes };
     }
   }
 
@@ -64,11 +67,49 @@ class RequestBody {
   interrupt(): void {
     if (this.#interrupted) return;
     this.#interrupted = true;
-    this.#reader?.cancel().catch((error: unknown) => {
+    this.#read?.cancel().catch((error: unknown) => {
       log.debug("A request body ended as it was given up: {error}", {
         error: describeError(error),
       });
     });
+  }
+}
+
+interface BodyReader {
+  /** The next bytes; undefined at the end. */
+  next(): Promise<Uint8Array | undefined>;
+  cancel(): Promise<void>;
+}
+
+/**
+ * Reads a body into one buffer again and again: a new one for each read is garbage that is collected late.
+ * Only what comes over the network can be read like that; bodies that the program itself made cannot.
+ */
+function createBodyReader(body: ReadableStream<Uint8Array>): BodyReader {
+  const byob = byobReader(body);
+  if (byob === undefined) {
+    const reader = body.getReader();
+    return { next: async () => (await reader.read()).value, cancel: () => reader.cancel() };
+  }
+  let buffer = new ArrayBuffer(READ_BYTES);
+  return {
+    async next(): Promise<Uint8Array | undefined> {
+      const { value, done } = await byob.read(new Uint8Array(buffer));
+      if (done) return undefined;
+      buffer = value.buffer;
+      return value;
+    },
+    cancel: () => byob.cancel(),
+  };
+}
+
+/** Undefined for a stream that is none of bytes. */
+function byobReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return undefined;
   }
 }
 

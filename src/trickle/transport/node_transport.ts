@@ -125,6 +125,9 @@ export class NodeTransport implements Transport {
   }
 }
 
+/** Without a list of authorities Deno looks for the system's, which it may not have the permission for. */
+const UNCHECKED = { rejectUnauthorized: false, ca: [] };
+
 function verification(
   tls: TlsOptions,
   url: string,
@@ -135,9 +138,9 @@ function verification(
     case "caCerts":
       return { ca: [...rootCertificates, ...tls.caCerts] };
     case "pinned":
-      return { rejectUnauthorized: false }; // it is compared before anything is sent
+      return UNCHECKED; // it is compared before anything is sent
     case "insecure":
-      return isUnchecked(tls, url) ? { rejectUnauthorized: false } : {};
+      return isUnchecked(tls, url) ? UNCHECKED : {};
   }
 }
 

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { deadline } from "@std/async/deadline";
-import { describeError, roomLogger } from "../../base/mod.ts";
+import { callUserCode, describeError, roomLogger, withTimeout } from "../../base/mod.ts";
 import type { FrameProcessor, ProcessorContext } from "../../processor/mod.ts";
 import type { TrickleSessionOptions, WarmCodecs } from "../../session/mod.ts";
 import type { StreamSession } from "../stream.ts";
@@ -111,7 +110,7 @@ export class LocalHost implements StreamHost {
   /** Has the processor give back what it holds; one that hangs or fails is logged and left. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      await deadline(this.#dispose(), DISPOSE_TIMEOUT_MS);
+      await withTimeout(this.#dispose(), DISPOSE_TIMEOUT_MS);
     } catch (error) {
       const reason = describeError(error);
       log.warn("The processor did not give back what it holds: {reason}", { reason });
@@ -121,7 +120,7 @@ export class LocalHost implements StreamHost {
   async #dispose(): Promise<void> {
     await this.settled;
     // A user's processor may extend another version of the class.
-    await this.#options.processor[Symbol.asyncDispose]?.();
+    await callUserCode(() => this.#options.processor[Symbol.asyncDispose]?.());
   }
 
   async #ready(): Promise<void> {
@@ -143,7 +142,7 @@ export class LocalHost implements StreamHost {
   async #initialize(context: ProcessorContext): Promise<void> {
     const startedMs = performance.now();
     try {
-      await this.#options.processor.initialize(context);
+      await callUserCode(() => this.#options.processor.initialize(context));
       this.#state = { kind: "ready" };
       const ms = Math.round(performance.now() - startedMs);
       const { processor } = this.#options;

@@ -39,6 +39,10 @@ const log = roomLogger("worker");
  * ended it by then hangs. A stop has ten seconds in all.
  */
 const STOP_TIMEOUT_MS = 7_000;
+/** Calls that were not answered, of which nobody waits for the answer: more are dropped and counted. */
+const MAX_UNANSWERED = 256;
+/** Frames that are on their way there at once: more are dropped and counted. */
+const MAX_FRAMES_UNDER_WAY = 8;
 /** How often a silence is looked at. */
 const WATCH_INTERVAL_MS = 500;
 
@@ -68,6 +72,10 @@ export class IsolatedSession implements StreamSession {
   #cancelWatch: () => void = () => {};
   #stopping: Promise<SessionEnd> | undefined;
   #isLost = false;
+  #unanswered = 0;
+  #framesUnderWay = 0;
+  /** What was dropped here, because it is not read there. */
+  readonly #dropped = { lines: 0, events: 0, frames: 0 };
 
   /** Asks for nothing before {@linkcode open}. */
   constructor(options: IsolatedSessionOptions) {
@@ -102,7 +110,7 @@ export class IsolatedSession implements StreamSession {
   start(): void {
     this.#state = nextState(this.#state, "start");
     this.#silentMs = 0;
-    this.#tell(this.#options.remote.start());
+    this.#tell(() => this.#options.remote.start());
     this.#watch();
   }
 
@@ -114,19 +122,19 @@ export class IsolatedSession implements StreamSession {
   /** Publishes a line on the data channel, or drops and counts it; throws as a session does. */
   sendData(text: string): void {
     checkDataText(text);
-    this.#tell(this.#options.remote.sendData(text));
+    if (!this.#tell(() => this.#options.remote.sendData(text))) this.#dropped.lines++;
   }
 
   /** Publishes an event; throws for one that cannot be copied. */
   sendEvent(event: unknown, name: string): void {
     structuredClone(event);
-    this.#tell(this.#options.remote.sendEvent(event, name));
+    if (!this.#tell(() => this.#options.remote.sendEvent(event, name))) this.#dropped.events++;
   }
 
   /** Changes what the loading overlay says; throws as a session does. */
   setLoading(update: LoadingUpdate): void {
     checkLoadingUpdate(update);
-    this.#tell(this.#options.remote.setLoading(update));
+    this.#tell(() => this.#options.remote.setLoading(update));
   }
 
   /** Copies a frame to where the stream runs; resolves and rejects as a session does. */
@@ -136,12 +144,18 @@ export class IsolatedSession implements StreamSession {
       throw new TypeError(`Cannot send a frame to stream ${id}: its frames come from its input`);
     }
     if (!isActive(this.#state)) return false;
-    const plain = await toPlainFrame(frame);
+    if (this.#framesUnderWay >= MAX_FRAMES_UNDER_WAY) {
+      if (isVideoFrame(frame)) this.#dropped.frames++;
+      return false;
+    }
+    this.#framesUnderWay++;
     try {
-      return await this.#options.remote.sendFrame(plain);
+      return await this.#options.remote.sendFrame(await toPlainFrame(frame));
     } catch (error) {
       if (this.#isLost) return false; // it ended meanwhile
       throw error;
+    } finally {
+      this.#framesUnderWay--;
     }
   }
 
@@ -152,7 +166,7 @@ export class IsolatedSession implements StreamSession {
 
   /** Figures of the last quarter of a second. */
   metrics(): SessionMetrics {
-    if (this.#snapshot !== undefined) return this.#snapshot.metrics;
+    if (this.#snapshot !== undefined) return withDropped(this.#snapshot.metrics, this.#dropped);
     throw new TypeError("Cannot give the figures of a session that was not opened");
   }
 
@@ -209,16 +223,19 @@ export class IsolatedSession implements StreamSession {
     }).finally(() => this.#ended.resolve(end));
   }
 
-  /** A call that nobody waits for. */
-  #tell(call: Promise<void>): void {
-    call.catch((error) => {
+  /** Makes a call that nobody waits for. Returns false where too many were not answered: it is not made. */
+  #tell(call: () => Promise<void>): boolean {
+    if (this.#unanswered >= MAX_UNANSWERED) return false;
+    this.#unanswered++;
+    call().catch((error) => {
       if (this.#state === "ended") return;
       const reason = describeError(error);
       log.warn("Stream {stream} did not take a call: {reason}", {
         stream: this.#options.options.id,
         reason,
       });
-    });
+    }).finally(() => this.#unanswered--);
+    return true;
   }
 
   async #stop(): Promise<SessionEnd> {
@@ -254,6 +271,28 @@ export class IsolatedSession implements StreamSession {
         "what it runs in is ended",
     );
   }
+}
+
+/** The figures of a stream with what was dropped on the way to it. */
+function withDropped(
+  metrics: SessionMetrics,
+  { lines, events, frames }: {
+    readonly lines: number;
+    readonly events: number;
+    readonly frames: number;
+  },
+): SessionMetrics {
+  const { queue = 0 } = metrics.frames_dropped_by_reason;
+  return {
+    ...metrics,
+    data_lines_dropped: metrics.data_lines_dropped + lines,
+    events_dropped: metrics.events_dropped + events,
+    frames_in: metrics.frames_in + frames,
+    frames_dropped: metrics.frames_dropped + frames,
+    frames_dropped_by_reason: frames === 0
+      ? metrics.frames_dropped_by_reason
+      : { ...metrics.frames_dropped_by_reason, queue: queue + frames },
+  };
 }
 
 async function toPlainFrame(frame: VideoFrame | AudioFrame): Promise<PlainFrame> {

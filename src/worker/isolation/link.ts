@@ -18,7 +18,7 @@ export interface LinkHandlers {
 export interface Link {
   /** The process; undefined for a thread, and before there is one. */
   readonly pid: number | undefined;
-  /** Sends a message. Throws for what cannot be copied. */
+  /** Sends a message. Throws for what cannot be copied, and while the other side does not read. */
   post(message: unknown): void;
   /** Ends the other side at once; nothing comes from it any more. Idempotent. */
   terminate(): Promise<void>;

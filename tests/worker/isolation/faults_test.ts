@@ -1,6 +1,7 @@
 /** What a thread or process contains: its stream ends, is counted and replaced; others go on. */
 
 import assert from "node:assert/strict";
+import { VideoFrame } from "../../../src/frames/mod.ts";
 import { processTree } from "../../../src/media/codec/proc.ts";
 import { StreamServer, type StreamServerOptions } from "../../../src/server/mod.ts";
 import { ManualClock } from "../../trickle/manual_clock.ts";
@@ -83,6 +84,46 @@ for (const isolate of ["thread", "process"] as const) {
     });
   }
 }
+
+Deno.test("what is sent to a process that does not read is bounded and counted", async () => {
+  const clock = new ManualClock();
+  await using server = new StreamServer({
+    processor: { module: GREEDY },
+    isolate: "process",
+    clock,
+    host: "127.0.0.1",
+    port: 0,
+    admit: ADMIT_ALL,
+    warmFfmpeg: 0,
+  });
+  await server.start();
+  await server.initialized;
+  assert.equal(await call(server, "/stream/start", { gateway_request_id: "a" }), 200);
+  assert.equal(await call(server, "/stream/params", { params: { do: "spin" } }), 200);
+  const data = new Uint8Array(16 * 16 * 3);
+  using frame = new VideoFrame({
+    ...{ pixelFormat: "rgb24", data, width: 16, height: 16 },
+    ...{ ptsTicks: 0, timeBase: { num: 1, den: 90_000 } },
+  });
+  const frames: Promise<boolean>[] = [];
+  for (let i = 0; i < 2_000; i++) {
+    server.sendData("x".repeat(60_000));
+    server.sendEvent({ i }, "test");
+    if (i < 100) frames.push(server.sendFrame(frame));
+  }
+  const status = await (await fetch(`${server.url}/stream/status`)).json();
+  const { data_lines_dropped, events_dropped, frames_dropped_by_reason } = status.metrics;
+  assert.ok(
+    data_lines_dropped > 1_800 && data_lines_dropped < 2_000,
+    `${data_lines_dropped} lines`,
+  );
+  assert.ok(events_dropped > 1_800 && events_dropped < 2_000, `${events_dropped} events`);
+  assert.equal(frames_dropped_by_reason.queue, 92);
+  clock.advance(10_500);
+  await until(() => server.streamIds.length === 0, "the end of the stream that hangs");
+  assert.deepEqual(new Set(await Promise.all(frames)), new Set([false]));
+  await clock.passUntil(server.stop());
+});
 
 Deno.test({
   name: "after a thread that cannot be ended streams run in processes",

@@ -59,6 +59,8 @@ export class PesReader {
   readonly #continuity = new ContinuityCounter();
   #forgiving = false;
   #lastPayloadBytes = 0;
+  /** Bytes behind the header of the packet before, and whether a PES packet began with it. */
+  #lastShape = { bytes: 0, unitStart: false };
   /** What stood behind the end of a PES packet by its length. */
   #excess: Uint8Array | undefined;
   /** Whether packets that are marked as scrambled are not. */
@@ -90,6 +92,7 @@ export class PesReader {
     if (!follows && !this.#isNew(data, { at, start, unitStart, continuity })) return;
     this.#forgiving = false;
     this.#lastPayloadBytes = 0;
+    this.#lastShape = { bytes: end - start, unitStart };
     let from = start;
     if (unitStart) {
       this.#state = "head";
@@ -179,6 +182,8 @@ export class PesReader {
   ): boolean {
     const bytes = this.#lastPayloadBytes;
     const end = at + TS_PACKET_BYTES;
+    const shape = this.#lastShape;
+    if (shape.unitStart !== unitStart || shape.bytes !== end - start) return false;
     // A few bytes are soon the same, unless a time is among them.
     const isTold = bytes >= MIN_REPEATED_BYTES || this.#continuity.seemsRight ||
       unitStart && this.#isSameTimedHead(data, start);

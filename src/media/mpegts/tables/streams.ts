@@ -111,6 +111,8 @@ function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
     case STREAM_TYPE.MPEG1_VIDEO:
     case STREAM_TYPE.MPEG2_VIDEO:
       return { kind: "video", pid, codec: "mpeg2video" };
+    case STREAM_TYPE.JPEG2000:
+      return { kind: "video", pid, codec: "jpeg2000" };
     case STREAM_TYPE.MPEG4_VIDEO:
       return { kind: "video", pid, codec: "mpeg4" };
     case STREAM_TYPE.VC1:
@@ -142,6 +144,8 @@ function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
       return inBandAudio(stream, "dts");
     case STREAM_TYPE.DTS_HD_MASTER:
       return isHdmv ? inBandAudio(stream, "dts") : unsupported(stream);
+    case STREAM_TYPE.TRUEHD:
+      return inBandAudio(stream, "truehd");
     case STREAM_TYPE.LPCM_HDMV:
       return isHdmv ? inBandAudio(stream, "pcm_bluray") : unsupported(stream);
     case STREAM_TYPE.PRIVATE_PES:

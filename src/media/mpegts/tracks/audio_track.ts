@@ -4,6 +4,8 @@ import {
   AUDIO_FRAME_PARSERS,
   type AudioFrameHeader,
   type AudioFrameParser,
+  type AudioFrameResult,
+  findTrueHdSync,
   OPUS_SAMPLE_RATE,
   type ProgramConfig,
   sameBytes,
@@ -107,13 +109,17 @@ export class AudioTrack implements Track {
     while (at < data.length) {
       const source = at < kept.data.length ? "kept" : "unit";
       if (this.#mayBeOther) this.#recognize(data, at);
-      const frame = this.#parse(data, at);
+      const frame = this.#parseAt(data, at);
       if (frame === "more" || frame !== "invalid" && at + frame.frameBytes > data.length) {
         this.#keep({ data: data.subarray(at), dts: times[source] });
         return;
       }
       if (frame === "invalid" || !this.#confirm(data, at, frame)) {
         at = this.#skip(data, at);
+        continue;
+      }
+      if (frame.isAside === true) {
+        at += frame.frameBytes;
         continue;
       }
       if (!this.#everSynced) this.#unrecognized = { bytes: 0, pesPackets: 0 };
@@ -135,6 +141,13 @@ export class AudioTrack implements Track {
   /** A frame that is not whole at the end is dropped. */
   finish(): void {
     this.lost();
+  }
+
+  /** What looks like a frame anywhere is one only where the frame before ended. */
+  #parseAt(data: Uint8Array, at: number): AudioFrameResult {
+    const frame = this.#parse(data, at);
+    if (frame === "more" || frame === "invalid") return frame;
+    return frame.isUnmarked === true && !this.#synced ? "invalid" : frame;
   }
 
   #noteUnrecognized(bytes: number): void {
@@ -177,7 +190,8 @@ export class AudioTrack implements Track {
     if (this.#synced) this.#counters.audioResyncs++;
     this.#synced = false;
     let next = at + 1;
-    while (next < data.length && !FIRST_BYTES.has(data[next]!)) next++;
+    if (this.#codec === "truehd") next = findTrueHdSync(data, next);
+    else while (next < data.length && !FIRST_BYTES.has(data[next]!)) next++;
     this.#counters.audioSkippedBytes += next - at;
     return next;
   }
@@ -187,11 +201,13 @@ export class AudioTrack implements Track {
    * any other must end where the data ends or where one like it begins.
    */
   #confirm(data: Uint8Array, at: number, frame: AudioFrameHeader): boolean {
+    if (frame.isAside === true) return true;
     if (this.#synced && this.#header !== undefined && alike(this.#header, frame)) return true;
     const next = at + frame.frameBytes;
     if (next === data.length) return true;
     const following = this.#parse(data, next);
-    return following === "more" || following !== "invalid" && alike(following, frame);
+    if (following === "more") return true;
+    return following !== "invalid" && (following.isAside === true || alike(following, frame));
   }
 
   #deliver(data: Uint8Array, parsed: AudioFrameHeader): void {

@@ -130,7 +130,7 @@ for arg; do
       ;;
     -c:a)
       case $arg in
-        pcm_f32le | libopus | aac | eac3 | dca | aac_latm | s302m | pcm_bluray) ;;
+        pcm_f32le | libopus | aac | eac3 | dca | aac_latm | s302m | pcm_bluray | truehd) ;;
         *) refuse "-c:a $arg" ;;
       esac
       ;;

@@ -6,6 +6,7 @@
 
 import { describeError, roomLogger, variable } from "../../../base/mod.ts";
 import { endFfmpeg, ffmpegBelow } from "../../../session/mod.ts";
+import { BoundedWriter } from "./bounded_writer.ts";
 import { type ConfinedFfmpeg, createConfinedFfmpeg } from "./confined_ffmpeg.ts";
 import { processEnvironment } from "./environment.ts";
 import { linesOf, parseMessage, writeMessage } from "./framing.ts";
@@ -49,14 +50,16 @@ export function startProcess(options: ProcessOptions): Link {
     if (isOver) endProcess(child);
     return child;
   });
-  const writer = spawned.then((child) => child.stdin.getWriter());
-  writer.catch(() => {}); // said below
+  const writer = new BoundedWriter(spawned.then((child) => child.stdin), {
+    maxWaitingBytes: MAX_UNREAD_BYTES,
+    onError: (error) => crash(describeError(error)),
+  });
   const encoder = new TextEncoder();
   const reading = (async () => {
     const child = await spawned;
     const printing = printLines(child.stderr);
     try {
-      for await (const line of linesOf(child.stdout, MAX_MESSAGE_CHARACTERS)) {
+      for await (const line of linesOf(child.stdout, LIMITS)) {
         const parsed = parseMessage(line);
         if (parsed === undefined) printed(line, "printed");
         else if (!isOver) onMessage(parsed.message);
@@ -73,21 +76,21 @@ export function startProcess(options: ProcessOptions): Link {
     get pid(): number | undefined {
       return pid;
     },
-    post: (message: unknown) => {
-      const bytes = encoder.encode(writeMessage(message));
-      writer.then((writer) => writer.write(bytes)).catch((error) => crash(describeError(error)));
-    },
+    post: (message: unknown) => writer.write(encoder.encode(writeMessage(message))),
     terminate: async () => {
       isOver = true;
-      writer.then((writer) => writer.close()).catch(() => {}); // it has ended
+      void writer.close();
       await spawned.then(endProcess, () => {});
       await reading;
     },
   };
 }
 
+/** What may wait for a process to read it; a single message may be larger. */
+const MAX_UNREAD_BYTES = 64 * 2 ** 20;
+
 /** Longest message that a process may send: one of 8K pixels is not sent back. */
-const MAX_MESSAGE_CHARACTERS = 16 * 2 ** 20;
+const LIMITS = { maxCharacters: 16 * 2 ** 20 } as const;
 
 async function spawn(options: ProcessOptions, ffmpeg: ConfinedFfmpeg): Promise<Deno.ChildProcess> {
   const { permissions, relay, modules, memoryMb } = options;
@@ -129,7 +132,6 @@ function endProcess(child: Deno.ChildProcess): void {
 
 /** Lines of a second that are logged; what a processor prints beyond that is left out. */
 const MAX_LINES = 50;
-const MAX_LINE_CHARACTERS = 2_000;
 let second = 0;
 let lines = 0;
 
@@ -140,18 +142,14 @@ function printed(line: string, how: "printed" | "complained"): void {
   second = now;
   if (lines > MAX_LINES) return;
   // A terminal would do what these say.
-  const text = line.slice(0, MAX_LINE_CHARACTERS).replaceAll(/\p{Cc}/gu, " ");
+  const text = line.replaceAll(/\p{Cc}/gu, " ");
   if (how === "printed") log.info("A processor printed: {line}", { line: text });
   else log.warn("A processor printed: {line}", { line: text });
 }
 
 async function printLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
-  try {
-    for await (const line of linesOf(stream, MAX_MESSAGE_CHARACTERS)) {
-      if (line.trim() !== "") printed(line, "complained");
-    }
-  } catch {
-    await stream.cancel().catch(() => {}); // one line without an end
+  for await (const line of linesOf(stream, { messages: false })) {
+    if (line.trim() !== "") printed(line, "complained");
   }
 }
 
