@@ -13,7 +13,7 @@ import { knownStreams, type MediaEvent } from "./media_event.ts";
 
 const log = roomLogger("source");
 
-/** Takes the bytes of one segment. The segment writers of `src/trickle` are such. */
+/** Takes the bytes of one segment. The segment writers of `src/trickle` implement it. */
 export interface MediaSegmentWriter {
   /** Takes bytes that will not change; rejects once the segment has failed. */
   write(bytes: Uint8Array): Promise<unknown>;

@@ -29,11 +29,14 @@ interface CpuPixels {
   readonly lease: Lease | undefined;
 }
 
-/** The pixels of one frame. Everything throws once they are closed, but for {@linkcode close}. */
+/** The pixels of one frame. Once they are closed, every method but {@linkcode close} throws. */
 export class FramePixels implements Holding {
   /** What the picture is. */
   readonly format: PictureFormat;
-  /** Kept beside the copy on the GPU, which nobody writes to: so moving back costs nothing. */
+  /**
+   * Kept beside the copy on the GPU, which is never written to, so that moving back costs
+   * nothing.
+   */
   #cpu: CpuPixels | undefined;
   #gpu: GpuPixels | undefined;
   #location: FrameDevice;
@@ -111,7 +114,7 @@ export class FramePixels implements Holding {
   async toGpu(): Promise<void> {
     if (this.#gpu === undefined || (this.#gpu.gpu.isLost && this.#cpu !== undefined)) {
       const gpu = await sharedGpu();
-      // Closed, or moved by somebody else, while the device was opened.
+      // Closed or moved by another call while the device was opened.
       if (this.#isClosed || this.#cpu === undefined || this.#gpu?.gpu === gpu) return;
       this.#gpu?.close();
       const buffer = gpu.upload(this.#cpu.data, "frame");

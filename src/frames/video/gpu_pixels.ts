@@ -19,7 +19,7 @@ import { FramePool } from "../../media/frame_pool.ts";
 import { pictureBytes } from "../../media/picture.ts";
 import { Lease } from "./lease.ts";
 
-/** What read-back frames are written to: fresh memory of that size costs page faults each time. */
+/** Memory for frames that are read back: fresh memory of that size costs page faults each time. */
 const readbackMemory = new FramePool();
 
 /** A picture in a pooled buffer of a device, held by one frame or by several that share it. */

@@ -85,8 +85,8 @@ export class Gpu implements AsyncDisposable {
 
   /**
    * Opens a device, tests its arithmetic, and warns where it is software. Throws a
-   * {@linkcode GpuError}: `GPU_UNAVAILABLE` where there is none, or none of that name; `GPU_SOFTWARE`
-   * where hardware is required; `GPU_SELF_TEST` where it computes wrongly.
+   * {@linkcode GpuError}: `GPU_UNAVAILABLE` when there is no adapter, or no adapter of that name;
+   * `GPU_SOFTWARE` when hardware is required; `GPU_SELF_TEST` when it computes wrong results.
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     const adapter = await chooseAdapter({

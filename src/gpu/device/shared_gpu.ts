@@ -14,9 +14,12 @@ import { Gpu, type GpuOptions } from "./gpu.ts";
 export interface SharedGpuSettings {
   /** Opens a device. @default Gpu.open */
   readonly open?: (options: GpuOptions) => Promise<Gpu>;
-  /** How long a lost device's successor is tried for: a driver takes a while to reset. @default 10_000 */
+  /**
+   * How long opening is retried after a loss, in milliseconds: a driver needs time to reset.
+   * @default 10_000
+   */
   readonly reopenTimeoutMs?: number;
-  /** What that time is taken from. @default the real time */
+  /** Measures that time. @default the real time */
   readonly clock?: Clock;
 }
 
@@ -50,7 +53,7 @@ export class SharedGpu {
 
   /**
    * The device; opened on first use, and anew after a loss, once for all who wait. Rejects as `Gpu.open`
-   * does, and where the open one is not what the options ask for.
+   * does, and when the open device is not what the options ask for.
    */
   async get(options: GpuOptions = {}): Promise<Gpu> {
     const gpu = this.current ?? await this.#openOnce(options);

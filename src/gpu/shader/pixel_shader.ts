@@ -1,5 +1,5 @@
 /**
- * A function of the user's on every pixel of a picture, in one pass from any pixel format.
+ * Runs a function of the user on every pixel of a picture, in one pass from any pixel format.
  *
  * @module
  */

@@ -13,7 +13,7 @@ export type ModelSource = string | URL | Uint8Array;
 
 /**
  * The source as a path or URL; undefined for bytes. Throws a {@linkcode ModelError} with `MODEL_NOT_FOUND`
- * for a URL that is none.
+ * for an invalid URL.
  */
 export function sourceAddress(source: ModelSource): string | URL | undefined {
   if (source instanceof Uint8Array) return undefined;

@@ -28,8 +28,8 @@ export interface OutputPicture {
 }
 
 /**
- * Places a frame in the input. A side that the model leaves open is the frame's, or in proportion
- * to the other side where that one is set.
+ * Places a frame in the input. A side that the model leaves open is the frame's, or in proportion to the
+ * other side when that is set.
  */
 export function placeFrame(input: ImageInput, frame: Size): Placement {
   const { width, height, multipleOf } = input;
@@ -71,7 +71,7 @@ export function outputPicture(
   return { crop, width: Math.round(width), height: Math.round(height) };
 }
 
-/** Whether the pixels of the frame are those of the input, and none is missing. */
+/** Whether the input holds all pixels of the frame, unscaled. */
 function isUnscaled(placement: Placement | undefined): boolean {
   if (placement === undefined) return true;
   const { crop, inner } = placement;

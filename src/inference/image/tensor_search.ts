@@ -36,12 +36,14 @@ export interface Refusal {
   readonly advice: string;
 }
 
-/** All that there is of what is looked for. */
+/** All inputs or outputs, whichever are searched. */
 export function tensorsOf({ model, kind }: TensorSearch): readonly ModelTensorInfo[] {
   return kind === "input" ? model.inputs : model.outputs;
 }
 
-/** The tensor that the user named, else the only one that will do; `undefined` where none will. */
+/**
+ * The tensor that the user named, else the only suitable one; `undefined` without a suitable one.
+ */
 export function chooseTensor(
   search: TensorSearch,
   willDo: (tensor: ModelTensorInfo) => boolean,

@@ -44,10 +44,10 @@ export interface Convolution {
   readonly hasStridesOrPads: boolean;
 }
 
-/** More of anything is in no real model. */
+/** The most entries of a list; real models have fewer. */
 const MAX_ENTRIES = 100_000;
 
-/** Graphs within graphs. */
+/** The deepest nesting of graphs. */
 const MAX_DEPTH = 32;
 
 /**
@@ -104,7 +104,7 @@ class Constants {
   readonly external: ExternalTensor[] = [];
   largest = { name: "", bytes: 0 };
 
-  /** Reads a tensor; `name` is what it is known by, where it has no name of its own. */
+  /** Reads a tensor; `name` is used for a tensor that has no name. */
   add(value: ProtobufReader, name = ""): void {
     const tensor = readTensor(value);
     const known = tensor.name || name;

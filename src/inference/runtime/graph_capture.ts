@@ -1,7 +1,7 @@
 /**
- * Graph capture: the GPU's work of one run is recorded and replayed, which spares the CPU most of it.
+ * Graph capture: the GPU's work of one run is recorded and replayed, which saves the CPU most of its work.
  * onnxruntime asks for the same buffers each time, so there is one set of them, and copies in and out.
- * Replays have given wrong results elsewhere, so one is compared with a plain run first.
+ * Replays have given wrong results on some systems, so the first replay is compared with a plain run.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
   type TensorMap,
 } from "./tensor_info.ts";
 
-/** The runs until a replay: the first is recorded, the second is one already; one more to be sure. */
+/** Runs until replays are trusted: the first is recorded, the second and third are replays. */
 const RUNS_BEFORE_COMPARISON = 3;
 
 const LOG = roomLogger("inference");

@@ -97,8 +97,8 @@ export async function loadModel(
 }
 
 /**
- * Where a model would run. Throws a `GpuError` where a GPU is required and there is none, and a `ConfigError`
- * for an unknown provider.
+ * Where a model would run. Throws a `GpuError` when a GPU is required but missing, and a `ConfigError` for
+ * an unknown provider.
  */
 export async function chooseProvider(wanted: string = "auto"): Promise<OrtProvider> {
   if (wanted === "wasm" || wanted === "webgpu") return wanted;

@@ -16,13 +16,13 @@ import { isTrap, type OrtRuntime } from "./ort_runtime.ts";
 import { cpuFeeds, gpuFeeds, gpuOutput, type OwnedTensor } from "./run_tensors.ts";
 import { type ModelTensorInfo, tensorInfos, type TensorMap } from "./tensor_info.ts";
 
-/** Nothing but fatal errors is printed: all others are thrown, too. */
+/** Only fatal errors are printed: all others are also thrown. */
 const QUIET = { logSeverityLevel: 4 } as const;
 
 /** How long a run may go on after its device was lost: it may wait for an answer that never comes. */
 const LOST_RUN_MS = 2_000;
 
-/** How much later than a failed run the loss behind it is known. */
+/** How long after a failed run the loss of the device that caused it may become known. */
 const LOSS_NOTICE_MS = 50;
 
 /** What a session is made of. */
@@ -43,7 +43,10 @@ export interface SessionPlace {
   readonly gpu: Gpu | undefined;
 }
 
-/** `TensorProto.DataType` of the types that may lie in GPU buffers: float, uint8, int32, int64, bool, float16, uint32. */
+/**
+ * `TensorProto.DataType` of the types that may lie in GPU buffers: float, uint8, int32, int64,
+ * bool, float16, uint32.
+ */
 const GPU_ELEMENT_TYPES: ReadonlySet<number> = new Set([1, 2, 6, 7, 9, 10, 12]);
 
 /** A loaded model. */
