@@ -6,6 +6,7 @@
  * @module
  */
 
+import { sameBytes } from "../../base/bytes.ts";
 import { Tensor } from "onnxruntime-common";
 import { describeError, GpuError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
@@ -258,7 +259,7 @@ async function isEqual(one: Tensor | undefined, other: Tensor | undefined): Prom
     const { buffer, byteOffset, byteLength } = data as Uint8Array;
     return new Uint8Array(buffer, byteOffset, byteLength);
   });
-  return a!.length === b!.length && a!.every((byte, at) => byte === b![at]);
+  return sameBytes(a!, b!);
 }
 
 function writePadded(device: GPUDevice, buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {

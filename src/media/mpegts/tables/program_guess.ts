@@ -14,7 +14,7 @@ import {
   parseHevcSps,
   parseMpeg2Sequence,
 } from "../../bitstream/mod.ts";
-import { concatBytes } from "../bytes.ts";
+import { concatBytes } from "../../../base/bytes.ts";
 import { OTHER_STREAM_TYPES, PID, STREAM_ID, STREAM_TYPE, TS_PACKET_BYTES } from "../numbers.ts";
 import { payloadStart } from "../packets/adaptation.ts";
 import { parsePesHeader } from "../pes/pes.ts";
@@ -146,12 +146,7 @@ function addTo(stream: FoundStream, payload: Uint8Array): void {
 }
 
 function guessStream(pid: number, { streamId, pieces }: FoundStream): PmtStream | undefined {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
+  const all = concatBytes(pieces);
   const isAudio = streamId >= STREAM_ID.AUDIO && streamId <= LAST_AUDIO_ID;
   const streamType = isAudio ? undefined : guessVideo(all);
   if (streamType !== undefined) return { streamType, pid, descriptors: [] };
@@ -166,7 +161,7 @@ function guessVideo(data: Uint8Array): number | undefined {
     if (unit.length < 4) continue;
     const header = unit[0]!;
     if (header === MPEG2_CODE.SEQUENCE) {
-      const whole = concatBytes(SEQUENCE_START, unit);
+      const whole = concatBytes([SEQUENCE_START, unit]);
       if (reads(() => parseMpeg2Sequence(whole))) return STREAM_TYPE.MPEG2_VIDEO;
     } else if (header < 0x80 && (header & 0x1F) === H264_NAL.SPS) {
       if (reads(() => parseH264Sps(unit))) return STREAM_TYPE.H264;
