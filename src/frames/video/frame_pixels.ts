@@ -83,7 +83,7 @@ export class FramePixels implements Holding {
     return this.#location === "cpu" ? this.#cpu?.data : undefined;
   }
 
-  /** What is in GPU memory; `undefined` while they are used from CPU memory. */
+  /** The pixels in GPU memory; `undefined` while they are used from CPU memory. */
   get gpu(): GpuPixels | undefined {
     return this.#location === "gpu" ? this.#gpu : undefined;
   }
@@ -108,8 +108,8 @@ export class FramePixels implements Holding {
   }
 
   /**
-   * Uses them from GPU memory, after copying them there if need be. Rejects with a `GpuError` when there
-   * is no GPU, or they were only on one that is lost.
+   * Moves to GPU memory, copying the pixels when needed. Rejects with a `GpuError` when there is no GPU, or
+   * the pixels were only on a GPU that is lost.
    */
   async toGpu(): Promise<void> {
     if (this.#gpu === undefined || (this.#gpu.gpu.isLost && this.#cpu !== undefined)) {
@@ -125,8 +125,8 @@ export class FramePixels implements Holding {
   }
 
   /**
-   * Uses them from CPU memory, after reading them back if need be. What was made of them on the GPU is
-   * given back. Rejects with a `GpuError` when they were only on a GPU that is lost.
+   * Moves to CPU memory, reading the pixels back when needed. Their tensors on the GPU are given back.
+   * Rejects with a `GpuError` when the pixels were only on a GPU that is lost.
    */
   async toCpu(): Promise<void> {
     const gpu = this.#gpu;
@@ -136,7 +136,7 @@ export class FramePixels implements Holding {
       this.#cpu = { data, lease: new Lease({ release }) };
     }
     this.#location = "cpu";
-    // Bytes that can be written to would differ from the copy.
+    // The bytes may be written to: the copy on the GPU would be outdated.
     if (this.#gpu === gpu) {
       this.#gpu = undefined;
       gpu?.close();

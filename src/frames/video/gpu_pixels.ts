@@ -41,7 +41,7 @@ export class GpuPixels {
     });
   }
 
-  /** The same picture for another frame, with tensors of its own. */
+  /** The same picture for another frame, with its own tensors. */
   share(): GpuPixels {
     return new GpuPixels(this.gpu, this.picture, this.#lease.hold());
   }
@@ -114,7 +114,7 @@ export class GpuPixels {
   }
 }
 
-/** The same tensor as the conversions take it. Throws a `TypeError` where its numbers are of no picture. */
+/** The tensor as the conversions take it. Throws a `TypeError` for a type that no picture has. */
 export function gpuTensorOf({ type, dims, gpuBuffer }: Tensor): GpuTensor {
   if (isTensorDtype(type)) return { buffer: gpuBuffer as GPUBuffer, dtype: type, dims };
   throw notAnImage(`a ${type} tensor of shape [${dims.join(",")}] in GPU memory`);

@@ -50,7 +50,7 @@ export interface VideoFrameInit extends Picture {
 /** How `replaceTensor()` reads a tensor; what is absent follows from its type and shape. */
 export type ReplaceTensorOptions = Omit<ImageFromTensorOptions, "color">;
 
-/** What frames are made of that were made from other frames: their pixels may be anywhere. */
+/** The parts of a frame that is made from another frame: its pixels may be on the CPU or the GPU. */
 interface FrameParts
   extends Pick<VideoFrameInit, "ptsTicks" | "timeBase" | "sampleAspect" | "metadata"> {
   readonly pixels: FramePixels;
@@ -306,7 +306,7 @@ export class VideoFrame implements Picture {
   #derive(picture: Picture): VideoFrame {
     const { data, color = DEFAULT_COLOR, pixelFormat, width, height } = picture;
     checkPicture(picture);
-    // The bytes may be this frame's own, through its tensor: then both frames hold them.
+    // The bytes may belong to this frame, through its tensor: then both frames hold them.
     const lease = this.#pixels.leaseOf(data.buffer);
     return this.#with(FramePixels.onCpu({ pixelFormat, width, height, color }, data, lease));
   }

@@ -89,7 +89,7 @@ export class GpuBufferPool {
     return buffer;
   }
 
-  /** Gives a buffer back. Does nothing with one that is not this pool's, or was given back before. */
+  /** Gives a buffer back. Ignores buffers of other pools and those that were given back before. */
   release(buffer: GPUBuffer): void {
     if (!this.#inUse.delete(buffer)) return;
     const { size } = buffer;

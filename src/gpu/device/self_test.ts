@@ -24,7 +24,7 @@ export interface SelfTestResult {
  */
 const COUNT = 67;
 
-/** How far f32 results may be off, relatively: division and fused multiplications differ by devices. */
+/** Relative error allowed of f32 results: devices differ in division and fused multiplication. */
 const F32_TOLERANCE = 1e-5;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The process's one device: frames and models must be on the same one.
+ * The one device of the process: frames and models must be on the same device.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const MIN_PAUSE_MS = 50;
 
 const LOG = roomLogger("gpu");
 
-/** Keeps one device open for all who ask: one at a time, and a new one after a loss. */
+/** Keeps one device open for all callers: one at a time, and a new one after a loss. */
 export class SharedGpu {
   readonly #open: (options: GpuOptions) => Promise<Gpu>;
   readonly #reopenTimeoutMs: number;
@@ -52,7 +52,7 @@ export class SharedGpu {
   }
 
   /**
-   * The device; opened on first use, and anew after a loss, once for all who wait. Rejects as `Gpu.open`
+   * The device: opened on first use and again after a loss, once for all callers. Rejects as `Gpu.open`
    * does, and when the open device is not what the options ask for.
    */
   async get(options: GpuOptions = {}): Promise<Gpu> {
@@ -75,7 +75,7 @@ export class SharedGpu {
     return this.#latest;
   }
 
-  /** Tries until the driver is back; while it is not, it may offer nothing, or only software. */
+  /** Retries until the driver is back: until then it may offer no adapter, or only software. */
   async #reopen(lost: Gpu, options: GpuOptions): Promise<Gpu> {
     await lost[Symbol.asyncDispose]();
     const clock = this.#clock;

@@ -10,9 +10,9 @@ import { PIXEL_SHADER_WGSL, PIXELS_WGSL } from "./pixel_shader_wgsl.ts";
 import { paramsStruct, type ShaderParams } from "./shader_params.ts";
 import { type Declaration, scanWgsl, type TextPlace } from "./wgsl.ts";
 
-/** What a user gives to be compiled. */
+/** The code of a user's shader. */
 export interface ShaderCode {
-  /** What it is called in errors. */
+  /** Its name in errors. */
   readonly name: string;
   /** The user's code. */
   readonly wgsl: string;

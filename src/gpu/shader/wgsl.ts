@@ -90,7 +90,7 @@ function readTokens(wgsl: string): { tokens: Token[]; openComment: Token | undef
     if (token.text === "/*") comments.push(token);
     else if (token.text === "*/") comments.pop();
     else if (token.text.startsWith("//")) {
-      // The end of a block comment may stand in what looks like a line comment within it.
+      // The end of a block comment may stand behind `//` within it.
       if (isInComment) TOKEN.lastIndex = token.at + 1;
     } else if (!isInComment) tokens.push(token);
   }

@@ -173,7 +173,7 @@ async function checkResponse(
   );
 }
 
-/** What the server says of the size; it counts only where the bytes come as they are. */
+/** The size that the server gives; it is valid only without a content encoding. */
 function contentLength({ headers }: Response): number | undefined {
   if (headers.has("content-encoding")) return undefined;
   const length = headers.get("content-length");
@@ -184,7 +184,7 @@ async function writeAll(output: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await output.write(bytes.subarray(at));
 }
 
-/** `fetch` throws `TypeError`s for all that the network does, and the stall is an abort of ours. */
+/** `fetch` throws a `TypeError` for every network error; a stall aborts with our own error. */
 function isTransient(error: unknown): boolean {
   return error instanceof TransientFailure || error instanceof TypeError ||
     error instanceof DOMException || error instanceof Deno.errors.Http ||

@@ -127,8 +127,8 @@ export class ImageIo {
   }
 
   /**
-   * What the user asked for, else what went in, if it has a name: a style model for 0–255 gives
-   * 0–255. A depth map or matte is 0–1 whatever went in.
+   * The user's range, else that of the input, if it has a name: a style model for 0–255 gives 0–255.
+   * Depth maps and mattes are 0–1 for any input.
    */
   #rangeOf(tensor: Tensor, { channels }: ImageDims): TensorRange | "minmax" {
     const { range } = this.output;

@@ -11,7 +11,7 @@ import type { DimsHints } from "../../gpu/mod.ts";
 import type { Model } from "../runtime/model.ts";
 import { describeInfo, type ModelTensorInfo } from "../runtime/tensor_info.ts";
 
-/** What is known of a model without running it. */
+/** The metadata of a model, known without a run. */
 export type ModelInfo = Pick<Model, "name" | "inputs" | "outputs">;
 
 /** What is looked for, and what the user said of it. */

@@ -1,5 +1,5 @@
 /**
- * What an ONNX file says of itself, read without building a graph: versions, constants and files beside
+ * The contents of an ONNX file, read without building a graph: versions, constants and files beside
  * it (onnx.proto: ModelProto, GraphProto, TensorProto). Constants are skipped over, not copied.
  *
  * @module
@@ -23,7 +23,7 @@ export interface OnnxFile {
   readonly irVersion: number;
   /** The operator set version of each domain; the standard one is `""`. */
   readonly opsets: ReadonlyMap<string, number>;
-  /** Who wrote it, where it says. */
+  /** The program that wrote it; empty when the file does not say. */
   readonly producer: string;
   /** The names of its outputs, with their element types (`TensorProto.DataType`; 0: no tensor). */
   readonly outputs: readonly { readonly name: string; readonly elementType: number }[];

@@ -56,7 +56,7 @@ export class ProtobufReader extends ByteCursor {
     return new ProtobufReader(this.readBytes(length), 0, offset);
   }
 
-  /** What is left, as text. */
+  /** The rest, as text. */
   readText(): string {
     return new TextDecoder().decode(this.readBytes(this.remaining));
   }

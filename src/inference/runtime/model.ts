@@ -54,7 +54,7 @@ export class Model implements AsyncDisposable {
     return this.#core.gpu;
   }
 
-  /** What it did and holds; shared by all that loaded it. */
+  /** Its figures, shared by all holders of the model. */
   get stats(): ModelStats {
     return this.#core.stats;
   }

@@ -1,6 +1,6 @@
 /**
- * One onnxruntime session, and what must hold around it: one run at a time, outputs given back before
- * the session is, and nothing more asked of it once a run has failed or its device is gone.
+ * One onnxruntime session and its rules: one run at a time, outputs are given back before the session, and
+ * after a failed run or the loss of its device the session is not used again.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { type ModelTensorInfo, tensorInfos, type TensorMap } from "./tensor_info
 /** Only fatal errors are printed: all others are also thrown. */
 const QUIET = { logSeverityLevel: 4 } as const;
 
-/** How long a run may go on after its device was lost: it may wait for an answer that never comes. */
+/** How long a run may go on after its device was lost: it may wait forever. */
 const LOST_RUN_MS = 2_000;
 
 /** How long after a failed run the loss of the device that caused it may become known. */
@@ -130,7 +130,7 @@ export class ModelSession {
     await this.#session.run(feeds, outputs, QUIET);
   }
 
-  /** Does something that runs the session, when it is this one's turn; see `run`. */
+  /** Calls `work`, which uses the session, in its turn; see `run`. */
   async exclusive<T>(work: () => Promise<T>): Promise<T | undefined> {
     return await this.runtime.exclusive(async () => {
       this.gpu?.assertUsable();
@@ -173,7 +173,7 @@ export class ModelSession {
   }
 
   async #failed(error: unknown): Promise<Error> {
-    // Its input binding holds what the failed run left there, and would be used in the next.
+    // Its input binding holds the inputs of the failed run, and the next run would use them.
     if (this.gpu !== undefined) this.#hasFailed = true;
     if (isTrap(error)) this.runtime.abandon(describeError(error));
     if (error instanceof GpuError) return error;
@@ -211,7 +211,7 @@ export class ModelSession {
   }
 }
 
-/** Whether a device is lost: a failure that comes of the loss may be known before the loss is. */
+/** Whether a device is lost: a failure that the loss caused may be known before the loss. */
 async function isGone(gpu: Gpu): Promise<boolean> {
   if (gpu.isLost) return true;
   const { promise: passed, resolve } = Promise.withResolvers<void>();
