@@ -106,7 +106,7 @@ const STEREO = { sampleRate: 48_000, channels: 2 };
 const MONO = { sampleRate: 48_000, channels: 1 };
 
 /**
- * The children of streams with H.264 or HEVC video of any size in limited range and AAC, the most
+ * The children of streams with H.264 video of any size in limited range and AAC, the most
  * usual first: without B-frames and in HD colours.
  */
 export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {}): ChildRecipe[] {
@@ -118,7 +118,7 @@ export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {})
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
       hardware: hardware.decoder,
-      stream: { color, reorderDepth },
+      stream: { codec: "h264", color, reorderDepth },
     });
   const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
   // Pictures that nobody looks at are copied, and not decoded.

@@ -3,6 +3,7 @@
  * some senders list video as private data; ffmpeg plays both.
  */
 
+import { concatBytes } from "../../../base/bytes.ts";
 import { TICKS_PER_SECOND } from "../../../base/rational.ts";
 import { OTHER_STREAM_TYPES, PID, STREAM_ID, STREAM_TYPE, TS_PACKET_BYTES } from "../numbers.ts";
 import { payloadStart } from "../packets/adaptation.ts";
@@ -134,12 +135,7 @@ function addTo(stream: FoundStream, payload: Uint8Array): void {
 }
 
 function guessStream(pid: number, { streamId, pieces }: FoundStream): PmtStream | undefined {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
+  const all = concatBytes(pieces);
   const isAudio = streamId >= STREAM_ID.AUDIO && streamId <= LAST_AUDIO_ID;
   const streamType = isAudio ? undefined : guessVideo(all);
   if (streamType !== undefined) return { streamType, pid, descriptors: [] };

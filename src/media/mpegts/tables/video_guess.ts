@@ -11,7 +11,7 @@ import {
   parseHevcSps,
   parseMpeg2Sequence,
 } from "../../bitstream/mod.ts";
-import { concatBytes } from "../bytes.ts";
+import { concatBytes } from "../../../base/bytes.ts";
 import { STREAM_TYPE } from "../numbers.ts";
 
 const SEQUENCE_START = Uint8Array.of(0, 0, 1);
@@ -51,7 +51,7 @@ const EVIDENCE: readonly Evidence[] = [
     leastFitting: LEAST_FITTING_MPEG2,
     isHeader: (unit) =>
       unit[0] === MPEG2_CODE.SEQUENCE &&
-      reads(() => parseMpeg2Sequence(concatBytes(SEQUENCE_START, unit))),
+      reads(() => parseMpeg2Sequence(concatBytes([SEQUENCE_START, unit]))),
     nameOf: ([code]) => code === MPEG2_CODE.PICTURE ? 0 : undefined,
     named: ([code]) => code! > LAST_MPEG2_CODE ? NO_NAME : isMpeg2Slice(code!) ? 0 : undefined,
   },

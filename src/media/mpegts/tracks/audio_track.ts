@@ -8,12 +8,11 @@ import {
   findTrueHdSync,
   OPUS_SAMPLE_RATE,
   type ProgramConfig,
-  sameBytes,
 } from "../../bitstream/mod.ts";
 import type { AudioCodec, AudioStreamInfo } from "../../types.ts";
 import { aacFrameConfig } from "./aac_frame_config.ts";
-import { concatBytes } from "../bytes.ts";
 import { TRUEHD_CORE_ID } from "../numbers.ts";
+import { concatBytes, sameBytes } from "../../../base/bytes.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { AudioEntry } from "../tables/streams.ts";
@@ -106,7 +105,7 @@ export class AudioTrack implements Track {
     if (this.#codec === "truehd" && unit.extensionId === TRUEHD_CORE_ID) return;
     if (!this.#everSynced) this.#noteUnrecognized(unit.payload.length);
     const kept = this.#kept;
-    const data = kept.data.length === 0 ? unit.payload : concatBytes(kept.data, unit.payload);
+    const data = kept.data.length === 0 ? unit.payload : concatBytes([kept.data, unit.payload]);
     // A time belongs to the first frame that begins in its own PES, whole or not.
     const times = { kept: kept.dts, unit: unit.dts };
     this.#kept = NOTHING_KEPT;
