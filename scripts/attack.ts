@@ -56,12 +56,16 @@ export async function attack(victims: Victims, options: AttackOptions = {}): Pro
   return [...results, ...await Promise.all(slow.map((each) => runAttack(each, victims)))];
 }
 
-function targetOf(text: string, token: string | undefined): Target {
+function targetOf(
+  text: string,
+  token: string | undefined,
+  caCerts: readonly string[],
+): Target {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new TypeError(`Cannot attack ${text}: give the URL of a server of yours`);
   }
-  return { url, token };
+  return { url, token, caCerts };
 }
 
 function secretOf(
@@ -82,6 +86,7 @@ async function main(): Promise<number> {
       trickle: { type: "string" },
       "trickle-token": { type: "string" },
       "trickle-token-file": { type: "string" },
+      "tls-ca": { type: "string" },
       quick: { type: "boolean" },
       streams: { type: "boolean" },
     },
@@ -90,14 +95,17 @@ async function main(): Promise<number> {
   if (url === undefined || positionals.length > 1) {
     throw new TypeError("Give one URL, that of a worker of yours: http://127.0.0.1:8000");
   }
+  const ca = values["tls-ca"];
+  const caCerts = ca === undefined ? [] : [await Deno.readTextFile(ca)];
   const victims: Victims = {
-    worker: targetOf(url, secretOf(values, "token")),
+    worker: targetOf(url, secretOf(values, "token"), caCerts),
     trickle: values.trickle === undefined
       ? undefined
-      : targetOf(values.trickle, secretOf(values, "trickle-token")),
+      : targetOf(values.trickle, secretOf(values, "trickle-token"), caCerts),
   };
-  if (!await answers(victims.worker, "/livez")) {
-    throw new TypeError(`Cannot attack ${url}: nothing answers there`);
+  for (const target of [victims.worker, victims.trickle]) {
+    if (target === undefined || await answers(target, "/livez")) continue;
+    throw new TypeError(`Cannot attack ${target.url}: nothing answers there`);
   }
   const results = await attack(victims, values);
   for (const line of tableOf(results)) console.log(line);

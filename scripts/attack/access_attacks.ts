@@ -108,6 +108,20 @@ export const ACCESS_ATTACKS: readonly Attack[] = [
     },
   },
   {
+    name: "figures, hardware and documentation without a token",
+    expected: "401 (--token-scope all)",
+    kind: "quick",
+    on: "worker",
+    async run(target) {
+      if (await isOpen(target)) return notApplicable("it has no token");
+      const paths = ["/metrics", "/hardware/info", "/version", "/docs", "/openapi.json"];
+      const answers = await Promise.all(paths.map((path) => ask(target, { path })));
+      const open = paths.filter((_, index) => answers[index]!.status === 200);
+      if (open.length > 0) return notApplicable(`open by its token scope: ${open.join(", ")}`);
+      return expectStatus(answers, [401]);
+    },
+  },
+  {
     name: "a web page changes streams",
     expected: "403 or 401",
     kind: "quick",

@@ -10,6 +10,8 @@ export interface Target {
   readonly url: URL;
   /** What its requests must carry, where there is something. */
   readonly token: string | undefined;
+  /** Authorities in PEM whose certificates are taken beside those of the system. @default none */
+  readonly caCerts?: readonly string[];
 }
 
 /** What came back over a connection. */
@@ -45,11 +47,13 @@ const TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 1 << 20;
 
 /** Opens a connection. Rejects where nothing listens. */
-export async function connect({ url }: Target): Promise<Deno.Conn> {
+export async function connect({ url, caCerts = [] }: Target): Promise<Deno.Conn> {
   const hostname = url.hostname.replace(/^\[|\]$/g, "");
   const isTls = url.protocol === "https:";
   const port = Number(url.port || (isTls ? 443 : 80));
-  return isTls ? await Deno.connectTls({ hostname, port }) : await Deno.connect({ hostname, port });
+  return isTls
+    ? await Deno.connectTls({ hostname, port, caCerts: [...caCerts] })
+    : await Deno.connect({ hostname, port });
 }
 
 /** Sends bytes over a connection of its own, and reads what comes until the end or the time is over. */

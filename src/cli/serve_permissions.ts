@@ -6,6 +6,7 @@
 
 import type { Command } from "commander";
 import { isAddress, variable } from "../base/mod.ts";
+import { PROXY_VARIABLES } from "../base/net/bound_fetch.ts";
 import { defaultCacheDir } from "../inference/mod.ts";
 import { processorFileUrl } from "../processor/mod.ts";
 import type { RegistrationKind } from "../livepeer/mod.ts";
@@ -30,6 +31,7 @@ const VARIABLES = [
   "CAPABILITY_CURRENCY",
   // Deno looks at it when it checks a certificate.
   "NODE_USE_SYSTEM_CA",
+  ...PROXY_VARIABLES,
 ] as const;
 
 /**

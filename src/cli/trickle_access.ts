@@ -69,12 +69,13 @@ export function addTrickleAccessOptions(command: Command): Command {
   );
 }
 
-/** Adds the `--token-file` of commands that call a server. */
-export function addClientTokenOption(command: Command): Command {
+/**
+ * Adds the `--token-file` of commands that call a server. Its variable is not that of servers, whose token is not
+ * for any host that somebody calls.
+ */
+export function addClientTokenOption(command: Command, env: string): Command {
   return command.addOption(
-    option("--token-file <file>", "file with the token that the trickle server wants", {
-      env: "RUNNEL_TRICKLE_TOKEN_FILE",
-    }),
+    option("--token-file <file>", "file with the token that the trickle server wants", { env }),
   );
 }
 

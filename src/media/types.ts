@@ -5,6 +5,7 @@
  */
 
 import type { Rational } from "../base/rational.ts";
+import type { Size } from "./rect.ts";
 
 /**
  * Compressed video formats that Runnel reads, by their names in ffmpeg; it writes `h264`. `mpeg2video`
@@ -71,8 +72,15 @@ export interface ColorInfo {
   readonly transfer?: ColorTransfer;
 }
 
+/** What pictures of a stream look like. */
+export interface PictureInfo extends Size {
+  readonly color: ColorInfo;
+  /** Width of a pixel in its heights, in lowest terms. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
+}
+
 /** A compressed video stream as the container and its parameter sets describe it. */
-export interface VideoStreamInfo {
+export interface VideoStreamInfo extends PictureInfo {
   readonly kind: "video";
   readonly codec: VideoCodec;
   /**
@@ -84,9 +92,6 @@ export interface VideoStreamInfo {
   readonly height: number;
   /** The most pictures that a decoder must hold back to put them in display order (B-frames). */
   readonly reorderDepth: number;
-  readonly color: ColorInfo;
-  /** Width of a pixel in its heights, in lowest terms. @default 1:1 */
-  readonly sampleAspect?: Rational;
 }
 
 /** A compressed audio stream. */

@@ -56,5 +56,6 @@ export {
   type VideoHardware,
 } from "../media/codec/mod.ts";
 export { isActive, nextState, type StreamState } from "./stream_state.ts";
+export { MAX_PROGRAM_NUMBER } from "./stream_settings.ts";
 export * from "./types.ts";
 export { WarmCodecs, type WarmCodecsOptions } from "./warm_codecs.ts";

@@ -265,6 +265,23 @@ Deno.test("what cannot be signed is an error in words, which shows no key", asyn
   }
 });
 
+Deno.test("clients take the file of their token from variables of their own, and not the server's", async () => {
+  await using files = await openFiles();
+  const viewerFile = await files.write("viewer", TOKENS.viewer);
+  const grantsFile = await files.write("grants.json", GRANTS);
+  await using server = await startServer(["--grants-file", grantsFile]);
+  const cases: [variable: string, message: RegExp][] = [
+    ["RUNNEL_SUBSCRIBE_TOKEN_FILE", /there is no such channel/],
+    ["RUNNEL_TRICKLE_TOKEN_FILE", /the server answered 401/],
+  ];
+  for (const [variable, message] of cases) {
+    const env = { [variable]: viewerFile };
+    const { code, stderr } = await runHere(["subscribe", `${server.url}camera`, "-"], { env });
+    assert.equal(code, 1);
+    assert.match(stderr, message);
+  }
+});
+
 Deno.test("a wrong command line does not show the token of its URL", async () => {
   for (const url of ["ftp://s3cret@127.0.0.1/c", "ws://x:s3cret@h/c?sign=s3cret"]) {
     for (const args of [["publish", "test", url], ["subscribe", url, "-"], ["trickle-url", url]]) {

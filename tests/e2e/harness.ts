@@ -106,9 +106,10 @@ export class Chain<Worker extends ApiWorker = WorkerProcess> implements AsyncDis
 
   /** The same with variables of the worker's environment, in a terminal, or with a server by https. */
   static startWith(
-    { tls, ...options }: StartOptions & Pick<TrickleListenOptions, "tls">,
+    options: StartOptions & Pick<TrickleListenOptions, "tls">,
     ...args: string[]
   ): Promise<Chain> {
+    const { tls } = options; // not by a rest: what has a getter has it on its class
     return Chain.#around(
       () => WorkerProcess.start(["--log-level", "warning", ...COLD, ...PATIENT, ...args], options),
       tls === undefined ? {} : { tls },

@@ -6,6 +6,7 @@ import { ELSEWHERE } from "../../scripts/attack/elsewhere.ts";
 import { defineProcessor } from "../../src/processor/mod.ts";
 import { StreamServer } from "../../src/server/mod.ts";
 import { TrickleServer } from "../../src/trickle/mod.ts";
+import { selfSigned, signedBySelfSigned } from "../trickle/certificates.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const TOKEN = "token-of-this-worker-1";
@@ -38,6 +39,7 @@ Deno.test("a worker and a trickle server hold against every attack", async () =>
     processor: defineProcessor({ video: (frame) => frame }),
     warmFfmpeg: 0,
     token: TOKEN,
+    tokenScope: "all",
     host: "127.0.0.1",
     port: 0,
   });
@@ -45,11 +47,13 @@ Deno.test("a worker and a trickle server hold against every attack", async () =>
   await using trickle = new TrickleServer({
     grants: [{ token: TRICKLE_TOKEN, rights: ["read", "publish"] }],
   });
-  trickle.listen();
+  const folder = await Deno.makeTempDir();
+  await selfSigned(folder);
+  trickle.listen({ tls: await signedBySelfSigned(folder) });
   const outcome = await attack(
-    ...[worker.url, "--token", TOKEN, "--quick", "--streams"],
+    ...[worker.url, "--token", TOKEN, "--quick", "--streams", "--tls-ca", `${folder}/ca.pem`],
     ...["--trickle", trickle.url, "--trickle-token", TRICKLE_TOKEN],
-  );
+  ).finally(() => Deno.remove(folder, { recursive: true }));
   const table = outcome.lines.join("\n");
   assert.deepEqual(named(outcome, "FELL"), [], table);
   assert.deepEqual(named(outcome, "n/a"), [], table);
@@ -175,7 +179,8 @@ Deno.test("an attack that ends a server, or itself, has not been held", async ()
 });
 
 Deno.test("options that cannot be used are errors of their own", async () => {
-  for (const args of [[], ["ftp://x"], ["http://127.0.0.1:9", "--what"]]) {
+  const worker = "http://127.0.0.1:9";
+  for (const args of [[], ["ftp://x"], [worker, "--what"], [worker, "--tls-ca", "/nowhere"]]) {
     const { code, stderr } = await attack(...args);
     assert.equal(code, 2);
     assert.match(stderr, /^error: /);

@@ -10,8 +10,8 @@ import { cachedDownload, type CachedDownloadOptions } from "./model_cache.ts";
 
 /**
  * The paths of a model's file and of the files of weights that it names. What is on the web is downloaded
- * to the cache. A file that is no model, or not there, is named alone: loading it says what is wrong. Throws
- * as {@linkcode cachedDownload} does.
+ * to the cache. For a file that is missing or not a model, only its own path is given: loading it reports
+ * the error. Throws as {@linkcode cachedDownload} does.
  */
 export async function modelPaths(
   source: string | URL,

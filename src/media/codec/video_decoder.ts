@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sameBytes } from "../../base/bytes.ts";
 import { MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { type Rational, sameRational } from "../../base/rational.ts";
@@ -17,7 +18,7 @@ import { type Hardware, videoDecodeArguments } from "./arguments.ts";
 import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
-import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
+import { sequenceParameterSets } from "./parameter_sets.ts";
 import { PtsMap } from "./pts_map.ts";
 import type { ToneMapping } from "./tone_map.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";

@@ -107,6 +107,9 @@ export const STREAM_ID = {
   VIDEO: 0xE0,
 } as const;
 
+/** `stream_id_extension` of the AC-3 beside TrueHD on Blu-ray discs. */
+export const TRUEHD_CORE_ID = 0x76;
+
 /** Values of 33-bit clocks: they wrap after 26.5 hours at 90 kHz. */
 export const CLOCK_WRAP = 2 ** 33;
 
@@ -123,10 +126,13 @@ export const OTHER_STREAM_TYPES: ReadonlyMap<number, readonly [medium: Medium, n
     [0x1C, ["audio", "raw MPEG-4 audio"]],
     [0x20, ["video", "MVC video"]],
     [0x33, ["video", "VVC video"]],
+    [0x35, ["video", "EVC video"]],
     [0x82, ["data", "SCTE-27 subtitles"]],
     [0x86, ["data", "SCTE-35 splice information"]],
     [0x90, ["data", "PGS subtitles"]],
     [0xC1, ["audio", "encrypted AC-3 audio"]],
     [0xCF, ["audio", "encrypted AAC audio"]],
+    [0xD2, ["video", "AVS2 video"]],
+    [0xD4, ["video", "AVS3 video"]],
     [0xDB, ["video", "encrypted H.264 video"]],
   ]);

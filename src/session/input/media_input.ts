@@ -23,7 +23,12 @@ import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import { StreamReports } from "./stream_reports.ts";
 import { VideoInput } from "./video_input.ts";
 
-export type { InputHandlers, InputStreams, PacketFate } from "./input_handlers.ts";
+export type {
+  InputHandlers,
+  InputStreams,
+  PacketFate,
+  VideoDescription,
+} from "./input_handlers.ts";
 
 /** Options of a {@linkcode MediaInput}. */
 export interface MediaInputOptions {
@@ -215,15 +220,7 @@ export class MediaInput implements AsyncDisposable {
     }
     if (this.#lastFrameTicks === undefined) {
       handlers.onFirstSegment();
-      handlers.onVideoStream({
-        kind: "video",
-        codec: "h264",
-        width,
-        height,
-        reorderDepth: 0,
-        color,
-        ...(sampleAspect === undefined ? {} : { sampleAspect }),
-      }, { mapsTones: false });
+      handlers.onVideoStream({ width, height, color, sampleAspect }, { mapsTones: false });
     }
     this.#lastFrameTicks = timestamp;
     await handlers.onVideo(await inFormat(frame, { pixelFormat, size: this.#video.scale }));

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concatBytes } from "../../base/bytes.ts";
 import {
   BoundedQueue,
   describeError,
@@ -159,7 +160,9 @@ export class SegmentOutput implements AsyncDisposable {
         return this.#countLost(packet);
       }
       const bytes = this.#muxer.write(packet);
-      await this.#segment.writer.write(opening === undefined ? bytes : concatenate(opening, bytes));
+      await this.#segment.writer.write(
+        opening === undefined ? bytes : concatBytes([opening, bytes]),
+      );
       this.#countWritten(packet, bytes.length + (opening?.length ?? 0));
       if (packet.kind === "video" && this.#segment !== undefined) this.#segment.frames++;
     } catch (error) {
@@ -293,11 +296,4 @@ function isTerminal(error: Error): error is TrickleError {
   return error instanceof TrickleError &&
     (error.code === "TRICKLE_CLOSED" || error.code === "TRICKLE_NOT_FOUND" ||
       error.code === "TRICKLE_UNREACHABLE");
-}
-
-function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
 }

@@ -70,13 +70,16 @@ export class NodeTransport implements Transport {
     outgoing.on("response", (incoming) => resolve(toResponse(incoming, outgoing)));
     outgoing.once("socket", (socket) => {
       // What the name means now, whatever it meant when it was checked.
-      socket.once("connect", () => {
+      const isRefused = (): boolean => {
         const refusal = this.#refusal(request.url, socket.remoteAddress);
         if (refusal) outgoing.destroy(refusal);
-      });
+        return outgoing.destroyed;
+      };
+      const isTls = request.url.startsWith("https:");
+      if (isTls) socket.once("connect", isRefused); // before the other side hears the name
       // What is written before there is a connection is only held, and would count as sent.
-      socket.once(request.url.startsWith("https:") ? "secureConnect" : "connect", () => {
-        if (outgoing.destroyed) return;
+      socket.once(isTls ? "secureConnect" : "connect", () => {
+        if (isRefused()) return;
         if (this.#isImpostor(socket)) return void outgoing.destroy(impostor(request.url));
         isConnected = true;
         outgoing.flushHeaders();

@@ -1,7 +1,7 @@
 /**
  * The user name, password and query of a channel's URL, and a token beside it, kept where nobody writes them
- * down: a URL gets into messages, logs and the traces that Deno makes of every request, and a query may be a
- * signature.
+ * down: a URL gets into messages and logs, and a query may be a signature. The query of a request is in the
+ * traces that Deno makes of it all the same.
  *
  * @module
  */

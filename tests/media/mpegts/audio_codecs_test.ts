@@ -8,6 +8,7 @@ import { FfmpegBatch, type Made } from "../ffmpeg_batch.ts";
 import { concatBytes, demuxAll, packetsOf, probePackets, streamsOf } from "./fixtures.ts";
 import { asHeAac } from "./he_aac.ts";
 import { packPictures, packSection, pat, pmt, registration, withTables } from "./made_tables.ts";
+import { AUDIO_PID, TsLayout } from "./ts_layout.ts";
 
 const SOURCE = "-f lavfi -t 0.7 -i aevalsrc=sin(440*2*PI*t)*0.4|sin(880*2*PI*t)*0.3:s=48000";
 const FIVE_ONE = "-f lavfi -t 0.7 -i anoisesrc=r=48000:a=0.1:seed=7,pan=5.1(side)|" +
@@ -120,6 +121,34 @@ Deno.test("units of TrueHD are found among the AC-3 frames that Blu-ray discs pu
   const found = demuxAll(hdmvSound(pieces));
   assert.equal(streamsOf(found).audio?.codec, "truehd");
   assert.deepEqual(packetsOf(found), units);
+});
+
+Deno.test("units of TrueHD go on behind a PES packet of AC-3 that is marked as such", async () => {
+  const [units, cores] = await Promise.all(
+    [TRUEHD.ts(), AC3()].map(async (ts) => packetsOf(demuxAll(await ts), "audio")),
+  );
+  const stream = concatBytes(units!.map(({ data }) => data));
+  const layout = new TsLayout();
+  const info = registration("HDMV");
+  const listed = pmt(0x100, 1, [{ type: 0x83, pid: AUDIO_PID }], { info });
+  for (const { pid, section } of [pat([[1, 0x100]]), listed]) layout.section(pid, section);
+  let position = 0;
+  const starts = units!.map(({ data, ptsTicks }) => {
+    const start = { at: position, pts: ptsTicks };
+    position += data.length;
+    return start;
+  });
+  const pes = { pid: AUDIO_PID, streamId: 0xFD, sized: true };
+  for (let at = 0, core = 0; at < stream.length; at += 900, core++) {
+    const { pts } = starts.find((start) => start.at >= at) ?? starts.at(-1)!;
+    const payload = stream.subarray(at, at + 900);
+    layout.pes({ payload, pts }, { ...pes, extensionId: 0x72 });
+    const { data } = cores![core % cores!.length]!;
+    layout.pes({ payload: data, pts }, { ...pes, extensionId: 0x76 });
+  }
+  const found = packetsOf(demuxAll(layout.bytes()));
+  assert.deepEqual(found.map(({ data }) => data), units!.map(({ data }) => data));
+  assert.deepEqual(found.map(({ ptsTicks }) => ptsTicks), units!.map(({ ptsTicks }) => ptsTicks));
 });
 
 Deno.test("TrueHD that begins in the middle is read from its next major sync on", async () => {

@@ -51,6 +51,9 @@ Deno.test("MpegTsDemuxer lists streams that it does not read", async () => {
     { type: 0x86, pid: 0x204, info: registration("CUEI") },
     { type: 0x1C, pid: 0x205 },
     { type: 0x33, pid: 0x206 },
+    { type: 0x35, pid: 0x207 },
+    { type: 0xD2, pid: 0x208 },
+    { type: 0xD4, pid: 0x209 },
   ];
   const tables = [pat([[1, 0x1000]]), pmt(0x1000, 1, [...others, { type: 0x1B, pid: 0x100 }])];
   const events = demuxAll(withTables(await makeTs(small), () => tables));
@@ -63,6 +66,9 @@ Deno.test("MpegTsDemuxer lists streams that it does not read", async () => {
     ["data", "SCTE-35 splice information"],
     ["audio", "raw MPEG-4 audio"],
     ["video", "VVC video"],
+    ["video", "EVC video"],
+    ["video", "AVS2 video"],
+    ["video", "AVS3 video"],
   ]);
 });
 

@@ -24,6 +24,8 @@ export interface PesStamp {
   readonly dts: number | undefined;
   /** Whether the payload begins with an access unit, as the header says. */
   readonly aligned: boolean;
+  /** Which of several streams on one PID it is of, where the header says that. */
+  readonly extensionId: number | undefined;
 }
 
 /** What a {@linkcode PesReader} reports to. */
@@ -216,8 +218,8 @@ export class PesReader {
     const left = PES_PREFIX_BYTES + length - this.#headBytes;
     this.#left = length === 0 ? -1 : Math.max(0, left);
     this.#state = "open";
-    const { pts, dts, aligned } = header;
-    this.#sink.begin({ pts, dts, aligned });
+    const { pts, dts, aligned, extensionId } = header;
+    this.#sink.begin({ pts, dts, aligned, extensionId });
     return from;
   }
 

@@ -1,6 +1,6 @@
 import { readAv1Unit, readJpeg2000Unit } from "../../bitstream/mod.ts";
 import type { PlainVideoCodec, VideoStreamInfo } from "../../types.ts";
-import { concatBytes } from "../bytes.ts";
+import { concatBytes } from "../../../base/bytes.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
 import { PictureTimes, type Times } from "./picture_times.ts";
 import type { DemuxCounters } from "../stats.ts";
@@ -56,7 +56,7 @@ export class WholePesTrack implements Track {
   pes(unit: PesUnit): void {
     const open = this.#open;
     if (unit.pts === undefined && open !== undefined) {
-      const payload = concatBytes(open.payload, unit.payload);
+      const payload = concatBytes([open.payload, unit.payload]);
       if (payload.length <= MAX_UNIT_BYTES) this.#open = { ...open, payload };
       return;
     }
