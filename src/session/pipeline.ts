@@ -394,6 +394,14 @@ export class Pipeline implements AsyncDisposable {
     await this.#write(this.#interleaver?.release() ?? this.#sync.release());
   }
 
+  /** What waits for its turn in the file when the stream ends is not written. */
+  #dropHeld(): void {
+    for (const { kind } of this.#interleaver?.release() ?? []) {
+      if (kind === "video") this.#options.meters.framesDropped("stop");
+      else this.#options.meters.audioLost();
+    }
+  }
+
   async #write(packets: readonly Packet[] = []): Promise<void> {
     await this.#output?.writeAll(packets);
   }
@@ -405,8 +413,9 @@ export class Pipeline implements AsyncDisposable {
       this.#input[Symbol.asyncDispose](),
       this.#audio[Symbol.asyncDispose](),
       this.#video[Symbol.asyncDispose](),
-      this.#videoPath.done,
+      this.#videoPath.settled,
     ]);
+    this.#dropHeld();
     await this.#output?.[Symbol.asyncDispose]();
   }
 }

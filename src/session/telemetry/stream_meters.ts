@@ -301,12 +301,17 @@ export class StreamMeters {
     this.outputBytes += count;
   }
 
-  /** The stream is over: frames that neither left nor were counted as dropped were on their way. */
-  closeAccounts(): void {
+  /**
+   * Frames that are on their way: they came in, and neither left nor were counted as dropped; and those
+   * that were copied whose account is open. Both are 0 when the stream is over, or somebody lost a frame.
+   */
+  get openAccounts(): { readonly frames: number; readonly copied: number } {
     const left = this.framesOut + this.framesConsumed;
-    this.framesDropped("stop", this.framesIn - left - this.totalDropped);
     const { all, seen } = this.copied;
-    this.framesUnseen("stop", all - seen - sumOf(this.#unseen));
+    return {
+      frames: this.framesIn - left - this.totalDropped,
+      copied: all - seen - sumOf(this.#unseen),
+    };
   }
 
   /** What became of the frames that came in: a part of {@linkcode snapshot}, for logs. */
