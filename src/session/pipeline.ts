@@ -368,7 +368,7 @@ export class Pipeline implements AsyncDisposable {
       this.#input[Symbol.asyncDispose](),
       this.#audio[Symbol.asyncDispose](),
       this.#video[Symbol.asyncDispose](),
-      this.#videoPath.done,
+      this.#videoPath.settled,
     ]);
     await this.#output[Symbol.asyncDispose]();
   }

@@ -351,7 +351,7 @@ export class Session implements AsyncDisposable {
     this.#cancelForce?.();
     this.#input[Symbol.dispose]();
     this.#updateMeters();
-    this.#meters.closeAccounts();
+    this.#checkAccounts();
     const accounts = { ended: end.reason, ...this.#meters.accounts() };
     if (end.reason === "failed") {
       this.#meters.errorAt("stream");
@@ -364,6 +364,19 @@ export class Session implements AsyncDisposable {
     this.#emit({ type: "ended", end });
     await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());
     this.#ended.resolve(end);
+  }
+
+  /** Frames are counted where they are dropped: what is left over was lost without a word. */
+  #checkAccounts(): void {
+    const { frames, copied } = this.#meters.openAccounts;
+    if (frames === 0 && copied === 0) return;
+    this.#log.error(
+      "The accounts of stream {stream} do not add up: {frames} frames, {copied} copied",
+      {
+        frames,
+        copied,
+      },
+    );
   }
 
   #requestEnd(end: SessionEnd): void {

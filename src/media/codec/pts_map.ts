@@ -69,6 +69,11 @@ export class PtsMap {
     return ptsTicks;
   }
 
+  /** Takes back a packet that did not go in after all; returns whether it had not come out. */
+  withdraw(tick: number): boolean {
+    return this.#pending.delete(tick);
+  }
+
   /** The pts that a tick stands for now, by arithmetic: for output that was not announced. */
   guess(tick: number): number {
     return tick + (this.#offset ?? 0);

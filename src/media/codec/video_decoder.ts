@@ -77,7 +77,7 @@ export interface VideoDecoderStats {
   readonly frames: number;
   /** Packets left out while waiting for a keyframe. */
   readonly droppedPackets: number;
-  /** Packets that were inside a child when it died. */
+  /** Packets that were inside a child when it died, and pictures that were dropped at the end. */
   readonly lostPackets: number;
   /** Packets that the decoder made no picture of: damaged ones. */
   readonly undecodedPackets: number;
@@ -128,7 +128,10 @@ export class VideoDecoder implements AsyncDisposable {
     this.#engine = new CodecEngine<DecodedVideo>({
       ...options,
       name: "video decoder",
-      onDrop: (frame) => frame.release(),
+      onDrop: (frame) => {
+        frame.release();
+        this.#counts.lostPackets++;
+      },
     });
   }
 
@@ -158,7 +161,7 @@ export class VideoDecoder implements AsyncDisposable {
   /**
    * Takes the next packet. Resolves when the child has it: at once, unless more pictures wait to be
    * taken than the queue holds. Rejects with an `FfmpegError` or `MediaError` once decoding is
-   * impossible. Calls need not wait for each other.
+   * impossible; then the packet is in none of the counts. Calls need not wait for each other.
    */
   decode(packet: Packet): Promise<void> {
     return this.#engine.inTurn(() => this.#decode(packet));
@@ -221,8 +224,10 @@ export class VideoDecoder implements AsyncDisposable {
       const tick = pts.enter(packet.ptsTicks, packet.dtsTicks);
       if (await run.send({ ptsTicks: tick, keyframe: packet.keyframe, data: packet.data })) return;
       // The child is gone, and with it this packet: only a keyframe is worth another try.
-      await run.done;
+      const end = await run.done;
       if (!packet.keyframe) return;
+      if (!pts.withdraw(tick)) return; // it came out all the same
+      this.#counts[end.kind === "died" ? "lostPackets" : "undecodedPackets"]--;
       await this.#engine.inOrder();
     }
   }

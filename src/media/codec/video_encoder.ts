@@ -82,7 +82,7 @@ type TaggedShape = PictureShape & {
 export interface VideoEncoderStats {
   /** Packets that came out. */
   readonly packets: number;
-  /** Pictures that were inside a child when it died. */
+  /** Pictures that were inside a child when it died, and packets that were dropped at the end. */
   readonly lostFrames: number;
   /** Children started in place of one that died. */
   readonly restarts: number;
@@ -116,7 +116,11 @@ export class VideoEncoder implements AsyncDisposable {
     this.#options = options;
     this.#hardware = options.hardware ?? "none";
     this.#clock = this.#newClock();
-    this.#engine = new CodecEngine<Packet>({ ...options, name: "video encoder" });
+    this.#engine = new CodecEngine<Packet>({
+      ...options,
+      name: "video encoder",
+      onDrop: () => this.#counts.lostFrames++,
+    });
   }
 
   /** The process id of the child that takes input now. */
@@ -144,7 +148,7 @@ export class VideoEncoder implements AsyncDisposable {
   /**
    * Takes the next picture; its memory is free again when the promise resolves. Rejects with a
    * `MediaError` for a picture that cannot be encoded, with an `FfmpegError` once encoding is
-   * impossible. Calls need not wait for each other.
+   * impossible; then the picture is not counted as lost. Calls need not wait for each other.
    */
   encode(picture: RawVideo): Promise<void> {
     return this.#engine.inTurn(() => this.#encode(picture));
@@ -174,14 +178,21 @@ export class VideoEncoder implements AsyncDisposable {
     const shape = { width, height, pixelFormat, color, sampleAspect, outputSize };
     for (;;) {
       await this.#ensureRun(shape);
-      const run = this.#engine.current!;
+      const run = this.#engine.current;
+      if (run === undefined) {
+        // It ended in the meantime, alone or with all.
+        await this.#engine.inOrder();
+        continue;
+      }
       const inFlight = this.#inFlight;
       if (!await this.#hasRoom(inFlight)) continue;
       const { tick } = this.#clock.tick(ptsTicks, forceKeyframe);
       inFlight.set(tick, ptsTicks);
       if (await run.send({ ptsTicks: tick, keyframe: true, data })) return;
+      await run.done;
+      if (!inFlight.delete(tick)) return; // it came out all the same
       // This picture is still here: it opens the next run.
-      inFlight.delete(tick);
+      this.#counts.lostFrames--;
       await this.#engine.inOrder();
     }
   }

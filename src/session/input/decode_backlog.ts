@@ -32,14 +32,17 @@ export class DecodeBacklog {
     this.#options = options;
   }
 
-  /** Packets that were left out. */
+  /** Packets that were left out, those behind one that `decode` rejected included. */
   get leftOut(): number {
     return this.#leftOut;
   }
 
   /** Takes the next packet. Throws what `decode` has rejected with: then nothing is decoded any more. */
   offer(packet: Packet): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#failure !== undefined) {
+      this.#leftOut++;
+      throw this.#failure.error;
+    }
     const isFull = this.#waiting >= this.#options.most;
     if (isFull) this.#isLeavingOut = true;
     else if (packet.keyframe) this.#isLeavingOut = false;
@@ -51,6 +54,9 @@ export class DecodeBacklog {
     this.#tail = this.#tail.then(async () => {
       await this.#options.decode(packet);
       this.#waiting--;
+    }, (error: unknown) => {
+      this.#leftOut++;
+      throw error;
     });
     this.#tail.catch((error: unknown) => this.#failure ??= { error }); // thrown with the next
   }

@@ -66,6 +66,8 @@ export class MediaInput implements AsyncDisposable {
   /** Whether pictures are listed, and none has come yet. */
   #lacksPictures = false;
   #sawSegment = false;
+  /** Settles when the latest picture was given to the decoder, or is counted as dropped. */
+  #taking: Promise<void> = Promise.resolve();
   /** Of the application's frames. */
   #lastFrameTicks: number | undefined;
   readonly #reports: StreamReports;
@@ -134,9 +136,13 @@ export class MediaInput implements AsyncDisposable {
     }
   }
 
-  /** Stops the decoder, also while the input is being waited for. Idempotent. */
+  /**
+   * Stops the decoder, also while the input is being waited for, and waits until all that came is
+   * accounted for. Idempotent.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#video[Symbol.asyncDispose]();
+    await this.#taking.catch(() => {}); // thrown by run()
   }
 
   async #take(event: InputEvent): Promise<void> {
@@ -162,7 +168,9 @@ export class MediaInput implements AsyncDisposable {
         return await this.#takeStreams(event);
       case "packet":
         sync.noteInput(event.stream, event.packet.ptsTicks);
-        if (event.stream === "video") return await this.#takeVideo(event.packet, event.arrivedMs);
+        if (event.stream === "video") {
+          return await (this.#taking = this.#takeVideo(event.packet, event.arrivedMs));
+        }
         meters.audioArrived(event.packet.ptsTicks);
         if (this.#lacksPictures) {
           this.#report(this.#start.missing("pictures", event.packet.dtsTicks));
@@ -211,25 +219,41 @@ export class MediaInput implements AsyncDisposable {
   /** A frame of the application: it was never encoded. */
   async #takeFrame(frame: VideoFrame): Promise<void> {
     const { meters, sync, handlers, pixelFormat } = this.#options;
-    const { timestamp, width, height, color, sampleAspect } = frame;
+    const { timestamp } = frame;
     sync.noteInput("video", timestamp);
     meters.frameArrived(timestamp);
     if (timestamp <= (this.#lastFrameTicks ?? -Infinity)) {
       meters.framesDropped("late");
       return frame.close();
     }
-    if (this.#lastFrameTicks === undefined) {
-      handlers.onFirstSegment();
-      handlers.onVideoStream({ width, height, color, sampleAspect }, { mapsTones: false });
+    let fitting: VideoFrame;
+    try {
+      if (this.#lastFrameTicks === undefined) this.#describeFrames(frame);
+      this.#lastFrameTicks = timestamp;
+      fitting = await inFormat(frame, { pixelFormat, size: this.#video.scale });
+    } catch (error) {
+      meters.framesDropped("stop");
+      throw error;
     }
-    this.#lastFrameTicks = timestamp;
-    await handlers.onVideo(await inFormat(frame, { pixelFormat, size: this.#video.scale }));
+    await handlers.onVideo(fitting);
+  }
+
+  /** The first frame of the application says what its pictures are. */
+  #describeFrames({ width, height, color, sampleAspect }: VideoFrame): void {
+    const { handlers } = this.#options;
+    handlers.onFirstSegment();
+    handlers.onVideoStream({ width, height, color, sampleAspect }, { mapsTones: false });
   }
 
   async #takeVideo(packet: Packet, arrivedMs?: number): Promise<void> {
     const { meters } = this.#options;
     meters.frameArrived(packet.ptsTicks, arrivedMs);
-    await this.#stopWaitingForAudio(packet);
+    try {
+      await this.#stopWaitingForAudio(packet);
+    } catch (error) {
+      meters.framesDropped("stop");
+      throw error;
+    }
     this.#lacksPictures = false;
     await this.#video.take(packet);
   }

@@ -65,6 +65,8 @@ export class VideoInput implements AsyncDisposable {
   #unsized: VideoStreamInfo | undefined;
   #needsKeyframe = true;
   #leftOut = 0;
+  /** Access units and pictures that were on their way when decoding ended or became impossible. */
+  #abandoned = 0;
   readonly #backlog = new DecodeBacklog({
     decode: (packet) => this.#decode(packet),
     most: MAX_DECODE_BACKLOG,
@@ -110,10 +112,10 @@ export class VideoInput implements AsyncDisposable {
 
   /** Access units of video that a decoder made no frame of. */
   get framesLost(): number {
-    const { leftOut } = this.#backlog;
+    const left = this.#backlog.leftOut + this.#abandoned;
     const stats = this.#decoder?.stats;
-    if (stats === undefined) return leftOut;
-    return leftOut + stats.droppedPackets + stats.lostPackets + stats.undecodedPackets;
+    if (stats === undefined) return left;
+    return left + stats.droppedPackets + stats.lostPackets + stats.undecodedPackets;
   }
 
   /** What pictures are decoded with; undefined before there are some. */
@@ -170,7 +172,8 @@ export class VideoInput implements AsyncDisposable {
     const { start, handlers } = this.#options;
     const missing = this.#missingBefore(packet);
     const isLost = missing !== undefined;
-    const fate = await handlers.onVideoPacket?.(packet, { isLost }) ?? "awaited";
+    const fate = await this.#orCount(() => handlers.onVideoPacket?.(packet, { isLost })) ??
+      "awaited";
     if (isLost || fate === "lost") {
       this.#leftOut++;
       if (missing === undefined || missing === "smaller-pictures") return;
@@ -179,7 +182,7 @@ export class VideoInput implements AsyncDisposable {
     if (fate === "done") return;
     this.#report(start.decoding());
     if (fate === "beside") return this.#backlog.offer(packet);
-    await this.#backlog.drained();
+    await this.#orCount(() => this.#backlog.drained());
     await this.#decode(packet);
   }
 
@@ -194,7 +197,11 @@ export class VideoInput implements AsyncDisposable {
 
   /** Stops the decoder. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#held !== undefined) this.#abandoned++;
+    this.#held = undefined;
     await this.#decoder?.[Symbol.asyncDispose]();
+    // What was on its way is counted.
+    await this.#backlog.drained().catch(() => {}); // told to take()
     await this.#pumping?.catch(() => {}); // already thrown by drain(), or cut off by it
   }
 
@@ -210,9 +217,21 @@ export class VideoInput implements AsyncDisposable {
   }
 
   async #decode(packet: Packet): Promise<void> {
-    await this.#decodeHeld(packet.dtsTicks);
-    if (this.#reorders.isUnknown(packet)) this.#held = packet;
-    else await this.#decoder!.decode(packet);
+    await this.#orCount(async () => {
+      await this.#decodeHeld(packet.dtsTicks);
+      if (this.#reorders.isUnknown(packet)) this.#held = packet;
+      else await this.#decoder!.decode(packet);
+    });
+  }
+
+  /** Takes a step of one access unit or picture, which is counted where the step fails. */
+  async #orCount<T>(step: () => T | PromiseLike<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      this.#abandoned++;
+      throw error;
+    }
   }
 
   async #announce(video: VideoStreamInfo): Promise<void> {
@@ -286,21 +305,34 @@ export class VideoInput implements AsyncDisposable {
     const held = this.#held;
     this.#held = undefined;
     if (held === undefined || this.#stream === undefined) return;
+    const stream = this.#stream;
     this.#reorders.learn(held, nextDtsTicks);
-    await this.#configure(this.#stream);
-    await this.#decoder?.decode(held);
+    await this.#orCount(async () => {
+      await this.#configure(stream);
+      await this.#decoder?.decode(held);
+    });
+  }
+
+  #describeUnsized({ width, height }: Size): void {
+    if (this.#unsized === undefined) return;
+    const video = { ...this.#unsized, width, height };
+    this.#unsized = undefined;
+    this.#options.handlers.onVideoStream(video, { mapsTones: false });
   }
 
   async #pumpFrames(decoder: VideoDecoder): Promise<void> {
     const { handlers } = this.#options;
     for await (const decoded of decoder.frames()) {
       this.#options.start.decoded();
-      const { width, height } = decoded;
-      if (this.#unsized !== undefined) {
-        handlers.onVideoStream({ ...this.#unsized, width, height }, { mapsTones: false });
-        this.#unsized = undefined;
+      const frame = toFrame(decoded);
+      try {
+        this.#describeUnsized(decoded);
+      } catch (error) {
+        this.#abandoned++;
+        frame.close();
+        throw error;
       }
-      await handlers.onVideo(toFrame(decoded));
+      await handlers.onVideo(frame);
     }
   }
 }

@@ -14,7 +14,7 @@ import type { OutputPacket } from "./segment_output.ts";
 export interface FilePacketsOptions {
   /** Whether no stream can join later what the first segments say there is. */
   readonly fixedStreams: boolean;
-  readonly meters: Pick<StreamMeters, "framesDropped">;
+  readonly meters: Pick<StreamMeters, "framesDropped" | "audioLost">;
   /** Writes packets, in order. */
   readonly write: (packets: readonly Packet[]) => Promise<void>;
   /** Says whether the segments from the next one on have pictures. */
@@ -66,6 +66,15 @@ export class FilePackets {
     // A container without pictures must not announce them.
     if (!this.#interleaver.hasVideo) this.#options.announce({ hasVideo: false });
     await this.#options.write(this.#interleaver.release());
+  }
+
+  /** The stream ends: what waits for its turn is not written. */
+  drop(): void {
+    const { meters } = this.#options;
+    for (const { kind } of this.#interleaver.release()) {
+      if (kind === "video") meters.framesDropped("stop");
+      else meters.audioLost();
+    }
   }
 
   #reportLate(): void {

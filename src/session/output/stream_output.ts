@@ -110,6 +110,7 @@ export class StreamOutput implements AsyncDisposable {
 
   /** Does what {@linkcode abort} does and waits until nothing is left. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#file?.drop();
     await this.#segments?.[Symbol.asyncDispose]();
   }
 

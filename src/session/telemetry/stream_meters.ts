@@ -279,12 +279,17 @@ export class StreamMeters {
     this.counts.output_bytes += count;
   }
 
-  /** The stream is over: frames that neither left nor were counted as dropped were on their way. */
-  closeAccounts(): void {
+  /**
+   * Frames that are on their way: they came in, and neither left nor were counted as dropped; and those
+   * that were copied whose account is open. Both are 0 when the stream is over, or somebody lost a frame.
+   */
+  get openAccounts(): { readonly frames: number; readonly copied: number } {
     const { frames_in, frames_out, frames_consumed, frames_dropped } = this.counts;
-    this.framesDropped("stop", frames_in - frames_out - frames_consumed - frames_dropped);
     const { frames_copied, frames_unseen } = this.counts;
-    this.framesUnseen("stop", frames_copied - this.#framesSeen - frames_unseen);
+    return {
+      frames: frames_in - frames_out - frames_consumed - frames_dropped,
+      copied: frames_copied - this.#framesSeen - frames_unseen,
+    };
   }
 
   /** What became of the frames that came in: a part of {@linkcode snapshot}, for logs. */

@@ -83,6 +83,8 @@ export class VideoPath {
   readonly #inOrder: BoundedQueue<PlacedOutcome>;
   /** Resolves when every frame has left; rejects as soon as `emit` does. */
   readonly done: Promise<void>;
+  /** Resolves after `done`, when every frame has left or is counted as dropped. */
+  readonly settled: Promise<void>;
   #dropReason: "queue" | "stop" = "queue";
   /** Frames in the processor. */
   #processing = 0;
@@ -91,6 +93,8 @@ export class VideoPath {
   #roomMade = Promise.withResolvers<void>();
   /** Gives up on each frame that is in the processor. */
   readonly #giveUp = new Set<() => void>();
+  /** What came out of the processor after the end. */
+  readonly #discarded: Promise<void>[] = [];
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #aborted = Promise.withResolvers<false>();
@@ -123,9 +127,15 @@ export class VideoPath {
     this.#breath = new LoopBreath(clock);
     this.#processTime = new ServiceTime(() => clock.now());
     this.#totalTime = new ServiceTime(() => clock.now());
-    this.#inOrder = new BoundedQueue({ capacity: this.#depth, whenFull: "wait" });
-    this.done = this.#run();
+    this.#inOrder = new BoundedQueue({
+      capacity: this.#depth,
+      whenFull: "wait",
+      onDrop: (placed) => this.#discarded.push(this.#discard(placed)),
+    });
+    const tasks = [this.#processAll(), this.#emitAll(), this.#emitOverlaid()];
+    this.done = this.#run(tasks);
     this.done.catch(() => {}); // awaited by whoever runs the stream
+    this.settled = this.#settle(tasks);
   }
 
   /** Takes the next decoded frame; in a path that is not live it resolves once there is room. */
@@ -183,13 +193,27 @@ export class VideoPath {
     return queueLimit(serviceMs, { budgetMs: maxQueueLatencyMs, most: maxQueueSize });
   }
 
-  async #run(): Promise<void> {
+  async #run(tasks: readonly Promise<void>[]): Promise<void> {
     try {
-      await Promise.all([this.#processAll(), this.#emitAll(), this.#emitOverlaid()]);
+      await Promise.all(tasks);
     } finally {
       this.abort();
       this.#inOrder.close();
     }
+  }
+
+  async #settle(tasks: readonly Promise<void>[]): Promise<void> {
+    await Promise.allSettled(tasks);
+    this.#inOrder.clear();
+    await Promise.all(this.#discarded);
+  }
+
+  /** Nobody takes what came out of the processor. */
+  async #discard({ pending }: PlacedOutcome): Promise<void> {
+    const outcome = await pending;
+    if (outcome === "aborted") return; // it is counted
+    this.#countDropped(outcome.input, "stop");
+    closeFrames(outcome);
   }
 
   #isOut(frame: VideoFrame): boolean {
@@ -201,10 +225,14 @@ export class VideoPath {
   }
 
   #drop(frame: VideoFrame, reason: DropReason): void {
+    this.#countDropped(frame, reason);
+    frame.close();
+  }
+
+  #countDropped(frame: VideoFrame, reason: DropReason): void {
     const { meters } = this.#options;
     if (this.#isOut(frame)) meters.framesUnseen(reason);
     else meters.framesDropped(reason);
-    frame.close();
   }
 
   /** A frame has to leave the queue for newer ones. */
@@ -264,12 +292,16 @@ export class VideoPath {
   /** Not a race against one promise of the abort: that would remember every frame of the stream. */
   #begin(frame: VideoFrame): Promise<VideoOutcome | "aborted"> {
     const { promise, resolve } = Promise.withResolvers<VideoOutcome | "aborted">();
-    const giveUp = (): void => resolve("aborted");
+    const giveUp = (): void => {
+      this.#giveUp.delete(giveUp);
+      this.#countDropped(frame, "stop");
+      resolve("aborted");
+    };
     this.#giveUp.add(giveUp);
     void this.#process(frame).then((outcome) => {
-      this.#giveUp.delete(giveUp);
-      if (this.#isAborted) closeFrames(outcome);
-      else resolve(outcome);
+      const isWanted = this.#giveUp.delete(giveUp);
+      if (isWanted) resolve(outcome);
+      else closeFrames(outcome);
     });
     return promise;
   }
@@ -330,6 +362,9 @@ export class VideoPath {
       const isLate = place < this.#lastPlace;
       this.#lastPlace = Math.max(this.#lastPlace, place);
       await this.#options.emit(emission, { isLate });
+    } catch (error) {
+      this.#countDropped(emission.input, "stop");
+      throw error;
     } finally {
       left.resolve();
     }

@@ -89,6 +89,23 @@ Deno.test("MpegTsDemuxer reads the first audio stream that it can", async () => 
   assert.deepEqual(streams.unsupported.map(({ name }) => name), ["raw MPEG-4 audio"]);
 });
 
+Deno.test("MpegTsDemuxer reads the next audio stream where the first that is listed does not come", async () => {
+  const plain = await makeTs([...picture(1, "160x120"), ...tone(1), ...X264_LIVE]);
+  const tables = [
+    pat([[1, 0x1000]]),
+    pmt(0x1000, 1, [
+      { type: 0x1B, pid: 0x100 },
+      { type: 0x83, pid: 0x200 },
+      { type: 0x81, pid: 0x201 },
+      { type: 0x03, pid: 0x101 },
+    ]),
+  ];
+  const [expected, events] = [plain, withTables(plain, () => tables)].map(demuxAll);
+  assert.equal(streamsOf(events!).audio?.codec, streamsOf(expected!).audio?.codec);
+  assert.deepEqual(packetsOf(events!, "audio"), packetsOf(expected!, "audio"));
+  assert.deepEqual(packetsOf(events!, "video"), packetsOf(expected!, "video"));
+});
+
 Deno.test("MpegTsDemuxer announces a new picture size with the first picture of it", async () => {
   const first = await makeTs(small);
   const second = await makeTs([
