@@ -20,7 +20,7 @@ export {
   UrlPolicy,
   type UrlPolicyOptions,
   type UrlRules,
-} from "./src/base/url_policy.ts";
+} from "./src/base/net/url_policy.ts";
 export { MPEG_TIME_BASE, type Rational, rescaleTicks, ticksToSeconds } from "./src/base/mod.ts";
 export * from "./src/frames/mod.ts";
 export {

@@ -11,7 +11,7 @@
 // deno-lint-ignore-file no-console
 
 import { VideoDecoder, VideoEncoder } from "../src/media/codec/mod.ts";
-import { rawTransport, type TransportKind } from "../src/media/codec/transport.ts";
+import { rawTransport, type TransportKind } from "../src/media/codec/child/transport.ts";
 import { NutDemuxer } from "../src/media/nut/mod.ts";
 import type { Packet } from "../src/media/types.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { processTree } from "../src/media/codec/proc.ts";
+import { processTree } from "../src/media/codec/child/proc.ts";
 
 /** What a process of a worker is for. */
 export type ProcessRole = "worker" | "decoders" | "encoders" | "transcoders";

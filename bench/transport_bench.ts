@@ -1,5 +1,5 @@
 /**
- * Measures the transports of `src/media/codec/transport.ts` with real frames: H.264 into an ffmpeg
+ * Measures the transports of `src/media/codec/child/transport.ts` with real frames: H.264 into an ffmpeg
  * child, I420 frames in NUT out of it, over each transport. Prints, per picture size: the time from
  * the access unit written to the whole frame here (one at a time), the frame rate flat out, and the
  * CPU time per frame of the child and of this process.
@@ -12,7 +12,11 @@
 // deno-lint-ignore-file no-console
 
 import { NutDemuxer, NutMuxer, type NutPacketEvent } from "../src/media/nut/mod.ts";
-import { type ByteSource, openOutput, type TransportKind } from "../src/media/codec/transport.ts";
+import {
+  type ByteSource,
+  openOutput,
+  type TransportKind,
+} from "../src/media/codec/child/transport.ts";
 
 const FRAMES = Number(Deno.args[0] ?? 300);
 const SIZES = [[512, 512], [1280, 720], [1920, 1080]] as const;

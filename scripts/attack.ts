@@ -12,7 +12,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { readSecretFile } from "../src/base/secret_file.ts";
+import { readSecretFile } from "../src/base/process/secret_file.ts";
 import { ACCESS_ATTACKS } from "./attack/access_attacks.ts";
 import {
   answers,

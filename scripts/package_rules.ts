@@ -21,8 +21,8 @@ export const READS_MODULE_URLS: Readonly<Record<string, string>> = {
   "src/worker/isolation/process/module_files.ts":
     "a confined process may read the files of the package, wherever they are",
   "src/cli/error_origin.ts": "stacks name modules by their URLs",
-  "src/cli/processor_options.ts": "an isolated host is given its processor's module by URL",
-  "src/cli/serve_permissions.ts": "an isolated host may read its processor's module",
+  "src/cli/options/processor_options.ts": "an isolated host is given its processor's module by URL",
+  "src/cli/options/serve_permissions.ts": "an isolated host may read its processor's module",
   "src/cli/commands/bench.ts": "the benches are in a checkout only: they are not published",
   "src/inference/runtime/ort_runtime.ts":
     "a second copy of onnxruntime needs a URL of its own, in the same npm package",

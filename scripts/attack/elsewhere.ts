@@ -9,7 +9,7 @@ export const ELSEWHERE: readonly (readonly [attack: string, test: string])[] = [
   ["a model's address or weights lead to files of the system", "tests/inference"],
   ["the worker runs out of file descriptors", "tests/cli/descriptors_test.ts"],
   ["secrets in the list of processes, in logs, with ffmpeg", "tests/cli/secrets_test.ts"],
-  ["control characters reach a terminal", "tests/cli/terminal_test.ts"],
+  ["control characters reach a terminal", "tests/cli/output/terminal_test.ts"],
   ["a name leads elsewhere after it was checked", "tests/trickle/url_rules_test.ts"],
   ["a processor that allocates, hangs or escapes", "tests/worker/isolation"],
   ["another local user takes raw pictures", "tests/media/codec"],

@@ -23,7 +23,7 @@ const QUICK_FOLDERS = [
 export const NOT_QUICK: readonly string[] = [
   ...["base/net/http_port", "frames/convert/convert", "frames/convert/image_tensor"],
   ...["frames/draw/stamp", "links/std_async", "livepeer/byoc"],
-  ...["media/bitstream/parameter_set_store", "media/bitstream/parameter_sets"],
+  ...["media/bitstream/video/parameter_set_store", "media/bitstream/parameter_sets"],
   ...["server/hardware", "server/http/lost_port"],
   ...["session/video/video_hardware", "session/video/video_path", "trickle/tls"],
 ].map((name) => `tests/${name}_test.ts`);

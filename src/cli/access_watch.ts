@@ -7,7 +7,7 @@
 import { describeError, roomLogger } from "../base/mod.ts";
 import { pause } from "../base/pause.ts";
 import type { TrickleServer } from "../trickle/mod.ts";
-import { trickleAccess, type TrickleAccessFlags } from "./trickle_access.ts";
+import { trickleAccess, type TrickleAccessFlags } from "./options/trickle_access.ts";
 
 const log = roomLogger("cli");
 

@@ -6,9 +6,9 @@
 
 import { describeError, InterruptGuard, withoutCredentials } from "../base/mod.ts";
 import type { PacingClock } from "../source/mod.ts";
-import { configureLogging, type LogSettings, oneLine } from "./logging.ts";
-import { type TextOutput, writeText } from "./stdout.ts";
-import { Terminal, type TerminalOutput } from "./terminal.ts";
+import { configureLogging, type LogSettings, oneLine } from "./output/logging.ts";
+import { type TextOutput, writeText } from "./output/stdout.ts";
+import { Terminal, type TerminalOutput } from "./output/terminal.ts";
 
 /** Exit codes of the commands. */
 export const EXIT = {

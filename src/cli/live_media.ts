@@ -16,7 +16,7 @@ import {
   writeSegments,
 } from "../source/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
-import type { TestFlags } from "./test_options.ts";
+import type { TestFlags } from "./options/test_options.ts";
 
 /** The input that names the test picture instead of a file. */
 export const TEST_INPUT = "test";

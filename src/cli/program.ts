@@ -7,10 +7,10 @@
 import { Command, CommanderError } from "commander";
 import { variable, withoutCredentials } from "../base/mod.ts";
 import { EXIT, type ExitCode, runCommand, type RunTask, type Surroundings } from "./command_run.ts";
-import { addLogOptions } from "./options.ts";
-import { writeText } from "./stdout.ts";
+import { addLogOptions } from "./options/options.ts";
+import { writeText } from "./output/stdout.ts";
 import { VERSION } from "./version.ts";
-import { visibleLines } from "./visible_text.ts";
+import { visibleLines } from "./output/visible_text.ts";
 
 /** What runs when no command is named. */
 const DEFAULT_COMMAND = "serve";

@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { ConfigError, type UrlPolicy } from "../base/mod.ts";
-import { readSecretFile } from "../base/secret_file.ts";
+import { readSecretFile } from "../base/process/secret_file.ts";
 import type { TlsOptions } from "../trickle/mod.ts";
 import { ByocRegistration } from "./byoc_registration.ts";
 import { LiveRunnerRegistration } from "./live_runner_registration.ts";

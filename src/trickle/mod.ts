@@ -15,8 +15,8 @@ export { type Clock, systemClock } from "./clock.ts";
 export type { InputSegment, SegmentSink, SegmentSource, SegmentWriter } from "./segments.ts";
 export { CHANGE_FEED_NAME, type ChannelChanges } from "./server/change_feed.ts";
 export { DEFAULT_TRICKLE_LIMITS, type TrickleLimits } from "./server/limits.ts";
-export type { TrickleGrant } from "./server/access.ts";
-export { parseRights, TRICKLE_RIGHTS, type TrickleRight } from "./server/rights.ts";
+export type { TrickleGrant } from "./server/access/access.ts";
+export { parseRights, TRICKLE_RIGHTS, type TrickleRight } from "./server/access/rights.ts";
 export type {
   RequestSender,
   TrickleAccess,
@@ -24,7 +24,7 @@ export type {
   TrickleServerOptions,
   TrickleServerStats,
 } from "./server/server_options.ts";
-export { checkSignKey, signChannelUrl, type SignedUrlOptions } from "./server/signed_url.ts";
+export { checkSignKey, signChannelUrl, type SignedUrlOptions } from "./server/access/signed_url.ts";
 export { TrickleServer } from "./server/trickle_server.ts";
 export { TricklePublisher } from "./publisher/trickle_publisher.ts";
 export type {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Channel, type ChannelContext } from "../../src/trickle/server/channel.ts";
 import { resolveLimits, type TrickleLimits } from "../../src/trickle/server/limits.ts";
-import { MemoryPool } from "../../src/trickle/server/memory_pool.ts";
+import { MemoryPool } from "../../src/trickle/server/access/memory_pool.ts";
 import type { SegmentBuffer } from "../../src/trickle/server/segment_buffer.ts";
 
 const MIB = 1024 * 1024;

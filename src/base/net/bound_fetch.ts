@@ -6,8 +6,8 @@
  */
 
 import { isIP } from "node:net";
-import { variable } from "../environment.ts";
-import { isAddress } from "../url_policy.ts";
+import { variable } from "../process/environment.ts";
+import { isAddress } from "./url_policy.ts";
 
 /** Variables that name a proxy for plain HTTP, which then decides where requests lead. */
 export const PROXY_VARIABLES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] as const;

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { ConfigError } from "../../base/mod.ts";
 import { EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import type { LogSettings } from "../logging.ts";
+import type { LogSettings } from "../output/logging.ts";
 
 const BENCH_HELP = `
 Options of the measurements, such as --json, --runs and --seconds: see bench/mod.ts.`;

@@ -18,25 +18,29 @@ import {
 import { ChannelRecording } from "../channel_recording.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import { pause } from "../../base/pause.ts";
-import { type DemoReport, describeReport, reportOf, statusLine } from "../demo_report.ts";
+import { type DemoReport, describeReport, reportOf, statusLine } from "../output/demo_report.ts";
 import { LiveMedia, TEST_INPUT } from "../live_media.ts";
-import type { LogSettings } from "../logging.ts";
-import { option, port } from "../options.ts";
+import type { LogSettings } from "../output/logging.ts";
+import { option, port } from "../options/options.ts";
 import { StreamApi } from "../stream_api.ts";
-import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
+import {
+  addProcessorOptions,
+  chooseProcessor,
+  type ProcessorFlags,
+} from "../options/processor_options.ts";
 import {
   addOverloadOptions,
   addVideoOptions,
   encoderOf,
   type OverloadFlags,
   type VideoFlags,
-} from "../stream_options.ts";
-import { addTestOptions, type TestFlags } from "../test_options.ts";
+} from "../options/stream_options.ts";
+import { addTestOptions, type TestFlags } from "../options/test_options.ts";
 import {
   addTrickleAccessOptions,
   trickleAccess,
   type TrickleAccessFlags,
-} from "../trickle_access.ts";
+} from "../options/trickle_access.ts";
 
 interface DemoFlags
   extends LogSettings, TestFlags, ProcessorFlags, OverloadFlags, VideoFlags, TrickleAccessFlags {

@@ -15,8 +15,8 @@ import { type Check, formatCheck } from "../doctor/check.ts";
 import { gpuChecks } from "../doctor/gpu_checks.ts";
 import { reportGpu } from "../doctor/gpu_report.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import type { LogSettings } from "../logging.ts";
-import { addWarmOptions, type WarmFlags } from "../stream_options.ts";
+import type { LogSettings } from "../output/logging.ts";
+import { addWarmOptions, type WarmFlags } from "../options/stream_options.ts";
 import { VERSION } from "../version.ts";
 
 interface DoctorFlags extends LogSettings, WarmFlags {

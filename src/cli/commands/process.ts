@@ -17,13 +17,17 @@ import {
   type StreamParams,
 } from "../../session/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import type { LogSettings } from "../logging.ts";
+import type { LogSettings } from "../output/logging.ts";
 import type { Size } from "../../media/rect.ts";
-import { option, size } from "../options.ts";
+import { option, size } from "../options/options.ts";
 import { pause } from "../../base/pause.ts";
-import { clock, progressLine } from "../progress_bar.ts";
-import { addProcessorOptions, chooseProcessor, type ProcessorFlags } from "../processor_options.ts";
-import { addVideoOptions, encoderOf, type VideoFlags } from "../stream_options.ts";
+import { clock, progressLine } from "../output/progress_bar.ts";
+import {
+  addProcessorOptions,
+  chooseProcessor,
+  type ProcessorFlags,
+} from "../options/processor_options.ts";
+import { addVideoOptions, encoderOf, type VideoFlags } from "../options/stream_options.ts";
 
 const log = roomLogger("cli");
 

@@ -10,7 +10,7 @@ import { roomLogger, TrickleError } from "../../base/mod.ts";
 import { TricklePublisher } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
 import { LiveMedia, TEST_INPUT } from "../live_media.ts";
-import type { LogSettings } from "../logging.ts";
+import type { LogSettings } from "../output/logging.ts";
 import {
   addTlsOptions,
   httpUrl,
@@ -18,9 +18,13 @@ import {
   positiveNumber,
   type TlsFlags,
   tlsOf,
-} from "../options.ts";
-import { addTestOptions, type TestFlags } from "../test_options.ts";
-import { addClientTokenOption, clientToken, type ClientTokenFlags } from "../trickle_access.ts";
+} from "../options/options.ts";
+import { addTestOptions, type TestFlags } from "../options/test_options.ts";
+import {
+  addClientTokenOption,
+  clientToken,
+  type ClientTokenFlags,
+} from "../options/trickle_access.ts";
 
 const log = roomLogger("cli");
 

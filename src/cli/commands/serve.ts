@@ -16,18 +16,25 @@ import {
   httpAccess,
   tokenOf,
   warnOfVisibleToken,
-} from "../access_options.ts";
+} from "../options/access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import type { LogSettings } from "../logging.ts";
-import { addTlsOptions, option, port, type TlsFlags, tlsOf, wholeNumber } from "../options.ts";
-import { parsePermissions } from "../permission_words.ts";
+import type { LogSettings } from "../output/logging.ts";
+import {
+  addTlsOptions,
+  option,
+  port,
+  type TlsFlags,
+  tlsOf,
+  wholeNumber,
+} from "../options/options.ts";
+import { parsePermissions } from "../options/permission_words.ts";
 import {
   chooseProcessor,
   describeProcessor,
   isolatedProcessor,
   modelFiles,
-} from "../processor_options.ts";
-import { servePermissions } from "../serve_permissions.ts";
+} from "../options/processor_options.ts";
+import { servePermissions } from "../options/serve_permissions.ts";
 import { RejectionSurvivor } from "../rejection_survivor.ts";
 import {
   addStreamOptions,
@@ -37,7 +44,7 @@ import {
   type StreamFlags,
   type VideoFlags,
   type WarmFlags,
-} from "../stream_options.ts";
+} from "../options/stream_options.ts";
 import { untilAborted } from "../../base/pause.ts";
 
 const log = roomLogger("cli");

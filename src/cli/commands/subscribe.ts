@@ -9,7 +9,7 @@ import { roomLogger, TrickleError } from "../../base/mod.ts";
 import { type SubscriberStart, TrickleSubscriber } from "../../trickle/mod.ts";
 import { copyChannel, openOutput } from "../channel_copy.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import type { LogSettings } from "../logging.ts";
+import type { LogSettings } from "../output/logging.ts";
 import {
   addTlsOptions,
   httpUrl,
@@ -17,8 +17,12 @@ import {
   positiveNumber,
   type TlsFlags,
   tlsOf,
-} from "../options.ts";
-import { addClientTokenOption, clientToken, type ClientTokenFlags } from "../trickle_access.ts";
+} from "../options/options.ts";
+import {
+  addClientTokenOption,
+  clientToken,
+  type ClientTokenFlags,
+} from "../options/trickle_access.ts";
 
 const log = roomLogger("cli");
 

@@ -8,22 +8,22 @@ import type { Command } from "commander";
 import { isLoopback, roomLogger } from "../../base/mod.ts";
 import { TrickleServer } from "../../trickle/mod.ts";
 import { AccessWatch } from "../access_watch.ts";
-import { addPageOptions, pageAccess, type PageFlags } from "../access_options.ts";
+import { addPageOptions, pageAccess, type PageFlags } from "../options/access_options.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import type { LogSettings } from "../logging.ts";
-import { option, port, positiveNumber } from "../options.ts";
+import type { LogSettings } from "../output/logging.ts";
+import { option, port, positiveNumber } from "../options/options.ts";
 import {
   addTrickleAccessOptions,
   trickleAccess,
   type TrickleAccessFlags,
-} from "../trickle_access.ts";
+} from "../options/trickle_access.ts";
 import {
   addTrickleLimitOptions,
   trickleConnections,
   type TrickleLimitFlags,
   trickleLimits,
-} from "../trickle_limits.ts";
-import { addServerTlsOptions, type ServerTlsFlags, serverTlsOf } from "../trickle_tls.ts";
+} from "../options/trickle_limits.ts";
+import { addServerTlsOptions, type ServerTlsFlags, serverTlsOf } from "../options/trickle_tls.ts";
 import { untilAborted } from "../../base/pause.ts";
 
 const log = roomLogger("cli");

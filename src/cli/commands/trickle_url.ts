@@ -8,9 +8,9 @@ import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError } from "../../base/mod.ts";
 import { parseRights, signChannelUrl, type TrickleRight } from "../../trickle/mod.ts";
 import { type CommandContext, EXIT, type ExitCode, type RunTask } from "../command_run.ts";
-import type { LogSettings } from "../logging.ts";
-import { httpUrl, option, wholeNumber } from "../options.ts";
-import { addSignKeyOption, readSignKeys, type SignKeyFlags } from "../trickle_access.ts";
+import type { LogSettings } from "../output/logging.ts";
+import { httpUrl, option, wholeNumber } from "../options/options.ts";
+import { addSignKeyOption, readSignKeys, type SignKeyFlags } from "../options/trickle_access.ts";
 
 interface TrickleUrlFlags extends LogSettings, SignKeyFlags {
   readonly rights: readonly TrickleRight[];

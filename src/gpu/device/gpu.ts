@@ -7,7 +7,7 @@
  * @module
  */
 
-import { variable } from "../../base/environment.ts";
+import { variable } from "../../base/process/environment.ts";
 import { GpuError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { chooseAdapter, describeAdapter, type GpuInfo, requestDevice } from "./adapter.ts";

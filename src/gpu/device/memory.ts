@@ -4,7 +4,7 @@
  * @module
  */
 
-import { childEnvironment } from "../../base/child_environment.ts";
+import { childEnvironment } from "../../base/process/child_environment.ts";
 import { systemClock } from "../../base/clock.ts";
 import { describeError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";

@@ -10,7 +10,7 @@ import { describeError, ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { pause } from "../../base/pause.ts";
 import { boundFetch } from "../../base/net/bound_fetch.ts";
-import { UrlPolicy } from "../../base/url_policy.ts";
+import { UrlPolicy } from "../../base/net/url_policy.ts";
 
 /** The progress of a download. */
 export interface DownloadProgress {

@@ -6,7 +6,7 @@
 
 import { describeError, ModelError } from "../../base/errors.ts";
 import { type DownloadProgress, sha256Hex } from "./download.ts";
-import type { UrlPolicy } from "../../base/url_policy.ts";
+import type { UrlPolicy } from "../../base/net/url_policy.ts";
 import { besideModel, type ModelSource, sourceAddress } from "./model_address.ts";
 import { cachedDownload, forgetDownload } from "./model_cache.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/onnx_file.ts";

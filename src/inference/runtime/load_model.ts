@@ -4,10 +4,10 @@
  * @module
  */
 
-import { variable } from "../../base/environment.ts";
+import { variable } from "../../base/process/environment.ts";
 import { ConfigError, GpuError, ModelError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
-import { UrlPolicy } from "../../base/url_policy.ts";
+import { UrlPolicy } from "../../base/net/url_policy.ts";
 import { sharedGpu } from "../../gpu/mod.ts";
 import { Model } from "./model.ts";
 import type { DownloadProgress } from "../files/download.ts";

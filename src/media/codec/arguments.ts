@@ -9,7 +9,7 @@ import type { Rational } from "../../base/rational.ts";
 import { colorTags, decodedColor, isHdr } from "../color.ts";
 import type { Size } from "../rect.ts";
 import type { AudioCodec, ColorInfo, PixelFormat } from "../types.ts";
-import { toneMapFilters, type ToneMapping } from "./tone_map.ts";
+import { toneMapFilters, type ToneMapping } from "./video/tone_map.ts";
 
 /** What ffmpeg reads and writes. */
 export interface CodecUrls {

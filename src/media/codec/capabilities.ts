@@ -5,8 +5,8 @@
  */
 
 import type { Hardware } from "./arguments.ts";
-import { askFfmpeg, runProbe } from "./ask_ffmpeg.ts";
-import { type FfmpegOptions, ffmpegProgram } from "./child.ts";
+import { askFfmpeg, runProbe } from "./child/ask_ffmpeg.ts";
+import { type FfmpegOptions, ffmpegProgram } from "./child/child.ts";
 
 /** The oldest ffmpeg that has all the options used here. */
 export const MIN_FFMPEG_VERSION = "5.1";

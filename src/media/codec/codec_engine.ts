@@ -8,12 +8,12 @@
 import { BoundedQueue } from "../../base/bounded_queue.ts";
 import { FfmpegError, MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
-import type { FfmpegOptions } from "./child.ts";
+import type { FfmpegOptions } from "./child/child.ts";
 import type { ChangeBudget } from "./change_budget.ts";
-import { CodecChild } from "./codec_child.ts";
+import { CodecChild } from "./child/codec_child.ts";
 import { CodecRun, type CodecRunSpec, type RunEnd, type WatchOptions } from "./codec_run.ts";
 import { RestartBudget } from "./restart_budget.ts";
-import type { WarmSet } from "./warm_set.ts";
+import type { WarmSet } from "./child/warm_set.ts";
 
 const log = roomLogger("codec");
 

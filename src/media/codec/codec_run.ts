@@ -8,9 +8,9 @@ import { type Clock, schedulePatiently, systemClock } from "../../base/clock.ts"
 import { describeError, FfmpegError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { NutDemuxer, type NutEvent, NutMuxer, type NutPacket, type NutStream } from "../nut/mod.ts";
-import { ChildWatch } from "./child_watch.ts";
-import type { ChildRecipe, CodecChild } from "./codec_child.ts";
-import type { ByteSink, ByteSource } from "./transport.ts";
+import { ChildWatch } from "./child/child_watch.ts";
+import type { ChildRecipe, CodecChild } from "./child/codec_child.ts";
+import type { ByteSink, ByteSource } from "./child/transport.ts";
 
 const log = roomLogger("codec");
 

@@ -8,10 +8,14 @@
  * @module
  */
 
-export * from "./audio_decoder.ts";
-export * from "./audio_encoder.ts";
-export { type AudioOutputOptions, audioOutputRecipe, outputSettings } from "./audio_output.ts";
-export * from "./audio_transcoder.ts";
+export * from "./audio/audio_decoder.ts";
+export * from "./audio/audio_encoder.ts";
+export {
+  type AudioOutputOptions,
+  audioOutputRecipe,
+  outputSettings,
+} from "./audio/audio_output.ts";
+export * from "./audio/audio_transcoder.ts";
 export * from "./capabilities.ts";
 export * from "./change_budget.ts";
 export { type Hardware, MAX_VIDEO_PIXELS } from "./arguments.ts";
@@ -23,9 +27,9 @@ export {
   ffmpegProgram,
   runningFfmpegPids,
   type Spawn,
-} from "./child.ts";
-export type { ChildRecipe, CodecChild } from "./codec_child.ts";
-export { endFfmpeg, ffmpegBelow, type RunningFfmpeg } from "./ffmpeg_tree.ts";
+} from "./child/child.ts";
+export type { ChildRecipe, CodecChild } from "./child/codec_child.ts";
+export { endFfmpeg, ffmpegBelow, type RunningFfmpeg } from "./child/ffmpeg_tree.ts";
 export type { CoderOptions } from "./codec_engine.ts";
 export type { WatchOptions } from "./codec_run.ts";
 export {
@@ -34,12 +38,12 @@ export {
   processTree,
   takeWantedPids,
   tellActivities,
-} from "./proc.ts";
-export type { PictureShape } from "./picture.ts";
+} from "./child/proc.ts";
+export type { PictureShape } from "./video/picture.ts";
 export { RestartBudget, type RestartBudgetOptions } from "./restart_budget.ts";
-export { findToneMapping, type ToneMapping } from "./tone_map.ts";
-export type { TransportKind } from "./transport.ts";
-export * from "./video_coding.ts";
-export * from "./video_decoder.ts";
-export * from "./video_encoder.ts";
-export * from "./warm_set.ts";
+export { findToneMapping, type ToneMapping } from "./video/tone_map.ts";
+export type { TransportKind } from "./child/transport.ts";
+export * from "./video/video_coding.ts";
+export * from "./video/video_decoder.ts";
+export * from "./video/video_encoder.ts";
+export * from "./child/warm_set.ts";

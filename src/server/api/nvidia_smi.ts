@@ -4,7 +4,7 @@
  * @module
  */
 
-import { childEnvironment } from "../../base/child_environment.ts";
+import { childEnvironment } from "../../base/process/child_environment.ts";
 import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
 
 const log = roomLogger("server");

@@ -6,7 +6,7 @@
  */
 
 import type { TrickleLimits } from "./limits.ts";
-import type { ClientId, MemoryHolder, MemoryPool } from "./memory_pool.ts";
+import type { ClientId, MemoryHolder, MemoryPool } from "./access/memory_pool.ts";
 import { SegmentBuffer, worstAllocation } from "./segment_buffer.ts";
 import { INDEX_CURRENT, INDEX_NEXT } from "../protocol.ts";
 

@@ -8,7 +8,7 @@
 import { Channel, type ChannelContext } from "./channel.ts";
 import { ChangeFeed } from "./change_feed.ts";
 import type { Clock } from "../clock.ts";
-import type { ClientId } from "./memory_pool.ts";
+import type { ClientId } from "./access/memory_pool.ts";
 
 /** Options of a {@linkcode ChannelRegistry}. */
 export interface ChannelRegistryOptions {

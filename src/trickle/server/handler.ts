@@ -6,12 +6,12 @@
 
 import { clientOf } from "../../base/net/connection_limits.ts";
 import type { PageRules } from "../../base/net/page_guard.ts";
-import type { AccessGuard } from "./access.ts";
+import type { AccessGuard } from "./access/access.ts";
 import { type ChannelRegistry, isReservedName } from "./channel_registry.ts";
 import type { Channel } from "./channel.ts";
 import type { TrickleLimits } from "./limits.ts";
-import type { ClientRequests } from "./client_requests.ts";
-import type { ClientId } from "./memory_pool.ts";
+import type { ClientRequests } from "./access/client_requests.ts";
+import type { ClientId } from "./access/memory_pool.ts";
 import {
   parseDeleteIndex,
   parseReadIndex,
@@ -27,7 +27,7 @@ import {
   pageRefusal,
   unreadBodyResponse,
 } from "./responses.ts";
-import type { TrickleRight } from "./rights.ts";
+import type { TrickleRight } from "./access/rights.ts";
 import { type ActivePosts, writeSegment } from "./write_segment.ts";
 import { EXPECT_CONTENT_HEADER, INDEX_NEXT, LATEST_HEADER, MAX_INDEX } from "../protocol.ts";
 

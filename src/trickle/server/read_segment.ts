@@ -7,7 +7,7 @@
 
 import { pause, TrickleError } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
-import type { RequestLease } from "./client_requests.ts";
+import type { RequestLease } from "./access/client_requests.ts";
 import { closedHeaders, noSegmentResponse, UNTRUSTED_HEADERS } from "./responses.ts";
 import { type SegmentBuffer, SegmentCursor } from "./segment_buffer.ts";
 import { LATEST_HEADER, SEQ_HEADER } from "../protocol.ts";

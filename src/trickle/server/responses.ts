@@ -5,7 +5,7 @@
  */
 
 import { pageProblem, type PageRules } from "../../base/net/page_guard.ts";
-import type { Admission } from "./access.ts";
+import type { Admission } from "./access/access.ts";
 import type { Channel } from "./channel.ts";
 import { CLOSED_HEADER, LATEST_HEADER, SEQ_HEADER, STATUS_NO_SEGMENT } from "../protocol.ts";
 

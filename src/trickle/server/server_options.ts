@@ -7,7 +7,7 @@
 import type { ConnectionLimits } from "../../base/net/connection_limits.ts";
 import type { PortPatience } from "../../base/net/http_port.ts";
 import type { Clock } from "../clock.ts";
-import type { TrickleGrant } from "./access.ts";
+import type { TrickleGrant } from "./access/access.ts";
 import type { TrickleLimits } from "./limits.ts";
 
 /** Who may use the channels of a `TrickleServer`. */

@@ -9,13 +9,13 @@ import { GatedPort } from "../../base/net/gated_port.ts";
 import type { PageRules } from "../../base/net/page_guard.ts";
 import { HttpPort, type HttpPortOptions } from "../../base/net/http_port.ts";
 import { systemClock } from "../clock.ts";
-import { AccessGuard } from "./access.ts";
+import { AccessGuard } from "./access/access.ts";
 import type { ServerFigures } from "./channel.ts";
 import { ChannelRegistry } from "./channel_registry.ts";
-import { ClientRequests } from "./client_requests.ts";
+import { ClientRequests } from "./access/client_requests.ts";
 import { type Caller, handleTrickleRequest } from "./handler.ts";
 import { resolveLimits, type TrickleLimits } from "./limits.ts";
-import { MemoryPool } from "./memory_pool.ts";
+import { MemoryPool } from "./access/memory_pool.ts";
 import { normalizeBasePath } from "./paths.ts";
 import { errorResponse } from "./responses.ts";
 import type {

@@ -7,7 +7,7 @@
 
 import { describeError, roomLogger } from "../../base/mod.ts";
 import type { Channel } from "./channel.ts";
-import type { ClientId } from "./memory_pool.ts";
+import type { ClientId } from "./access/memory_pool.ts";
 import { closedHeaders, errorResponse, unreadBodyResponse } from "./responses.ts";
 import type { SegmentBuffer } from "./segment_buffer.ts";
 import { CLOSED_HEADER, RESET_HEADER, SEQ_HEADER } from "../protocol.ts";

@@ -11,7 +11,7 @@ Deno.test("a model over http comes through the proxy that the environment names"
     return new Response("from the proxy");
   });
   const download = JSON.stringify(new URL("src/inference/files/download.ts", ROOT).href);
-  const policy = JSON.stringify(new URL("src/base/url_policy.ts", ROOT).href);
+  const policy = JSON.stringify(new URL("src/base/net/url_policy.ts", ROOT).href);
   const path = await Deno.makeTempFile();
   try {
     const code = `import { downloadFile } from ${download};

@@ -7,7 +7,7 @@ import {
   type VideoEncodeArguments,
   videoEncodeArguments,
 } from "../../../src/media/codec/arguments.ts";
-import { findToneMapping } from "../../../src/media/codec/tone_map.ts";
+import { findToneMapping } from "../../../src/media/codec/video/tone_map.ts";
 
 const urls = { input: "pipe:0", output: "tcp://127.0.0.1:9" };
 const limited = { matrix: "bt709", fullRange: false } as const;

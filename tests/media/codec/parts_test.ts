@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AudioTimeline } from "../../../src/media/codec/audio_timeline.ts";
+import { AudioTimeline } from "../../../src/media/codec/audio/audio_timeline.ts";
 import {
   canDecode,
   codecNames,
@@ -7,12 +7,12 @@ import {
   isTooOld,
   probeCapabilities,
 } from "../../../src/media/codec/capabilities.ts";
-import { FfmpegChild } from "../../../src/media/codec/child.ts";
-import { KeyframeClock } from "../../../src/media/codec/keyframe_clock.ts";
+import { FfmpegChild } from "../../../src/media/codec/child/child.ts";
+import { KeyframeClock } from "../../../src/media/codec/video/keyframe_clock.ts";
 import { sequenceParameterSets } from "../../../src/media/codec/parameter_sets.ts";
 import { PtsMap } from "../../../src/media/codec/pts_map.ts";
 import { RestartBudget } from "../../../src/media/codec/restart_budget.ts";
-import { openInput, openOutput } from "../../../src/media/codec/transport.ts";
+import { openInput, openOutput } from "../../../src/media/codec/child/transport.ts";
 import { DEADLINE_MS, until } from "../../waiting.ts";
 
 const TIME_BASE = { num: 1, den: 90_000 };

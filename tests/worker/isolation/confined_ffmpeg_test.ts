@@ -7,7 +7,7 @@ import {
   videoDecodeArguments,
   videoEncodeArguments,
 } from "../../../src/media/codec/arguments.ts";
-import { toneMapProbe } from "../../../src/media/codec/tone_map.ts";
+import { toneMapProbe } from "../../../src/media/codec/video/tone_map.ts";
 import type { ColorInfo } from "../../../src/media/types.ts";
 import { confinedFfmpegScript } from "../../../src/worker/isolation/process/confined_ffmpeg.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { VideoFrame } from "../../../src/frames/mod.ts";
-import { processTree } from "../../../src/media/codec/proc.ts";
+import { processTree } from "../../../src/media/codec/child/proc.ts";
 import { StreamServer, type StreamServerOptions } from "../../../src/server/mod.ts";
 import { ManualClock } from "../../trickle/manual_clock.ts";
 import { until } from "../../waiting.ts";

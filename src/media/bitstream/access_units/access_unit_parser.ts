@@ -5,7 +5,7 @@
  * 6.2.
  */
 
-import { startCodeOffset } from "../annexb.ts";
+import { startCodeOffset } from "../video/annexb.ts";
 import type { AccessUnitSink, MarkedUnit } from "./access_unit.ts";
 import { ByteWindow } from "./byte_window.ts";
 import { createPictureReader, type StartCodeCodec } from "./create_picture_reader.ts";

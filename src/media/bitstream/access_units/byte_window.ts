@@ -1,6 +1,6 @@
 /** A stretch of a byte stream that can be looked at: it grows at its end and is given up at its start. */
 
-import { findNalUnit } from "../annexb.ts";
+import { findNalUnit } from "../video/annexb.ts";
 
 /**
  * The last bytes of a stream, one behind the other in a large buffer that their views share: each byte

@@ -1,7 +1,7 @@
 /** Which reader takes the pictures of which codec. */
 
 import type { PlainVideoCodec, VideoCodec } from "../../types.ts";
-import { H264PictureReader } from "./h264_picture.ts";
+import { H264PictureReader } from "./h264/h264_picture.ts";
 import { HevcPictureReader } from "./hevc_picture.ts";
 import { Mpeg2PictureReader } from "./mpeg2_picture.ts";
 import type { PictureReader } from "./picture_reader.ts";

@@ -5,9 +5,9 @@
  * 7.4.2.4.4 (order of NAL units) and 8.3.1 (picture order count).
  */
 
-import { withoutTrailingZeros } from "../annexb.ts";
-import { nearestMsb } from "./h264_order.ts";
-import { HEVC_NAL, type HevcSps, parseHevcSps } from "../hevc.ts";
+import { withoutTrailingZeros } from "../video/annexb.ts";
+import { nearestMsb } from "./h264/h264_order.ts";
+import { HEVC_NAL, type HevcSps, parseHevcSps } from "../video/hevc.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
 import { SequenceSets } from "./sequence_sets.ts";
 import { SliceReader } from "./slice_reader.ts";

@@ -7,8 +7,8 @@
 
 import { sameBytes } from "../../../base/bytes.ts";
 import { MediaError } from "../../../base/errors.ts";
-import { MPEG2_CODE, parseMpeg2Picture, parseMpeg2Sequence } from "../mpeg2_video.ts";
-import type { SequenceInfo } from "../vui.ts";
+import { MPEG2_CODE, parseMpeg2Picture, parseMpeg2Sequence } from "../video/mpeg2_video.ts";
+import type { SequenceInfo } from "../video/vui.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";
 
 /** The longest header: a quantiser matrix extension with four matrices. */

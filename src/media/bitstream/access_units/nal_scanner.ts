@@ -5,7 +5,7 @@
  * Spec: ISO/IEC 14496-10 and ISO/IEC 23008-2, Annex B; ISO/IEC 13818-2 section 5.2.3.
  */
 
-import { withoutTrailingZeros } from "../annexb.ts";
+import { withoutTrailingZeros } from "../video/annexb.ts";
 import type { ByteWindow } from "./byte_window.ts";
 import type { PictureReader } from "./picture_reader.ts";
 import { messageEndBehind } from "./sei.ts";

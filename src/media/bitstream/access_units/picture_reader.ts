@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SequenceInfo } from "../vui.ts";
+import type { SequenceInfo } from "../video/vui.ts";
 
 /**
  * What a NAL unit is to the access units around it. `"delimiter"` and `"parameter-set"` begin one; of
