@@ -35,6 +35,9 @@ export const LATENCY_CASES: readonly LatencyCase[] = [
 /** As many as a worker keeps without being told. */
 const WARM_CHILDREN = 6;
 
+/** What a worker does before it is idle may take so long, in milliseconds. */
+const REHEARSAL_MS = 2_500;
+
 /** What one run gave; times in milliseconds. */
 export interface LatencyRun {
   readonly p50: number;
@@ -154,8 +157,8 @@ async function untilWarm(worker: BenchWorker): Promise<void> {
     return text.includes(`\nrunnel_ffmpeg_waiting ${WARM_CHILDREN}\n`);
   };
   while (!await isWarm()) await new Promise((resolve) => setTimeout(resolve, 50));
-  // The last of them is still starting.
-  await new Promise((resolve) => setTimeout(resolve, 250));
+  // The last of them is still starting, and then a stream is rehearsed.
+  await new Promise((resolve) => setTimeout(resolve, REHEARSAL_MS));
 }
 
 function summarize({ probe, ...fed }: LiveRun): Omit<LatencyRun, "peakMemoryBytes"> {

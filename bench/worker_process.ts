@@ -7,7 +7,8 @@
 import { linesOf } from "./text_lines.ts";
 
 const CHECKOUT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
-const READY = /https?:\/\/[^\s"]+/;
+/** In a line for people, or in one of JSON. */
+const READY = /(?: on |"url":")(https?:\/\/[^\s"]+)/;
 /** Minutes, so that only a defect reaches it. */
 const START_TIMEOUT_MS = 180_000;
 
@@ -21,6 +22,8 @@ export interface StartOptions {
   readonly terminal?: boolean;
   /** Whether Deno allows everything, or only what `--print-permissions` says. @default "all" */
   readonly permissions?: "all" | "smallest";
+  /** What calls of its API carry as a bearer token. @default none */
+  readonly token?: string;
   /** The folder of the checkout that it is of. @default this one */
   readonly checkout?: string;
 }
@@ -65,13 +68,16 @@ export class WorkerProcess implements BenchWorker {
   readonly log: readonly string[];
   readonly #child: Deno.ChildProcess;
   readonly #reading: Promise<void>;
+  readonly #token: string | undefined;
   /** What is typed in its terminal. */
   readonly #keys: WritableStreamDefaultWriter<Uint8Array> | undefined;
 
   private constructor(
     child: Deno.ChildProcess,
     ready: { url: string; log: string[]; reading: Promise<void>; terminal: boolean },
+    token: string | undefined,
   ) {
+    this.#token = token;
     this.#child = child;
     this.pid = child.pid;
     this.url = ready.url.replace(/\/$/, "").replace("0.0.0.0", "127.0.0.1");
@@ -83,10 +89,10 @@ export class WorkerProcess implements BenchWorker {
   /** Starts a command with these arguments on a free port and waits until it is ready. */
   static async start(
     args: readonly string[],
-    startOptions: StartOptions = {},
+    { command = "serve", env = {}, terminal = false, ...rest }: StartOptions = {},
   ): Promise<WorkerProcess> {
-    const { command = "serve", env = {}, terminal = false, permissions = "all" } = startOptions;
-    const main = `${startOptions.checkout ?? CHECKOUT}/src/cli/main.ts`;
+    const { permissions = "all", token, checkout = CHECKOUT } = rest;
+    const main = `${checkout}/src/cli/main.ts`;
     const options = [command, "--host", "127.0.0.1", "--port", "0", ...args];
     const allowed = permissions === "all" ? ["-A"] : await smallestPermissions(main, options, env);
     const line = ["run", ...allowed, main, ...options];
@@ -104,7 +110,7 @@ export class WorkerProcess implements BenchWorker {
       for await (const ended of linesOf(terminal ? child.stdout : child.stderr)) {
         const line = ended.trimEnd();
         log.push(line);
-        const url = READY.exec(line)?.[0];
+        const url = READY.exec(line)?.[1];
         if (url !== undefined) ready.resolve(url);
       }
       ready.reject(new Error(`The worker ended before it was ready:\n${log.join("\n")}`));
@@ -114,7 +120,8 @@ export class WorkerProcess implements BenchWorker {
       START_TIMEOUT_MS,
     );
     try {
-      return new WorkerProcess(child, { url: await ready.promise, log, reading, terminal });
+      const url = await ready.promise;
+      return new WorkerProcess(child, { url, log, reading, terminal }, token);
     } catch (error) {
       endChild(child, "SIGKILL");
       await child.status;
@@ -126,7 +133,7 @@ export class WorkerProcess implements BenchWorker {
   }
 
   call(path: string, body?: unknown): Promise<ApiAnswer> {
-    return callApi(`${this.url}${path}`, body);
+    return callApi(`${this.url}${path}`, body, this.#token);
   }
 
   peakMemory(): Promise<number> {
@@ -159,12 +166,14 @@ export class WorkerProcess implements BenchWorker {
 }
 
 /** Calls an API: POST with a body, GET without one. */
-export async function callApi(url: string, body?: unknown): Promise<ApiAnswer> {
+export async function callApi(url: string, body?: unknown, token?: string): Promise<ApiAnswer> {
   const response = await fetch(url, {
     method: body === undefined ? "GET" : "POST",
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    headers: {
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   return { status: response.status, json: await response.json() };
 }

@@ -1,6 +1,6 @@
 /**
  * Builds the small ONNX models that tests, benches and examples use. As a program it writes them to a
- * folder: `deno run -A scripts/build_models.ts FOLDER`.
+ * folder: `deno run -A --lock=tests/deno.lock scripts/build_models.ts FOLDER`.
  *
  * @module
  */

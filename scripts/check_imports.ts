@@ -1,8 +1,8 @@
 // deno-lint-ignore-file no-console -- a script speaks to the terminal
 /**
  * Checks that imports between rooms follow DESIGN's table, that no files import each other in a circle,
- * that published files are fit for JSR, and that deno.lock has no package that only tests need: `deno run -A scripts/check_imports.ts`. Prints each
- * violation with file, line and rule.
+ * that published files are fit for JSR, and that deno.lock has no package that only tests need:
+ * `deno run -A scripts/check_imports.ts`. Prints each violation with file, line and rule.
  *
  * @module
  */

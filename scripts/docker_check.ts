@@ -2,7 +2,7 @@
 /**
  * Builds a target of the Dockerfile without Docker, and runs it: by hand, as root, on a Debian with
  * debootstrap. `debootstrap --variant=minbase bookworm ROOT`, then
- * `deno run -A scripts/docker_check.ts ROOT cpu|nvidia`. RUN and COPY are carried out in that root; the
+ * `deno run -A --lock=tests/deno.lock scripts/docker_check.ts ROOT cpu|nvidia`. RUN and COPY are carried out in that root; the
  * worker then runs there as the image's user in a network namespace of its own, without a network.
  * Where registries have certificates of their own, put those into ROOT/usr/local/share/ca-certificates.
  *

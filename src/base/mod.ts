@@ -11,6 +11,7 @@ export * from "./credentials.ts";
 export * from "./environment.ts";
 export * from "./errors.ts";
 export * from "./exit.ts";
+export * from "./graphics_card.ts";
 export * from "./interrupt.ts";
 export * from "./log.ts";
 export * from "./loopback.ts";

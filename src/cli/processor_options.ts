@@ -9,8 +9,8 @@ import { z } from "zod";
 import { UrlPolicy, withoutCredentials } from "../base/mod.ts";
 import { sharedGpu } from "../gpu/mod.ts";
 import {
-  cachedDownload,
   type LoadModelOptions,
+  modelPaths,
   OnnxProcessor,
   type OnnxProcessorOptions,
 } from "../inference/mod.ts";
@@ -144,39 +144,19 @@ export function isolatedProcessor(flags: ProcessorFlags): ProcessorModule {
 }
 
 /**
- * Files that the model of these flags is read from in a process that may read no others: those beside it
- * whose names begin as its own does. A model from the web is downloaded first, since the process may not.
+ * Files that the model of these flags is read from in a process that may read no others: its own and those
+ * of its weights. A model from the web is downloaded first, since the process may not.
  */
 export async function modelFiles(
   { model, modelOptions: { load }, allowUrls }: ProcessorFlags,
-  context: CommandContext,
+  context?: CommandContext,
 ): Promise<string[]> {
   if (model === undefined) return [];
-  const url = URL.parse(model);
-  if (url?.protocol === "http:" || url?.protocol === "https:") {
-    const { sha256 } = load ?? {};
-    const urls = new UrlPolicy({ allow: allowUrls });
-    return [await cachedDownload(url, { ...downloading(model, context), sha256, urls })];
-  }
-  return modelFileNames(model);
-}
-
-/** A model's file and those beside it that its weights may be in. */
-export function modelFileNames(model: string): string[] {
-  const url = URL.parse(model);
-  const path = url?.protocol === "file:" ? decodeURIComponent(url.pathname) : absolute(model);
-  const folder = path.slice(0, path.lastIndexOf("/")) || "/";
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const stem = name.replace(/\.[^.]*$/, "");
-  try {
-    const beside = [...Deno.readDirSync(folder)].map((entry) => entry.name);
-    return [
-      path,
-      ...beside.filter((each) => each.startsWith(`${stem}.`)).map((each) => `${folder}/${each}`),
-    ];
-  } catch {
-    return [path]; // reading the model says what is wrong with it
-  }
+  return await modelPaths(absolute(model), {
+    ...(context === undefined ? {} : downloading(model, context)),
+    sha256: load?.sha256,
+    urls: new UrlPolicy({ allow: allowUrls }),
+  });
 }
 
 /** A path that means the same in another working directory; URLs stay as they are. */

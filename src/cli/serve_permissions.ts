@@ -5,7 +5,8 @@
  */
 
 import type { Command } from "commander";
-import { variable } from "../base/mod.ts";
+import { isAddress, variable } from "../base/mod.ts";
+import { PROXY_VARIABLES } from "../base/net/bound_fetch.ts";
 import { defaultCacheDir } from "../inference/mod.ts";
 import { processorFileUrl } from "../processor/mod.ts";
 import type { RegistrationKind } from "../livepeer/mod.ts";
@@ -15,7 +16,7 @@ import {
   moduleFiles,
   PROCESS_VARIABLES,
 } from "../worker/mod.ts";
-import { modelFileNames } from "./processor_options.ts";
+import { modelFiles, type ProcessorFlags } from "./processor_options.ts";
 
 /** Variables that are looked at beside those of options. */
 const VARIABLES = [
@@ -28,19 +29,46 @@ const VARIABLES = [
   "CAPABILITY_PRICE_PER_UNIT",
   "CAPABILITY_PRICE_SCALING",
   "CAPABILITY_CURRENCY",
+  // Deno looks at it when it checks a certificate.
+  "NODE_USE_SYSTEM_CA",
+  ...PROXY_VARIABLES,
 ] as const;
 
+/**
+ * All that Deno tells of the system but its authorities (`ca`), which certificates are checked with: that
+ * permission has no name on the command line.
+ */
+const OTHER_SYSTEM_FACTS = [
+  "cpus",
+  "getPriority",
+  "gid",
+  "homedir",
+  "hostname",
+  "loadavg",
+  "networkInterfaces",
+  "osRelease",
+  "osUptime",
+  "setPriority",
+  "statfs",
+  "systemMemoryInfo",
+  "uid",
+  "userInfo",
+  "username",
+];
+
+const SEE_AUTHORITIES = ["--allow-sys", `--deny-sys=${OTHER_SYSTEM_FACTS.join(",")}`];
+
 /** Options of `serve` that need permissions. */
-export interface PermissionFlags {
+export interface PermissionFlags extends ProcessorFlags {
   readonly host?: string;
   readonly port: number;
   readonly isolate: IsolationKind | "none";
-  readonly processor: string;
-  readonly model?: string;
   readonly registration: RegistrationKind;
   readonly token?: string;
   readonly tokenFile?: string;
+  readonly tls: string;
   readonly tlsCa?: string;
+  readonly tlsPin?: string;
 }
 
 /** Hosts that streams may lead to; true for all. */
@@ -79,7 +107,12 @@ export async function servePermissions(
     const names = [...new Set(list)].map((name) => name.replaceAll(",", ",,"));
     return names.length === 0 ? [] : [`--allow-${kind}=${names.join(",")}`];
   });
-  return ["--no-prompt", ...options];
+  return ["--no-prompt", ...options, ...checksCertificates(flags) ? SEE_AUTHORITIES : []];
+}
+
+/** Whether certificates are compared with what an authority has signed, where a URL is of https. */
+function checksCertificates({ tls, tlsPin }: PermissionFlags): boolean {
+  return tls !== "insecure" && tlsPin === undefined;
 }
 
 function networkOf(flags: PermissionFlags, hosts: StreamHosts): StreamHosts {
@@ -95,10 +128,16 @@ function networkOf(flags: PermissionFlags, hosts: StreamHosts): StreamHosts {
   return [
     `${name}:${port}`,
     ...hosts,
-    ...urls.flatMap((url) => URL.parse(url ?? "")?.host ?? []),
+    ...urls.flatMap((url) => permittedHost(url) ?? []),
     // The way of a process to the channels of its stream.
     ...isolate === "process" ? ["127.0.0.1:0"] : [],
   ];
+}
+
+/** A name is named without its port: only then may it be looked up. */
+function permittedHost(url: string | undefined): string | undefined {
+  const parsed = URL.parse(url ?? "");
+  return parsed === null ? undefined : isAddress(parsed) ? parsed.host : parsed.hostname;
 }
 
 /** What is read while it runs: what the command line imports by itself needs no permission. */
@@ -115,7 +154,7 @@ async function filesOf(flags: PermissionFlags): Promise<string[]> {
   return [
     ...secrets.flatMap((path) => path || []),
     ...modules.length === 0 ? [] : await moduleFiles(modules),
-    ...model === undefined || isFromWeb(model) ? [] : modelFileNames(model),
+    ...isFromWeb(model) ? [] : await modelFiles(flags),
     ...isFromWeb(model) ? [defaultCacheDir()] : [],
     ...isolate === "process" ? [temporaryFolder()] : [],
     ...isolate === "process" && file !== undefined

@@ -39,13 +39,14 @@ const MAX_CLIENT_LENGTH = 256;
 /** Longest file with grants in bytes. */
 const MAX_GRANTS_BYTES = 4 * 1024 * 1024;
 
-const TOKEN_RULE = "a token has 16 or more printable ASCII characters without spaces";
-
 /** What the header of a request can hold. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 
 /** Nobody guesses one of these over a network. */
-const TOKEN = z.string().min(16, TOKEN_RULE).regex(SENDABLE, TOKEN_RULE);
+const TOKEN = z.string().regex(
+  /^[\x21-\x7e]{16,}$/,
+  "a token has 16 or more printable ASCII characters without spaces",
+);
 
 const GRANTS = z.array(z.strictObject({
   token: TOKEN,
@@ -68,12 +69,13 @@ export function addTrickleAccessOptions(command: Command): Command {
   );
 }
 
-/** Adds the `--token-file` of commands that call a server. */
-export function addClientTokenOption(command: Command): Command {
+/**
+ * Adds the `--token-file` of commands that call a server. Its variable is not that of servers, whose token is not
+ * for any host that somebody calls.
+ */
+export function addClientTokenOption(command: Command, env: string): Command {
   return command.addOption(
-    option("--token-file <file>", "file with the token that the trickle server wants", {
-      env: "RUNNEL_TRICKLE_TOKEN_FILE",
-    }),
+    option("--token-file <file>", "file with the token that the trickle server wants", { env }),
   );
 }
 
@@ -143,6 +145,13 @@ function readGrants(path: string): TrickleGrant[] {
   }
   const parsed = GRANTS.safeParse(json);
   if (!parsed.success) throw unusable("--grants-file", path, problemsOf(parsed.error));
+  const contradiction = parsed.data.findIndex(({ token, client }) =>
+    parsed.data.find((grant) => grant.token === token)?.client !== client
+  );
+  if (contradiction >= 0) {
+    const reason = `${contradiction}.client: an earlier grant says another of the same token`;
+    throw unusable("--grants-file", path, reason);
+  }
   return parsed.data.map(({ channels, prefixes, client, ...grant }) => ({
     ...grant,
     ...(channels === undefined ? {} : { channels }),

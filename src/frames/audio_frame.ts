@@ -59,7 +59,7 @@ export class AudioFrame {
     this.metadata = init.metadata ?? {};
   }
 
-  /** Marks every audio frame, from whichever copy of the library. */
+  /** Marks every audio frame, of any copy of the library. */
   get [BRAND](): true {
     return true;
   }
@@ -86,7 +86,7 @@ export class AudioFrame {
 
   /**
    * A new frame with other samples, and this frame's rate, time and metadata. The number of channels
-   * may change, and the length, too. Throws a `TypeError` for samples that are not Float32Arrays of one
+   * and the length may change. Throws a `TypeError` for samples that are not Float32Arrays of one
    * length.
    */
   replaceSamples(samples: readonly Float32Array[]): AudioFrame {

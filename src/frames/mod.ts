@@ -1,7 +1,7 @@
 /**
  * Decoded pictures and sound: `VideoFrame` and `AudioFrame`, pixel formats and their conversion,
  * tensors, and drawing. Raw bytes and times come in from the decoders; the same leave for the encoders.
- * Nothing here knows of ffmpeg or HTTP.
+ * This room does not know ffmpeg or HTTP.
  *
  * @module
  */

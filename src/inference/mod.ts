@@ -26,6 +26,7 @@ export {
   type CachedDownloadOptions,
   defaultCacheDir,
 } from "./files/model_cache.ts";
+export { modelPaths } from "./files/model_paths.ts";
 export type { ModelSource } from "./files/model_address.ts";
 export type { ExternalDataSource } from "./files/model_files.ts";
 export type { ExtraFeed } from "./image/extra_feeds.ts";

@@ -53,9 +53,8 @@ export interface OnnxProcessorOptions {
 }
 
 /**
- * Sends frames through an ONNX model. A model from image to image needs nothing but its file: how
- * frames go in and come out is read from its metadata, and `input` and `output` say what is not
- * there.
+ * Sends frames through an ONNX model. An image-to-image model needs only its file: its metadata describe
+ * how frames go in and come out, and `input` and `output` describe what the metadata leave out.
  *
  * For another model, extend the class and override {@linkcode preprocess}, {@linkcode postprocess}
  * or both. With the provider `webgpu`, frames and tensors are on the GPU all along.
@@ -107,7 +106,7 @@ export class OnnxProcessor extends FrameProcessor {
   }
 
   /**
-   * Loads the model, and runs it once where it takes one size only. An override calls
+   * Loads the model, and runs it once when it takes only one size. An override calls
    * `super.initialize(context)` first. Rejects with a `ModelError` or `GpuError`.
    */
   override async initialize(context: ProcessorContext): Promise<void> {
@@ -129,7 +128,7 @@ export class OnnxProcessor extends FrameProcessor {
     }
   }
 
-  /** Compiles the shaders for the size of the stream, where the model takes any and it is known. */
+  /** Compiles the shaders for the size of the stream, when that is known and the model takes any size. */
   override async onStreamStart({ width, height }: ProcessorParams): Promise<void> {
     if (!this.#makesFeeds || this.#io.fixedSize !== undefined) return;
     if (isPictureSide(width) && isPictureSide(height)) await this.#warmUp({ width, height });
@@ -195,7 +194,7 @@ export class OnnxProcessor extends FrameProcessor {
     return this.postprocess === OnnxProcessor.prototype.postprocess;
   }
 
-  /** Finds out now what would fail on every frame. */
+  /** Checks now what would fail on every frame. */
   async #prepare(model: Model): Promise<void> {
     this.#model = model;
     this.device = model.provider === "webgpu" ? "gpu" : "cpu";
@@ -206,7 +205,7 @@ export class OnnxProcessor extends FrameProcessor {
     }
   }
 
-  /** Sends a black frame through the model, and what becomes of it nowhere. */
+  /** Runs the model on a black frame, and discards the result. */
   async #warmUp(size: Size): Promise<void> {
     using frame = blackFrame(size);
     const outputs = await this.#run(await this.preprocess(frame));

@@ -17,10 +17,10 @@ export function isPictureSide(side: unknown): side is number {
   return Number.isInteger(side) && Number(side) >= 1 && Number(side) <= MAX_PICTURE_SIDE;
 }
 
-/** What is assumed of a picture that does not say how its YUV is meant, as ffmpeg does: BT.601, limited. */
+/** The assumed meaning of YUV for pictures that do not say it, as in ffmpeg: BT.601, limited range. */
 export const DEFAULT_COLOR: ColorInfo = Object.freeze({ matrix: "bt601", fullRange: false });
 
-/** A picture as plain bytes. A `VideoFrame` is one, too. */
+/** A picture as plain bytes. A `VideoFrame` is also a picture. */
 export interface Picture {
   /** Layout of `data`. */
   readonly pixelFormat: PixelFormat;

@@ -5,6 +5,7 @@
  */
 
 import type { Rational } from "../base/rational.ts";
+import type { Size } from "./rect.ts";
 
 /**
  * Compressed video formats that Runnel reads, by their names in ffmpeg; it writes `h264`. `mpeg2video`
@@ -13,7 +14,7 @@ import type { Rational } from "../base/rational.ts";
 export type VideoCodec = "h264" | "hevc" | "mpeg2video" | PlainVideoCodec;
 
 /** Formats of which nothing but the access units is known: the decoder says how large pictures are. */
-export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1";
+export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1" | "jpeg2000";
 
 /**
  * Audio formats that Runnel reads, by their names in ffmpeg; it writes `opus` and `aac`. `aac_latm` is
@@ -21,7 +22,7 @@ export type PlainVideoCodec = "mpeg4" | "vc1" | "cavs" | "dirac" | "av1";
  */
 export type AudioCodec =
   | ("aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm")
-  | ("s302m" | "pcm_bluray");
+  | ("s302m" | "pcm_bluray" | "truehd");
 
 /** Layouts of raw pictures that pass between ffmpeg and Runnel. `i420` is planar YUV 4:2:0, 8 bits. */
 export type PixelFormat = "i420" | "rgb24" | "rgba";
@@ -71,8 +72,15 @@ export interface ColorInfo {
   readonly transfer?: ColorTransfer;
 }
 
+/** What pictures of a stream look like. */
+export interface PictureInfo extends Size {
+  readonly color: ColorInfo;
+  /** Width of a pixel in its heights, in lowest terms. @default 1:1 */
+  readonly sampleAspect?: Rational | undefined;
+}
+
 /** A compressed video stream as the container and its parameter sets describe it. */
-export interface VideoStreamInfo {
+export interface VideoStreamInfo extends PictureInfo {
   readonly kind: "video";
   readonly codec: VideoCodec;
   /**
@@ -84,9 +92,6 @@ export interface VideoStreamInfo {
   readonly height: number;
   /** The most pictures that a decoder must hold back to put them in display order (B-frames). */
   readonly reorderDepth: number;
-  readonly color: ColorInfo;
-  /** Width of a pixel in its heights, in lowest terms. @default 1:1 */
-  readonly sampleAspect?: Rational;
 }
 
 /** A compressed audio stream. */

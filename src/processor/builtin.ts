@@ -67,7 +67,7 @@ function mirrorPlane({ data, width, height, strideBytes }: Plane): void {
   }
 }
 
-/** Hands every frame on as it came. */
+/** Passes every frame on unchanged. */
 export class Passthrough extends FrameProcessor {}
 
 /** The text is about this part of the picture's width: twelve letters of six dots. */

@@ -102,7 +102,7 @@ function toProcessor(definition: ProcessorDefinition | ReadOnlyDefinition): Fram
     getMetrics,
   } = definition;
   const processor = new DefinedProcessor(definition);
-  // Only what is defined is overridden: a processor without audio has its audio copied.
+  // Only defined functions are overridden: the audio of a processor without `audio` is copied.
   if (video !== undefined) processor.processVideo = returning(video);
   if (audio !== undefined) processor.processAudio = returning(audio);
   if (initialize !== undefined) processor.initialize = initialize;
@@ -114,7 +114,7 @@ function toProcessor(definition: ProcessorDefinition | ReadOnlyDefinition): Fram
   return processor;
 }
 
-/** The same function: what returned nothing is the guard's to judge. */
+/** The same function: the guard checks calls that returned nothing. */
 function returning<Frame, Result>(
   look: (frame: Frame) => Result | void | Promise<Result | void>,
 ): (frame: Frame) => Result | Promise<Result> {

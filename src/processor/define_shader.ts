@@ -27,12 +27,12 @@ export interface ShaderDefinition extends PixelShaderOptions {
 
 /**
  * Makes a factory of processors from a WGSL function that gives a pixel its new colour. Its code is
- * compiled when the worker starts, and what is wrong with it said there, with line and text. Its
+ * compiled when the worker starts; errors in it are reported then, with line and text. Its
  * parameters are those of the stream: they start at their defaults and change while it runs; an
  * update with a value that a parameter does not take is refused with a `TypeError` or `RangeError`,
  * and changes nothing. `frame.time` is 0 at the first frame of a stream.
  *
- * Throws a `TypeError` or `RangeError` that names a parameter that cannot be.
+ * Throws a `TypeError` or `RangeError` that names an invalid parameter.
  *
  * ```ts
  * import { defineShader } from "./define_shader.ts";
@@ -103,7 +103,7 @@ class ShaderProcessor extends FrameProcessor {
     return { ...this.#values };
   }
 
-  /** After a loss frames come on another device, and the shader is compiled for it, once. */
+  /** After a loss, frames come on another device: the shader is compiled for it, once. */
   #shaderFor(gpu: Gpu): Promise<PixelShader> {
     if (this.#compilation?.gpu !== gpu) {
       this.#compilation = { gpu, shader: PixelShader.compile(gpu, this.#shaderOptions) };

@@ -30,9 +30,9 @@ export interface ProcessorContext {
   /** Publishes an event of the application on the events channel of the current stream. */
   sendEvent(event: unknown, type: string): void;
   /**
-   * Says how far something is that holds frames up, from 0 to 1, and what it is: the loading overlay of
-   * the current stream shows it while it is shown. Without a stream nobody sees it. Throws a `RangeError`
-   * for a progress that is not a number.
+   * Reports the progress, from 0 to 1, of work that delays frames, and what the work is. The loading
+   * overlay of the current stream shows both. Without a stream this does nothing. Throws a `RangeError` for
+   * a progress that is not a number.
    */
   reportProgress(progress: number, message?: string): void;
 }
@@ -41,8 +41,8 @@ export interface ProcessorContext {
 export type ProcessorParams = Readonly<Record<string, unknown>>;
 
 /**
- * What checks parameters: a zod object schema is one. What it accepts, with its defaults filled in and
- * its transforms applied, is what the processor gets.
+ * Checks parameters; a zod object schema fits. The processor gets the accepted parameters, with defaults
+ * filled in and transforms applied.
  */
 export interface ParamsSchema {
   /** Checks a value without throwing. */
@@ -59,10 +59,16 @@ export interface ParamsSchemaError {
   }[];
 }
 
-/** What `processVideo` may return: a frame, or null to drop it. One that is `readOnly`: the frame. */
+/**
+ * What `processVideo` may return: a frame, or null to drop it. A `readOnly` processor returns the
+ * frame.
+ */
 export type VideoResult = VideoFrame | null;
 
-/** What `processAudio` may return: frames, or null to drop it. One that is `readOnly`: the frame. */
+/**
+ * What `processAudio` may return: frames, or null to drop it. A `readOnly` processor returns the
+ * frame.
+ */
 export type AudioResult = AudioFrame | readonly AudioFrame[] | null;
 
 /**
@@ -75,19 +81,19 @@ export type AudioResult = AudioFrame | readonly AudioFrame[] | null;
 export abstract class FrameProcessor {
   /** Layout of the frames that `processVideo` gets; ffmpeg converts. */
   readonly pixelFormat: PixelFormat = "i420";
-  /** Where frames are when `processVideo` gets them; wherever it leaves them, they are encoded. */
+  /** Where frames are when `processVideo` gets them. It may leave them on the CPU or the GPU. */
   readonly device: "cpu" | "gpu" = "cpu";
   /** What happens when a call fails. */
   readonly onError: ErrorPolicy = "drop";
   /** How long one call may take before it counts as hung, in milliseconds. */
   readonly timeoutMs: number = 10_000;
-  /** Frames processed at once; results leave in order all the same. */
+  /** Frames processed at once; results still leave in order. */
   readonly maxInFlight: number = 1;
   /**
-   * Whether it only looks and listens (detection, transcription, measuring). Then H.264 and HEVC go on as
-   * they came, without being encoded and without waiting for the processor, which gets its frames beside:
-   * those that it is too slow for, or fails on, are missing to it and not to the output. It returns each
-   * frame as it came, and changes nothing in it.
+   * Whether it only looks and listens (detection, transcription, measuring). Then H.264 and HEVC are copied
+   * to the output, without encoding and without waiting for the processor, which gets its frames in
+   * parallel. Frames that it is too slow for or fails on are missing for the processor, but not in the
+   * output. The processor returns each frame unchanged.
    */
   readonly readOnly: boolean = false;
   /**
@@ -96,7 +102,10 @@ export abstract class FrameProcessor {
    */
   readonly paramsSchema?: ParamsSchema;
 
-  /** Loads models and the like, once, before the first stream. Throwing makes the worker unusable. */
+  /**
+   * Loads models and the like, once, before the first stream. When it throws, the worker is
+   * unusable.
+   */
   initialize(_context: ProcessorContext): void | Promise<void> {}
 
   /** Works on one frame; returns it, another, or null to drop it. */
@@ -109,7 +118,7 @@ export abstract class FrameProcessor {
     return frame;
   }
 
-  /** Takes changed parameters. Throwing refuses them. Never runs beside itself. */
+  /** Takes changed parameters; throws to refuse them. Calls never overlap. */
   updateParams(_params: ProcessorParams): void | Promise<void> {}
 
   /** A stream begins. */
@@ -139,7 +148,7 @@ export function handlesVideo(processor: FrameProcessor): boolean {
   return processor.processVideo !== baseOf(processor).processVideo;
 }
 
-/** `FrameProcessor` may be that of another copy of Runnel, so the processor's own base is asked for. */
+/** The base class of a processor, which may be the `FrameProcessor` of another copy of Runnel. */
 function baseOf(processor: FrameProcessor): Partial<FrameProcessor> {
   let base: object = processor;
   for (let next = base; next !== null && next !== Object.prototype;) {

@@ -36,9 +36,9 @@ export class ProcessorGuard {
   readonly processor: FrameProcessor;
   /** Whether audio goes through the processor. */
   readonly handlesAudio: boolean;
-  /** Whether the processor does something with pictures; if not, they go on as they come. */
+  /** Whether the processor handles pictures; if not, they are passed on unchanged. */
   readonly handlesVideo: boolean;
-  /** Whether the processor says that it changes nothing. */
+  /** Whether the processor declares that it changes nothing. */
   readonly isReadOnly: boolean;
   readonly #clock: Clock;
   /** Settles when the last update has really ended, which may be after it was given up. */
@@ -128,7 +128,7 @@ export class ProcessorGuard {
       if (this.#isStopped) throw new Error("the stream has ended");
       if (!abandoned) await callUserCode(() => this.processor.updateParams(params));
     });
-    // A refused update is its caller's; the next one has its turn all the same.
+    // The caller of a refused update handles its error; the next update still runs.
     this.#updates = update.catch(() => {});
     return this.#call({
       what: "updateParams()",
@@ -145,7 +145,7 @@ export class ProcessorGuard {
       code: "PROCESSOR_STREAM",
       run: () => this.processor.onStreamStart(params),
     });
-    // What changes meanwhile must not be overwritten by the parameters of the start.
+    // The parameters of the start must not overwrite later changes.
     this.#updates = start.catch(() => {}); // its caller's
     return start;
   }
@@ -158,7 +158,8 @@ export class ProcessorGuard {
   async stopStream(hurry?: Hurry): Promise<void> {
     this.#isStopped = true;
     if (!await isDoneWithin(this.#clock, this.#updates, UPDATE_GRACE_MS)) {
-      // Its caller hears of that; another stream must not have the processor meanwhile.
+      // The caller of the update gets its error; another stream must not use the processor until
+      // then.
       this.#hanging++;
       void this.#updates.then(() => this.#hanging--);
     }
@@ -235,7 +236,7 @@ export class ProcessorGuard {
 
 /** Leaves a call that is under way less time. */
 export interface Hurry {
-  /** Resolves when the call is to be over soon; may never do so. */
+  /** Resolves when the call should end soon; may never resolve. */
   readonly when: Promise<void>;
   /** The longest it may take from then on, in milliseconds. */
   readonly timeoutMs: number;
@@ -248,7 +249,7 @@ interface GuardedCall<T> {
   readonly hurry?: Hurry;
   /** Called when the call is given up. */
   readonly onTimeout?: () => void;
-  /** Takes a result, if there is one, that came after the call was given up. */
+  /** Takes a result that came after the call was given up. */
   readonly onLate?: (result: unknown) => void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What users write: frame processors. Frames come in, frames go out; where they come from and where
- * they go is not known here.
+ * What users write: frame processors. Frames come in and go out; this room does not know where they come
+ * from and where they go.
  *
  * @module
  */

@@ -16,14 +16,14 @@ export type ProcessorSource = FrameProcessor | (() => FrameProcessor) | (new () 
 /**
  * The processor of a source: an instance is itself, a class is constructed, a factory called.
  *
- * Throws a {@linkcode ConfigError} `CONFIG_PROCESSOR` for what is or gives no processor, and when its
- * making fails.
+ * Throws a {@linkcode ConfigError} `CONFIG_PROCESSOR` for a value that is not and does not make a
+ * processor, and when making it fails.
  */
 export function resolveProcessor(source: ProcessorSource): FrameProcessor {
   return processorFrom(source, "the option processor");
 }
 
-/** Like {@linkcode resolveProcessor}, for a value of which nothing is known; errors name it so. */
+/** Like {@linkcode resolveProcessor}, for a value of unknown type; errors show `name`. */
 export function processorFrom(source: unknown, described: string): FrameProcessor {
   if (isFrameProcessor(source)) return source;
   if (typeof source !== "function") throw wrongSource(described, source);
@@ -43,8 +43,8 @@ export function processorFrom(source: unknown, described: string): FrameProcesso
 }
 
 /**
- * Whether a value is a processor: by its methods, since a user's file may import another copy of
- * Runnel, whose classes are not ours.
+ * Whether a value is a processor, judged by its methods: a user's file may import another copy of Runnel,
+ * which has other classes.
  */
 export function isFrameProcessor(value: unknown): value is FrameProcessor {
   if (value instanceof FrameProcessor) return true;

@@ -5,18 +5,24 @@
  * @module
  */
 
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { pageProblem, type PageRules } from "../base/net/page_guard.ts";
 import { type Clock, describeError, roomLogger, withoutCredentials } from "../base/mod.ts";
 import { checkToken, TokenGuard } from "./http/auth.ts";
 import { BodyBudget } from "./http/body_budget.ts";
-import { checkCors, withCors } from "./http/cors.ts";
+import { checkCors, corsHeaders } from "./http/cors.ts";
 import { SESSION_ID_HEADER } from "./api/stream_ids.ts";
 import { DOCS_PATHS, docsEndpoints } from "./openapi/docs_endpoints.ts";
-import { withMiddleware } from "./http/middleware.ts";
+import { ofApplication } from "./http/middleware.ts";
 import type { HttpOptions } from "./http/http_options.ts";
 import type { JsonSchema } from "../worker/mod.ts";
 import { createOpenApi, type OpenApiDocument } from "./openapi/document.ts";
-import { BODY_TIMEOUT_MS, REQUEST_TIMEOUT_MS, withLimits } from "./http/request_limits.ts";
+import {
+  BODY_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS,
+  type RequestEnvironment,
+  requestLimits,
+} from "./http/request_limits.ts";
 import { failure } from "./http/responses.ts";
 import {
   checkCustomRoutes,
@@ -75,24 +81,26 @@ export function prepareHttp(options: HttpSurfaceOptions): OpenHttp {
   }));
   const { tokenScope: scope = "control" } = http;
   const guard = token === undefined ? undefined : new TokenGuard({ token, scope, onUnauthorized });
-  const ofApplication: TokenGuard["application"] = (handler) =>
-    guard?.application(handler) ?? handler;
+  const guarded: TokenGuard["application"] = (handler) => guard?.application(handler) ?? handler;
   return (streamEndpoints, paramsSchema) => {
     const described: Endpoint[] = [...streamEndpoints, ...options.endpoints];
     const documented = (): readonly Endpoint[] => guard?.endpoints(described) ?? described;
     described.push(...docsEndpoints(() => describe(options, documented(), paramsSchema())));
     const routed = createRoutes({
       endpoints: documented(),
-      routes: routes.map((route) => ({ ...route, handler: ofApplication(route.handler) })),
-      folders: folders.map((folder) => ({ ...folder, handler: ofApplication(folder.handler) })),
+      routes: routes.map((route) => ({ ...route, handler: guarded(route.handler) })),
+      folders: folders.map((folder) => ({ ...folder, handler: guarded(folder.handler) })),
       prefix,
     });
-    const extended = withMiddleware(middleware, routed);
-    const limits = { bodyTimeoutMs, requestTimeoutMs, clock, budget };
-    const guarded = withPageGuard(pageRules(options), withLimits(limits, extended));
-    const bounded = withErrors(guarded);
+    const app = new Hono<RequestEnvironment>();
+    app.onError(answerError);
     // Around all of it: a page may read what went wrong, too.
-    return cors === undefined ? bounded : withErrors(withCors(cors, bounded));
+    if (cors !== undefined) app.use(corsHeaders(cors));
+    app.use(pageGuard(pageRules(options)));
+    app.use(requestLimits({ bodyTimeoutMs, requestTimeoutMs, clock, budget }));
+    for (const each of middleware) app.use(ofApplication(each));
+    app.all("*", async (context) => await routed(context.req.raw));
+    return withUrl(async (request) => await app.fetch(request));
   };
 }
 
@@ -127,10 +135,11 @@ function pageRules({ http, hostname }: HttpSurfaceOptions): PageRules {
 }
 
 /** Refuses what pages may not do, before anything of the body is read. */
-function withPageGuard(rules: PageRules, handler: HttpHandler): HttpHandler {
-  return async (request) => {
+function pageGuard(rules: PageRules): MiddlewareHandler {
+  return async (context, next) => {
+    const { raw: request } = context.req;
     const problem = pageProblem(request, rules);
-    if (problem === undefined) return await handler(request);
+    if (problem === undefined) return await next();
     await request.body?.cancel();
     const { pathname } = new URL(request.url);
     const { status, reason } = problem;
@@ -140,23 +149,23 @@ function withPageGuard(rules: PageRules, handler: HttpHandler): HttpHandler {
   };
 }
 
+/** A request whose URL cannot be read is not routed. */
+function withUrl(handler: HttpHandler): HttpHandler {
+  return (request) =>
+    URL.canParse(request.url)
+      ? handler(request)
+      : failure(400, "Cannot read the request: its Host header is no host; send another");
+}
+
 /** The last boundary: what a handler threw is ours or the application's fault, not the client's. */
-function withErrors(handler: HttpHandler): HttpHandler {
-  return async (request) => {
-    const url = URL.parse(request.url);
-    if (url === null) {
-      return failure(400, "Cannot read the request: its Host header is no host; send another");
-    }
-    try {
-      return await handler(request);
-    } catch (error) {
-      const reason = withoutCredentials(describeError(error));
-      log.error("{method} {pathname} failed: {reason}", {
-        method: request.method,
-        pathname: url.pathname,
-        reason,
-      });
-      return failure(500, "Cannot answer: the server failed; its log says why");
-    }
-  };
+function answerError(error: Error, context: Context<RequestEnvironment>): Response {
+  // The client's: the limits say so.
+  if (context.var.body?.fault === undefined) {
+    log.error("{method} {pathname} failed: {reason}", {
+      method: context.req.method,
+      pathname: new URL(context.req.url).pathname,
+      reason: withoutCredentials(describeError(error)),
+    });
+  }
+  return failure(500, "Cannot answer: the server failed; its log says why");
 }

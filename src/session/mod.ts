@@ -29,6 +29,8 @@ export {
 } from "../media/codec/mod.ts";
 export { type AbandonedStream, abandonStream } from "./channels/abandon_stream.ts";
 export * from "./telemetry/latency_histograms.ts";
+export * from "./telemetry/stream_counters.ts";
+export * from "./telemetry/stream_counts.ts";
 export { checkDataText } from "./channels/data_channel.ts";
 export {
   checkLoadingUpdate,
@@ -54,5 +56,6 @@ export {
   type VideoHardware,
 } from "../media/codec/mod.ts";
 export { isActive, nextState, type StreamState } from "./stream_state.ts";
+export { MAX_PROGRAM_NUMBER } from "./stream_settings.ts";
 export * from "./types.ts";
 export { WarmCodecs, type WarmCodecsOptions } from "./warm_codecs.ts";

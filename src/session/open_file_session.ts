@@ -5,7 +5,7 @@
  */
 
 import { type MediaFileInfo, openMediaFile } from "../source/mod.ts";
-import { openFileSink } from "./output/file_sink.ts";
+import { isMpegTsFile, openFileSink } from "./output/file_sink.ts";
 import { Session } from "./session.ts";
 import type { OutputAudioCodec, SessionOptions } from "./types.ts";
 
@@ -16,6 +16,7 @@ export interface FileSessionOptions extends
     | "source"
     | "media"
     | "sink"
+    | "fixedStreams"
     | "inputFound"
     | "pace"
     | "targetFps"
@@ -54,6 +55,7 @@ export async function openFileSession(options: FileSessionOptions): Promise<File
     ...rest,
     media: { events: media, close: () => stop.abort() },
     sink: await openFileSink(output),
+    fixedStreams: !isMpegTsFile(output),
     targetFps,
     frameRate: info.frameRate,
     audioCodec,

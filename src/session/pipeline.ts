@@ -13,13 +13,13 @@ import {
   type WarmSet,
 } from "../media/codec/mod.ts";
 import type { Size } from "../media/rect.ts";
-import type { Packet, VideoStreamInfo } from "../media/types.ts";
+import type { Packet } from "../media/types.ts";
 import type { ErrorPolicy, ProcessorGuard } from "../processor/mod.ts";
 import type { SegmentSink } from "../trickle/mod.ts";
 import { AudioStage } from "./audio/audio_stage.ts";
 import { AvSync } from "./av_sync.ts";
 import { CatchUp } from "./video/catch_up.ts";
-import { FrameRateLimiter } from "./video/frame_rate_limiter.ts";
+import { encoderFrameRate, FrameRateLimiter } from "./video/frame_rate_limiter.ts";
 import type { InputEvent } from "./input/input_events.ts";
 import type { LiveEdge } from "./input/live_edge.ts";
 import { FrameEmitter } from "./video/frame_emitter.ts";
@@ -28,15 +28,18 @@ import {
   type LoadingUpdate,
   type OverlayOptions,
 } from "./video/loading_overlay.ts";
-import { type InputStreams, MediaInput, type PacketFate } from "./input/media_input.ts";
+import {
+  type InputStreams,
+  MediaInput,
+  type PacketFate,
+  type VideoDescription,
+} from "./input/media_input.ts";
 import { readBack } from "./video/read_back.ts";
-import { Interleaver } from "./output/interleaver.ts";
-import { type OutputPacket, SegmentOutput } from "./output/segment_output.ts";
+import { StreamOutput } from "./output/stream_output.ts";
 import type { StreamMeters } from "./telemetry/stream_meters.ts";
 import { requestedSize } from "./video/stream_size.ts";
 import type { OutputAudioCodec, Stage, StreamParams } from "./types.ts";
-import { encoderFrameRate } from "./warm_codecs.ts";
-import type { VideoOutcome } from "./video/video_outcome.ts";
+import { processFrame, type VideoOutcome } from "./video/video_outcome.ts";
 import { VideoPath } from "./video/video_path.ts";
 import { VideoStage } from "./video/video_stage.ts";
 
@@ -50,6 +53,8 @@ export interface PipelineOptions {
   /** How long pictures may be late before some are passed over, in milliseconds. */
   readonly graceMs: number;
   readonly sink: SegmentSink | undefined;
+  /** See `SessionOptions.fixedStreams`. */
+  readonly fixedStreams: boolean;
   readonly guard: ProcessorGuard;
   readonly meters: StreamMeters;
   /** The parameters at the start. */
@@ -89,13 +94,11 @@ export class Pipeline implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #limiter: FrameRateLimiter;
   readonly #sync: AvSync;
-  /** Of files. */
-  readonly #interleaver: Interleaver | undefined;
   readonly #input: MediaInput;
   readonly #loading: LoadingOverlay;
   readonly #emitter: FrameEmitter;
   readonly #videoPath: VideoPath;
-  readonly #output: SegmentOutput | undefined;
+  readonly #output: StreamOutput;
   readonly #audio: AudioStage;
   readonly #video: VideoStage;
   #hasVideo = false;
@@ -121,9 +124,8 @@ export class Pipeline implements AsyncDisposable {
     });
     this.#emitter.keepInputSize = params.detect_out_resolution === false;
     this.#limiter = new FrameRateLimiter(params.max_framerate ?? targetFps);
-    this.#interleaver = live || options.isFed ? undefined : new Interleaver();
-    const waitForVideo = this.#interleaver === undefined;
-    this.#sync = new AvSync({ waitForVideo, live, now: () => clock.now() });
+    const isFile = !live && !options.isFed;
+    this.#sync = new AvSync({ waitForVideo: !isFile, live, now: () => clock.now() });
     this.#audio = new AudioStage({
       guard,
       meters,
@@ -131,18 +133,18 @@ export class Pipeline implements AsyncDisposable {
       ready: options.ready,
       live,
       hasOutput: options.sink !== undefined,
-      emit: (packet) => this.#writeAudio(packet),
+      emit: (packet) => this.#output.writeAudio(packet),
       onError: options.onError,
       isDispensable: () => this.#hasVideo,
-      onOutput: () => this.#configureOutput({ hasVideo: this.#hasVideo }),
+      onOutput: () => this.#output.configure({ hasVideo: this.#hasVideo }),
       clock,
       ...(live ? { changeBudget: new ChangeBudget({ now: () => clock.now() }) } : {}),
       warm: options.warm,
       signal: this.#abort.signal,
     });
-    this.#output = this.#createOutput();
+    this.#output = this.#createOutput(isFile);
     this.#videoPath = new VideoPath({
-      process: (frame) => this.#process(frame),
+      process: (frame) => processFrame(guard, frame),
       complete: (outcome) => this.#complete(outcome),
       emit: (emission, place) => this.#emitter.emit(emission, place),
       isOut: (frame) => this.#video.isOut(frame),
@@ -193,10 +195,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Size of the last picture that went out, in pixels. */
   get outputSize(): Size | undefined {
-    const { copiedSize } = this.#video;
-    if (copiedSize === undefined) return this.#emitter.outputSize;
-    const { width, height } = copiedSize;
-    return { width, height };
+    return this.#video.copiedSize ?? this.#emitter.outputSize;
   }
 
   /**
@@ -242,8 +241,7 @@ export class Pipeline implements AsyncDisposable {
 
   async #finishOutput(): Promise<void> {
     await Promise.all([this.#audio.finish(), this.#video.finish()]);
-    await this.#writeHeld();
-    await this.#output?.finish();
+    await this.#output.finish();
     await this.#audio.heard;
   }
 
@@ -251,7 +249,7 @@ export class Pipeline implements AsyncDisposable {
   abort(): void {
     this.#videoPath.abort();
     this.#abort.abort();
-    this.#output?.abort();
+    this.#output.abort();
   }
 
   /** Takes over the counts that the stages keep themselves. */
@@ -263,72 +261,74 @@ export class Pipeline implements AsyncDisposable {
     meters.setDropped("decoder", framesLeftOut + framesLost - lostBeside);
     meters.setUnseen("decoder", lostBeside);
     meters.setDropped("encoder", this.#video.framesLost);
-    meters.codecRestarts = this.#input.codecRestarts + this.#video.codecRestarts +
+    meters.counts.codec_restarts = this.#input.codecRestarts + this.#video.codecRestarts +
       this.#audio.codecRestarts;
-    meters.codecHangs = this.#input.codecHangs + this.#video.codecHangs + this.#audio.codecHangs;
-    meters.hardwareFallbacks = this.#input.hardwareFallbacks + this.#video.hardwareFallbacks;
+    meters.counts.codec_hangs = this.#input.codecHangs + this.#video.codecHangs +
+      this.#audio.codecHangs;
+    meters.counts.hardware_fallbacks = this.#input.hardwareFallbacks +
+      this.#video.hardwareFallbacks;
     meters.hardware = { decoder: this.#input.hardware, encoder: this.#video.hardware };
     meters.setAudioDropped("sync", this.#sync.droppedAudio);
     meters.setAudioDropped("codec", this.#audio.packetsLost);
     meters.setAudioUnheard(this.#audio.packetsUnheard);
   }
 
-  #createOutput(): SegmentOutput | undefined {
-    const { sink, meters, gopSeconds, onFirstOutput, onError, onOutputClosed } = this.#options;
-    if (sink === undefined) return undefined;
-    return new SegmentOutput({
+  #createOutput(isFile: boolean): StreamOutput {
+    const { sink, fixedStreams, meters, gopSeconds, onFirstOutput, onError } = this.#options;
+    return new StreamOutput({
       sink,
+      isFile,
+      fixedStreams,
+      sync: this.#sync,
       meters,
-      audioSegmentSeconds: gopSeconds,
+      gopSeconds,
+      // There is no sound once it was given up.
+      coded: () => ({ videoCodec: this.#video.codec, audio: this.#audio.output }),
       onFirstSegment: onFirstOutput,
-      onSegmentError: (error) => onError(error, "output"),
-      onClosed: onOutputClosed,
+      onError,
+      onClosed: this.#options.onOutputClosed,
     });
   }
 
-  async #setStreams(streams: InputStreams): Promise<void> {
-    const { video } = streams;
-    this.#hasVideo = video !== undefined;
-    if (video === undefined) await this.#write(this.#sync.release());
-    if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
-    await this.#audio.setStream(streams.audio);
-    this.#configureOutput({ hasVideo: video !== undefined });
-    await this.#write(this.#interleaver?.expect("video", video !== undefined));
-    await this.#write(this.#interleaver?.expect("audio", streams.audio !== undefined));
+  /** Whether anybody wants the sound. */
+  get #wantsAudio(): boolean {
+    return this.#options.sink !== undefined || this.#options.guard.handlesAudio;
   }
 
-  #configureOutput(
-    { hasVideo }: { readonly hasVideo: boolean },
-  ): void {
-    const audio = this.#audio.output; // none once it was given up
-    this.#output?.configure({ video: hasVideo, videoCodec: this.#video.codec, audio });
+  async #setStreams({ video, audio }: InputStreams): Promise<void> {
+    this.#hasVideo = video !== undefined;
+    if (video === undefined) await this.#output.releaseAudio();
+    if (!this.#wantsAudio) return;
+    await this.#audio.setStream(audio);
+    this.#output.configure({ hasVideo: this.#hasVideo });
+    await this.#output.expect({ video: this.#hasVideo, audio: audio !== undefined });
   }
 
   #createVideo(): VideoStage {
-    const { sink, guard, isFed, gopSeconds, meters, warm, onError } = this.#options;
+    const { sink, guard, live, gopSeconds, meters, warm, onError } = this.#options;
     const { hardware, encoder } = this.#options;
     return new VideoStage({
       hasOutput: sink !== undefined,
       isReadOnly: guard.isReadOnly,
       isLookedAt: guard.handlesVideo,
-      isFed,
+      isLive: live,
       pixelFormat: guard.processor.pixelFormat,
       gopSeconds,
       hardware: hardware.encoder ?? "none",
       encoder,
       frameRate: () => this.#frameRate(),
       meters,
-      emit: (packet) => this.#writeVideo(packet),
+      emit: (packet) => this.#output.writeVideo(packet),
       onHang: (error) => onError(error, "encode"),
       warm,
       signal: this.#abort.signal,
     });
   }
 
-  #setVideo(video: VideoStreamInfo, meaning: { readonly mapsTones: boolean }): void {
+  #setVideo(video: VideoDescription, meaning: { readonly mapsTones: boolean }): void {
     // Frames of the application come without a description of the streams.
     if (this.#options.isFed && !this.#video.hasBegun) {
-      this.#configureOutput({ hasVideo: true });
+      this.#output.configure({ hasVideo: true });
     }
     this.#video.setStream(video, meaning);
   }
@@ -357,53 +357,8 @@ export class Pipeline implements AsyncDisposable {
   }
 
   async #takeAudioFrame(frame: AudioFrame): Promise<void> {
-    if (this.#output === undefined && !this.#options.guard.handlesAudio) return;
-    if (!await this.#audio.writeFrame(frame)) return;
-    this.#configureOutput({ hasVideo: this.#video.hasBegun });
-  }
-
-  async #process(frame: VideoFrame): Promise<VideoOutcome> {
-    const { guard } = this.#options;
-    try {
-      if (guard.processor.device === "gpu") await frame.to("gpu");
-      const output = await guard.processVideo(frame);
-      if (output === null) return { kind: "dropped", input: frame };
-      return { kind: "frame", input: frame, output };
-    } catch (error) {
-      return { kind: "failed", input: frame, error: asError(error) };
-    }
-  }
-
-  async #writeVideo(packet: OutputPacket): Promise<void> {
-    if (this.#interleaver !== undefined) return await this.#write(this.#interleaver.offer(packet));
-    await this.#output?.write(packet);
-    await this.#write(this.#sync.videoWritten());
-  }
-
-  async #writeAudio(packet: Packet): Promise<void> {
-    const ready = this.#sync.offerAudio(packet);
-    await this.#write(this.#interleaver?.offer(packet) ?? ready);
-  }
-
-  /** The stream ends: nothing is waited for any more. */
-  async #writeHeld(): Promise<void> {
-    // A container without pictures must not announce them.
-    if (this.#interleaver?.hasVideo === false) {
-      this.#configureOutput({ hasVideo: false });
-    }
-    await this.#write(this.#interleaver?.release() ?? this.#sync.release());
-  }
-
-  /** What waits for its turn in the file when the stream ends is not written. */
-  #dropHeld(): void {
-    for (const { kind } of this.#interleaver?.release() ?? []) {
-      if (kind === "video") this.#options.meters.framesDropped("stop");
-      else this.#options.meters.audioLost();
-    }
-  }
-
-  async #write(packets: readonly Packet[] = []): Promise<void> {
-    await this.#output?.writeAll(packets);
+    if (!this.#wantsAudio || !await this.#audio.writeFrame(frame)) return;
+    this.#output.configure({ hasVideo: this.#video.hasBegun });
   }
 
   /** Ends the stream where it is and waits until nothing of it is left. Idempotent. */
@@ -415,8 +370,7 @@ export class Pipeline implements AsyncDisposable {
       this.#video[Symbol.asyncDispose](),
       this.#videoPath.settled,
     ]);
-    this.#dropHeld();
-    await this.#output?.[Symbol.asyncDispose]();
+    await this.#output[Symbol.asyncDispose]();
   }
 }
 
@@ -432,8 +386,4 @@ function createOverlay({ overlay, live, sink, params, clock }: PipelineOptions):
 /** A processor that only looks has nothing to hide: what it fails on goes on all the same. */
 function errorPolicyOf({ processor, isReadOnly }: ProcessorGuard): ErrorPolicy {
   return isReadOnly && processor.onError === "drop" ? "passthrough" : processor.onError;
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -86,14 +86,14 @@ export class Session implements AsyncDisposable {
       initialized: options.processorReady,
       params: () => this.params,
     });
-    this.#input = new SessionInput({ ...options, clock }, this.#meters.input);
+    this.#input = new SessionInput({ ...options, clock }, this.#meters.counts);
     this.#input.applyParams(this.params);
-    this.#telemetry = SessionTelemetry.begin({
+    this.#telemetry = options.isRehearsal === true ? undefined : SessionTelemetry.begin({
       id: this.id,
       params: this.params,
       meters: this.#meters,
       clock,
-      updateMeters: () => this.#pipeline.updateMeters(),
+      updateMeters: () => this.#updateMeters(),
     });
     try {
       this.#pipeline = this.#within(() => this.#createPipeline());
@@ -202,8 +202,14 @@ export class Session implements AsyncDisposable {
 
   /** The figures of this moment. */
   metrics(): SessionMetrics {
+    this.#updateMeters();
+    return this.#meters.snapshot(this.#guard.metrics());
+  }
+
+  /** Takes over the counts that others keep themselves. */
+  #updateMeters(): void {
     this.#pipeline.updateMeters();
-    return this.#meters.snapshot(this.#guard.metrics(), this.#channels.figures);
+    Object.assign(this.#meters.counts, this.#channels.figures);
   }
 
   /** More figures of this moment, for monitoring: they may be added up across streams. */
@@ -260,7 +266,8 @@ export class Session implements AsyncDisposable {
   #createPipeline(): Pipeline {
     const { sink, targetFps = DEFAULT_TARGET_FPS, maxQueueSize = 30, pace = "live" } =
       this.#options;
-    const { audioCodec = "opus", gopSeconds = 2, gpuDepth = 2 } = this.#options;
+    const { audioCodec = "opus", fixedStreams = false, gopSeconds = 2, gpuDepth = 2 } =
+      this.#options;
     const { maxQueueLatencyMs = 150, overlay = {}, hardware = {}, encoder = {} } = this.#options;
     return new Pipeline({
       events: this.#telemetry?.observeInput(this.#input.events) ?? this.#input.events,
@@ -268,6 +275,7 @@ export class Session implements AsyncDisposable {
       edge: this.#input.edge,
       graceMs: this.#input.maxBehindMs * BACKLOG_SHARE,
       sink: sink === undefined ? undefined : this.#telemetry?.observeOutput(sink) ?? sink,
+      fixedStreams,
       guard: this.#guard,
       meters: this.#meters,
       params: this.params,
@@ -342,14 +350,16 @@ export class Session implements AsyncDisposable {
     if (this.#state === "ended") return;
     this.#cancelForce?.();
     this.#input[Symbol.dispose]();
-    this.#pipeline.updateMeters();
+    this.#updateMeters();
     this.#checkAccounts();
     const accounts = { ended: end.reason, ...this.#meters.accounts() };
     if (end.reason === "failed") {
-      this.#meters.errors++;
+      this.#meters.errorAt("stream");
       const { message } = end.error;
       this.#log.error("Stream {stream} failed: {reason}", { reason: message, ...accounts });
-    } else this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
+    } else if (this.#options.isRehearsal !== true) {
+      this.#log.info("Stream {stream} ended: {reason}", { reason: end.reason, ...accounts });
+    }
     this.#advance("over");
     this.#emit({ type: "ended", end });
     await this.#orReport("events", () => this.#channels[Symbol.asyncDispose]());
@@ -401,7 +411,7 @@ export class Session implements AsyncDisposable {
    */
   #outputClosed(error: Error): void {
     const code = error instanceof TrickleError ? error.code : undefined;
-    const wasThere = this.#meters.segmentsOut > 1;
+    const wasThere = this.#meters.counts.segments_out > 1;
     if (code !== "TRICKLE_CLOSED" && !(code === "TRICKLE_NOT_FOUND" && wasThere)) {
       return this.#requestEnd({ reason: "failed", error });
     }

@@ -22,7 +22,7 @@ const STREAM_KEYS: ReadonlySet<string> = new Set([
 ]);
 
 /** `program_number` has 16 bits (ISO/IEC 13818-1 section 2.4.4.5). */
-const MAX_PROGRAM_NUMBER = 65_535;
+export const MAX_PROGRAM_NUMBER = 65_535;
 
 /** A checked update. */
 export interface ParamsUpdate {

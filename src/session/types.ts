@@ -9,9 +9,10 @@ import type { TsEvent } from "../media/mpegts/mod.ts";
 import type { OverlayOptions } from "./video/loading_overlay.ts";
 import type { SegmentSink, SegmentSource } from "../trickle/mod.ts";
 import type { FrameProcessor } from "../processor/mod.ts";
-import type { ChannelFigures, SideChannel, SideChannels } from "./channels/side_channels.ts";
 import type { StreamState } from "./stream_state.ts";
+import type { SideChannel, SideChannels } from "./channels/side_channels.ts";
 import type { LatencyHistograms } from "./telemetry/latency_histograms.ts";
+import type { CountersByName, CounterTotals } from "./telemetry/stream_counters.ts";
 
 /** Audio codec of the output: `source` copies what comes in where MPEG-TS can carry it. */
 export type OutputAudioCodec = "opus" | "aac" | "source";
@@ -61,6 +62,8 @@ export interface SessionOptions extends SideChannels {
   readonly inputFound?: (() => Promise<boolean>) | undefined;
   /** Where MPEG-TS segments go. Owned by the session from then on. */
   readonly sink?: SegmentSink | undefined;
+  /** Whether no stream can join later what the first segments in the sink say there is. @default false */
+  readonly fixedStreams?: boolean;
   /** Parameters at the start. @default {} */
   readonly params?: StreamParams | undefined;
   /** Frame-rate cap where `params.max_framerate` is absent; `Infinity` for none. @default {DEFAULT_TARGET_FPS} */
@@ -113,6 +116,8 @@ export interface SessionOptions extends SideChannels {
    * @default any object is taken
    */
   readonly parseControl?: (message: unknown) => StreamParams;
+  /** Whether the stream is only made up: then it is not traced, and its end is not logged. @default false */
+  readonly isRehearsal?: boolean;
   /** The processor is initialized: frames wait for it. @default it is */
   readonly processorReady?: Promise<void>;
   /** Takes what happens to the stream. */
@@ -194,8 +199,11 @@ export interface GpuFigures {
   readonly bytes_idle: number;
 }
 
-/** The figures of a session, as `/stream/status` shows them under `metrics`. */
-export interface SessionMetrics extends ChannelFigures {
+/**
+ * The figures of a session, as `/stream/status` shows them under `metrics`. docs/observability.md says
+ * what each counter counts.
+ */
+export interface SessionMetrics extends CounterTotals, CountersByName {
   /** Frames per second over the last seconds. */
   readonly fps: {
     readonly ingress_video_fps: number;
@@ -212,52 +220,13 @@ export interface SessionMetrics extends ChannelFigures {
     readonly start: LatencyFigures;
     readonly stages: Readonly<Record<"decode" | "queue" | "process" | "encode", LatencyFigures>>;
   };
-  /** Frames that entered: decoded access units and published ones. */
-  readonly frames_in: number;
-  readonly frames_processed: number;
-  readonly frames_out: number;
-  /** Frames that ended with their processing, because the stream has no output. */
-  readonly frames_consumed: number;
-  /** Frames that went on as they came, without being encoded: the processor only looks (`readOnly`). */
-  readonly frames_copied: number;
-  /** Frames of `frames_copied` that the processor did not get, or failed on: they went out all the same. */
-  readonly frames_unseen: number;
+  /** The same as `errors`. */
+  readonly error_count: number;
+  readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
   readonly frames_unseen_by_reason: Readonly<Partial<Record<DropReason, number>>>;
-  /** Frames of `frames_out` that the loading overlay took the place of. */
-  readonly frames_overlaid: number;
+  readonly errors_by_stage: Readonly<Partial<Record<Stage | "stream", number>>>;
   /** Whether the loading overlay is shown now. */
   readonly loading: boolean;
-  /** All dropped frames. */
-  readonly frames_dropped: number;
-  readonly frames_dropped_by_reason: Readonly<Partial<Record<DropReason, number>>>;
-  /** Audio packets that were dropped while they waited for the first video frame, or in a dead child. */
-  readonly audio_packets_dropped: number;
-  /**
-   * Audio packets that went on and that a processor which only listens did not get, or failed on.
-   */
-  readonly audio_packets_unheard: number;
-  /**
-   * Audio packets that came in, those of them that the stream is through with, and those that went out,
-   * which may have another length.
-   */
-  readonly audio_packets_in: number;
-  readonly audio_packets_done: number;
-  readonly audio_packets_out: number;
-  readonly error_count: number;
-  /** Input segments that were missing in the sequence, or whose rest was lost. */
-  readonly segments_skipped: number;
-  readonly segments_out: number;
-  /** Segments of `segments_out` that the server has not acknowledged: it did not store them, or not whole. */
-  readonly segments_lost: number;
-  /** Frames of `frames_out` in these segments: the most that can have been lost behind `frames_out`. */
-  readonly frames_lost: number;
-  readonly output_bytes: number;
-  /** Children that died and were started again. */
-  readonly codec_restarts: number;
-  /** Children that were ended because they hung: they died, too. */
-  readonly codec_hangs: number;
-  /** Hardware codecs that gave nothing and that software took the place of. */
-  readonly hardware_fallbacks: number;
   /** What decodes and what encodes video now; null for what does not. */
   readonly video_codecs: {
     readonly decoder: "software" | "cuda" | null;
@@ -275,12 +244,6 @@ export interface SessionMetrics extends ChannelFigures {
 
 /** Figures of a session for monitoring, beside {@linkcode SessionMetrics}. Structured-cloneable. */
 export interface SessionDetails {
-  /** Input segments that were begun. */
-  readonly segments_in: number;
-  /** Bytes that were read from the input channel. */
-  readonly input_bytes: number;
-  /** `error_count` has these, and one more where the session failed. */
-  readonly errors_by_stage: Readonly<Partial<Record<Stage, number>>>;
   /** How long the frames took that were written. */
   readonly latency: LatencyHistograms;
 }

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { MPEG_TIME_BASE } from "../base/mod.ts";
+import { type Clock, MPEG_TIME_BASE, pauseOn, systemClock } from "../base/mod.ts";
 import {
   audioDecoderRecipe,
   audioOutputRecipe,
   type ChildRecipe,
+  type CodecChild,
   type EncoderSettings,
   outputSettings,
   videoDecoderRecipe,
@@ -19,7 +20,9 @@ import {
 } from "../media/codec/mod.ts";
 import type { ColorInfo } from "../media/types.ts";
 import { type FrameProcessor, handlesAudio, handlesVideo } from "../processor/mod.ts";
+import { rehearse } from "./rehearsal.ts";
 import { DEFAULT_TARGET_FPS, type OutputAudioCodec } from "./types.ts";
+import { encoderFrameRate } from "./video/frame_rate_limiter.ts";
 
 /** What of a worker's options tells which children its streams need. */
 export interface UsualStream {
@@ -43,9 +46,18 @@ export interface WarmCodecsOptions extends UsualStream {
   readonly clock?: WarmSetOptions["clock"];
 }
 
-/** The children that wait for the streams of a worker. The worker owns it and ends it. */
+/** Children that wait start first. */
+const REHEARSAL_DELAY_MS = 1_000;
+
+/**
+ * What waits for the streams of a worker: children of ffmpeg, and code that has run once. The worker owns it
+ * and ends it.
+ */
 export class WarmCodecs extends WarmSet {
   readonly #usual: UsualStream;
+  readonly #clock: Clock;
+  readonly #abort = new AbortController();
+  #rehearsal: Promise<void> | undefined;
 
   /** Creates an empty set; {@linkcode expect} fills it. */
   constructor(options: WarmCodecsOptions = {}) {
@@ -56,12 +68,33 @@ export class WarmCodecs extends WarmSet {
       ...(clock === undefined ? {} : { clock }),
     });
     this.#usual = options;
+    this.#clock = clock ?? systemClock;
   }
 
-  /** Starts what usual streams through this processor need. */
+  /** Starts what usual streams through this processor need, and rehearses one unless one has begun. */
   expect(processor: FrameProcessor): void {
     this.want(usualRecipes(processor, this.#usual));
     this.start();
+    this.#rehearsal ??= this.#rehearse();
+  }
+
+  /** See {@linkcode WarmSet.take}: a stream begins, which needs no rehearsal any more. */
+  override take(recipe: ChildRecipe): CodecChild | undefined {
+    this.#abort.abort();
+    return super.take(recipe);
+  }
+
+  /** Ends all that waits. Idempotent. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    this.#abort.abort();
+    await Promise.all([this.#rehearsal, super[Symbol.asyncDispose]()]);
+  }
+
+  async #rehearse(): Promise<void> {
+    const { signal } = this.#abort;
+    await pauseOn(this.#clock, REHEARSAL_DELAY_MS, signal);
+    const { audioCodec = "opus", encoder } = this.#usual;
+    if (!signal.aborted) await rehearse({ audioCodec, encoder, signal });
   }
 }
 
@@ -73,7 +106,7 @@ const STEREO = { sampleRate: 48_000, channels: 2 };
 const MONO = { sampleRate: 48_000, channels: 1 };
 
 /**
- * The children of streams with H.264 or HEVC video of any size in limited range and AAC, the most
+ * The children of streams with H.264 video of any size in limited range and AAC, the most
  * usual first: without B-frames and in HD colours.
  */
 export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {}): ChildRecipe[] {
@@ -85,7 +118,7 @@ export function usualRecipes(processor: FrameProcessor, usual: UsualStream = {})
       timeBase: MPEG_TIME_BASE,
       pixelFormat,
       hardware: hardware.decoder,
-      stream: { color, reorderDepth },
+      stream: { codec: "h264", color, reorderDepth },
     });
   const [stereo, mono] = [STEREO, MONO].map((shape) => soundRecipes(processor, audioCodec, shape));
   // Pictures that nobody looks at are copied, and not decoded.
@@ -122,9 +155,4 @@ function soundRecipes(
     ...decoders,
     audioOutputRecipe("audio transcoder", outputSettings({ codec: "opus", ...shape }, shape)),
   ];
-}
-
-/** What an encoder is told of the frame rate where frames come at most this fast. */
-export function encoderFrameRate(maxFps: number): number {
-  return Number.isFinite(maxFps) ? maxFps : 30;
 }

@@ -35,7 +35,7 @@ export async function countEdits(path: string): Promise<number[]> {
     const { size } = await file.stat();
     return await new EditReader(file).count(size);
   } catch (error) {
-    // ffmpeg says what is wrong with a file, better.
+    // ffmpeg reports what is wrong with the file.
     if (!(error instanceof Deno.errors.NotFound || error instanceof RangeError)) throw error;
     return [];
   }

@@ -41,8 +41,8 @@ export interface MediaFile extends AsyncIterable<MediaEvent> {
 
 /**
  * Names a file (a path or `file:` URL), a camera device (`/dev/video0`) or a stream (`rtsp:`,
- * `http:`, `rtmp:`, `srt:` and so on). H.264, HEVC, AAC, Opus, MP3 and AC-3 are taken as they are,
- * everything else is transcoded to H.264 and AAC. Nothing is opened before it is iterated or
+ * `http:`, `rtmp:`, `srt:` and so on). H.264, HEVC, AAC, Opus, MP3 and AC-3 are taken as they are, as are
+ * MPEG-1, MPEG-2, MPEG-4 part 2 and Dirac pictures of an MPEG-TS; everything else is transcoded to H.264 and AAC. Nothing is opened before it is iterated or
  * described; that throws a `ConfigError` for a file that is not there, a `MediaError` for one that
  * cannot be read (`MEDIA_BAD_CONTAINER`) or has nothing to play (`MEDIA_NO_STREAM`), and an
  * `FfmpegError` where ffmpeg is missing (`FFMPEG_MISSING`) or fails (`FFMPEG_EXIT`).

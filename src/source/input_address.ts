@@ -12,16 +12,16 @@ import { ConfigError, describeError, FfmpegError, MediaError } from "../base/err
 export interface InputAddress {
   /** Arguments up to and with `-i`. */
   readonly args: readonly string[];
-  /** What to call it: without a password. */
+  /** Its name in messages, without a password. */
   readonly label: string;
   /** The path, where it is a file. */
   readonly path: string | undefined;
 }
 
-/** Two letters at least: `C:` is a drive. */
+/** A scheme has at least two letters: `C:` is a drive. */
 const URL_SCHEME = /^[a-z][a-z0-9+.-]+:/i;
 
-/** What no file is called: its name would end with a folder. */
+/** A URL with a host, which is never taken for a file. */
 const URL_WITH_HOST = /^[a-z][a-z0-9+.-]+:\/\//i;
 
 /**
@@ -39,7 +39,7 @@ export function inputAddress(input: string): InputAddress {
     return { args: [...options, "-i", input], label, path: undefined };
   }
   const path = /^file:\/\//i.test(input) ? fileURLToPath(input) : input.replace(/^file:/i, "");
-  // With a protocol, ffmpeg takes no file's name for another protocol, or for an option.
+  // With a protocol, ffmpeg does not take the file's name for another protocol or for an option.
   return { args: ["-i", `file:${path}`], label: path, path };
 }
 
@@ -79,7 +79,7 @@ function cannotOpen(label: string, why: string, cause?: unknown): ConfigError {
   });
 }
 
-/** How an ffmpeg that read an input ended. */
+/** How an ffmpeg process that read an input ended. */
 export interface FailedRead {
   readonly code: number;
   readonly signal: string | null;
@@ -126,7 +126,7 @@ export function noPlayableStream(
   );
 }
 
-/** ffmpeg's message without what it is about, which the error names already. */
+/** ffmpeg's message without the input's name, which the error already has. */
 function reason(line: string, label: string): string {
   const text = line.replace(/^\[[^\]]*\]\s*/, "");
   for (const prefix of [`file:${label}: `, `${label}: `]) {

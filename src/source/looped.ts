@@ -1,5 +1,5 @@
 /**
- * Media without end out of media with one.
+ * Endless media from finite media.
  *
  * @module
  */
@@ -15,15 +15,15 @@ export interface LoopOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Audio that goes on for longer than that after the last picture leads the loop. */
+/** Audio that lasts this much longer than the video decides the length of a pass. */
 const MAX_TAIL_TICKS = TICKS_PER_SECOND;
-/** What a stream's only packet is taken to last. */
+/** The assumed duration of a stream's only packet. */
 const LONE_PACKET_TICKS = 3000;
 
 /**
  * Plays the same media again and again with clocks that go on: each pass begins exactly one frame
  * after the last picture of the one before. Audio keeps its place beside the picture to within half
- * an audio frame and goes on by exactly one frame, too: at the seam a frame too many is left out.
+ * an audio frame and also continues by exactly one frame: a surplus frame at the seam is left out.
  * Throws what the media throws, and a `MediaError` (`MEDIA_NO_STREAM`) when a pass has no packets.
  */
 export async function* looped(

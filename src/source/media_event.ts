@@ -14,7 +14,7 @@ export type MediaEvent = TsEvent;
 
 type StreamsEvent = Extract<MediaEvent, { kind: "streams" }>;
 
-/** Events held back: some seconds of video, whose audio should have begun within one. */
+/** The most events held back: some seconds of video. Its audio should begin within a second. */
 const MAX_HELD_EVENTS = 256;
 
 /**
@@ -31,7 +31,7 @@ export async function* knownStreams(
     if (event.kind === "streams" && isDescribed(event)) {
       waiting = false;
       yield event;
-      // What was said of the streams before is true no more.
+      // Earlier descriptions of the streams are outdated.
       yield* held.splice(0).filter(({ kind }) => kind !== "streams");
     } else if (waiting && held.length < MAX_HELD_EVENTS) {
       held.push(event);

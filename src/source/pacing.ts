@@ -9,7 +9,7 @@ import { pause } from "../base/pause.ts";
 import type { MediaEvent } from "./media_event.ts";
 import { BoundedQueue } from "../base/bounded_queue.ts";
 
-/** Where the time comes from; tests bring their own. */
+/** The clock of {@linkcode paced}; tests use their own. */
 export interface PacingClock {
   /** Milliseconds since some fixed moment; never goes back. */
   now(): number;
@@ -27,17 +27,22 @@ export interface PacingOptions {
   readonly clock?: PacingClock;
 }
 
-/** A stock that covers the start of an ffmpeg process: about a second of video and audio. */
+/**
+ * Events read ahead, about a second of video and audio: they cover the start of an ffmpeg
+ * process.
+ */
 const AHEAD_EVENTS = 96;
 /** Timers may fire this much early. */
 const TOLERANCE_MS = 1;
-/** Packets further apart than that do not belong to one clock, whatever their source says. */
+/**
+ * A larger step between packets is a jump of the clock, even when the source does not report one.
+ */
 const MAX_STEP_TICKS = 10 * TICKS_PER_SECOND;
 
 /**
- * Gives each packet when its decoding time has come: the first at once, none more than a
- * millisecond early. What is late comes at once until it has caught up. After a jump of the clock
- * time begins anew.
+ * Gives each packet at its decoding time: the first at once, the others at most a millisecond early. Late
+ * packets come at once until the stream has caught up. After a jump of the clock, the schedule starts
+ * again.
  */
 export async function* paced(
   events: AsyncIterable<MediaEvent>,
@@ -58,7 +63,7 @@ export async function* paced(
   }
 }
 
-/** Which decoding time is when. */
+/** Maps decoding times to the clock. */
 class Schedule {
   readonly #msPerTick: number;
   #start: { readonly ticks: number; readonly ms: number } | undefined;

@@ -24,9 +24,9 @@ export interface MediaFileInfo {
   readonly frameCount: number | undefined;
   /** Pictures a second on the average; undefined where the container does not say. */
   readonly frameRate: number | undefined;
-  /** How its pictures are read; undefined where it has none. */
+  /** How its pictures are read; undefined when it has none. */
   readonly video: StreamPlan | undefined;
-  /** How its sound is read; undefined where it has none. */
+  /** How its sound is read; undefined when it has none. */
   readonly audio: StreamPlan | undefined;
 }
 
@@ -79,7 +79,10 @@ const ENTRIES = "format=format_name,duration" +
   ":stream=index,codec_type,codec_name,avg_frame_rate,nb_frames,sample_aspect_ratio" +
   ":stream_disposition=attached_pic:stream_side_data=rotation:stream_tags=rotate";
 
-/** How far into a file it is looked for packets that are not shown: those of an edit list are the first. */
+/**
+ * How much of a file is searched for packets that are not shown: those of an edit list come
+ * first.
+ */
 const FIRST_PACKETS = ["-read_intervals", "%+#64"] as const;
 /** Sound that is not shown is the encoder's run-in, unless it is longer than that. */
 const MAX_RUN_IN_SECONDS = 0.1;
@@ -90,11 +93,15 @@ const WITH_ASPECT = /^(mov|matroska)\b/;
 
 /** What our demuxer reads: `VideoCodec` and `AudioCodec`. */
 const VIDEO_CODECS: ReadonlySet<string> = new Set(["h264", "hevc"]);
+/** Of those it reads too where all headers are among the pictures, as in MPEG-TS. */
+const TS_VIDEO_CODECS: ReadonlySet<string> = new Set([
+  ...["mpeg1video", "mpeg2video", "mpeg4", "dirac"],
+]);
 const AUDIO_CODECS: ReadonlySet<string> = new Set(["aac", "opus", "mp3", "ac3"]);
-/** Containers without presentation times: MPEG-TS cannot do without. */
+/** Containers without presentation times, which MPEG-TS needs. */
 const UNTIMED_FORMATS: ReadonlySet<string> = new Set(["avi", "h264", "hevc"]);
 
-/** A dead address must not be waited for without end. */
+/** The longest wait for an address that does not answer. */
 const PROBE_TIMEOUT_MS = 30_000;
 
 /**
@@ -195,9 +202,11 @@ export function planInput(
   const plan = (copies: boolean): StreamPlan => copies && timed ? "copy" : "transcode";
   const isWhole = (stream: ProbedStream): boolean =>
     !isCut(stream, packets) && (edits[stream.index] ?? 1) <= 1;
+  const readsVideo = ({ codec_name = "" }: ProbedStream): boolean =>
+    VIDEO_CODECS.has(codec_name) ||
+    format.format_name === "mpegts" && TS_VIDEO_CODECS.has(codec_name);
   const plans = {
-    video: video &&
-      plan(VIDEO_CODECS.has(video.codec_name ?? "") && !isRotated(video) && isWhole(video)),
+    video: video && plan(readsVideo(video) && !isRotated(video) && isWhole(video)),
     audio: audio && plan(AUDIO_CODECS.has(audio.codec_name ?? "") && isWhole(audio)),
   };
   const bitstreamFilter = video === undefined || plans.video !== "copy"
@@ -220,7 +229,7 @@ export function planInput(
   };
 }
 
-/** Phones turn pictures in the container's header, which MPEG-TS has not. */
+/** Phones rotate pictures by the container's header, which MPEG-TS does not have. */
 function isRotated({ side_data_list = [], tags }: ProbedStream): boolean {
   return [Number(tags?.rotate ?? 0), ...side_data_list.map(({ rotation = 0 }) => rotation)]
     .some((degrees) => degrees % 360 !== 0);

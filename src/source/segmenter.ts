@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sameBytes } from "../base/bytes.ts";
 import { TICKS_PER_SECOND } from "../base/rational.ts";
 import { describeError } from "../base/errors.ts";
 import { roomLogger } from "../base/log.ts";
@@ -13,7 +14,7 @@ import { knownStreams, type MediaEvent } from "./media_event.ts";
 
 const log = roomLogger("source");
 
-/** Takes the bytes of one segment. The segment writers of `src/trickle` are such. */
+/** Takes the bytes of one segment. The segment writers of `src/trickle` implement it. */
 export interface MediaSegmentWriter {
   /** Takes bytes that will not change; rejects once the segment has failed. */
   write(bytes: Uint8Array): Promise<unknown>;
@@ -204,6 +205,5 @@ type MuxedAudio = Pick<AudioStreamInfo, "codec" | "sampleRate" | "channels" | "e
 function sameAudio(a: MuxedAudio | undefined, b: MuxedAudio | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.codec === b.codec && a.sampleRate === b.sampleRate && a.channels === b.channels &&
-    a.extradata.length === b.extradata.length &&
-    a.extradata.every((byte, index) => byte === b.extradata[index]);
+    sameBytes(a.extradata, b.extradata);
 }

@@ -10,7 +10,7 @@ import type { Packet, VideoStreamInfo } from "../media/types.ts";
 import type { MediaEvent } from "./media_event.ts";
 import { createTestPicture, drawTestFrame, TEST_COLOR, testTone } from "./test_pattern.ts";
 
-/** When the first frame is shown: 1.4 s, where ffmpeg's MPEG-TS begins, too. */
+/** When the first frame is shown: 1.4 s, as in ffmpeg's MPEG-TS. */
 export const TEST_START_TICKS = 126_000;
 
 /** Options of {@linkcode createTestMedia}. */
@@ -85,7 +85,7 @@ async function* generate(
   }
 }
 
-/** What feeds an encoder, and when that is over. */
+/** An encoder with the task that feeds it. */
 interface Feed {
   readonly encoder: VideoEncoder | AudioEncoder;
   readonly run: () => Promise<void>;
@@ -105,7 +105,7 @@ async function* encodedPackets({ encoder, run, signal }: Feed): AsyncGenerator<P
     await encoder[Symbol.asyncDispose]();
     await fed;
   }
-  // An encoder that was closed by the signal refuses the next input: that is no failure.
+  // An encoder that the signal closed refuses the next input: that is not an error.
   if (failure !== undefined && signal?.aborted !== true) throw failure.error;
 }
 

@@ -15,13 +15,6 @@ export { ISOLATED_STREAM_COMMAND } from "./isolation/process/process_link.ts";
 export { serveStream } from "./isolation/process/stream_process.ts";
 export { type JsonSchema, toJsonSchema } from "./json_schema.ts";
 export { Stream, type StreamRequest, type StreamSession } from "./stream.ts";
-export {
-  addByName,
-  addCounts,
-  type CountsByName,
-  countsOf,
-  type StreamCounts,
-} from "./stream_counts.ts";
 export { type LedgerFigures, type RejectReason, StreamLedger } from "./stream_ledger.ts";
 export * from "./stream_params.ts";
 export * from "./stream_worker.ts";

@@ -5,15 +5,17 @@
  * @module
  */
 
-import type { SessionDetails, SessionEnd, SessionMetrics } from "../session/mod.ts";
 import {
   addByName,
   addCounts,
+  countersOf,
   type CountsByName,
-  countsOf,
   NO_COUNTS,
+  type SessionDetails,
+  type SessionEnd,
+  type SessionMetrics,
   type StreamCounts,
-} from "./stream_counts.ts";
+} from "../session/mod.ts";
 
 /** Why a stream was not started. */
 export type RejectReason =
@@ -77,7 +79,10 @@ export class StreamLedger {
   /** Takes over the last figures of a stream, at the moment at which it is not active any more. */
   ended(end: SessionEnd, metrics: SessionMetrics, details: SessionDetails): void {
     this.#ended = addByName(this.#ended, { [end.reason]: 1 });
-    this.#past = addCounts(this.#past, countsOf(metrics, details));
+    this.#past = addCounts(this.#past, {
+      counters: countersOf(metrics),
+      latency: details.latency,
+    });
   }
 
   /** The figures now. */

@@ -9,9 +9,8 @@ import { z } from "zod";
 import { ConfigError, withoutCredentials } from "../base/mod.ts";
 import { depthProblem } from "../base/json.ts";
 import { MAX_PICTURE_SIDE } from "../frames/mod.ts";
+import { MAX_PROGRAM_NUMBER } from "../session/mod.ts";
 
-/** `program_number` of MPEG-TS has 16 bits. */
-const MAX_PROGRAM_NUMBER = 65_535;
 /** Highest `max_framerate`. */
 const MAX_FRAMERATE = 60;
 

@@ -100,3 +100,15 @@ Deno.test("a name is looked up as the system does", async () => {
   const own = new UrlPolicy({ allow: ["127.0.0.0/8", "::1"] });
   assert.equal(await own.allows("http://localhost/"), true);
 });
+
+Deno.test("allowsAt() looks at the address of a connection, however it is written", () => {
+  const own = new UrlPolicy({ allow: ["*.example.com:443", "10.0.0.0/8", "fe80::/10"] });
+  for (const address of ["203.0.113.7", "10.1.2.3", "::ffff:10.1.2.3", "fe80::1%eth0"]) {
+    assert.equal(own.allowsAt("https://media.example.com/", address), true, address);
+  }
+  for (const address of ["169.254.169.254", "::ffff:169.254.169.254", "fd00:ec2::254"]) {
+    assert.equal(own.allowsAt("https://media.example.com/", address), false, address);
+  }
+  assert.equal(own.allowsAt("http://media.example.com/", "203.0.113.7"), false);
+  assert.equal(own.allowsAt("http://media.example.com/", "10.1.2.3"), true);
+});

@@ -216,6 +216,7 @@ Deno.test("files that cannot be used are errors that name the option and show no
       /0: a grant has token, rights, channels, prefixes and client/,
     ],
     ["--grants-file", [{ token: TOKENS.viewer, rights: ["read"], prefixes: "cam" }], /0\.prefixes/],
+    ["--grants-file", [GRANTS[1], { ...GRANTS[1], client: "tv" }], /1\.client: an earlier grant/],
     ["--sign-key-file", "s3cret", /--sign-key-file: key 1: .*6 characters: use 32 or more/],
     ["--sign-key-file", `${KEY}\ns3cret`, /--sign-key-file: key 2: /],
   ];
@@ -261,6 +262,23 @@ Deno.test("what cannot be signed is an error in words, which shows no key", asyn
     assert.equal(stdout, "");
     assert.match(stderr, message);
     assert.doesNotMatch(stderr, /s3cret/);
+  }
+});
+
+Deno.test("clients take the file of their token from variables of their own, and not the server's", async () => {
+  await using files = await openFiles();
+  const viewerFile = await files.write("viewer", TOKENS.viewer);
+  const grantsFile = await files.write("grants.json", GRANTS);
+  await using server = await startServer(["--grants-file", grantsFile]);
+  const cases: [variable: string, message: RegExp][] = [
+    ["RUNNEL_SUBSCRIBE_TOKEN_FILE", /there is no such channel/],
+    ["RUNNEL_TRICKLE_TOKEN_FILE", /the server answered 401/],
+  ];
+  for (const [variable, message] of cases) {
+    const env = { [variable]: viewerFile };
+    const { code, stderr } = await runHere(["subscribe", `${server.url}camera`, "-"], { env });
+    assert.equal(code, 1);
+    assert.match(stderr, message);
   }
 });
 

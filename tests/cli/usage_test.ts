@@ -7,7 +7,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "serve": ["PORT", "HOST", "CAPABILITY_NAME", "RUNNEL_PROCESSOR", "RUNNEL_TARGET_FPS"],
   "demo": ["RUNNEL_DEMO_INPUT", "RUNNEL_DEMO_OUTPUT", "RUNNEL_SECONDS", "RUNNEL_PROCESSOR"],
   "process": ["RUNNEL_PROCESSOR", "RUNNEL_PARAMS", "RUNNEL_PROCESS_SIZE"],
-  "publish": ["RUNNEL_TEST_SIZE", "RUNNEL_TEST_FPS", "RUNNEL_LOOP", "RUNNEL_TRICKLE_TOKEN_FILE"],
+  "publish": ["RUNNEL_TEST_SIZE", "RUNNEL_TEST_FPS", "RUNNEL_LOOP", "RUNNEL_PUBLISH_TOKEN_FILE"],
   "doctor": [],
   "bench": [],
   "trickle-server": [
@@ -18,7 +18,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
     "RUNNEL_TRICKLE_MAX_MEMORY_PER_CLIENT",
   ],
   "trickle-url": ["RUNNEL_TRICKLE_SIGN_KEY_FILE", "RUNNEL_TRICKLE_URL_RIGHTS"],
-  "subscribe": ["RUNNEL_SUBSCRIBE_START", "TRICKLE_TLS"],
+  "subscribe": ["RUNNEL_SUBSCRIBE_START", "RUNNEL_SUBSCRIBE_TOKEN_FILE", "TRICKLE_TLS"],
 };
 
 Deno.test("--help names every command, on standard output with exit code 0", async () => {

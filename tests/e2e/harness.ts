@@ -8,7 +8,11 @@ import { loadProcessor } from "../../src/processor/mod.ts";
 import { StreamServer, type StreamServerOptions } from "../../src/server/mod.ts";
 import type { SessionMetrics } from "../../src/session/mod.ts";
 import { type MediaEvent, writeSegments } from "../../src/source/mod.ts";
-import type { LocalPublisher, LocalSubscriber } from "../../src/trickle/mod.ts";
+import type {
+  LocalPublisher,
+  LocalSubscriber,
+  TrickleListenOptions,
+} from "../../src/trickle/mod.ts";
 import { ManualClock } from "../trickle/manual_clock.ts";
 import { until, within } from "../waiting.ts";
 import { WatchedServer } from "./watched_server.ts";
@@ -100,10 +104,15 @@ export class Chain<Worker extends ApiWorker = WorkerProcess> implements AsyncDis
     return Chain.startWith({}, ...args);
   }
 
-  /** The same with variables of the worker's environment, or in a terminal. */
-  static startWith(options: StartOptions, ...args: string[]): Promise<Chain> {
-    return Chain.#around(() =>
-      WorkerProcess.start(["--log-level", "warning", ...COLD, ...PATIENT, ...args], options)
+  /** The same with variables of the worker's environment, in a terminal, or with a server by https. */
+  static startWith(
+    options: StartOptions & Pick<TrickleListenOptions, "tls">,
+    ...args: string[]
+  ): Promise<Chain> {
+    const { tls } = options; // not by a rest: what has a getter has it on its class
+    return Chain.#around(
+      () => WorkerProcess.start(["--log-level", "warning", ...COLD, ...PATIENT, ...args], options),
+      tls === undefined ? {} : { tls },
     );
   }
 
@@ -115,10 +124,13 @@ export class Chain<Worker extends ApiWorker = WorkerProcess> implements AsyncDis
     return Chain.#around(() => StillWorker.start(processor, options));
   }
 
-  static async #around<W extends ApiWorker>(startWorker: () => Promise<W>): Promise<Chain<W>> {
+  static async #around<W extends ApiWorker>(
+    startWorker: () => Promise<W>,
+    listen: TrickleListenOptions = {},
+  ): Promise<Chain<W>> {
     await using stack = new AsyncDisposableStack();
     const server = stack.use(new WatchedServer());
-    server.listen();
+    server.listen(listen);
     const chain = new Chain(server, stack.use(await startWorker()));
     await chain.untilHealth("IDLE");
     stack.move();

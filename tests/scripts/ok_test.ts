@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gateSteps, type Step } from "../../scripts/gate_steps.ts";
 import { runGate, selectSteps } from "../../scripts/ok.ts";
-import { planBatches } from "../../scripts/tests/test_plan.ts";
+import { NOT_QUICK, planBatches } from "../../scripts/tests/test_plan.ts";
 import { withProject } from "./temp_project.ts";
 
 const signal = new AbortController().signal;
@@ -102,4 +102,10 @@ Deno.test("planBatches() begins with the longest, and has each test once", async
     assert.deepEqual(quick.map((batch) => batch.files), [["tests/base/a_test.ts"]]);
     assert.ok(quick.every(({ args }) => !args.includes("-A") && !args.includes("--allow-run")));
   });
+});
+
+Deno.test("every file that the quick gate leaves out is there", async () => {
+  for (const path of NOT_QUICK) {
+    assert.ok((await Deno.stat(new URL(`../../${path}`, import.meta.url))).isFile, path);
+  }
 });

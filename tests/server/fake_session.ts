@@ -100,7 +100,7 @@ export class FakeSession implements StreamSession {
   }
 
   details(): SessionDetails {
-    return { segments_in: 0, input_bytes: 0, errors_by_stage: {}, latency: emptyHistograms() };
+    return { latency: emptyHistograms() };
   }
 
   async stop(): Promise<SessionEnd> {
@@ -166,7 +166,11 @@ export const FAKE_METRICS: SessionMetrics = {
   gpu: null,
   data_lines_sent: 0,
   data_lines_dropped: 0,
+  segments_in: 3,
+  input_bytes: 8192,
   error_count: 2,
+  errors: 2,
+  errors_by_stage: { process: 2 },
   segments_skipped: 0,
   segments_out: 3,
   segments_lost: 0,

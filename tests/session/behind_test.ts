@@ -13,8 +13,8 @@ import { errorsOf, Rig, type RigOptions } from "./rig.ts";
 const FPS = 20;
 const FRAME_MS = 1_000 / FPS;
 const GOP = 10;
-/** Pictures of noise are tens of kilobytes each: two fill a pipe. */
-const NOISE = `testsrc2=s=320x240:r=${FPS}:d=4,noise=alls=90:allf=t`;
+/** Pictures of noise are large: a few fill a pipe. */
+const NOISE = `testsrc2=s=160x128:r=${FPS}:d=8,noise=alls=90:allf=t`;
 const clip = new FfmpegBatch().add([
   ...["-f", "lavfi", "-i", NOISE, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10"],
   ...["-tune", "zerolatency", "-g", `${GOP}`, "-sc_threshold", "0", "-f", "mpegts", "pipe:1"],
@@ -42,7 +42,7 @@ class LiveRig extends Rig {
       await this.source.feedSegment(
         new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer()),
       );
-      await until(() => this.session.details().segments_in === this.#next, "a picture is read");
+      await until(() => this.session.metrics().segments_in === this.#next, "a picture is read");
     }
   }
 
@@ -50,6 +50,12 @@ class LiveRig extends Rig {
   get pictures(): number[] {
     const first = this.#packets![0]!.ptsTicks;
     return this.videoTicks.map((ticks) => (ticks - first) / 90 / FRAME_MS);
+  }
+
+  /** Whether everything that came went out, or was counted as lost. */
+  get isIdle(): boolean {
+    const { frames_in, frames_out, frames_dropped } = this.session.metrics();
+    return frames_in === this.#next && frames_out + frames_dropped === frames_in;
   }
 
   get behind(): number {
@@ -77,6 +83,7 @@ Deno.test("a stream that is joined late passes over the backlog that it does not
   const processor = new Waits();
   const rig = new LiveRig({ processor, overlay: { mode: "off" } });
   await rig.arrive(20, 0); // a second is in the channel when it starts
+  await until(() => processor.calls.length > 0, "the first frame");
   await rig.arrive(20);
   await processor.end();
   await processor.end(); // the second is as late as the first was
@@ -96,28 +103,24 @@ Deno.test("a stream that is decoded too slowly goes on at the newest keyframe, a
   const rig = new LiveRig({ processor: new (class extends FrameProcessor {})() });
   await rig.arrive(GOP);
   await until(() => rig.session.metrics().frames_out === GOP, "a stream that runs");
-  for (let round = 0; round < 2; round++) {
-    const before = rig.behind;
-    const decoder = rig.session.codecPids.decoder!;
-    Deno.kill(decoder, "SIGSTOP");
+  let jumps = 0;
+  // A machine that is busy may take the decoder for one that hangs before enough has come.
+  for (let round = 0; jumps < 2 && round < 5; round++) {
+    const { behind } = rig;
+    const decoder = rig.session.codecPids.decoder;
+    if (decoder !== undefined) Deno.kill(decoder, "SIGSTOP");
     await rig.arrive(3 * GOP, 2 * FRAME_MS);
-    Deno.kill(decoder, "SIGCONT");
-    await until(() => rig.behind > before, "pictures that are left out");
-    const { frames_in, frames_dropped } = rig.session.metrics();
-    await until(
-      () => rig.session.metrics().frames_out >= frames_in - frames_dropped,
-      "what was not left out",
-    );
+    if (decoder !== undefined && decoder === rig.session.codecPids.decoder) {
+      Deno.kill(decoder, "SIGCONT");
+    }
+    await until(() => rig.isIdle, "an input that was read");
+    if (rig.behind > behind) jumps++;
   }
   rig.source.end();
   await rig.ended();
-  // The last keyframes of the two rounds are the 30th and the 60th picture.
-  for (const keyframe of [30, 60]) {
-    assert.ok(rig.pictures.includes(keyframe), `${rig.pictures}`);
-    assert.ok(!rig.pictures.includes(keyframe - 1), `${rig.pictures}`);
-  }
-  assert.equal(rig.pictures.at(-1), 69);
-  assert.ok(rig.behind >= 2 * GOP, `${rig.behind} were left out`);
+  assert.equal(jumps, 2);
+  const gaps = rig.pictures.filter((picture, i, all) => i > 0 && picture > all[i - 1]! + 1);
+  assert.ok(gaps.length >= 2 && gaps.every((picture) => picture % GOP === 0), `${rig.pictures}`);
   const codes = errorsOf(rig.events).map(({ error }) => (error as { code?: string }).code);
   assert.deepEqual(codes.filter((code) => code === "MEDIA_TOO_SLOW"), ["MEDIA_TOO_SLOW"]);
 });

@@ -189,7 +189,7 @@ Deno.test("streams of other kinds beside are no errors, and one log line", async
     { type: 0x06, pid: 0x202, info: registration("KLVA") },
     { type: 0x06, pid: 0x203, info: [0x56, 0] },
     { type: 0x06, pid: 0x204, info: [0x59, 0] },
-    { type: 0x83, pid: 0x205 },
+    { type: 0x1C, pid: 0x205 },
     H264,
     AAC,
   ]);
@@ -201,7 +201,7 @@ Deno.test("streams of other kinds beside are no errors, and one log line", async
   });
   assert.deepEqual(lines.filter((line) => line.includes("PID")), [
     "Leaves out of the input: SCTE-35 splice information (PID 512), timed metadata (PID 513), " +
-    "KLV metadata (PID 514), teletext (PID 515), DVB subtitles (PID 516), TrueHD audio (PID 517)",
+    "KLV metadata (PID 514), teletext (PID 515), DVB subtitles (PID 516), raw MPEG-4 audio (PID 517)",
   ]);
 });
 

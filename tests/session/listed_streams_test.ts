@@ -7,6 +7,7 @@ import { TEST_START_TICKS } from "../../src/source/mod.ts";
 import { probeStreams } from "../e2e/ffmpeg.ts";
 import { until } from "../waiting.ts";
 import { type Clip, demux, joined, movedClip, testClip } from "./clips.ts";
+import { MAX_WAITING_BYTES } from "../../src/session/output/interleaver.ts";
 import { Rig } from "./rig.ts";
 
 /** The clip's sound alone in a stream that announces pictures too. */
@@ -94,4 +95,51 @@ Deno.test("a file whose listed pictures never come is a file of sound", async ()
   assert.equal(rig.audioPackets, sound.packets);
   const streams = await probeStreams(joined(rig.sink.whole));
   assert.deepEqual(streams.map(({ codec_type }) => codec_type), ["audio"]);
+});
+
+/** The clip's pictures behind so much sound that nobody waits for them any longer. */
+async function lateClip(): Promise<{ bytes: Uint8Array; packets: number; pictures: number }> {
+  const clip = await testClip();
+  const streams = clip.events.find((event) => event.kind === "streams");
+  assert.ok(streams?.video !== undefined && streams.audio !== undefined);
+  const muxer = new MpegTsMuxer({ video: streams.video, audio: streams.audio });
+  const parts = [muxer.startSegment()];
+  const data = new Uint8Array(8_000);
+  const count = Math.ceil(1.1 * MAX_WAITING_BYTES / data.length);
+  for (let index = 0; index < count; index++) {
+    const ticks = TEST_START_TICKS + index * 1_920;
+    const times = { ptsTicks: ticks, dtsTicks: ticks };
+    parts.push(muxer.write({ kind: "audio", ...times, keyframe: true, data }));
+  }
+  const behind = movedClip(clip, count * 1_920);
+  const packets = behind.events.flatMap((event) => event.kind === "packet" ? [event.packet] : []);
+  parts.push(...packets.map((packet) => muxer.write(packet)));
+  return {
+    bytes: joined(parts),
+    packets: count + packets.filter(({ kind }) => kind === "audio").length,
+    pictures: behind.videoTicks.length,
+  };
+}
+
+Deno.test("a file with a great deal of sound and no pictures is written as one of sound", async (t) => {
+  const { bytes, packets, pictures } = await lateClip();
+  for (const fixedStreams of [true, false]) {
+    const fate = fixedStreams ? "are counted and reported" : "join it";
+    await t.step(`pictures that come later ${fate}`, async () => {
+      const rig = new Rig({ pace: "complete", audioCodec: "source", fixedStreams });
+      rig.session.start();
+      await rig.source.feed([bytes]);
+      rig.source.end();
+      await rig.ended();
+      const { audio_packets_out, frames_out, frames_dropped_by_reason } = rig.session.metrics();
+      assert.equal(audio_packets_out, packets);
+      const [out, dropped] = fixedStreams ? [0, pictures] : [pictures, 0];
+      assert.equal(frames_out, out);
+      assert.equal(frames_dropped_by_reason.output ?? 0, dropped);
+      const errors = rig.errors.filter((error) => error.startsWith("output:"));
+      assert.equal(errors.length, fixedStreams ? 1 : 0, errors.join("\n"));
+      const streams = await probeStreams(rig.sink.whole[0]!);
+      assert.deepEqual(streams.map(({ codec_type }) => codec_type), ["audio"]);
+    });
+  }
 });

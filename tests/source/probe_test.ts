@@ -29,6 +29,10 @@ Deno.test("planInput() copies what the demuxer reads and transcodes the rest", (
   for (const codec_name of ["vp9", "av1", "mpeg2video", "mjpeg"]) {
     assert.deepEqual(plans([{ ...H264, codec_name }]), ["transcode", undefined]);
   }
+  for (const codec_name of ["mpeg1video", "mpeg2video", "mpeg4", "dirac"]) {
+    const inTs = plans([{ ...H264, codec_name }], { ...MP4, format_name: "mpegts" });
+    assert.deepEqual(inTs, ["copy", undefined]);
+  }
   for (const codec_name of ["opus", "mp3", "ac3"]) {
     assert.deepEqual(plans([{ ...AAC, codec_name }]), [undefined, "copy"]);
   }

@@ -85,6 +85,36 @@ Deno.test("a signature holds for its channel however the path is written, and fo
     ]);
   }, { signKeys: [KEY], basePath: "/t/", unixTime: () => 0 }));
 
+Deno.test("an index that a client adds to the end of a signed URL is that of a segment, and nothing else is", () =>
+  withServer(async (bench) => {
+    const write = `/c${queryFor("c", "publish")}`;
+    const read = `/c${queryFor("c")}`;
+    assert.equal((await bench.ask("POST", write)).status, 200);
+    const post = await bench.send({ method: "POST", path: `${write}/0`, body: "hello" });
+    assert.equal((await post.whole()).status, 200);
+    for (const index of ["0", "-2", "%30"]) {
+      assert.equal((await bench.ask("GET", `${read}/${index}`)).body, "hello", index);
+    }
+    assert.equal((await bench.ask("GET", `${read}/next`)).body, "1");
+    await expectAll(bench, [
+      ["GET", `${write}/0`, 403],
+      ["POST", `${read}/1`, 403],
+      ["DELETE", `${read}/0`, 403],
+      ["GET", `${read}/`, 403],
+      ["GET", `${read}/0/1`, 403],
+      ["GET", `${read}/../d/0`, 403],
+      ["GET", `${read}/0&x=1`, 403],
+      ["GET", `${read}%2F0`, 403],
+      ["GET", `${read}/%`, 400],
+      ["GET", `${read}/x`, 400],
+      ["GET", `${read.replace("/c", "/c/0")}/0`, 403],
+      ["GET", `${read.replace("/c", "/d")}/0`, 403],
+      ["GET", `${read.replace("rights=read", "rights=publish")}/0`, 403],
+      ["DELETE", `${write}/0`, 200],
+      ["DELETE", write, 200],
+    ]);
+  }, { signKeys: [KEY], unixTime: () => 0 }));
+
 Deno.test("no method and no header makes a reader a publisher", () =>
   withServer(async (bench) => {
     bench.server.createChannel("c");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { TrickleError } from "../../src/base/mod.ts";
 import { TricklePublisher, TrickleServer, TrickleSubscriber } from "../../src/trickle/mod.ts";
+import { unusedPort } from "../unused_port.ts";
 import { ManualClock } from "./manual_clock.ts";
 
 const CREDENTIALS = "us%40er:p%3Ass%";
@@ -69,6 +70,26 @@ Deno.test("an error does not name the credentials of a URL", async () => {
     assert.doesNotMatch(`${error.message} ${JSON.stringify(error.context)}`, /hunter2|user/);
     return true;
   });
+});
+
+Deno.test("an error and its causes do not name the query of a URL that nobody answers", async () => {
+  const url = `http://t0ken@127.0.0.1:${unusedPort()}/a?rights=read&sign=hunter2`;
+  const options = { reconnectMs: 0, clock: new ManualClock() };
+  await using subscriber = new TrickleSubscriber(url, { ...options, maxRetries: 0 });
+  await using publisher = new TricklePublisher(url, options);
+  const uses = [
+    async () => void await Array.fromAsync(subscriber),
+    () => publisher.create(),
+  ];
+  for (const use of uses) {
+    await assert.rejects(use, (error) => {
+      assert.ok(error instanceof TrickleError);
+      const shown = Deno.inspect(error);
+      assert.match(shown, /\[cause\]/);
+      assert.doesNotMatch(shown, /hunter2|t0ken/);
+      return true;
+    });
+  }
 });
 
 Deno.test("the query of a URL goes with every request, its fragment with none, and both are not in the address", async () => {

@@ -176,3 +176,28 @@ Deno.test("signing keeps the rest of a URL and replaces an older signature", () 
   assert.deepEqual(names, ["x", "rights", "expires", "client", "sign"]);
   assert.equal(second.searchParams.get("rights"), "read");
 });
+
+Deno.test("a URL that another program signs as the documentation says is taken", async () => {
+  const key = await crypto.subtle.importKey(
+    "raw",
+    new TextEncoder().encode(KEY),
+    { name: "HMAC", hash: "SHA-256" },
+    false,
+    ["sign"],
+  );
+  const lines = ["runnel-trickle-1", '"publish"', '"2000000000"', '"tv \\"ä\\""', '"c/ü"'];
+  const text = new TextEncoder().encode(lines.join("\n"));
+  const bytes = new Uint8Array(await crypto.subtle.sign("HMAC", key, text));
+  const sign = bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+  const query = new URLSearchParams({
+    rights: "publish",
+    expires: "2000000000",
+    client: 'tv "ä"',
+    sign,
+  });
+  await withServer(async (bench) => {
+    assert.equal(await statusOf(bench, "POST", `/c%2F%C3%BC?${query}`), 200);
+    assert.equal(await statusOf(bench, "POST", `/c%2Fu?${query}`), 403);
+    assert.deepEqual(bench.server.channelNames, ["c/ü"]);
+  }, { signKeys: [KEY], unixTime: () => 0 });
+});

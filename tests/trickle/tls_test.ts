@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import {
+  createTransport,
+  NotConnectedError,
   tlsFromEnvironment,
   type TlsOptions,
   TricklePublisher,
   TrickleServer,
   TrickleSubscriber,
+  UrlPolicy,
 } from "../../src/trickle/mod.ts";
 import { type Certificate, selfSigned, signedBySelfSigned } from "./certificates.ts";
 import { ManualClock } from "./manual_clock.ts";
@@ -210,3 +213,20 @@ Deno.test("the environment says what is demanded of certificates", async () => {
     assert.throws(() => from(wrong), { code: "CONFIG_INVALID" });
   }
 });
+
+Deno.test("over https a name that means another address by then gets no byte of a request", () =>
+  withHttps("self-signed", async (server) => {
+    const urls = new UrlPolicy({
+      allow: ["203.0.113.0/24"],
+      lookup: () => Promise.resolve(["203.0.113.7"]),
+    });
+    const url = server.channelUrl("c").replace("127.0.0.1", "localhost");
+    assert.equal(await urls.allows(url), true);
+    const { signal } = new AbortController();
+    for (const tls of [{ mode: "system" }, { mode: "insecure" }] as const) {
+      using transport = createTransport(tls, { urls });
+      // A server inside the network has no certificate for the name of somebody else.
+      await assert.rejects(transport.request({ method: "GET", url, signal }), NotConnectedError);
+    }
+    assert.equal(server.stats.requests, 0);
+  }));

@@ -10,7 +10,7 @@ import { variable } from "../environment.ts";
 import { isAddress } from "../url_policy.ts";
 
 /** Variables that name a proxy for plain HTTP, which then decides where requests lead. */
-const PROXY_VARIABLES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] as const;
+export const PROXY_VARIABLES = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] as const;
 
 /** How {@linkcode boundFetch} asks. */
 export interface BoundFetchOptions extends RequestInit {

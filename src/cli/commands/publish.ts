@@ -46,7 +46,7 @@ export function addPublish(program: Command, run: RunTask): Command {
       env: "RUNNEL_PUBLISH_WAIT",
       parse: positiveNumber,
     }));
-  return addTlsOptions(addClientTokenOption(addTestOptions(command)))
+  return addTlsOptions(addClientTokenOption(addTestOptions(command), "RUNNEL_PUBLISH_TOKEN_FILE"))
     .action((input: string, url: string, flags: PublishFlags) =>
       run(flags, (context) => publish({ input, url, flags }, context))
     );

@@ -42,7 +42,7 @@ export function addSubscribe(program: Command, run: RunTask): Command {
       env: "RUNNEL_SUBSCRIBE_WAIT",
       parse: positiveNumber,
     }));
-  return addTlsOptions(addClientTokenOption(command))
+  return addTlsOptions(addClientTokenOption(command, "RUNNEL_SUBSCRIBE_TOKEN_FILE"))
     .action((url: string, out: string, flags: SubscribeFlags) =>
       run(flags, (context) => subscribe({ url, out, flags }, context))
     );

@@ -23,11 +23,13 @@ import {
   type TrickleLimitFlags,
   trickleLimits,
 } from "../trickle_limits.ts";
+import { addServerTlsOptions, type ServerTlsFlags, serverTlsOf } from "../trickle_tls.ts";
 import { untilAborted } from "../../base/pause.ts";
 
 const log = roomLogger("cli");
 
-interface TrickleServerFlags extends LogSettings, PageFlags, TrickleAccessFlags, TrickleLimitFlags {
+interface TrickleServerFlags
+  extends LogSettings, PageFlags, TrickleAccessFlags, TrickleLimitFlags, ServerTlsFlags {
   readonly host: string;
   readonly port: number;
   readonly path: string;
@@ -73,7 +75,7 @@ export function addTrickleServer(program: Command, run: RunTask): Command {
       parse: positiveNumber,
     }));
   return addPageOptions(
-    addTrickleLimitOptions(addTrickleAccessOptions(command)),
+    addTrickleLimitOptions(addServerTlsOptions(addTrickleAccessOptions(command))),
     "RUNNEL_TRICKLE",
   )
     .addHelpText("after", ACCESS_HELP)
@@ -86,6 +88,7 @@ async function serve(flags: TrickleServerFlags, context: CommandContext): Promis
   const isShared = access.grants.length + access.signKeys.length > 0;
   const connectionLimits = trickleConnections(flags, { isShared });
   const limits = trickleLimits(flags, { isShared });
+  const tls = serverTlsOf(flags);
   await using server = new TrickleServer({
     autocreate: flags.autocreate,
     basePath: flags.path,
@@ -96,7 +99,12 @@ async function serve(flags: TrickleServerFlags, context: CommandContext): Promis
     limits,
     sweepIntervalMs: Math.min(MAX_SWEEP_MS, Math.max(MIN_SWEEP_MS, idleTimeoutMs / 2)),
   });
-  server.listen({ hostname: flags.host, port: flags.port, connectionLimits });
+  server.listen({
+    hostname: flags.host,
+    port: flags.port,
+    connectionLimits,
+    ...(tls === undefined ? {} : { tls }),
+  });
   if (!isShared && !isLoopback(flags.host)) warnOfOpenDoor(server);
   await using _watch = new AccessWatch(flags, server);
   context.announce(`Trickle server ready on ${server.url}`, { url: server.url });

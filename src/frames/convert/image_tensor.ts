@@ -78,7 +78,7 @@ export function imageFromTensor(tensor: Tensor, options: ImageFromTensorOptions 
     ...(height !== undefined && { height }),
   });
   const { size } = placement;
-  pictureBytes(pixelFormat, size.width, size.height); // refuses a format that is none
+  pictureBytes(pixelFormat, size.width, size.height); // throws for an unknown format
   const pixels = { numbers, spec, size: from };
   if (pixelFormat !== "i420" && isPicture(pixels, pixelFormat, placement)) {
     return { pixelFormat, data: pixels.numbers as Uint8Array, ...size, color };
@@ -98,7 +98,7 @@ export function tensorToPicture(tensor: Tensor, color: ColorInfo = DEFAULT_COLOR
   return imageFromTensor(tensor, { color });
 }
 
-/** What a picture becomes that is not told its format, by the channels of its tensor. */
+/** The default format of a picture, by the channels of its tensor. */
 const DEFAULT_FORMATS = { 1: "i420", 3: "rgb24", 4: "rgba" } as const;
 
 /** Whether the numbers are the picture's bytes, in their order. */
@@ -155,7 +155,7 @@ function sampleTensor(
   const data = new Uint8Array(width * height * stride);
   for (let y = 0, at = 0; y < height; y++) {
     const row = readRow(y);
-    // In range already, by the numbers it was mixed of.
+    // In range already, since it was mixed from numbers in range.
     for (let i = 0; i < row.length; i++) data[at++] = row[i]! + 0.5;
   }
   return data;

@@ -17,7 +17,7 @@ export interface NumberTarget {
   readonly pixels: number;
   /** Values of a pixel of the rows. */
   readonly stride: 3 | 4;
-  /** Whose matrix makes grey. */
+  /** Its matrix makes grey. */
   readonly color: ColorInfo;
 }
 
@@ -102,7 +102,7 @@ function writeBytes(row: Uint8ClampedArray, numbers: Numbers, place: ChannelPlac
 
 function writeScaled(row: Float32Array, numbers: Numbers, place: ChannelPlace): void {
   const { scale, step, stride } = place;
-  // Bytes are cut off, so that half a step more rounds them. In range they are by what they were mixed of.
+  // Stores to bytes truncate: adding a half rounds. The values were mixed from numbers in range.
   const bias = place.bias + (place.round ? 0.5 : 0);
   for (let from = place.color, to = place.to; from < row.length; from += stride, to += step) {
     numbers[to] = row[from]! * scale + bias;
@@ -117,7 +117,7 @@ function writeGrey(
   },
 ): void {
   const { scale, stride } = options;
-  // Bytes are cut off, so that half a step more rounds them.
+  // Stores to bytes truncate: adding a half rounds.
   const bias = options.bias + (options.round ? 0.5 : 0);
   const [red, green, blue] = options.weights;
   for (let from = 0, to = options.to; from < row.length; from += stride, to++) {

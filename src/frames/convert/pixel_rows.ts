@@ -20,7 +20,7 @@ export interface PixelRows {
   readonly columns: PixelRange;
   /** Rows that may be read. */
   readonly rows: PixelRange;
-  /** The columns of row `y`; good until the next row is read. */
+  /** The columns of row `y`, valid until the next row is read. */
   read(y: number): PixelRow;
 }
 
@@ -72,7 +72,7 @@ export interface NumberPixels {
   readonly size: Size;
 }
 
-/** The rows of a part of a tensor; what no pixel is becomes the nearest one. */
+/** The rows of a part of a tensor, clamped to 0–255. */
 export function tensorRows(pixels: NumberPixels, part: Rect, stride: 3 | 4): PixelRows {
   const { columns, rows } = shownPart(part, pixels.size);
   const out = new Float32Array((columns.end - columns.first) * stride);
@@ -163,7 +163,7 @@ function readClamped(numbers: Numbers, out: Float32Array, channel: RowChannel): 
   const { step, scale, bias, at, stride } = channel;
   for (let to = at, from = channel.from; to < out.length; to += stride, from += step) {
     const value = numbers[from]! * scale + bias;
-    // No comparison with NaN holds.
+    // Comparisons with NaN are false, so that NaN becomes 0.
     out[to] = value >= 255 ? 255 : value > 0 ? value : 0;
   }
 }

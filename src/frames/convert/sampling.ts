@@ -19,10 +19,10 @@ export interface SamplePlacement {
   readonly inner: Rect;
 }
 
-/** Gives row `y` of the target, good until the next one is asked for. */
+/** Gives row `y` of the target, which is valid until the next row is read. */
 export type RowReader = (y: number) => PixelRow;
 
-/** Whether pixels go as they are: nothing is scaled, and nothing is around them. */
+/** Whether pixels are copied unchanged: nothing is scaled, and there are no bars. */
 export function isUnscaled({ size, crop, inner }: SamplePlacement): boolean {
   return Number.isInteger(crop.x) && Number.isInteger(crop.y) &&
     crop.width === size.width && crop.height === size.height &&
@@ -108,7 +108,7 @@ class StretchedRows {
     }
   }
 
-  /** Row `y`; that of `other` stays good. */
+  /** Row `y`; row `other` stays valid. */
   row(y: number, other: number): Float32Array {
     const found = this.#kept.find((row) => row.y === y);
     if (found !== undefined) return found.values;

@@ -1,5 +1,5 @@
 /**
- * The rows of an `i420` picture as RGB, one at a time: what needs a part of a picture converts only that.
+ * The rows of an `i420` picture as RGB, one at a time, so that only the needed part is converted.
  *
  * @module
  */
@@ -17,9 +17,9 @@ const HALF = 1 << (FRACTION_BITS - 1);
 export interface YuvRowTarget {
   /** Stores to it clamp: faster than comparing. */
   readonly out: Uint8ClampedArray;
-  /** 3, or 4 with alpha, which is left as it is. */
+  /** 3, or 4 with alpha, which is not written. */
   readonly pixelBytes: 3 | 4;
-  /** The first column; an even one. */
+  /** The first column, an even number. */
   readonly first: number;
   /** The column after the last. */
   readonly end: number;

@@ -16,9 +16,9 @@ export interface LoadingScreenOptions {
   readonly height: number;
   /** The message; `\n` starts a new line, and what is too long for the picture is cut. */
   readonly message: string;
-  /** From 0 to 1; what is beyond counts as these. @default unknown: something moves to and fro */
+  /** From 0 to 1; other values are clamped. @default unknown: a part of the bar moves to and fro */
   readonly progress?: number | undefined;
-  /** The time that the picture is shown at, in seconds: what moves moves with it. */
+  /** When the picture is shown, in seconds: positions of moving parts follow from it. */
   readonly seconds: number;
 }
 
@@ -39,13 +39,13 @@ const MAX_LINES = 3;
 const MAX_LARGE_LINES = 2;
 /** Dots between two lines, beside what the font has between them. */
 const LINE_GAP = 2;
-/** More than any picture holds. */
+/** More characters than any picture holds. */
 const MAX_MESSAGE = 400;
 /** Share of the picture's width that the bar takes. */
 const BAR_WIDTH = 0.5;
 /** Share of the bar that moves while the progress is unknown. */
 const MOVING_SHARE = 0.3;
-/** Seconds to and fro. */
+/** Seconds of one movement to and fro. */
 const MOVING_PERIOD = 2.4;
 
 /**
@@ -87,7 +87,7 @@ interface ScaledText {
   readonly scale: number;
 }
 
-/** Breaks a message into lines of words that fit; a long one is drawn smaller, and cut at the end. */
+/** Breaks a message into lines that fit; a long message is drawn smaller, and cut at the end. */
 function fitLines(
   message: string,
   { width, height }: { width: number; height: number },

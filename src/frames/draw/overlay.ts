@@ -30,7 +30,7 @@ export interface OverlayBox extends Rect {
   readonly color: OverlayColor;
   /** Width of the lines, which are inside of the rectangle, in pixels. @default 2 */
   readonly lineWidth?: number;
-  /** Text above the box, or in its top where there is no room above. @default none */
+  /** Text above the box, or inside its top edge when there is no room above. @default none */
   readonly label?: string;
   /** Pixels a dot of the label's font takes. @default 2 */
   readonly labelScale?: number;
@@ -56,7 +56,7 @@ export interface OverlayText extends DrawTextOptions {
 export interface OverlayProgress extends Rect {
   /** Tells the items apart. */
   readonly kind: "progress";
-  /** From 0, empty, to 1, full; what is beyond counts as these. */
+  /** From 0 (empty) to 1 (full); other values are clamped. */
   readonly value: number;
   /** Colour of what is full. @default WHITE */
   readonly color?: OverlayColor;
@@ -85,8 +85,7 @@ const BAR_BACKGROUND: Rgba = [0, 0, 0, 170];
 
 /**
  * The rectangles of an overlay, in the order in which they are drawn. Throws a `TypeError` for an
- * item of another kind or a colour that is none, a `RangeError` for a place, size or scale that is
- * not a number that fits.
+ * item of unknown kind or an invalid colour, a `RangeError` for an invalid place, size or scale.
  */
 export function overlayRects(overlay: Overlay): FilledRect[] {
   return overlay.flatMap(itemRects);
@@ -167,7 +166,10 @@ function filled({ x, y, width, height }: Rect, color: OverlayColor): FilledRect 
   return { x, y, width, height, color: toRgba(color) };
 }
 
-/** Overlays come from models and JSON: what is no number would draw nothing, or anything. */
+/**
+ * Overlays come from models and JSON: values that are not numbers would draw nothing, or
+ * anything.
+ */
 function checkItem(item: OverlayItem): void {
   const place = item.kind === "text" ? ["x", "y"] : ["x", "y", "width", "height"];
   const values: Readonly<Record<string, unknown>> = { ...item };

@@ -1,6 +1,6 @@
 /**
- * Text as rectangles: runs of dots of the built-in font, none on top of another, so that
- * translucent text is even.
+ * Text as rectangles: runs of dots of the built-in font that do not overlap, so that translucent text
+ * is even.
  *
  * @module
  */
@@ -114,7 +114,7 @@ function lineDots(line: string): LineDots {
   return { columns, rows, letters };
 }
 
-/** 1 where a dot is none of a letter, but next to one. */
+/** 1 where a dot is not part of a letter, but next to one. */
 function outlineDots({ columns, rows, letters }: LineDots): Uint8Array {
   const outline = new Uint8Array(columns * rows);
   for (let row = 0; row < rows; row++) {

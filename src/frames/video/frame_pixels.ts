@@ -29,11 +29,14 @@ interface CpuPixels {
   readonly lease: Lease | undefined;
 }
 
-/** The pixels of one frame. Everything throws once they are closed, but for {@linkcode close}. */
+/** The pixels of one frame. Once they are closed, every method but {@linkcode close} throws. */
 export class FramePixels implements Holding {
   /** What the picture is. */
   readonly format: PictureFormat;
-  /** Kept beside the copy on the GPU, which nobody writes to: so moving back costs nothing. */
+  /**
+   * Kept beside the copy on the GPU, which is never written to, so that moving back costs
+   * nothing.
+   */
   #cpu: CpuPixels | undefined;
   #gpu: GpuPixels | undefined;
   #location: FrameDevice;
@@ -80,7 +83,7 @@ export class FramePixels implements Holding {
     return this.#location === "cpu" ? this.#cpu?.data : undefined;
   }
 
-  /** What is in GPU memory; `undefined` while they are used from CPU memory. */
+  /** The pixels in GPU memory; `undefined` while they are used from CPU memory. */
   get gpu(): GpuPixels | undefined {
     return this.#location === "gpu" ? this.#gpu : undefined;
   }
@@ -105,13 +108,13 @@ export class FramePixels implements Holding {
   }
 
   /**
-   * Uses them from GPU memory, after copying them there if need be. Rejects with a `GpuError` when there
-   * is no GPU, or they were only on one that is lost.
+   * Moves to GPU memory, copying the pixels when needed. Rejects with a `GpuError` when there is no GPU, or
+   * the pixels were only on a GPU that is lost.
    */
   async toGpu(): Promise<void> {
     if (this.#gpu === undefined || (this.#gpu.gpu.isLost && this.#cpu !== undefined)) {
       const gpu = await sharedGpu();
-      // Closed, or moved by somebody else, while the device was opened.
+      // Closed or moved by another call while the device was opened.
       if (this.#isClosed || this.#cpu === undefined || this.#gpu?.gpu === gpu) return;
       this.#gpu?.close();
       const buffer = gpu.upload(this.#cpu.data, "frame");
@@ -122,8 +125,8 @@ export class FramePixels implements Holding {
   }
 
   /**
-   * Uses them from CPU memory, after reading them back if need be. What was made of them on the GPU is
-   * given back. Rejects with a `GpuError` when they were only on a GPU that is lost.
+   * Moves to CPU memory, reading the pixels back when needed. Their tensors on the GPU are given back.
+   * Rejects with a `GpuError` when the pixels were only on a GPU that is lost.
    */
   async toCpu(): Promise<void> {
     const gpu = this.#gpu;
@@ -133,7 +136,7 @@ export class FramePixels implements Holding {
       this.#cpu = { data, lease: new Lease({ release }) };
     }
     this.#location = "cpu";
-    // Bytes that can be written to would differ from the copy.
+    // The bytes may be written to: the copy on the GPU would be outdated.
     if (this.#gpu === gpu) {
       this.#gpu = undefined;
       gpu?.close();

@@ -19,7 +19,7 @@ import { FramePool } from "../../media/frame_pool.ts";
 import { pictureBytes } from "../../media/picture.ts";
 import { Lease } from "./lease.ts";
 
-/** What read-back frames are written to: fresh memory of that size costs page faults each time. */
+/** Memory for frames that are read back: fresh memory of that size costs page faults each time. */
 const readbackMemory = new FramePool();
 
 /** A picture in a pooled buffer of a device, held by one frame or by several that share it. */
@@ -41,7 +41,7 @@ export class GpuPixels {
     });
   }
 
-  /** The same picture for another frame, with tensors of its own. */
+  /** The same picture for another frame, with its own tensors. */
   share(): GpuPixels {
     return new GpuPixels(this.gpu, this.picture, this.#lease.hold());
   }
@@ -114,7 +114,7 @@ export class GpuPixels {
   }
 }
 
-/** The same tensor as the conversions take it. Throws a `TypeError` where its numbers are of no picture. */
+/** The tensor as the conversions take it. Throws a `TypeError` for a type that no picture has. */
 export function gpuTensorOf({ type, dims, gpuBuffer }: Tensor): GpuTensor {
   if (isTensorDtype(type)) return { buffer: gpuBuffer as GPUBuffer, dtype: type, dims };
   throw notAnImage(`a ${type} tensor of shape [${dims.join(",")}] in GPU memory`);

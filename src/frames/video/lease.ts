@@ -19,7 +19,7 @@ export interface FrameCounts {
 
 /** What a frame holds. It must not refer to the frame. */
 export interface Holding {
-  /** The frame was collected as garbage: what it held is no longer anybody's. */
+  /** The frame was collected as garbage without `close()`. */
   forget(): void;
 }
 
@@ -64,18 +64,18 @@ export function countClosed(frame: object): void {
   open--;
 }
 
-/** What happens to memory when nobody holds it any more. */
+/** What happens to memory once it has no holder. */
 export interface LeaseOptions {
   /** Takes the memory back. */
   readonly release: () => void;
   /**
-   * The last holder was forgotten, not closed. Somebody may still read the memory, so it cannot be used
-   * again. @default nothing: the garbage collector has it
+   * The last holder was collected, not closed. The memory may still be read, so it cannot be used again.
+   * @default nothing: the garbage collector frees it
    */
   readonly forget?: () => void;
 }
 
-/** Memory that goes back once, when the last of its holders lets go of it. */
+/** A reference count: memory goes back once, when its last holder releases it. */
 export class Lease {
   readonly #options: LeaseOptions;
   #holders = 1;

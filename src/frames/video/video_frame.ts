@@ -50,15 +50,15 @@ export interface VideoFrameInit extends Picture {
 /** How `replaceTensor()` reads a tensor; what is absent follows from its type and shape. */
 export type ReplaceTensorOptions = Omit<ImageFromTensorOptions, "color">;
 
-/** What frames are made of that were made from other frames: their pixels may be anywhere. */
+/** The parts of a frame that is made from another frame: its pixels may be on the CPU or the GPU. */
 interface FrameParts
   extends Pick<VideoFrameInit, "ptsTicks" | "timeBase" | "sampleAspect" | "metadata"> {
   readonly pixels: FramePixels;
 }
 
 /**
- * A video frame, in CPU memory or on the GPU. Whoever holds it closes it (`using` works); its pixels
- * cannot be used after that, while size and time can.
+ * A video frame, in CPU memory or on the GPU. Its holder closes it (`using` works). After that its size
+ * and time can still be read, but not its pixels.
  *
  * ```ts
  * import { VideoFrame } from "./video_frame.ts";
@@ -114,7 +114,7 @@ export class VideoFrame implements Picture {
     this.#count();
   }
 
-  /** Marks every video frame, from whichever copy of the library. */
+  /** Marks every video frame, of any copy of the library. */
   get [BRAND](): true {
     return true;
   }
@@ -184,7 +184,7 @@ export class VideoFrame implements Picture {
    * A new frame with the tensor's picture and size, and this frame's time and metadata. The tensor is
    * `uint8` (0-255), `float32` or `float16` (0-1), of shape `[H,W,C]`, `[1,H,W,C]`, `[C,H,W]` or
    * `[1,C,H,W]` with C = 1, 3 or 4; where both orders fit, the last dimension is the channels. Values
-   * are clamped and rounded, NaN is 0. `options` says so when the numbers mean something else.
+   * are clamped and rounded, NaN is 0. `options` describes tensors whose numbers mean something else.
    *
    * In CPU memory the frame becomes `rgb24`, `rgba` or, for one channel, a grey `i420`, and a `uint8`
    * tensor with three or four channels last is not copied and belongs to the frame. A tensor on the GPU
@@ -257,9 +257,9 @@ export class VideoFrame implements Picture {
   }
 
   /**
-   * Moves the frame to the memory of a device, and resolves to it. A frame that nobody changed keeps its
-   * bytes in CPU memory beside those on the GPU, so that moving it back costs nothing; any other is
-   * read back. Rejects with a `TypeError` on a closed frame, and with a `GpuError` when there is no GPU,
+   * Moves the frame to the memory of a device, and resolves to it. An unchanged frame keeps its bytes in
+   * CPU memory beside those on the GPU, so that moving it back costs nothing; other frames are read
+   * back. Rejects with a `TypeError` on a closed frame, and with a `GpuError` when there is no GPU,
    * it is out of memory, or the pixels were on one that is lost.
    */
   async to(device: FrameDevice): Promise<this> {
@@ -306,7 +306,7 @@ export class VideoFrame implements Picture {
   #derive(picture: Picture): VideoFrame {
     const { data, color = DEFAULT_COLOR, pixelFormat, width, height } = picture;
     checkPicture(picture);
-    // The bytes may be this frame's own, through its tensor: then both frames hold them.
+    // The bytes may belong to this frame, through its tensor: then both frames hold them.
     const lease = this.#pixels.leaseOf(data.buffer);
     return this.#with(FramePixels.onCpu({ pixelFormat, width, height, color }, data, lease));
   }
@@ -318,7 +318,7 @@ export class VideoFrame implements Picture {
   #with(pixels: FramePixels): VideoFrame {
     const { timestamp: ptsTicks, timeBase, metadata } = this;
     const { width, height } = pixels.format;
-    // What has another shape was cropped or stretched, by whoever knows what its pixels are.
+    // A picture of another shape was cropped or stretched: its pixel aspect is unknown.
     const sampleAspect = width * this.height === height * this.width
       ? this.sampleAspect
       : undefined;
@@ -337,7 +337,7 @@ export function isVideoFrame(value: unknown): value is VideoFrame {
   return typeof value === "object" && value !== null && BRAND in value;
 }
 
-/** Only the picture of a frame, whose accessors a spread would miss. */
+/** Only the picture of a frame: a spread would miss its accessors. */
 function pictureOf(picture: Picture): Picture {
   const { pixelFormat, data, width, height, color } = picture;
   return { pixelFormat, data, width, height, ...(color === undefined ? {} : { color }) };

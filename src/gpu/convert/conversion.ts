@@ -156,7 +156,10 @@ export function runConversion(
   pass.end();
 }
 
-/** As a grid: a dimension takes 65,535 groups at least, and the largest buffer fills a few rows of them. */
+/**
+ * As a grid: a dimension takes at least 65,535 groups, and the largest buffer fills a few rows of
+ * them.
+ */
 function workgroups(gpu: Gpu, units: number): [number, number] {
   const groups = Math.ceil(units / WORKGROUP_SIZE);
   const rows = Math.ceil(groups / gpu.device.limits.maxComputeWorkgroupsPerDimension);
@@ -167,7 +170,7 @@ function four(values: readonly number[]): number[] {
   return Array.from({ length: 4 }, (_, i) => values[i] ?? 0);
 }
 
-/** Throws a `RangeError` where a buffer has not all the words of what is said to be in it. */
+/** Throws a `RangeError` when a buffer is too small for what it is said to hold. */
 function checkSourceBuffer(buffer: GPUBuffer, bytes: number, what: string): void {
   const size = Math.ceil(bytes / 4) * 4;
   if (buffer.size >= size) return;
@@ -178,7 +181,7 @@ function checkSourceBuffer(buffer: GPUBuffer, bytes: number, what: string): void
 
 type FloatCoefficients = ReturnType<typeof colorCoefficients>;
 
-/** The CPU's coefficients, so that both ways mean the same numbers. */
+/** The CPU's coefficients, so that CPU and GPU compute the same numbers. */
 function floatCoefficients(color: ColorInfo): FloatCoefficients {
   const fixed = colorCoefficients(color);
   const entries = Object.entries(fixed).map(([name, value]) =>

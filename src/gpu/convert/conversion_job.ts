@@ -31,7 +31,7 @@ export interface ConversionTarget {
   readonly units: number;
 }
 
-/** A conversion, but for the buffer of its result. */
+/** A conversion, without the buffer of its result. */
 export interface ConversionJob {
   readonly source: ConversionSource;
   readonly target: ConversionTarget;
@@ -71,7 +71,7 @@ const JOB_LAYOUT = {
 
 type JobField = keyof typeof JOB_LAYOUT;
 
-/** Those that are not `f32`. */
+/** Fields that are not `f32`. */
 const INTEGER_FIELDS: ReadonlySet<string> = new Set(
   ["source_size", "target_size", "first", "last", "inner_min", "inner_max", "counts"],
 );

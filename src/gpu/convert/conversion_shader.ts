@@ -22,7 +22,10 @@ export const WORKGROUP_SIZE = 64;
 /** Values of WGSL's `const`s, which choose the code of a pipeline. */
 export type Constants = Readonly<Record<string, number | boolean>>;
 
-/** Parts of shaders. Each holds one way only: what a shader does not use is compiled all the same. */
+/**
+ * Parts of shaders. Each part does one thing: drivers also compile functions that a shader does
+ * not use.
+ */
 const WGSL = {
   job: JOB_WGSL,
   sourcePicture: SOURCE_PICTURE_WGSL,
@@ -47,7 +50,7 @@ export class ConversionCache {
   readonly #pipelines = new Map<string, GPUComputePipeline>();
   readonly #uniforms = new Map<string, GPUBuffer>();
 
-  /** One for each device: {@linkcode conversionCache}. */
+  /** Use {@linkcode conversionCache}, which keeps one cache for each device. */
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
   }
@@ -68,7 +71,7 @@ export class ConversionCache {
   uniform(words: Uint32Array<ArrayBuffer>): GPUBuffer {
     const key = words.join();
     let buffer = this.#uniforms.get(key);
-    // The one used last comes last.
+    // The uniform that was used last comes last.
     if (buffer !== undefined) this.#uniforms.delete(key);
     else buffer = this.#writeUniform(words);
     this.#uniforms.set(key, buffer);

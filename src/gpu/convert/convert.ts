@@ -27,9 +27,9 @@ export interface ConversionOptions {
   readonly encoder?: GPUCommandEncoder;
 }
 
-/** How a picture is laid into another size. */
+/** How a picture is fitted into another size. */
 export interface FitOptions {
-  /** The part of the source that is taken, in pixels; need not be whole ones. @default all of it */
+  /** The part of the source that is used, in pixels, which may be fractions. @default all of it */
   readonly crop?: Rect;
   /** In pixels. @default the part's */
   readonly width?: number;
@@ -123,7 +123,7 @@ export function imageFromTensor(
 }
 
 /**
- * A picture in another format, of another size, or both; the same of both is a copy. Throws a
+ * A picture in another format, of another size, or both; a copy where neither changes. Throws a
  * `TypeError` or `RangeError` for a size that no picture has, and a `GpuError`.
  */
 export function convertPicture(
@@ -156,7 +156,9 @@ export interface PicturePlacement {
   readonly inner: Rect;
 }
 
-/** Places a picture as the options say. Throws a `TypeError` or `RangeError` where they cannot be met. */
+/**
+ * Places a picture as the options say. Throws a `TypeError` or `RangeError` for invalid options.
+ */
 export function placePicture(source: Size, options: FitOptions): PicturePlacement {
   const { width, height } = source;
   const part = checkCrop(options.crop ?? { x: 0, y: 0, width, height }, source);
@@ -202,7 +204,9 @@ function copyPicture(gpu: Gpu, picture: GpuPicture, options: ConversionOptions):
   return buffer;
 }
 
-/** An encoder that was begun is always submitted: one that is only finished has crashed drivers. */
+/**
+ * An encoder that was begun is always submitted: drivers have crashed when it was only finished.
+ */
 function withEncoder(
   gpu: Gpu,
   given: GPUCommandEncoder | undefined,

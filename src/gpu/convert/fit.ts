@@ -1,5 +1,5 @@
 /**
- * How a picture is laid into another size, and how coordinates go there and back.
+ * How a picture is fitted into another size, and how coordinates are converted between the two.
  *
  * @module
  */
@@ -7,9 +7,9 @@
 import type { Rect, Size } from "../../media/rect.ts";
 
 /**
- * `stretch`: both sides by themselves. `cover`: the target is filled, what is too much is cut off around
- * the centre. `letterbox`: all of the source is shown, with bars around it. `pad`: the same, but never
- * enlarged, so that a target that is a little larger shows the source's own pixels.
+ * `stretch`: each side is scaled by itself. `cover`: the picture fills the target, and what does not
+ * fit is cut off on both sides. `letterbox`: all of the source is shown, with bars around it. `pad`:
+ * the same, but never enlarged, so that a slightly larger target shows the source's own pixels.
  */
 export type Fit = "stretch" | "cover" | "letterbox" | "pad";
 
@@ -25,13 +25,13 @@ export interface FitMapping {
   readonly crop: Rect;
   /** The part of the target that it fills: whole pixels. */
   readonly inner: Rect;
-  /** From a place in the target to the one in the source. */
+  /** Converts a position in the target to one in the source. */
   toSource(x: number, y: number): Point;
-  /** From a place in the source to the one in the target. */
+  /** Converts a position in the source to one in the target. */
   toTarget(x: number, y: number): Point;
 }
 
-/** The mapping of a fit. Throws a `TypeError` for a fit that is none. */
+/** The mapping of a fit. Throws a `TypeError` for an unknown fit. */
 export function fitMapping(source: Size, target: Size, fit: Fit): FitMapping {
   const { crop, inner } = place(source, target, fit);
   const [scaleX, scaleY] = [crop.width / inner.width, crop.height / inner.height];
@@ -65,7 +65,7 @@ function place(source: Size, target: Size, fit: Fit): { crop: Rect; inner: Rect 
     case "pad": {
       const maxScale = fit === "pad" ? 1 : Infinity;
       const scale = Math.min(maxScale, target.width / source.width, target.height / source.height);
-      // Whole pixels: a bar that ends within one would mix with the picture.
+      // Whole pixels: a bar that ends within a pixel would mix with the picture.
       const side = (length: number, most: number): number =>
         Math.min(most, Math.max(1, Math.round(length * scale)));
       const width = side(source.width, target.width);
@@ -90,10 +90,10 @@ function centred({ width, height }: Size, partWidth: number, partHeight: number)
   };
 }
 
-/** Float error of a part's edge that is not taken for a pixel more. */
+/** Rounding error of a part's edge that does not count as another pixel. */
 const EDGE = 1e-6;
 
-/** The columns, or rows, of which a part shows something: from `first` to before `end`. */
+/** The columns or rows that a part covers, wholly or partly: from `first` to before `end`. */
 export function shownPixels(
   { start, length }: { readonly start: number; readonly length: number },
   limit: number,

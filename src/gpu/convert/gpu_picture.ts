@@ -9,7 +9,7 @@ import type { ColorInfo, PixelFormat } from "../../media/types.ts";
 
 /** A picture on the GPU: the same bytes as on the CPU, tightly packed, from the buffer's start. */
 export interface GpuPicture {
-  /** At least as long as the picture; of the device's pool where it is to be given back there. */
+  /** At least as long as the picture. A buffer of the device's pool is given back to it. */
   readonly buffer: GPUBuffer;
   /** Layout of the bytes. */
   readonly pixelFormat: PixelFormat;
@@ -17,7 +17,7 @@ export interface GpuPicture {
   readonly width: number;
   /** Height in pixels. */
   readonly height: number;
-  /** How the YUV of the picture is meant, or was before it became RGB. */
+  /** How the YUV of the picture is meant, also of one that was converted to RGB. */
   readonly color: ColorInfo;
 }
 

@@ -33,16 +33,19 @@ const SIZE = { width: 1920, height: 1080 } as const;
 
 const PICTURE_BYTES = SIZE.width * SIZE.height * 3 / 2;
 
-/** Conversions before one waits for them; few, since software GPUs take long for one. */
+/** Conversions that are queued before the next wait; few, since software GPUs are slow. */
 const CONVERSIONS_AT_ONCE = 8;
 
-/** Uploads before one waits for them: the wait itself takes 10 ms in Deno. */
+/** Uploads that are queued before the next wait, which itself takes 10 ms in Deno. */
 const UPLOADS_AT_ONCE = 16;
 
 /** Reads at once: as many as the ring holds. */
 const READS_AT_ONCE = 8;
 
-/** Measures uploads, conversions, readbacks and round trips, a quarter of the time each. Rejects where the device is lost. */
+/**
+ * Measures uploads, conversions, readbacks and round trips, a quarter of the time each. Rejects
+ * where the device is lost.
+ */
 export async function measureGpu(
   gpu: Gpu,
   options: MeasureOptions = {},

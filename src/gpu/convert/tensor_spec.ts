@@ -55,7 +55,10 @@ export function isTensorDtype(type: string): type is TensorDtype {
 
 const LAYOUTS: readonly string[] = ["nchw", "nhwc", "chw", "hwc"];
 
-/** Applies the defaults. Throws a `TypeError` or `RangeError` for what no tensor of a picture is. */
+/**
+ * Applies the defaults. Throws a `TypeError` or `RangeError` for values that no picture's tensor
+ * has.
+ */
 export function resolveTensorSpec(spec: TensorSpec): ResolvedSpec {
   const { layout = "nchw", dtype = "float32", channels = 3, channelOrder = "rgb" } = spec;
   check("layout", layout, LAYOUTS);
@@ -106,7 +109,7 @@ function affine(
         `with a number for each of ${Math.min(channels, 3)} channels, std not 0`,
     );
   }
-  // Alpha has no statistics of its own: 0-1 where none are given.
+  // Alpha usually has no statistics: then its range is 0-1.
   const at = (list: number[], channel: number, none: number): number => list[channel] ?? none;
   const each = Array.from({ length: channels }, (_, c) => c);
   return {

@@ -75,10 +75,10 @@ export class GpuBufferPool {
   }
 
   /**
-   * A buffer of `bytes` bytes, rounded up to 16, with `STORAGE`, `COPY_SRC` and `COPY_DST`. Its content
-   * is what was left in it, its label the first one it had. Throws a {@linkcode GpuError}: `GPU_LOST`; `GPU_LIMIT` where the device takes
-   * no buffer that large; `GPU_MEMORY` beyond the pool's `maxBytes`. That the device itself is out of
-   * memory is known a microtask later: see {@linkcode assertAllocated}.
+   * A buffer of `bytes` bytes, rounded up to 16, with `STORAGE`, `COPY_SRC` and `COPY_DST`. It keeps the
+   * content and the label of its earlier use. Throws a {@linkcode GpuError}: `GPU_LOST`; `GPU_LIMIT` when
+   * the device takes no buffer that large; `GPU_MEMORY` beyond the pool's `maxBytes`. Whether the device
+   * itself is out of memory is known a microtask later: see {@linkcode assertAllocated}.
    */
   allocate(bytes: number, label: string): GPUBuffer {
     this.#assertUsable();
@@ -89,7 +89,7 @@ export class GpuBufferPool {
     return buffer;
   }
 
-  /** Gives a buffer back. Does nothing with one that is not this pool's, or was given back before. */
+  /** Gives a buffer back. Ignores buffers of other pools and those that were given back before. */
   release(buffer: GPUBuffer): void {
     if (!this.#inUse.delete(buffer)) return;
     const { size } = buffer;
@@ -108,8 +108,8 @@ export class GpuBufferPool {
   }
 
   /**
-   * Counts a buffer as gone that nobody released: somebody may still read it, so it is neither used again
-   * nor destroyed; its memory is the garbage collector's.
+   * Counts a buffer as lost whose owner never released it. A pass may still read it, so it is neither
+   * used again nor destroyed; the garbage collector frees its memory.
    */
   abandon(buffer: GPUBuffer): void {
     if (!this.#inUse.delete(buffer)) return;

@@ -32,18 +32,18 @@ export interface GpuStats {
   readonly pool: GpuPoolStats;
   /** Its readbacks. */
   readonly readback: ReadbackStats;
-  /** Errors that WebGPU reported and no error scope had asked for. */
+  /** Errors that WebGPU reported outside error scopes. */
   readonly uncapturedErrors: number;
 }
 
-/** Of uncaptured errors only this many are logged: they come once a frame or more. */
+/** The most uncaptured errors that are logged: they may come with every frame. */
 const MAX_LOGGED_ERRORS = 5;
 
 const LOG = roomLogger("gpu");
 
 /**
- * A copy of the bytes waits for the next submission. Frames that go to the GPU and are not used there
- * submit nothing, so that the copies would be kept for ever: after so many uploads they are sent off.
+ * Each upload keeps a copy of its bytes until the next submission. Frames that are not used on the GPU
+ * submit nothing, so their copies would be kept forever: after this many uploads, one is submitted.
  */
 const UPLOADS_A_SUBMISSION = 4;
 
@@ -57,7 +57,7 @@ export class Gpu implements AsyncDisposable {
   readonly pool: GpuBufferPool;
   /** The way back to the CPU. */
   readonly readback: ReadbackRing;
-  /** What the numeric self-test found when it was opened. */
+  /** The result of the numeric self-test at its opening. */
   readonly selfTest: SelfTestResult;
   /** Resolves, and never rejects, when the device is lost or disposed of; the code is `GPU_LOST`. */
   readonly lost: Promise<GpuError>;
@@ -85,8 +85,8 @@ export class Gpu implements AsyncDisposable {
 
   /**
    * Opens a device, tests its arithmetic, and warns where it is software. Throws a
-   * {@linkcode GpuError}: `GPU_UNAVAILABLE` where there is none, or none of that name; `GPU_SOFTWARE`
-   * where hardware is required; `GPU_SELF_TEST` where it computes wrongly.
+   * {@linkcode GpuError}: `GPU_UNAVAILABLE` when there is no adapter, or no adapter of that name;
+   * `GPU_SOFTWARE` when hardware is required; `GPU_SELF_TEST` when it computes wrong results.
    */
   static async open(options: GpuOptions = {}): Promise<Gpu> {
     const adapter = await chooseAdapter({
@@ -130,7 +130,7 @@ export class Gpu implements AsyncDisposable {
   }
 
   /**
-   * Copies bytes into a buffer of the pool; where they are no whole words, zeros end the last one. Throws
+   * Copies bytes into a buffer of the pool, padded with zeros to whole words. Throws
    * as the pool's `allocate` does.
    */
   upload(bytes: Uint8Array, label: string): GPUBuffer {

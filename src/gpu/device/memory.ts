@@ -1,5 +1,5 @@
 /**
- * How much GPU memory this process uses: what its pools hold, and what the driver says.
+ * How much GPU memory this process uses: what its pools hold, and what the driver reports.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export interface GpuMemoryOptions {
 
 const LOG = roomLogger("gpu");
 
-/** Programs that are not there; looking for them each time would cost a system call a folder of PATH. */
+/** Programs that are not installed; each search costs a system call for each folder of PATH. */
 const missingPrograms = new Set<string>();
 
 /** Adds up what the shared device holds, and asks the driver where its program is. Never rejects. */
@@ -71,7 +71,7 @@ async function askDriver(
     }).output();
     return success ? new TextDecoder().decode(stdout) : undefined;
   } catch (error) {
-    // Without the driver's word the pools' own bytes are all that is known; metrics must not fail.
+    // Without the driver only the bytes of the pools are known; metrics must not fail.
     missingPrograms.add(program);
     if (!(error instanceof Deno.errors.NotFound)) {
       LOG.warn("{program} is not asked any more: {reason}", {

@@ -1,5 +1,5 @@
 /**
- * Whether a device computes rightly: two small shaders whose results are compared with the CPU's. Drivers
+ * Whether a device computes correctly: two small shaders whose results are compared with the CPU's. Drivers
  * have given zeros without an error, which would be black pictures.
  *
  * @module
@@ -12,16 +12,19 @@ import { wgsl } from "../shader/wgsl.ts";
 export interface SelfTestResult {
   /** How long it took, in milliseconds; a readback alone takes 10 in Deno. */
   readonly elapsedMs: number;
-  /** Whether f16 shaders compute rightly; `none`: the device has none. */
+  /** Whether f16 shaders compute correctly; `none`: the device does not support f16. */
   readonly f16: "right" | "wrong" | "none";
   /** What was wrong with f16, where it was. */
   readonly f16Problem?: string;
 }
 
-/** No multiple of the workgroup's 64, so that the shaders' bounds are tested, too. */
+/**
+ * Not a multiple of the workgroup's 64, so that the bounds checks of the shaders are tested as
+ * well.
+ */
 const COUNT = 67;
 
-/** How far f32 results may be off, relatively: division and fused multiplications differ by devices. */
+/** Relative error allowed of f32 results: devices differ in division and fused multiplication. */
 const F32_TOLERANCE = 1e-5;
 
 /**

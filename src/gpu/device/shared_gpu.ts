@@ -1,5 +1,5 @@
 /**
- * The process's one device: frames and models must be on the same one.
+ * The one device of the process: frames and models must be on the same device.
  *
  * @module
  */
@@ -14,9 +14,12 @@ import { Gpu, type GpuOptions } from "./gpu.ts";
 export interface SharedGpuSettings {
   /** Opens a device. @default Gpu.open */
   readonly open?: (options: GpuOptions) => Promise<Gpu>;
-  /** How long a lost device's successor is tried for: a driver takes a while to reset. @default 10_000 */
+  /**
+   * How long opening is retried after a loss, in milliseconds: a driver needs time to reset.
+   * @default 10_000
+   */
   readonly reopenTimeoutMs?: number;
-  /** What that time is taken from. @default the real time */
+  /** Measures that time. @default the real time */
   readonly clock?: Clock;
 }
 
@@ -28,7 +31,7 @@ const MIN_PAUSE_MS = 50;
 
 const LOG = roomLogger("gpu");
 
-/** Keeps one device open for all who ask: one at a time, and a new one after a loss. */
+/** Keeps one device open for all callers: one at a time, and a new one after a loss. */
 export class SharedGpu {
   readonly #open: (options: GpuOptions) => Promise<Gpu>;
   readonly #reopenTimeoutMs: number;
@@ -49,8 +52,8 @@ export class SharedGpu {
   }
 
   /**
-   * The device; opened on first use, and anew after a loss, once for all who wait. Rejects as `Gpu.open`
-   * does, and where the open one is not what the options ask for.
+   * The device: opened on first use and again after a loss, once for all callers. Rejects as `Gpu.open`
+   * does, and when the open device is not what the options ask for.
    */
   async get(options: GpuOptions = {}): Promise<Gpu> {
     const gpu = this.current ?? await this.#openOnce(options);
@@ -72,7 +75,7 @@ export class SharedGpu {
     return this.#latest;
   }
 
-  /** Tries until the driver is back; while it is not, it may offer nothing, or only software. */
+  /** Retries until the driver is back: until then it may offer no adapter, or only software. */
   async #reopen(lost: Gpu, options: GpuOptions): Promise<Gpu> {
     await lost[Symbol.asyncDispose]();
     const clock = this.#clock;

@@ -9,9 +9,9 @@
 export interface ProbedSystem {
   /** The value of an environment variable. */
   env(name: string): string | undefined;
-  /** The names in a folder; empty where there is none. */
+  /** The names in a folder; empty when the folder does not exist. */
   list(folder: string): readonly string[];
-  /** A file as Latin-1 text; `undefined` where there is none. */
+  /** A file as Latin-1 text; `undefined` when it does not exist. */
   readText(path: string): string | undefined;
   /** Whether a file, device or folder is there. */
   exists(path: string): boolean;
@@ -27,7 +27,7 @@ export interface VulkanFindings {
   readonly icdFiles: readonly string[];
   /** Files that the variable names and that are not there. */
   readonly missingIcdFiles: readonly string[];
-  /** What there is of NVIDIA; `undefined` where there is none of its devices. */
+  /** What was found of NVIDIA; `undefined` when there is no NVIDIA device. */
   readonly nvidia: NvidiaFindings | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface NvidiaFindings {
   readonly hasVulkanLibrary: boolean;
   /** Whether an ICD file of NVIDIA's is among those that the loader will see. */
   readonly hasIcdFile: boolean;
-  /** Debian packages whose library, which the driver loads, is not there. */
+  /** Debian packages with libraries that the driver needs and that are missing. */
   readonly missingPackages: readonly string[];
 }
 
@@ -133,7 +133,7 @@ function probeNvidia(
   };
 }
 
-/** The variables may name folders, too. */
+/** The variables may also name folders. */
 function expandFolder(system: ProbedSystem, path: string): string[] {
   return path.endsWith(".json") ? [path] : filesOr(path, jsonFiles(system, path));
 }

@@ -92,8 +92,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
 /**
  * Draws rectangles on an `rgba` picture in place, in their order, each over what is there, and
  * submits that. Edges are rounded to whole pixels; what lies outside is cut off. Throws a
- * `TypeError` for a picture of another format, a `RangeError` for a place or colour that is none, a
- * `GpuError` as the pool's `allocate` does.
+ * `TypeError` for a picture of another format, a `RangeError` for a place or colour that is not valid, and
+ * a `GpuError` as the pool's `allocate` does.
  */
 export function drawRects(gpu: Gpu, picture: GpuPicture, rects: readonly FilledRect[]): void {
   gpu.assertUsable();

@@ -27,7 +27,7 @@ const RECORD_WORDS = 3;
 /** Entries of all lists of a pass. The largest picture has as many tiles: one rectangle fits. */
 const MAX_ENTRIES = 2 ** 20;
 
-/** Rectangles on whole pixels inside of the picture, none of them empty or invisible. */
+/** Rectangles on whole pixels inside the picture, without empty and invisible ones. */
 interface ClippedRects {
   readonly count: number;
   readonly words: Uint32Array<ArrayBuffer>;
@@ -35,7 +35,7 @@ interface ClippedRects {
 
 /**
  * Sorts rectangles into tiles. It takes more than one pass where they touch very many; passes are
- * drawn in their order. Throws a `RangeError` for a colour or place that is not one.
+ * drawn in their order. Throws a `RangeError` for a colour or place that is not valid.
  */
 export function* batchRects(
   rects: readonly FilledRect[],
@@ -98,7 +98,7 @@ function tilesOf(words: Uint32Array, index: number): number {
 }
 
 /**
- * From the last rectangle to the first: what lies below one that is opaque and covers a tile is not
+ * From the last rectangle to the first: what lies below an opaque rectangle that covers a tile is not
  * seen there, and not listed.
  */
 function tileRects(rects: Uint32Array, size: Size): RectBatch {

@@ -1,5 +1,5 @@
 /**
- * A function of the user's on every pixel of a picture, in one pass from any pixel format.
+ * Runs a function of the user on every pixel of a picture, in one pass from any pixel format.
  *
  * @module
  */
@@ -42,7 +42,7 @@ export interface PixelShaderOptions {
   readonly wgsl: string;
   /** Parameters by their names. @default {} */
   readonly params?: ShaderParams;
-  /** What it is called in errors and labels. @default "shader" */
+  /** Its name in errors and labels. @default "shader" */
   readonly name?: string;
 }
 
@@ -109,10 +109,10 @@ export class PixelShader {
   }
 
   /**
-   * The picture that the shader makes of one: `rgba` of the same size, in a buffer of the pool that
-   * belongs to the caller. Values that are missing are the parameters' defaults. Throws a
-   * `TypeError` or `RangeError` for a value that its parameter does not take, a `GpuError` as the
-   * pool's `allocate`.
+   * Runs the shader on a picture. The result is `rgba` of the same size, in a buffer of the pool that
+   * belongs to the caller. Missing values are the parameters' defaults. Throws a `TypeError` or
+   * `RangeError` for a value that its parameter does not take, and a `GpuError` as the pool's `allocate`
+   * does.
    */
   run(picture: GpuPicture, values: ShaderValues, options: PixelShaderRun): GpuPicture {
     const { gpu, name } = this;

@@ -9,11 +9,11 @@
 export interface ShaderParam {
   /** Its type in the shader. */
   readonly type: "f32" | "i32" | "u32" | "vec2f" | "vec3f" | "vec4f";
-  /** Its value until another comes: a number, or for a vector as many as it has. */
+  /** Its value until it is changed: a number, or for a vector a list of its numbers. */
   readonly default: number | readonly number[];
-  /** The least that each number may be. @default the least of its type */
+  /** The smallest value of each number. @default the smallest of its type */
   readonly min?: number;
-  /** The greatest that each number may be. @default the greatest of its type */
+  /** The largest value of each number. @default the largest of its type */
   readonly max?: number;
 }
 
@@ -28,7 +28,7 @@ interface TypeLayout {
   readonly count: number;
   /** What its offset is a multiple of, by WGSL's rules for uniforms. */
   readonly alignBytes: number;
-  /** Whether it has whole numbers alone, and which. */
+  /** The range of its whole numbers; absent where it takes fractions. */
   readonly whole?: readonly [min: number, max: number];
 }
 
@@ -126,7 +126,7 @@ export function writeShaderValues(
   });
 }
 
-/** Goes through the parameters with their offsets, and gives where the last of them ends. */
+/** Visits the parameters with their offsets, and returns the end of the last one. */
 function placeParams(
   params: ShaderParams,
   visit: (name: string, param: ShaderParam, offset: number) => void,
@@ -175,7 +175,7 @@ function rangeOf(param: ShaderParam): { readonly min: number; readonly max: numb
   };
 }
 
-/** Such as "three numbers from 0 to 1". */
+/** For errors, such as "three numbers from 0 to 1". */
 function describeParam(param: ShaderParam): string {
   const { count, whole } = TYPES[param.type];
   const noun = count === 1

@@ -10,9 +10,9 @@ import { PIXEL_SHADER_WGSL, PIXELS_WGSL } from "./pixel_shader_wgsl.ts";
 import { paramsStruct, type ShaderParams } from "./shader_params.ts";
 import { type Declaration, scanWgsl, type TextPlace } from "./wgsl.ts";
 
-/** What a user gives to be compiled. */
+/** The code of a user's shader. */
 export interface ShaderCode {
-  /** What it is called in errors. */
+  /** Its name in errors. */
   readonly name: string;
   /** The user's code. */
   readonly wgsl: string;
@@ -20,20 +20,20 @@ export interface ShaderCode {
   readonly params: ShaderParams;
 }
 
-/** How the function of a shader has to look. */
+/** The signature that a shader's function must have. */
 export const PROCESS_SIGNATURE =
   "fn process(pixel: vec4f, position: vec2f, params: Params) -> vec4f";
 
-/** What user code finds declared already. */
+/** Names that are declared for user code. */
 const HELPERS: ReadonlySet<string> = new Set(["Params", "Frame", "frame", "load", "sample"]);
 
-/** Built-in names that the code around the user's needs as they are. */
+/** Built-in names that Runnel's part of the shader uses: user code must not redefine them. */
 const BUILT_IN: ReadonlySet<string> = new Set(
   ("array bitcast bool clamp extractBits f32 floor i32 mix select u32 vec2f vec2i vec2u vec3i " +
     "vec3u vec4f vec4i vec4u").split(" "),
 );
 
-/** Notes of the compiler beyond this are cut. */
+/** The most characters of the compiler's notes that an error shows. */
 const MAX_REASON = 400;
 
 /** The whole module. */
@@ -55,7 +55,7 @@ export function checkShaderCode(code: ShaderCode): void {
   if (binding !== undefined) {
     throw shaderError(
       code,
-      "it binds a resource, and has none but the picture and its params",
+      "it binds a resource, but a shader may only use the picture and its params",
       binding,
     );
   }
@@ -81,7 +81,7 @@ function checkDeclaration(code: ShaderCode, declaration: Declaration): void {
   }
 }
 
-/** The error that a message of the compiler is in terms of the user's code. */
+/** Turns a message of the compiler into an error about the user's code. */
 export function compileError(code: ShaderCode, message: GPUCompilationMessage): GpuError {
   const drawing = message.message;
   const reason = describeMessage(drawing);
@@ -147,8 +147,8 @@ function describeMessage(drawing: string): string {
 }
 
 /**
- * Where a message about a function as a whole means a part of it: its drawing underlines that with
- * carets. The message's own position is the function's.
+ * The exact place that a message about a whole function means: its drawing underlines that place with
+ * carets, while the position of the message is that of the function.
  */
 function innermostPlace(drawing: string, userLines: readonly string[]): TextPlace | undefined {
   const lines = drawing.split("\n");
@@ -159,7 +159,7 @@ function innermostPlace(drawing: string, userLines: readonly string[]): TextPlac
     if (number === undefined || caret < 0 || lines[index + 1]!.includes("╰")) continue;
     const text = userLines[Number(number) - 1];
     if (text === undefined) return undefined;
-    // Where the drawing replaced tabs, the column is not to be had from it.
+    // The drawing may have replaced tabs: then its carets do not give the column.
     const column = line.endsWith(text)
       ? caret - (line.length - text.length) + 1
       : text.length - text.trimStart().length + 1;

@@ -49,7 +49,7 @@ const DECLARING: ReadonlySet<string> = new Set([
 /** Names, brackets, what an attribute starts with, and comments. */
 const TOKEN = /[\p{L}_][\p{L}\p{N}_]*|[{}()[\]@<]|\/\/.*|\/\*|\*\//gu;
 
-/** Looks through WGSL code. It need not be right: what is wrong is the compiler's to say. */
+/** Scans WGSL code, which need not be valid: the compiler reports errors. */
 export function scanWgsl(wgsl: string): WgslScan {
   const declarations: Declaration[] = [];
   const attributes: (TextPlace & { name: string })[] = [];
@@ -90,7 +90,7 @@ function readTokens(wgsl: string): { tokens: Token[]; openComment: Token | undef
     if (token.text === "/*") comments.push(token);
     else if (token.text === "*/") comments.pop();
     else if (token.text.startsWith("//")) {
-      // The end of a block comment may stand in what looks like a line comment within it.
+      // The end of a block comment may stand behind `//` within it.
       if (isInComment) TOKEN.lastIndex = token.at + 1;
     } else if (!isInComment) tokens.push(token);
   }

@@ -1,5 +1,5 @@
 /**
- * One file from the web to the disk: whole, or an error that says why not.
+ * Downloads one file to the disk: the whole file, or an error that says why not.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { pause } from "../../base/pause.ts";
 import { boundFetch } from "../../base/net/bound_fetch.ts";
 import { UrlPolicy } from "../../base/url_policy.ts";
 
-/** How far a download is. */
+/** The progress of a download. */
 export interface DownloadProgress {
   /** Bytes that arrived. */
   readonly loadedBytes: number;
@@ -39,15 +39,15 @@ export interface DownloadOptions {
 const RETRY_DELAYS_MS: readonly number[] = [250, 1_000, 3_000];
 const STALL_MS = 30_000;
 
-/** From a model's page to the file on a server near by takes two or three. */
+/** Model hosts redirect two or three times, from the model's page to a file on a nearby server. */
 const MAX_REDIRECTS = 5;
 
-/** No model has more: a server that sends without end must not fill the disk. */
+/** The largest download: a server that sends forever must not fill the disk. */
 const MAX_BYTES = 16 * 2 ** 30;
 
 const LOG = roomLogger("inference");
 
-/** A failure that another attempt may not meet. */
+/** A failure that may not occur again on another attempt. */
 class TransientFailure extends Error {}
 
 /**
@@ -125,7 +125,7 @@ interface FollowOptions {
   readonly connections: DisposableStack;
 }
 
-/** Follows redirects, which are the server's words, as far as the policy allows. */
+/** Follows redirects, which the server chooses, as far as the policy allows. */
 async function follow(
   url: URL,
   { urls, signal, connections }: FollowOptions,
@@ -173,7 +173,7 @@ async function checkResponse(
   );
 }
 
-/** What the server says of the size; it counts only where the bytes come as they are. */
+/** The size that the server gives; it is valid only without a content encoding. */
 function contentLength({ headers }: Response): number | undefined {
   if (headers.has("content-encoding")) return undefined;
   const length = headers.get("content-length");
@@ -184,7 +184,7 @@ async function writeAll(output: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length;) at += await output.write(bytes.subarray(at));
 }
 
-/** `fetch` throws `TypeError`s for all that the network does, and the stall is an abort of ours. */
+/** `fetch` throws a `TypeError` for every network error; a stall aborts with our own error. */
 function isTransient(error: unknown): boolean {
   return error instanceof TransientFailure || error instanceof TypeError ||
     error instanceof DOMException || error instanceof Deno.errors.Http ||

@@ -1,5 +1,5 @@
 /**
- * Where models are, and the files beside them.
+ * The addresses of models and of the files beside them.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export type ModelSource = string | URL | Uint8Array;
 
 /**
  * The source as a path or URL; undefined for bytes. Throws a {@linkcode ModelError} with `MODEL_NOT_FOUND`
- * for a URL that is none.
+ * for an invalid URL.
  */
 export function sourceAddress(source: ModelSource): string | URL | undefined {
   if (source instanceof Uint8Array) return undefined;
@@ -39,8 +39,8 @@ export function sourceName(source: ModelSource): string {
 }
 
 /**
- * The address of a file that a model names, which may be anybody's text; undefined where it lies outside
- * the model's folder.
+ * The address of a file that a model names. The name is not trusted: undefined when it lies outside the
+ * model's folder.
  */
 export function besideModel(address: string | URL, path: string): string | URL | undefined {
   if (path === "") return undefined;

@@ -24,7 +24,9 @@ const STALE_MS = 24 * 3_600_000;
 const PARTIAL_PREFIX = ".partial-";
 const LOG = roomLogger("inference");
 
-/** The folder that models from the web are kept in. Throws a `ModelError` where none can be named. */
+/**
+ * The folder of models from the web. Throws a `ModelError` when the environment names no folder.
+ */
 export function defaultCacheDir(): string {
   const { env } = Deno;
   const own = env.get("RUNNEL_CACHE_DIR");
@@ -42,7 +44,7 @@ export function defaultCacheDir(): string {
 /**
  * The path of a URL's file in the cache; it is downloaded where it is not there. Throws a
  * {@linkcode ModelError}: `MODEL_NOT_FOUND` where the server has no such file, `MODEL_DOWNLOAD` where it
- * cannot be had, `MODEL_CHECKSUM` where it is not what it should be (it is not kept, then).
+ * cannot be downloaded, `MODEL_CHECKSUM` when its checksum is wrong (then it is not kept).
  */
 export async function cachedDownload(
   url: URL,
@@ -65,7 +67,7 @@ export async function cachedDownload(
   }
 }
 
-/** Deletes a URL's file from the cache: what it holds turned out to be of no use. */
+/** Deletes a URL's file, which turned out to be unusable, from the cache. */
 export async function forgetDownload(
   url: URL,
   options: Pick<CachedDownloadOptions, "cacheDir">,
@@ -73,7 +75,7 @@ export async function forgetDownload(
   await removeIfThere(`${options.cacheDir ?? defaultCacheDir()}/${await cacheName(url)}`);
 }
 
-/** A name that no two URLs share and a person recognizes. */
+/** A name that is unique to the URL and that a person recognizes. */
 async function cacheName(url: URL): Promise<string> {
   const hash = await sha256Hex(new TextEncoder().encode(url.href));
   const last = url.pathname.split("/").findLast((part) => part !== "") ?? "";

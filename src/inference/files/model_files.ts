@@ -76,7 +76,7 @@ export async function readModelFiles(
   return { bytes, file, externalData };
 }
 
-/** Deletes what was downloaded from a model's address: it is no model, and must not be found again. */
+/** Deletes a downloaded file that is not a model, so that it is not used again. */
 export async function forgetModel(
   source: ModelSource,
   options: Pick<ModelFilesOptions, "cacheDir">,
@@ -165,7 +165,7 @@ function externalPaths(file: OnnxFile | undefined): string[] {
   return [...new Set(file?.externalTensors.map(({ location }) => location))];
 }
 
-/** Where a file of weights is. Paths that lead out of the model's folder are refused. */
+/** The address of a file of weights. Paths that lead out of the model's folder are refused. */
 function externalSource(
   source: ModelSource,
   path: string,

@@ -16,7 +16,7 @@ export type ExtraFeed = Tensor | number | readonly number[];
 
 /**
  * The tensors of every input but `imageInput`. Throws a {@linkcode ModelError} of code
- * `MODEL_INPUT` where one is missing, unknown, or of numbers that its input does not take.
+ * `MODEL_INPUT` for a feed that is missing, unknown, or of numbers that its input does not take.
  */
 export function makeExtraFeeds(
   model: ModelInfo,
@@ -55,7 +55,7 @@ function toTensor(model: ModelInfo, input: ModelTensorInfo, feed: ExtraFeed): Te
   );
 }
 
-/** The dimensions for this many numbers: the first dynamic one takes what the others leave. */
+/** The dimensions for this many numbers: the first dynamic dimension takes the rest. */
 function fillDims(dims: readonly Dim[], count: number): number[] | undefined {
   const filled = dims.map((dim) => typeof dim === "number" ? dim : 1);
   const rest = count / filled.reduce((product, size) => product * size, 1);

@@ -148,14 +148,14 @@ function mayHoldPicture(
   const { width = input?.width, height = input?.height } = image;
   if (input?.width === undefined || input.height === undefined) return true;
   if (width === undefined || height === undefined) return true;
-  // The boxes of a detector, [1,84,8400], would pass for a grey picture, but for their proportions.
+  // The boxes of a detector, [1,84,8400], look like a grey picture, except for their proportions.
   const stretch = (width * input.height) / (height * input.width);
   return stretch > 1 / MAX_STRETCH && stretch < MAX_STRETCH;
 }
 
 /**
- * Whether only a run will show what the dimensions of an output are. None at all is how onnxruntime
- * reports an unknown number of them.
+ * Whether only a run will show the dimensions of an output. onnxruntime reports an unknown number of
+ * dimensions as an empty list.
  */
 function isOpen({ type, dims }: ModelTensorInfo, hints: DimsHints): boolean {
   if (!isTensorDtype(type)) return false;

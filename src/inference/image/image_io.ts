@@ -40,7 +40,7 @@ export class ImageIo {
   #extraFeeds: Readonly<Record<string, Tensor>> | undefined;
   /** Where each frame lies in the input: its result is cut out of the same place. */
   readonly #placements = new WeakMap<VideoFrame, Placement>();
-  /** The tensors made here, which nobody else may give back. */
+  /** The tensors made here: only this class gives them back. */
   readonly #made = new WeakSet<Tensor>();
 
   /** Reads nothing yet: a processor may have its own way in or out. */
@@ -49,12 +49,12 @@ export class ImageIo {
     this.#options = options;
   }
 
-  /** The image input. Throws a {@linkcode ModelError} where there is none. */
+  /** The image input. Throws a {@linkcode ModelError} when the model has none. */
   get input(): ImageInput {
     return this.#input ??= findImageInput(this.#model, this.#options.input);
   }
 
-  /** The image output. Throws a {@linkcode ModelError} where there is none. */
+  /** The image output. Throws a {@linkcode ModelError} when the model has none. */
   get output(): ImageOutput {
     return this.#output ??= findImageOutput(this.#model, this.#options.output, this.#input);
   }
@@ -127,8 +127,8 @@ export class ImageIo {
   }
 
   /**
-   * What the user asked for, else what went in, if it has a name: a style model for 0–255 gives
-   * 0–255. A depth map or matte is 0–1 whatever went in.
+   * The user's range, else that of the input, if it has a name: a style model for 0–255 gives 0–255.
+   * Depth maps and mattes are 0–1 for any input.
    */
   #rangeOf(tensor: Tensor, { channels }: ImageDims): TensorRange | "minmax" {
     const { range } = this.output;

@@ -49,8 +49,8 @@ export interface ImageOutputOptions extends Omit<TensorSpec, "range"> {
    */
   readonly range?: TensorRange | "minmax";
   /**
-   * `"model"`: frames have the size that the model gives. `"frame"`: they are scaled to the size of
-   * the frames that came.
+   * `"model"`: frames have the size of the model's output. `"frame"`: they are scaled to the size of the
+   * input frames.
    * @default "model" where frames go into the model as large as they are, so that super resolution
    * doubles them; else "frame"
    */

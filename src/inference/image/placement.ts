@@ -28,8 +28,8 @@ export interface OutputPicture {
 }
 
 /**
- * Places a frame in the input. A side that the model leaves open is the frame's, or in proportion
- * to the other side where that one is set.
+ * Places a frame in the input. A side that the model leaves open is the frame's, or in proportion to the
+ * other side when that is set.
  */
 export function placeFrame(input: ImageInput, frame: Size): Placement {
   const { width, height, multipleOf } = input;
@@ -50,8 +50,8 @@ export function inputTensorOptions(input: ImageInput, { size }: Placement): Imag
 }
 
 /**
- * What is the frame in an output of `tensor` pixels. An output of twice the size of the input has
- * the frame at twice the place. Without a placement, the whole output is the frame.
+ * The part of an output of `tensor` pixels that shows the frame. In an output of twice the input's size
+ * all coordinates are doubled. Without a placement, the whole output is the frame.
  */
 export function outputPicture(
   output: Pick<ImageOutput, "size">,
@@ -66,12 +66,12 @@ export function outputPicture(
     : scaleRect(placement.inner, { from: placement.size, to: tensor });
   const size = output.size ?? (isUnscaled(placement) ? "model" : "frame");
   if (size === "model") return { crop, width: crop.width, height: crop.height };
-  // What a cover fit cut off is lost: stretching the rest over the frame would distort it.
+  // A cover fit has cut parts off: stretching the rest over the frame would distort it.
   const { width, height } = placement?.crop ?? frame;
   return { crop, width: Math.round(width), height: Math.round(height) };
 }
 
-/** Whether the pixels of the frame are those of the input, and none is missing. */
+/** Whether the input holds all pixels of the frame, unscaled. */
 function isUnscaled(placement: Placement | undefined): boolean {
   if (placement === undefined) return true;
   const { crop, inner } = placement;

@@ -11,7 +11,7 @@ import type { DimsHints } from "../../gpu/mod.ts";
 import type { Model } from "../runtime/model.ts";
 import { describeInfo, type ModelTensorInfo } from "../runtime/tensor_info.ts";
 
-/** What is known of a model without running it. */
+/** The metadata of a model, known without a run. */
 export type ModelInfo = Pick<Model, "name" | "inputs" | "outputs">;
 
 /** What is looked for, and what the user said of it. */
@@ -36,12 +36,14 @@ export interface Refusal {
   readonly advice: string;
 }
 
-/** All that there is of what is looked for. */
+/** All inputs or outputs, whichever are searched. */
 export function tensorsOf({ model, kind }: TensorSearch): readonly ModelTensorInfo[] {
   return kind === "input" ? model.inputs : model.outputs;
 }
 
-/** The tensor that the user named, else the only one that will do; `undefined` where none will. */
+/**
+ * The tensor that the user named, else the only suitable one; `undefined` without a suitable one.
+ */
 export function chooseTensor(
   search: TensorSearch,
   willDo: (tensor: ModelTensorInfo) => boolean,

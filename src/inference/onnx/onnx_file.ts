@@ -1,5 +1,5 @@
 /**
- * What an ONNX file says of itself, read without building a graph: versions, constants and files beside
+ * The contents of an ONNX file, read without building a graph: versions, constants and files beside
  * it (onnx.proto: ModelProto, GraphProto, TensorProto). Constants are skipped over, not copied.
  *
  * @module
@@ -23,7 +23,7 @@ export interface OnnxFile {
   readonly irVersion: number;
   /** The operator set version of each domain; the standard one is `""`. */
   readonly opsets: ReadonlyMap<string, number>;
-  /** Who wrote it, where it says. */
+  /** The program that wrote it; empty when the file does not say. */
   readonly producer: string;
   /** The names of its outputs, with their element types (`TensorProto.DataType`; 0: no tensor). */
   readonly outputs: readonly { readonly name: string; readonly elementType: number }[];
@@ -44,10 +44,10 @@ export interface Convolution {
   readonly hasStridesOrPads: boolean;
 }
 
-/** More of anything is in no real model. */
+/** The most entries of a list; real models have fewer. */
 const MAX_ENTRIES = 100_000;
 
-/** Graphs within graphs. */
+/** The deepest nesting of graphs. */
 const MAX_DEPTH = 32;
 
 /**
@@ -104,7 +104,7 @@ class Constants {
   readonly external: ExternalTensor[] = [];
   largest = { name: "", bytes: 0 };
 
-  /** Reads a tensor; `name` is what it is known by, where it has no name of its own. */
+  /** Reads a tensor; `name` is used for a tensor that has no name. */
   add(value: ProtobufReader, name = ""): void {
     const tensor = readTensor(value);
     const known = tensor.name || name;

@@ -18,7 +18,7 @@ export type Fields = Readonly<
   Record<number, (value: ProtobufReader, integer: number, isInteger: boolean) => void>
 >;
 
-/** Reads a message: calls the function of each field that there is one for. */
+/** Reads a message: calls the function of each field that has one. */
 export function readMessage(reader: ProtobufReader, fields: Fields): void {
   while (reader.remaining > 0) {
     const key = reader.readVarint();
@@ -56,7 +56,7 @@ export class ProtobufReader extends ByteCursor {
     return new ProtobufReader(this.readBytes(length), 0, offset);
   }
 
-  /** What is left, as text. */
+  /** The rest, as text. */
   readText(): string {
     return new TextDecoder().decode(this.readBytes(this.remaining));
   }

@@ -1,11 +1,12 @@
 /**
- * Graph capture: the GPU's work of one run is recorded and replayed, which spares the CPU most of it.
+ * Graph capture: the GPU's work of one run is recorded and replayed, which saves the CPU most of its work.
  * onnxruntime asks for the same buffers each time, so there is one set of them, and copies in and out.
- * Replays have given wrong results elsewhere, so one is compared with a plain run first.
+ * Replays have given wrong results on some systems, so the first replay is compared with a plain run.
  *
  * @module
  */
 
+import { sameBytes } from "../../base/bytes.ts";
 import { Tensor } from "onnxruntime-common";
 import { describeError, GpuError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
@@ -21,7 +22,7 @@ import {
   type TensorMap,
 } from "./tensor_info.ts";
 
-/** The runs until a replay: the first is recorded, the second is one already; one more to be sure. */
+/** Runs until replays are trusted: the first is recorded, the second and third are replays. */
 const RUNS_BEFORE_COMPARISON = 3;
 
 const LOG = roomLogger("inference");
@@ -258,7 +259,7 @@ async function isEqual(one: Tensor | undefined, other: Tensor | undefined): Prom
     const { buffer, byteOffset, byteLength } = data as Uint8Array;
     return new Uint8Array(buffer, byteOffset, byteLength);
   });
-  return a!.length === b!.length && a!.every((byte, at) => byte === b![at]);
+  return sameBytes(a!, b!);
 }
 
 function writePadded(device: GPUDevice, buffer: GPUBuffer, bytes: Uint8Array<ArrayBuffer>): void {

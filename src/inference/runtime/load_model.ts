@@ -49,7 +49,7 @@ export interface LoadModelOptions {
   readonly externalData?: readonly ExternalDataSource[];
   /** Called while files are downloaded. */
   readonly onProgress?: (progress: DownloadProgress) => void;
-  /** Ends the load: it rejects with the signal's reason. */
+  /** Ends the load, which rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -97,8 +97,8 @@ export async function loadModel(
 }
 
 /**
- * Where a model would run. Throws a `GpuError` where a GPU is required and there is none, and a `ConfigError`
- * for an unknown provider.
+ * Where a model would run. Throws a `GpuError` when a GPU is required but missing, and a `ConfigError` for
+ * an unknown provider.
  */
 export async function chooseProvider(wanted: string = "auto"): Promise<OrtProvider> {
   if (wanted === "wasm" || wanted === "webgpu") return wanted;
@@ -123,7 +123,7 @@ export async function chooseProvider(wanted: string = "auto"): Promise<OrtProvid
 const bytesIds = new WeakMap<Uint8Array, number>();
 let nextBytesId = 0;
 
-/** What two loads must have in common to share a session. */
+/** The key of a session: loads with the same key share it. */
 async function loadKey(
   source: ModelSource,
   provider: OrtProvider,

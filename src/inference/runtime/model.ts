@@ -54,7 +54,7 @@ export class Model implements AsyncDisposable {
     return this.#core.gpu;
   }
 
-  /** What it did and holds; shared by all that loaded it. */
+  /** Its figures, shared by all holders of the model. */
   get stats(): ModelStats {
     return this.#core.stats;
   }
@@ -78,15 +78,15 @@ export class Model implements AsyncDisposable {
 
   /**
    * Runs the model once on zeros: the first run of a shape compiles its shaders, which takes seconds.
-   * `dims` gives the shapes of inputs whose sizes are open. Throws a `TypeError` where one is missing,
-   * and what {@linkcode run} throws.
+   * `dims` gives the shapes of inputs with open sizes. Throws a `TypeError` when a shape is missing, and
+   * what {@linkcode run} throws.
    */
   async warmUp(dims: Readonly<Record<string, readonly number[]>> = {}): Promise<void> {
     const outputs = await this.run(zeroFeeds(this.name, { inputs: this.inputs, dims }));
     for (const tensor of Object.values(outputs)) tensor.dispose();
   }
 
-  /** Gives the model back; its session ends with the last that holds it. */
+  /** Gives the model back; its session ends with its last holder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await (this.#closing ??= this.#release());
   }

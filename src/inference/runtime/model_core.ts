@@ -14,11 +14,11 @@ import { ModelSession, type SessionSource } from "./model_session.ts";
 import { type OrtProvider, ortRuntime } from "./ort_runtime.ts";
 import { checkFeeds, type ModelTensorInfo, type TensorMap } from "./tensor_info.ts";
 
-/** What a model did and holds. */
+/** Figures of a model. */
 export interface ModelStats {
   /** Runs that gave outputs. */
   readonly runs: number;
-  /** Runs that did not. */
+  /** Runs that failed. */
   readonly failedRuns: number;
   /** How long the last run took, in milliseconds; on the GPU until it was handed its work. */
   readonly lastRunMs: number | undefined;
@@ -34,7 +34,7 @@ export interface ModelStats {
   readonly liveOutputs: number;
   /** Whether runs are replayed from a capture. */
   readonly graphCapture: boolean;
-  /** Why they are not, where that was asked for. */
+  /** Why runs are not replayed although that was asked for. */
   readonly graphCaptureProblem: string | undefined;
 }
 
@@ -91,7 +91,7 @@ export class ModelCore {
     return this.#loaded.session.gpu;
   }
 
-  /** What it did and holds. */
+  /** Its figures. */
   get stats(): ModelStats {
     return {
       runs: this.#runs,
@@ -146,7 +146,7 @@ export class ModelCore {
   async #reload(): Promise<LoadedSession> {
     const old = this.#loaded;
     LOG.warn("the model {name} is loaded anew", { name: this.name });
-    // The new one first: the device's compiled shaders go with its last session.
+    // The new session is created first: compiled shaders are freed with the device's last session.
     this.#loaded = await loadSession(this.#options);
     this.#reloads++;
     await releaseSession(old);

@@ -1,6 +1,6 @@
 /**
- * One onnxruntime session, and what must hold around it: one run at a time, outputs given back before
- * the session is, and nothing more asked of it once a run has failed or its device is gone.
+ * One onnxruntime session and its rules: one run at a time, outputs are given back before the session, and
+ * after a failed run or the loss of its device the session is not used again.
  *
  * @module
  */
@@ -16,13 +16,13 @@ import { isTrap, type OrtRuntime } from "./ort_runtime.ts";
 import { cpuFeeds, gpuFeeds, gpuOutput, type OwnedTensor } from "./run_tensors.ts";
 import { type ModelTensorInfo, tensorInfos, type TensorMap } from "./tensor_info.ts";
 
-/** Nothing but fatal errors is printed: all others are thrown, too. */
+/** Only fatal errors are printed: all others are also thrown. */
 const QUIET = { logSeverityLevel: 4 } as const;
 
-/** How long a run may go on after its device was lost: it may wait for an answer that never comes. */
+/** How long a run may go on after its device was lost: it may wait forever. */
 const LOST_RUN_MS = 2_000;
 
-/** How much later than a failed run the loss behind it is known. */
+/** How long after a failed run the loss of the device that caused it may become known. */
 const LOSS_NOTICE_MS = 50;
 
 /** What a session is made of. */
@@ -43,7 +43,10 @@ export interface SessionPlace {
   readonly gpu: Gpu | undefined;
 }
 
-/** `TensorProto.DataType` of the types that may lie in GPU buffers: float, uint8, int32, int64, bool, float16, uint32. */
+/**
+ * `TensorProto.DataType` of the types that may lie in GPU buffers: float, uint8, int32, int64,
+ * bool, float16, uint32.
+ */
 const GPU_ELEMENT_TYPES: ReadonlySet<number> = new Set([1, 2, 6, 7, 9, 10, 12]);
 
 /** A loaded model. */
@@ -127,7 +130,7 @@ export class ModelSession {
     await this.#session.run(feeds, outputs, QUIET);
   }
 
-  /** Does something that runs the session, when it is this one's turn; see `run`. */
+  /** Calls `work`, which uses the session, in its turn; see `run`. */
   async exclusive<T>(work: () => Promise<T>): Promise<T | undefined> {
     return await this.runtime.exclusive(async () => {
       this.gpu?.assertUsable();
@@ -170,7 +173,7 @@ export class ModelSession {
   }
 
   async #failed(error: unknown): Promise<Error> {
-    // Its input binding holds what the failed run left there, and would be used in the next.
+    // Its input binding holds the inputs of the failed run, and the next run would use them.
     if (this.gpu !== undefined) this.#hasFailed = true;
     if (isTrap(error)) this.runtime.abandon(describeError(error));
     if (error instanceof GpuError) return error;
@@ -208,7 +211,7 @@ export class ModelSession {
   }
 }
 
-/** Whether a device is lost: a failure that comes of the loss may be known before the loss is. */
+/** Whether a device is lost: a failure that the loss caused may be known before the loss. */
 async function isGone(gpu: Gpu): Promise<boolean> {
   if (gpu.isLost) return true;
   const { promise: passed, resolve } = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 /**
- * onnxruntime's errors in our words: which of its messages means what, found by provoking each.
+ * onnxruntime's errors in our words. What each of its messages means was found by provoking it.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export function loadError(model: string, thrown: unknown): ModelError {
 
 /** What onnxruntime threw while a model ran. */
 export function runError(model: string, thrown: unknown): ModelError | GpuError {
-  // All work is on one device at a time: an input can be on another only since that one was lost.
+  // All work is on one device: an input on another device is on one that was lost.
   if (/doesn't match Device/.test(describeError(thrown))) {
     return new GpuError(
       "GPU_LOST",

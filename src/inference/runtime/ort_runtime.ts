@@ -1,9 +1,9 @@
 /**
  * onnxruntime-web in this process: the build with the WebGPU backend or the one for the CPU, loaded on
- * first use. One thing at a time runs in each, since two runs at once wait for each other for ever.
+ * first use. Each runs one call at a time, since two runs at once wait for each other forever.
  *
- * WebAssembly that trapped (out of memory, a device lost in the middle of a run) is left in a state in
- * which nothing works any more: such a runtime is given up and a new instance of the module loaded.
+ * After WebAssembly traps (out of memory, a device lost during a run) its state is unusable: the runtime
+ * is given up and a new instance of the module is loaded.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export interface OrtModule {
  */
 const THREADS = 1;
 
-/** Only fatal errors are printed: everything else is thrown as well, and said by our own errors. */
+/** Only fatal errors are printed: all others are also thrown, and become our own errors. */
 const LOG_LEVEL = "fatal";
 
 const LOG = roomLogger("inference");
@@ -101,7 +101,7 @@ export async function ortRuntime(provider: OrtProvider): Promise<OrtRuntime> {
   return await opening;
 }
 
-/** Whether what was thrown says that the WebAssembly trapped, and its memory can be trusted no more. */
+/** Whether an error means that the WebAssembly trapped, so that its memory cannot be trusted. */
 export function isTrap(thrown: unknown): boolean {
   return thrown instanceof WebAssembly.RuntimeError ||
     thrown instanceof Error && /This transformer is already registered/.test(thrown.message);
@@ -168,7 +168,7 @@ export async function withoutTraces<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A class of channels that close once one byte of shared memory went through them: the question. */
+/** A class of channels that close once onnxruntime's probe, one byte of shared memory, was sent. */
 function closingAfterProbe(Original: typeof MessageChannel): typeof MessageChannel {
   return class extends Original {
     constructor() {

@@ -15,7 +15,7 @@ import {
   type TensorMap,
 } from "./tensor_info.ts";
 
-/** Fewer bytes than this are no picture and no signal. */
+/** Tensors of fewer bytes are neither pictures nor sound, and stay on the CPU. */
 const MIN_UPLOAD_BYTES = 256;
 
 /** An output that belongs to its session until it is disposed of. */
@@ -28,7 +28,7 @@ export interface OwnedTensor {
 
 /**
  * The feeds in CPU memory, for a model that runs there. Those in GPU buffers are read back from the shared
- * device, and stay as they are. Throws a {@linkcode ModelError} of code `MODEL_INPUT` where there is none.
+ * device, and stay as they are. Throws a {@linkcode ModelError} of code `MODEL_INPUT` when that is lost.
  */
 export async function cpuFeeds(model: string, feeds: TensorMap): Promise<TensorMap> {
   const entries = Object.entries(feeds);

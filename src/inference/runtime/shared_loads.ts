@@ -1,16 +1,16 @@
 /**
- * Things that take long to load and are shared: one load for all that ask at the same time, one thing
- * for all that hold it, and nothing once nobody does.
+ * Values that take long to load and are shared: callers at the same time share one load, holders share
+ * one value, and it is disposed of with its last holder.
  *
  * @module
  */
 
 /** How something is asked for. */
 export interface AcquireOptions<Value, Progress> {
-  /** Ends the waiting; the load goes on for others, and ends where there are none. */
+  /** Ends the wait; the load goes on while other callers wait for it. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Called for the first that asks. */
+  /** Called for the first caller. */
   readonly load: (context: {
     readonly signal: AbortSignal;
     readonly onProgress: (progress: Progress) => void;
@@ -31,17 +31,20 @@ interface Entry<Value, Progress> {
   holders: number;
 }
 
-/** Shared things by key. */
+/** Shared values by key. */
 export class SharedLoads<Value, Progress> {
   readonly #entries = new Map<string, Entry<Value, Progress>>();
   readonly #dispose: (value: Value) => Promise<void>;
 
-  /** `dispose` ends what nobody holds any more. */
+  /** `dispose` is called for a value that has lost its last holder. */
   constructor(dispose: (value: Value) => Promise<void>) {
     this.#dispose = dispose;
   }
 
-  /** Resolves to the thing of a key. Rejects with what its load threw, or with the signal's reason. */
+  /**
+   * Resolves to the value of a key. Rejects with the error of its load, or with the signal's
+   * reason.
+   */
   async acquire(key: string, options: AcquireOptions<Value, Progress>): Promise<Held<Value>> {
     const entry = this.#entries.get(key) ?? this.#start(key, options.load);
     const { onProgress } = options;

@@ -1,6 +1,6 @@
 /**
- * What a model takes and gives, and whether tensors fit it: asked before onnxruntime is, whose answer
- * names neither the input nor what it takes.
+ * What a model takes and gives, and whether tensors fit it. This is checked before a run, because
+ * onnxruntime's errors name neither the input nor what it takes.
  *
  * @module
  */
@@ -14,14 +14,14 @@ export interface ModelTensorInfo {
   readonly name: string;
   /** onnxruntime's name of the element type: `float32`, `float16`, `uint8`, …; `other` for no tensor. */
   readonly type: string;
-  /** Sizes; a name, or undefined where it has none, where the size is open. */
+  /** Sizes. A size that is open is its name, or undefined without a name. */
   readonly dims: readonly (number | string | undefined)[];
 }
 
 /** Tensors by the name of the input or output. */
 export type TensorMap = Readonly<Record<string, Tensor>>;
 
-/** What onnxruntime says instead of a size that is open and has no name: -1, unsigned. */
+/** onnxruntime's value of an open size without a name: -1, unsigned. */
 const OPEN_SIZE = 2 ** 32 - 1;
 
 const ELEMENT_BYTES: Readonly<Partial<Record<Tensor.Type, number>>> = {
@@ -79,14 +79,14 @@ export function tensorInfos(
   });
 }
 
-/** Says an input or output as in messages: `"input" float32 [1,3,height,width]`. */
+/** An input or output in words, for messages: `"input" float32 [1,3,height,width]`. */
 export function describeInfo({ name, type, dims }: ModelTensorInfo): string {
   return `"${name}" ${type} [${dims.map((size) => size ?? "?").join(",")}]`;
 }
 
 /**
- * Throws a {@linkcode ModelError} of code `MODEL_INPUT` that names the model and the input, what came and
- * what it takes, where the feeds are not what the model takes.
+ * Throws a {@linkcode ModelError} of code `MODEL_INPUT` when the feeds do not fit the model. It names the
+ * model and the input, what came and what the model takes.
  */
 export function checkFeeds(
   model: string,

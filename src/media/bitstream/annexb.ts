@@ -57,15 +57,6 @@ export function* nalUnits(data: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** Whether two arrays hold the same bytes. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] !== b[i]) return false;
-  }
-  return true;
-}
-
 /** Removes the `emulation_prevention_three_byte`s; returns the same array when there are none. */
 export function unescapeRbsp(nal: Uint8Array): Uint8Array {
   let zeros = 0;

@@ -14,6 +14,10 @@ export interface AudioFrameHeader {
   readonly channels: number;
   /** The codec, where the header says which of several it is. */
   readonly codec?: AudioCodec;
+  /** Whether it is of another stream beside, which is not read. @default false */
+  readonly isAside?: boolean;
+  /** Whether any bytes may look like it: it is one where the frame before ended. @default false */
+  readonly isUnmarked?: boolean;
 }
 
 /** What parsing a frame header gives: the header, too few bytes to tell, or no header at all. */

@@ -7,6 +7,7 @@ import { parseLatmFrame } from "./latm.ts";
 import { parseMpegAudioHeader } from "./mpeg_audio.ts";
 import { parseOpusTsFrame } from "./opus_ts.ts";
 import { parseBlurayPcmFrame, parseS302mFrame } from "./pcm_frames.ts";
+import { parseTrueHdUnit } from "./truehd.ts";
 
 /** The frame parser of each codec as MPEG-TS carries it. */
 export const AUDIO_FRAME_PARSERS: Readonly<Record<AudioCodec, AudioFrameParser>> = {
@@ -20,4 +21,5 @@ export const AUDIO_FRAME_PARSERS: Readonly<Record<AudioCodec, AudioFrameParser>>
   aac_latm: parseLatmFrame,
   s302m: parseS302mFrame,
   pcm_bluray: parseBlurayPcmFrame,
+  truehd: parseTrueHdUnit,
 };

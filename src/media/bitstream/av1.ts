@@ -5,6 +5,7 @@
  * format) and 4.10.5 (leb128); "Carriage of AV1 in MPEG-2 TS" (AOM), section 3.2 (start codes).
  */
 
+import { concatBytes } from "../../base/bytes.ts";
 import { MediaError } from "../../base/errors.ts";
 import { ByteCursor } from "../../base/byte_cursor.ts";
 
@@ -33,7 +34,7 @@ export function readAv1Unit(payload: Uint8Array): Av1Unit | undefined {
     const types = obus.map((obu) => typeOf(obu));
     if (obus.length === 0) return undefined;
     const pieces = types[0] === OBU_TEMPORAL_DELIMITER ? obus : [DELIMITER, ...obus];
-    return { data: joined(pieces), keyframe: types.includes(OBU_SEQUENCE_HEADER) };
+    return { data: concatBytes(pieces), keyframe: types.includes(OBU_SEQUENCE_HEADER) };
   } catch (error) {
     // Damaged input is the sender's: the next unit is as good.
     if (!(error instanceof MediaError)) throw error;
@@ -109,15 +110,5 @@ function withSize(obu: Uint8Array): Uint8Array {
     head.push(size % 128 | (size > 127 ? 0x80 : 0));
     size = Math.floor(size / 128);
   } while (size > 0);
-  return joined([Uint8Array.from(head), obu.subarray(headerBytes)]);
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return concatBytes([Uint8Array.from(head), obu.subarray(headerBytes)]);
 }

@@ -5,9 +5,10 @@
  * ISO/IEC 23008-2 sections 7.3.2.1 to 7.3.2.3.
  */
 
+import { concatBytes, sameBytes } from "../../base/bytes.ts";
 import { MediaError } from "../../base/errors.ts";
 import { SliceReader } from "./access_units/slice_reader.ts";
-import { findNalUnit, nalUnitEnd, sameBytes, startCodeOffset } from "./annexb.ts";
+import { findNalUnit, nalUnitEnd, startCodeOffset } from "./annexb.ts";
 import { H264_NAL } from "./h264.ts";
 import { HEVC_NAL, parseHevcSps } from "./hevc.ts";
 
@@ -68,7 +69,7 @@ export class ParameterSetStore {
     const sets = KINDS.flatMap((kind) =>
       [...this.#sets.values()].filter((set) => set.kind === kind)
     );
-    return joined([
+    return concatBytes([
       unit.subarray(0, head.bodyAt),
       ...sets.flatMap(({ nal }) => [START_CODE, nal]),
       unit.subarray(head.bodyAt),
@@ -175,14 +176,4 @@ function hevcSequence(nal: Uint8Array): SetName | undefined {
 
 function keyOf({ kind, id }: SetName): string {
   return `${kind} ${id}`;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

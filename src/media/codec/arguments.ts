@@ -61,7 +61,8 @@ export function videoDecodeArguments(options: VideoDecodeArguments): string[] {
   const decoder = [
     ...(options.hardware === "cuda" ? ["-hwaccel", "cuda"] : []),
     // With pictures out of order, low_delay would give them out in decoding order.
-    ...(options.inOrder ? ["-flags", "low_delay"] : []),
+    // What the search for more of the stream finds out is how pictures are out of order.
+    ...(options.inOrder ? ["-nofind_stream_info", "-flags", "low_delay"] : []),
     ...threadOptions(options.threads),
     ...["-max_pixels", `${MAX_VIDEO_PIXELS}`],
   ];
@@ -226,6 +227,7 @@ const NAMED_AUDIO_DECODERS: Readonly<Partial<Record<AudioCodec, string>>> = {
   aac_latm: "aac_latm",
   s302m: "s302m",
   pcm_bluray: "pcm_bluray",
+  truehd: "truehd",
 };
 
 function audioInput(codec: AudioCodec | undefined): string[] {

@@ -31,13 +31,18 @@ export interface ChildRecipe {
   readonly args: (urls: { input: string; output: string }) => string[];
   readonly input: TransportKind;
   readonly output: TransportKind;
+  /**
+   * What every input begins with, where that is known before: with it a child opens its codec and its
+   * output. It ends as `NutMuxer.opening` does.
+   */
+  readonly opening?: Uint8Array | undefined;
 }
 
 /** The same text for recipes of children that can stand in for each other. */
 export function recipeKey(recipe: ChildRecipe, options: FfmpegOptions): string {
-  const { name, input, output } = recipe;
+  const { name, input, output, opening = [] } = recipe;
   const args = recipe.args({ input: "input", output: "output" });
-  return JSON.stringify([ffmpegProgram(options), name, input, output, args]);
+  return JSON.stringify([ffmpegProgram(options), name, input, output, args, [...opening]]);
 }
 
 /**
@@ -51,12 +56,15 @@ export class CodecChild implements AsyncDisposable {
   readonly sink: Promise<ByteSink>;
   /** The way out; rejects when the child is gone before it connects. */
   readonly source: Promise<ByteSource>;
+  readonly #recipe: ChildRecipe;
   readonly #endpoints: readonly Endpoint<unknown>[];
+  #opened: Promise<void> | undefined;
   #cancelGrace: (() => void) | undefined;
   #isSettled = false;
 
   /** Starts the child. Throws an `FfmpegError` when that is not possible. */
   constructor(recipe: ChildRecipe, options: FfmpegOptions) {
+    this.#recipe = recipe;
     const input = openOrPipe(openInput, recipe.input);
     const output = openOrPipe(openOutput, recipe.output);
     this.#endpoints = [input, output];
@@ -86,6 +94,17 @@ export class CodecChild implements AsyncDisposable {
     if (this.ffmpeg.isGone) return false;
     const activity = activityOf(this.ffmpeg.pid);
     return activity === undefined ? !hasProc() : !activity.isStopped;
+  }
+
+  /**
+   * Gives it the opening of its input, where the recipe has one; nothing happens the second time. Rejects
+   * when the child is gone.
+   */
+  async open(): Promise<void> {
+    const { opening } = this.#recipe;
+    if (opening === undefined) return;
+    this.#opened ??= this.sink.then((sink) => sink.write(opening));
+    await this.#opened;
   }
 
   /** Waits no more for connections. Idempotent. */

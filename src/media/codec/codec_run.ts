@@ -91,6 +91,7 @@ export class CodecRun implements AsyncDisposable {
     this.#muxer = new NutMuxer([spec.stream], { syncpoints: "first-packet" });
     this.#demuxer = new NutDemuxer(spec.allocate === undefined ? {} : { allocate: spec.allocate });
     this.#child = options.child;
+    if (spec.recipe.opening !== undefined) this.#muxer.opening();
     this.#sink = this.#openSink();
     this.#watch = this.#createWatch(options.watch ?? {});
     this.done = this.#live();
@@ -158,7 +159,8 @@ export class CodecRun implements AsyncDisposable {
   async #openSink(): Promise<ByteSink | undefined> {
     try {
       const sink = await this.#child.sink;
-      await sink.write(this.#muxer.header());
+      if (this.#spec.recipe.opening === undefined) await sink.write(this.#muxer.header());
+      else await this.#child.open();
       return sink;
     } catch (error) {
       log.debug(`${this.#spec.recipe.name}: ffmpeg took no input: ${describeError(error)}`);

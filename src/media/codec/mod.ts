@@ -24,7 +24,7 @@ export {
   runningFfmpegPids,
   type Spawn,
 } from "./child.ts";
-export type { ChildRecipe } from "./codec_child.ts";
+export type { ChildRecipe, CodecChild } from "./codec_child.ts";
 export { endFfmpeg, ffmpegBelow, type RunningFfmpeg } from "./ffmpeg_tree.ts";
 export type { CoderOptions } from "./codec_engine.ts";
 export type { WatchOptions } from "./codec_run.ts";

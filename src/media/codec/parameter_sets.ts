@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concatBytes } from "../../base/bytes.ts";
 import type { VideoCodec } from "../types.ts";
 
 // Parameter sets come before the first slice and are small: no need to search megabytes.
@@ -29,12 +30,7 @@ export function sequenceParameterSets(
     if (kind === "sps") sets.push(trimmed(bytes.subarray(start, next)));
     start = next;
   }
-  return sets.length === 0 ? undefined : joined(sets);
-}
-
-/** Whether two sets of bytes are the same. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  return sets.length === 0 ? undefined : concatBytes(sets);
 }
 
 /** The index after the next start code `00 00 01`, or the length. */
@@ -62,14 +58,4 @@ function trimmed(nal: Uint8Array): Uint8Array {
   if (end >= 3 && nal[end - 1] === 1 && nal[end - 2] === 0 && nal[end - 3] === 0) end -= 3;
   while (end > 0 && nal[end - 1] === 0) end--;
   return nal.subarray(0, end);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

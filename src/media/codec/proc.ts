@@ -137,11 +137,10 @@ export async function ownerOf(
 }
 
 /** The port from which a process, or one below it, is connected to a port of 127.0.0.1. */
-export function sourcePortOf(localPort: number, pid: number): number | undefined {
+export async function sourcePortOf(localPort: number, pid: number): Promise<number | undefined> {
   const files = new Set(processTree(pid).flatMap(openFiles));
-  const table = readable(() => Deno.readTextFileSync("/proc/net/tcp")) ?? "";
-  for (const line of table.split("\n")) {
-    const fields = line.trim().split(/\s+/);
+  const table = await Deno.readTextFile("/proc/net/tcp").catch(() => "");
+  for (const fields of rowsOf(table, hex(localPort))) {
     if (!fields[2]?.endsWith(`:${hex(localPort)}`) || !files.has(`socket:[${fields[9]}]`)) continue;
     return Number.parseInt(fields[1]!.split(":")[1]!, 16);
   }
@@ -163,11 +162,20 @@ function openFiles(pid: number): string[] {
 
 /** The inode of the socket between these two ports of the loopback addresses; "0" without a holder. */
 function inodeOf(table: string, local: string, remote: string): string | undefined {
-  for (const line of table.split("\n")) {
-    const fields = line.trim().split(/\s+/);
+  for (const fields of rowsOf(table, local.slice(1))) {
     if (fields[1]?.endsWith(local) && fields[2]?.endsWith(remote)) return fields[9];
   }
   return undefined;
+}
+
+/** The fields of the rows with this port, in hexadecimal. A table may have thousands of others. */
+function* rowsOf(table: string, port: string): Generator<string[]> {
+  let at = -1;
+  while ((at = table.indexOf(`:${port} `, at + 1)) >= 0) {
+    const end = table.indexOf("\n", at);
+    const row = table.slice(table.lastIndexOf("\n", at) + 1, end < 0 ? undefined : end);
+    yield row.trim().split(/\s+/);
+  }
 }
 
 function hex(port: number): string {

@@ -199,7 +199,7 @@ async function whoseConnection(
   search: Search,
 ): Promise<"child" | "other" | "nobody"> {
   if (remoteAddr.transport !== "tcp" || localAddr.transport !== "tcp") return "child";
-  search.port ??= sourcePortOf(localAddr.port, search.pid);
+  search.port ??= await sourcePortOf(localAddr.port, search.pid);
   if (search.port !== undefined) return search.port === remoteAddr.port ? "child" : "other";
   const { pid } = search;
   return await ownerOf({ remotePort: remoteAddr.port, localPort: localAddr.port }, pid);

@@ -5,6 +5,7 @@
  */
 
 import { ConfigError } from "../../base/errors.ts";
+import { mayHaveNvidiaCard } from "../../base/graphics_card.ts";
 import { roomLogger } from "../../base/log.ts";
 import type { Hardware } from "./arguments.ts";
 import { probeCapabilities } from "./capabilities.ts";
@@ -55,9 +56,6 @@ const MAX_BITRATE = 1_000_000_000;
 
 const SOFTWARE: Required<VideoHardware> = { decoder: "none", encoder: "none" };
 
-/** The device of NVIDIA's driver: without it no trial is needed. */
-const NVIDIA_DEVICE = "/dev/nvidiactl";
-
 /**
  * What a wish comes to on this machine. The hardware codecs are tried with a picture, once in each process;
  * for `auto` only where there is a driver. Throws a `ConfigError` where `cuda` is wanted and neither codec
@@ -67,7 +65,7 @@ export async function findHardware(
   wish: HardwareWish,
   options: FfmpegOptions = {},
 ): Promise<Required<VideoHardware>> {
-  if (wish === "none" || wish === "auto" && !isThere(NVIDIA_DEVICE)) return SOFTWARE;
+  if (wish === "none" || wish === "auto" && !mayHaveNvidiaCard()) return SOFTWARE;
   const { videoDecoder: decoder, videoEncoder: encoder } = await probeCapabilities(options);
   if (wish === "cuda" && decoder === "none" && encoder === "none") {
     throw new ConfigError(
@@ -102,13 +100,4 @@ export function checkEncoder({ preset, crf, bitrate }: EncoderSettings): void {
 /** What people call it. */
 export function nameOf(hardware: Hardware): "software" | "cuda" {
   return hardware === "none" ? "software" : hardware;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false; // or this process may not look
-  }
 }

@@ -4,12 +4,13 @@
  * @module
  */
 
+import { sameBytes } from "../../base/bytes.ts";
 import { MediaError } from "../../base/errors.ts";
 import { roomLogger } from "../../base/log.ts";
 import { type Rational, sameRational } from "../../base/rational.ts";
 import { decodedColor, sameColor } from "../color.ts";
 import { FramePool } from "../frame_pool.ts";
-import type { NutEvent, NutPacketEvent, NutStream } from "../nut/mod.ts";
+import { type NutEvent, NutMuxer, type NutPacketEvent, type NutStream } from "../nut/mod.ts";
 import { pictureBytes } from "../picture.ts";
 import { sameSize, type Size } from "../rect.ts";
 import type { ColorInfo, Packet, PixelFormat, VideoStreamInfo } from "../types.ts";
@@ -17,7 +18,7 @@ import { type Hardware, videoDecodeArguments } from "./arguments.ts";
 import type { ChildRecipe } from "./codec_child.ts";
 import { CodecEngine, type CoderOptions, nothingDecoded } from "./codec_engine.ts";
 import type { CodecRunSpec, RunEnd } from "./codec_run.ts";
-import { sameBytes, sequenceParameterSets } from "./parameter_sets.ts";
+import { sequenceParameterSets } from "./parameter_sets.ts";
 import { PtsMap } from "./pts_map.ts";
 import type { ToneMapping } from "./tone_map.ts";
 import { rawTransport, type TransportKind } from "./transport.ts";
@@ -270,19 +271,8 @@ export class VideoDecoder implements AsyncDisposable {
   }
 
   #runSpec(): Omit<CodecRunSpec, "onEvent"> {
-    const { timeBase } = this.#options;
-    const { codec, reorderDepth, width, height } = this.#stream;
-    const stream: NutStream = {
-      kind: "video",
-      format: codec,
-      timeBase,
-      // The parameter sets say the true size; NUT only insists that there is one.
-      width: width || 16,
-      height: height || 16,
-      decodeDelay: reorderDepth,
-    };
     return {
-      stream,
+      stream: inputStream(this.#stream, this.#options.timeBase),
       recipe: videoDecoderRecipe({
         ...this.#options,
         stream: this.#stream,
@@ -323,6 +313,16 @@ interface Begun {
   parameterSets: Uint8Array | undefined;
 }
 
+/** What a child is told of its input. */
+function inputStream(
+  { codec, reorderDepth }: Pick<DecodedStream, "codec" | "reorderDepth">,
+  timeBase: Rational,
+): NutStream {
+  // The parameter sets say the true size; NUT only insists that there is one.
+  const size = { width: 16, height: 16 };
+  return { kind: "video", format: codec, timeBase, ...size, decodeDelay: reorderDepth };
+}
+
 /** How the child of a decoder with these options is started: what the command line says of it. */
 export function videoDecoderRecipe(
   options:
@@ -330,7 +330,7 @@ export function videoDecoderRecipe(
     & {
       readonly stream: Pick<
         DecodedStream,
-        "color" | "reorderDepth" | "sampleAspect" | "toneMap"
+        "codec" | "color" | "reorderDepth" | "sampleAspect" | "toneMap"
       >;
     }
     & { readonly scale?: Size | undefined },
@@ -338,10 +338,13 @@ export function videoDecoderRecipe(
   const { stream, scale, timeBase, pixelFormat = "i420", threads = 1, hardware = "none" } = options;
   const { color, reorderDepth, sampleAspect, toneMap } = stream;
   const settings = { timeBase, pixelFormat, color, sampleAspect, toneMap, threads, hardware };
+  const input = new NutMuxer([inputStream(stream, timeBase)], { syncpoints: "first-packet" });
   return {
     name: "video decoder",
     input: "pipe",
     output: options.transport ?? rawTransport(),
+    // Of the others ffmpeg reads some packets before it opens anything.
+    opening: reorderDepth === 0 ? input.opening() : undefined,
     args: (urls) =>
       videoDecodeArguments({
         ...urls,

@@ -39,6 +39,11 @@ export interface VideoEncoderOptions extends CoderOptions, EncoderSettings {
   readonly gopSeconds?: number;
   /** About how many pictures a second will come; they may come at any other rate. @default 30 */
   readonly frameRate?: number;
+  /**
+   * Pictures that may be inside the child: what is more waits before it, where it can still be dropped. A
+   * connection would hold several. @default as many as the connection holds
+   */
+  readonly maxInside?: number | undefined;
   /** Threads of the encoder, which share each picture; 0 leaves it to x264. @default 0 */
   readonly threads?: number;
   /** @default "none" */
@@ -102,6 +107,8 @@ export class VideoEncoder implements AsyncDisposable {
   #hardware: Hardware;
   #clock: KeyframeClock;
   #inFlight = new Map<number, number>();
+  /** Resolves when a picture comes out, or a child is gone. */
+  #cameOut = Promise.withResolvers<void>();
   #counts = { packets: 0, lostFrames: 0, hardwareFallbacks: 0, reconfigurations: 0 };
 
   /** Creates an encoder; the child starts with the first picture, or with {@linkcode prewarm}. */
@@ -178,6 +185,7 @@ export class VideoEncoder implements AsyncDisposable {
         continue;
       }
       const inFlight = this.#inFlight;
+      if (!await this.#hasRoom(inFlight)) continue;
       const { tick } = this.#clock.tick(ptsTicks, forceKeyframe);
       inFlight.set(tick, ptsTicks);
       if (await run.send({ ptsTicks: tick, keyframe: true, data })) return;
@@ -187,6 +195,21 @@ export class VideoEncoder implements AsyncDisposable {
       this.#counts.lostFrames--;
       await this.#engine.inOrder();
     }
+  }
+
+  /** Waits for room inside the child; false when it is gone. */
+  async #hasRoom(inFlight: ReadonlyMap<number, number>): Promise<boolean> {
+    const { maxInside = Infinity } = this.#options;
+    const run = this.#engine.current;
+    while (inFlight.size >= maxInside && this.#engine.current === run) await this.#cameOut.promise;
+    if (this.#engine.current === run) return true;
+    await this.#engine.inOrder();
+    return false;
+  }
+
+  #wake(): void {
+    this.#cameOut.resolve();
+    this.#cameOut = Promise.withResolvers<void>();
   }
 
   async #ensureRun(shape: TaggedShape): Promise<void> {
@@ -224,6 +247,7 @@ export class VideoEncoder implements AsyncDisposable {
   ): Promise<void> {
     const ptsTicks = inFlight.get(tick);
     inFlight.delete(tick);
+    this.#wake();
     if (ptsTicks === undefined) throw new TypeError(`No picture went in with tick ${tick}`);
     this.#counts.packets++;
     const packet: Packet = { kind: "video", ptsTicks, dtsTicks: ptsTicks, keyframe, data };
@@ -240,6 +264,7 @@ export class VideoEncoder implements AsyncDisposable {
 
   #onRunEnd(end: RunEnd, inFlight: Map<number, number>, packetsOut: number): void {
     this.#counts.lostFrames += inFlight.size;
+    this.#wake();
     if (end.kind === "finished") return;
     if (this.#hardware === "none" || packetsOut > 0) return;
     log.warn("video encoder: hardware encoding gave nothing, going on in software");

@@ -170,6 +170,7 @@ export class WarmSet implements AsyncDisposable {
     this.#starts++;
     try {
       const child = place.child = new CodecChild(place.recipe, this.#options);
+      child.open().catch(() => {}); // it is gone
       void child.ffmpeg.exited.then(() => this.#childEnded(place, child));
     } catch (error) {
       log.warn(`Cannot start an ffmpeg for the next stream: ${describeError(error)}`);

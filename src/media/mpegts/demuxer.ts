@@ -11,6 +11,7 @@ import { SegmentJoiner } from "./packets/segment_joiner.ts";
 import type { PesAssembler } from "./pes/pes_assembler.ts";
 import type { PesReader } from "./pes/pes_reader.ts";
 import { createCounters, type DemuxCounters, type DemuxStats } from "./stats.ts";
+import { AbsentAudio } from "./tables/absent_audio.ts";
 import { NO_GUESS, ProgramGuess } from "./tables/program_guess.ts";
 import { ProgramReader } from "./tables/program_reader.ts";
 import type { SelectedProgram } from "./tables/program_table.ts";
@@ -59,6 +60,8 @@ export class MpegTsDemuxer {
   #program: SelectedProgram | undefined;
   #video: Selected<VideoEntry, PictureTrack> | undefined;
   #audio: Selected<AudioEntry, AudioTrack> | undefined;
+  /** Until a packet of the audio stream comes. */
+  #absentAudio: AbsentAudio | undefined;
   #unsupported: readonly UnsupportedStream[] = [];
   #announce = false;
   #discontinuity: "loss" | "signalled" | undefined;
@@ -113,6 +116,7 @@ export class MpegTsDemuxer {
     if (!this.#programs.want(programNumber)) return;
     this.#selectVideo(undefined, false);
     this.#selectAudio(undefined);
+    this.#absentAudio = undefined;
   }
 
   /** Takes the next bytes and returns what became whole. The chunk may be reused afterwards. */
@@ -185,8 +189,21 @@ export class MpegTsDemuxer {
       this.#clock.expectGap();
     }
     if (pid === this.#video?.entry.pid) this.#video.assembler.packet(data, at);
-    else if (pid === this.#audio?.entry.pid) this.#audio.assembler.packet(data, at);
+    else if (pid === this.#audio?.entry.pid) {
+      this.#absentAudio = undefined;
+      this.#audio.assembler.packet(data, at);
+    } else if (this.#absentAudio?.has(pid) === true) this.#takeOtherAudio(pid, data, at);
     else this.#programs.packet(pid, data, at);
+  }
+
+  /** The audio stream that is listed first does not come, and another does: reads that one. */
+  #takeOtherAudio(pid: number, data: Uint8Array, at: number): void {
+    const present = this.#absentAudio?.packet(pid, data, at);
+    if (present === undefined) return;
+    this.#absentAudio = undefined;
+    this.#selectAudio(present.entry);
+    this.#announce = true;
+    for (const packet of present.packets) this.#audio?.assembler.packet(packet, 0);
   }
 
   /**
@@ -212,10 +229,11 @@ export class MpegTsDemuxer {
   }
 
   #select(pmt: Pmt): void {
-    const { video, isAligned, audio, unsupported } = chooseStreams(pmt);
+    const { video, isAligned, audio, otherAudio, unsupported } = chooseStreams(pmt);
     this.#unsupported = unsupported;
     this.#selectVideo(video, isAligned);
     this.#selectAudio(audio);
+    this.#absentAudio = otherAudio.length === 0 ? undefined : new AbsentAudio(otherAudio);
     this.#announce = true;
     const pending = this.#video?.track.known === false ||
       this.#audio?.track.known === false && this.#audio.entry.isGuess !== true;

@@ -41,11 +41,13 @@ export const STREAM_TYPE = {
   MPEG4_VIDEO: 0x10,
   AAC_LATM: 0x11,
   H264: 0x1B,
+  JPEG2000: 0x21,
   HEVC: 0x24,
   AVS: 0x42,
   LPCM_HDMV: 0x80,
   AC3: 0x81,
   DTS: 0x82,
+  TRUEHD: 0x83,
   EAC3_HDMV: 0x84,
   DTS_HD: 0x85,
   DTS_HD_MASTER: 0x86,
@@ -105,6 +107,9 @@ export const STREAM_ID = {
   VIDEO: 0xE0,
 } as const;
 
+/** `stream_id_extension` of the AC-3 beside TrueHD on Blu-ray discs. */
+export const TRUEHD_CORE_ID = 0x76;
+
 /** Values of 33-bit clocks: they wrap after 26.5 hours at 90 kHz. */
 export const CLOCK_WRAP = 2 ** 33;
 
@@ -120,13 +125,14 @@ export const OTHER_STREAM_TYPES: ReadonlyMap<number, readonly [medium: Medium, n
     [0x15, ["data", "timed metadata"]],
     [0x1C, ["audio", "raw MPEG-4 audio"]],
     [0x20, ["video", "MVC video"]],
-    [0x21, ["video", "JPEG 2000 video"]],
     [0x33, ["video", "VVC video"]],
+    [0x35, ["video", "EVC video"]],
     [0x82, ["data", "SCTE-27 subtitles"]],
-    [0x83, ["audio", "TrueHD audio"]],
     [0x86, ["data", "SCTE-35 splice information"]],
     [0x90, ["data", "PGS subtitles"]],
     [0xC1, ["audio", "encrypted AC-3 audio"]],
     [0xCF, ["audio", "encrypted AAC audio"]],
+    [0xD2, ["video", "AVS2 video"]],
+    [0xD4, ["video", "AVS3 video"]],
     [0xDB, ["video", "encrypted H.264 video"]],
   ]);

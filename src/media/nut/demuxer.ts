@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concatBytes } from "../../base/bytes.ts";
 import { MediaError } from "../../base/errors.ts";
 import { type Rational, sameRational } from "../../base/rational.ts";
 import { NeedMoreBytes, NutCursor } from "./nut_cursor.ts";
@@ -337,7 +338,7 @@ export class NutDemuxer {
       skipSideData(cursor);
       data = memory.subarray(cursor.position);
     }
-    if (header.elided.length > 0) data = concat(header.elided, data);
+    if (header.elided.length > 0) data = concatBytes([header.elided, data]);
     const keyframe = (header.flags & FrameFlag.KEY) !== 0;
     const { streamIndex, ptsTicks } = header;
     return { kind: "packet", streamIndex, ptsTicks, keyframe, data };
@@ -350,13 +351,6 @@ export class NutDemuxer {
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
-}
 
 /** `convert_ts`: rounds down. */
 function rescaleDown(ticks: number, from: Rational, to: Rational): number {

@@ -16,6 +16,8 @@ import {
   SYNCPOINT_START_CODE,
 } from "./tables.ts";
 
+const START_CODE_BYTES = 8;
+
 /** Options of a {@linkcode NutMuxer}. */
 export interface NutMuxerOptions {
   /**
@@ -44,6 +46,7 @@ export class NutMuxer {
   readonly #timeBaseIds: number[] = [];
   readonly #everyPacket: boolean;
   #wroteSyncpoint = false;
+  #wroteOpening = false;
 
   /** Creates a muxer for these streams. */
   constructor(streams: readonly NutStream[], options: NutMuxerOptions = {}) {
@@ -75,6 +78,19 @@ export class NutMuxer {
   }
 
   /**
+   * {@linkcode header}, and the start code of the first packet's syncpoint, in its place: a reader knows from
+   * that alone that there are no more headers. The first packet then begins behind it.
+   */
+  opening(): Uint8Array {
+    this.#wroteOpening = true;
+    const writer = new ByteWriter();
+    writer.bytes(this.header());
+    writer.u32(SYNCPOINT_START_CODE.high);
+    writer.u32(SYNCPOINT_START_CODE.low);
+    return writer.take();
+  }
+
+  /**
    * The chunks of one packet: a new header, and the payload itself. Throws a `RangeError` for a
    * stream index or a pts that cannot be written.
    */
@@ -101,7 +117,9 @@ export class NutMuxer {
     writer.v(packet.ptsTicks + 1); // coded_pts, in full: 1 << msb_pts_shift is added
     writer.v(packet.data.length); // data_size_msb, with a multiplier of 1
     writer.u32(crc32(writer.view(start)));
-    return [writer.view(), packet.data];
+    if (!this.#wroteOpening) return [writer.view(), packet.data];
+    this.#wroteOpening = false;
+    return [writer.view(START_CODE_BYTES), packet.data];
   }
 }
 

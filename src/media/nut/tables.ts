@@ -77,13 +77,13 @@ export const MainFlag: { readonly BROADCAST: 1; readonly PIPE: 2 } = Object.free
 
 /** Video formats that have a four-character code here. */
 export type NutVideoFormat =
-  | ("h264" | "hevc" | "mpeg2video" | "mpeg4" | "vc1" | "cavs" | "dirac" | "av1")
+  | ("h264" | "hevc" | "mpeg2video" | "mpeg4" | "vc1" | "cavs" | "dirac" | "av1" | "jpeg2000")
   | ("i420" | "nv12" | "rgb24" | "rgba");
 
 /** Audio formats that have a code here; the PCM ones are interleaved, little-endian. */
 export type NutAudioFormat =
   | ("aac" | "opus" | "mp3" | "ac3" | "mp2" | "eac3" | "dts" | "aac_latm")
-  | ("s302m" | "pcm_bluray" | "f32le" | "s16le");
+  | ("s302m" | "pcm_bluray" | "truehd" | "f32le" | "s16le");
 
 const VIDEO_CODES: Readonly<Record<NutVideoFormat, string>> = {
   h264: "H264",
@@ -94,6 +94,7 @@ const VIDEO_CODES: Readonly<Record<NutVideoFormat, string>> = {
   cavs: "CAVS",
   dirac: "drac",
   av1: "AV01",
+  jpeg2000: "MJ2C",
   i420: "I420",
   nv12: "NV12",
   rgb24: "RGB\x18",
@@ -113,6 +114,7 @@ const AUDIO_CODES: Readonly<Record<NutAudioFormat, string>> = {
   aac_latm: "\x02\x16\0\0",
   s302m: "BSSD",
   pcm_bluray: "BDPM",
+  truehd: "mlpa",
   f32le: "PFD\x20",
   s16le: "PSD\x10",
 };

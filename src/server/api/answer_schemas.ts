@@ -6,6 +6,7 @@
  */
 
 import { z } from "zod";
+import { streamCounters } from "../../session/mod.ts";
 
 const health = z.enum(["LOADING", "IDLE", "OK", "ERROR"]);
 const figure = z.number().nullable();
@@ -46,14 +47,13 @@ const fps = z.looseObject({
 const metrics = z.looseObject({
   fps: fps.optional(),
   latency_ms: z.looseObject({ p50: figure, p95: figure, max: figure }).optional(),
-  frames_in: z.int().optional(),
-  frames_processed: z.int().optional(),
-  frames_dropped: z.int().optional(),
-  frames_copied: z.int().optional()
-    .describe("Frames that went on as they came: the processor only looks (readOnly)."),
-  frames_unseen: z.int().optional()
-    .describe("Copied frames that the processor did not get, or failed on."),
-  error_count: z.int().optional(),
+  ...Object.fromEntries(
+    streamCounters().flatMap(([name, { help, by }]) => [
+      [name, z.int().optional().describe(`${help}.`)],
+      ...by === undefined ? [] : [[`${name}_by_${by}`, z.record(z.string(), z.int()).optional()]],
+    ]),
+  ),
+  error_count: z.int().optional().describe("The same as errors."),
   gpu_memory_mb: figure.optional(),
   processor: z.record(z.string(), z.unknown()).optional()
     .describe("What the processor's getMetrics() returned."),

@@ -1,5 +1,6 @@
 /**
- * The token that orchestrators send: specs/LIVEPEER.md section 2.
+ * The token that orchestrators send: specs/LIVEPEER.md section 2. Hono's `bearerAuth` answers 400 to a token
+ * with signs such as `!`; here each wrong token is a 401, which is what orchestrators act on.
  *
  * @module
  */

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { Hono } from "hono";
+import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { ConfigError } from "../../base/mod.ts";
-import type { HttpHandler } from "./route_table.ts";
 
 /** What pages of other origins may do. */
 export interface CorsOptions {
@@ -36,23 +35,17 @@ export function checkCors({ origins = "*", credentials = false }: CorsOptions): 
   }
 }
 
-/** A handler that answers preflight requests and adds the headers of CORS to other answers. */
-export function withCors(options: CorsOptions, handler: HttpHandler): HttpHandler {
+/** Answers preflight requests and adds the headers of CORS to other answers. */
+export function corsHeaders(options: CorsOptions): MiddlewareHandler {
   const { origins = "*", methods = METHODS, headers = [], credentials = false, maxAge = 600 } =
     options;
-  const app = new Hono();
-  app.use(cors({
+  return cors({
     origin: origins === "*" || origins.includes("*") ? "*" : [...origins],
     allowMethods: [...methods],
     allowHeaders: [...headers],
     credentials,
     maxAge,
-  }));
-  app.all("*", (context) => handler(context.req.raw));
-  app.onError((error) => {
-    throw error;
   });
-  return (request) => app.fetch(request);
 }
 
 function isOrigin(text: string): boolean {

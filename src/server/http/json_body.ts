@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concatBytes } from "../../base/bytes.ts";
 import { isOfPage } from "../../base/net/page_guard.ts";
 import { depthProblem } from "../../base/json.ts";
 import { findJsonError } from "./json_error.ts";
@@ -98,13 +99,7 @@ async function readBounded({ body, headers }: Request): Promise<
     if (byteCount > MAX_BODY_BYTES) return undefined;
     chunks.push(chunk);
   }
-  const bytes = new Uint8Array(byteCount);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
+  return concatBytes(chunks);
 }
 
 function describePosition(text: string, position: number): string {

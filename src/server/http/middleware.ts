@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { HttpHandler } from "./route_table.ts";
+import type { MiddlewareHandler } from "hono";
 
 /**
  * Sees a request before the server and its answer afterwards: `next` asks the next one, or at the
@@ -15,10 +15,15 @@ export type Middleware = (
   next: (request: Request) => Promise<Response>,
 ) => Response | Promise<Response>;
 
-/** A handler that asks each middleware in order and then `handler`. */
-export function withMiddleware(list: readonly Middleware[], handler: HttpHandler): HttpHandler {
-  return list.reduceRight<HttpHandler>(
-    (next, middleware) => (request) => middleware(request, async (inner) => await next(inner)),
-    handler,
-  );
+/** The same for Hono. What is passed on may have another URL: the routes are found after that. */
+export function ofApplication(middleware: Middleware): MiddlewareHandler {
+  return async (context, next) => {
+    const response = await middleware(context.req.raw, async (request) => {
+      context.req.raw = request;
+      await next();
+      return context.res;
+    });
+    context.res = undefined; // whose headers would be added
+    context.res = response;
+  };
 }

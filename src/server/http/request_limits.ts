@@ -4,10 +4,10 @@
  * @module
  */
 
+import type { MiddlewareHandler } from "hono";
 import { type Clock, describeError, roomLogger } from "../../base/mod.ts";
 import type { BodyBudget } from "./body_budget.ts";
 import { failure } from "./responses.ts";
-import type { HttpHandler } from "./route_table.ts";
 
 const log = roomLogger("server");
 
@@ -22,7 +22,7 @@ const DRAIN_GRACE_MS = 250;
 /** Bytes of an unread body that are worth keeping the connection for. */
 const MAX_DRAINED_BYTES = 64 << 10;
 
-/** The limits of {@linkcode withLimits}; times in milliseconds of the clock. */
+/** The limits of {@linkcode requestLimits}; times in milliseconds of the clock. */
 export interface RequestLimits {
   readonly bodyTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -32,7 +32,7 @@ export interface RequestLimits {
 }
 
 /** Why a body could not be read. */
-type BodyFault =
+export type BodyFault =
   /** The client was too slow. */
   | "late"
   /** The client has left, or broke off. */
@@ -42,27 +42,44 @@ type BodyFault =
   /** No number of other bodies matters: it alone is too large. */
   | "too-large";
 
+/** What is known of a request while it is answered. */
+export interface RequestEnvironment {
+  readonly Variables: {
+    /** Its body, where it has one. */
+    readonly body?: { readonly fault: BodyFault | undefined };
+  };
+}
+
 /** What reading a body throws that cannot be read. */
 class BodyFaultError extends Error {}
 
 /**
- * A handler with bounded time. A body that is not complete in time is a 408, a handler that did not
- * answer in time a 504; what it was doing goes on. The time of a request with a body counts from
+ * Bounds the time and the body of each request. A body that is not complete in time is a 408, a handler
+ * that did not answer in time a 504; what it was doing goes on. The time of a request with a body counts from
  * the time that the body may take, so that a slow client is never told that the server was slow. An answer
  * that did not need the body, or not all of it, closes the connection instead of reading the rest.
+ * Hono's `timeout` and `bodyLimit` bound neither the arrival of a body nor all bodies together.
  */
-export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHandler {
+export function requestLimits(limits: RequestLimits): MiddlewareHandler<RequestEnvironment> {
   const { bodyTimeoutMs, requestTimeoutMs, clock } = limits;
-  return async (request) => {
+  return async (context, next) => {
+    const { raw: request } = context.req;
     const body = request.body === null ? undefined : new BoundBody(request.body, limits);
-    const bounded = body === undefined ? request : new Request(request, { body: body.stream });
+    if (body !== undefined) {
+      context.set("body", body);
+      context.req.raw = new Request(request, { body: body.stream });
+    }
     const totalMs = requestTimeoutMs + (body === undefined ? 0 : bodyTimeoutMs);
     const late = Promise.withResolvers<Response>();
     const cancel = clock.schedule(totalMs, () => late.resolve(tooSlow(request, totalMs)));
     // Nobody hears the answer to a request whose connection is gone.
     const leave = (): void => late.resolve(new Response(null, { status: 499 }));
     request.signal.addEventListener("abort", leave, { once: true });
-    const answer = answerOf(bounded, handler, () => body?.fault, limits);
+    const handle = async (): Promise<Response> => {
+      await next();
+      return context.res;
+    };
+    const answer = answerOf(request, handle, () => body?.fault, limits);
     try {
       const response = await Promise.race([answer, late.promise]);
       // What comes after that is not sent any more.
@@ -72,8 +89,10 @@ export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHan
         log.debug("A late answer failed: {reason}", { reason: describeError(error) });
       });
       // An answer may be made of the body while it arrives.
-      if (body === undefined || body.isRead || response.body === body.stream) return response;
-      return await body.settle(response.ok) ? response : closing(response);
+      const isWhole = body === undefined || body.isRead || response.body === body.stream ||
+        await body.settle(response.ok);
+      context.res = undefined; // whose headers would be added
+      context.res = isWhole ? response : closing(response);
     } finally {
       cancel();
       request.signal.removeEventListener("abort", leave);
@@ -86,12 +105,12 @@ export function withLimits(limits: RequestLimits, handler: HttpHandler): HttpHan
 /** Whatever a handler makes of a body that did not arrive, the client is told the reason. */
 async function answerOf(
   request: Request,
-  handler: HttpHandler,
+  handle: () => Promise<Response>,
   faultOf: () => BodyFault | undefined,
   limits: RequestLimits,
 ): Promise<Response> {
   try {
-    const response = await handler(request);
+    const response = await handle();
     if (faultOf() === undefined) return response;
     await response.body?.cancel();
   } catch (error) {

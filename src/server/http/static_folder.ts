@@ -1,5 +1,6 @@
 /**
- * Files of a folder over HTTP: what is below its root and not hidden, and nothing else.
+ * Files of a folder over HTTP: what is below its root and not hidden, and nothing else. Hono's `serveStatic`
+ * answers neither ranges, which players of video ask for, nor conditions, and follows links out of the root.
  *
  * @module
  */

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { addCounts, countersOf } from "../../session/mod.ts";
 import type { Endpoint } from "../http/route_table.ts";
 import { FAMILIES } from "./families.ts";
 import type { Scrape, StreamSeries } from "./family.ts";
 import type { ServerFigures } from "./server_figures.ts";
-import { addCounts, countsOf } from "../../worker/mod.ts";
 import { PROMETHEUS_CONTENT_TYPE, writeFamily } from "./text_format.ts";
 
 /** Writes what a worker counts for Prometheus. Every scrape is of one moment. */
@@ -86,7 +86,9 @@ function seriesOf(streams: ServerFigures["streams"]): StreamSeries[] {
   return streams.map((figures) => {
     const label = freeLabel(labelOf(figures.id), taken);
     taken.add(label);
-    return { label, figures, counts: countsOf(figures.metrics, figures.details) };
+    const { metrics, details: { latency } } = figures;
+    const counts = { counters: countersOf(metrics), latency };
+    return { label, figures, counts };
   });
 }
 

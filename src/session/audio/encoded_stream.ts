@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sameBytes } from "../../base/bytes.ts";
 import {
   AAC_SAMPLE_RATES,
   OPUS_SAMPLE_RATE,
@@ -60,6 +61,5 @@ export function encodedStream(
 /** Whether two descriptions are of one stream, so that a coder can go on. */
 export function sameAudio(a: AudioStreamInfo, b: AudioStreamInfo): boolean {
   return a.codec === b.codec && a.sampleRate === b.sampleRate && a.channels === b.channels &&
-    a.extradata.length === b.extradata.length &&
-    a.extradata.every((byte, index) => byte === b.extradata[index]);
+    sameBytes(a.extradata, b.extradata);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Clock, SegmentSink, SegmentSource } from "../../trickle/mod.ts";
+import type { CounterTotals } from "../telemetry/stream_counters.ts";
 
 /** Where a stream comes from and goes to, as heartbeats say it. */
 export interface StreamUrls {
@@ -40,14 +41,11 @@ export interface SideChannels {
 }
 
 /** What the channels counted. */
-export interface ChannelFigures {
-  /** Lines that the processor published on the data channel. */
-  readonly data_lines_sent: number;
-  /** Lines that were too long, pushed out, lost on the way, or had no channel to go to. */
-  readonly data_lines_dropped: number;
-  readonly events_sent: number;
-  /** Events that were too many in a second, too large, pushed out or lost on the way. */
-  readonly events_dropped: number;
-  /** Messages that came on the control channel, keep-alives not counted. */
-  readonly control_messages: number;
-}
+export type ChannelFigures = Pick<
+  CounterTotals,
+  | "data_lines_sent"
+  | "data_lines_dropped"
+  | "events_sent"
+  | "events_dropped"
+  | "control_messages"
+>;

@@ -133,6 +133,7 @@ export class ClientOutput implements AsyncDisposable {
       gopSeconds,
       hardware: "none",
       encoder: {},
+      isLive: false,
       frameRate: 30,
       shape: { width, height, pixelFormat },
       color,

@@ -99,7 +99,7 @@ export class TrickleClient implements AsyncDisposable {
       sync: new AvSync({ waitForVideo: true, live: true, now: () => clock.now() }),
       signal: this.#abort.signal,
       onError: (error: Error, stage: Stage): void => {
-        this.#meters.errors++;
+        this.#meters.errorAt(stage);
         onError?.(error, stage);
       },
     };

@@ -39,9 +39,9 @@ export interface InputChoice {
 /** What was read of a channel so far. */
 export interface InputCounts {
   /** Segments that were begun. */
-  segments: number;
+  segments_in: number;
   /** Bytes of their bodies. */
-  bytes: number;
+  input_bytes: number;
 }
 
 /**
@@ -51,7 +51,7 @@ export interface InputCounts {
  */
 export async function* demuxSegments(
   source: SegmentSource,
-  counts: InputCounts = { segments: 0, bytes: 0 },
+  counts: InputCounts = { segments_in: 0, input_bytes: 0 },
   choice: InputChoice = {},
 ): AsyncGenerator<InputEvent> {
   const demuxer = new MpegTsDemuxer();
@@ -59,7 +59,7 @@ export async function* demuxSegments(
   for await (const segment of source) {
     // What the demuxer still holds is of the segment before.
     if (segment.skipped === 0) yield* demuxer.nextSegment();
-    counts.segments++;
+    counts.segments_in++;
     yield { kind: "segment", seq: segment.seq };
     if (segment.skipped > 0) {
       demuxer.reset();
@@ -67,7 +67,7 @@ export async function* demuxSegments(
     }
     try {
       for await (const chunk of segment.body) {
-        counts.bytes += chunk.length;
+        counts.input_bytes += chunk.length;
         demuxer.readProgram(choice.program);
         const events = demuxer.push(chunk);
         yield* events;

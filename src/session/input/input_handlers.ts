@@ -1,7 +1,13 @@
 /** What is told of an input that is read. */
 
 import type { AudioFrame, VideoFrame } from "../../frames/mod.ts";
-import type { AudioStreamInfo, Packet, VideoStreamInfo } from "../../media/types.ts";
+import type {
+  AudioStreamInfo,
+  Packet,
+  PictureInfo,
+  VideoCodec,
+  VideoStreamInfo,
+} from "../../media/types.ts";
 import type { Stage } from "../types.ts";
 
 /** The streams of the input that can be used. */
@@ -9,6 +15,12 @@ export interface InputStreams {
   /** Of 0x0 pixels while it is listed and has not come. */
   readonly video: VideoStreamInfo | undefined;
   readonly audio: AudioStreamInfo | undefined;
+}
+
+/** What the pictures of an input are. */
+export interface VideoDescription extends PictureInfo {
+  /** Undefined for frames of the application, which were never encoded. */
+  readonly codec?: VideoCodec;
 }
 
 /** How an access unit of video is decoded. */
@@ -30,7 +42,7 @@ export interface InputHandlers {
    * The video is or becomes this: before its first frame, also while audio is waited for. The colour is
    * that of the frames; `mapsTones` says that it is mapped to BT.709.
    */
-  onVideoStream(video: VideoStreamInfo, meaning: { readonly mapsTones: boolean }): void;
+  onVideoStream(video: VideoDescription, meaning: { readonly mapsTones: boolean }): void;
   /** All that the input holds, once it is known, and again when it changes. */
   onStreams(streams: InputStreams): Promise<void>;
   /**

@@ -23,7 +23,12 @@ import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import { StreamReports } from "./stream_reports.ts";
 import { VideoInput } from "./video_input.ts";
 
-export type { InputHandlers, InputStreams, PacketFate } from "./input_handlers.ts";
+export type {
+  InputHandlers,
+  InputStreams,
+  PacketFate,
+  VideoDescription,
+} from "./input_handlers.ts";
 
 /** Options of a {@linkcode MediaInput}. */
 export interface MediaInputOptions {
@@ -148,7 +153,7 @@ export class MediaInput implements AsyncDisposable {
         this.#sawSegment = true;
         return;
       case "gap":
-        meters.segmentsSkipped += event.skippedSegments;
+        meters.counts.segments_skipped += event.skippedSegments;
         this.#video.expectGap();
         return;
       case "behind":
@@ -237,15 +242,7 @@ export class MediaInput implements AsyncDisposable {
   #describeFrames({ width, height, color, sampleAspect }: VideoFrame): void {
     const { handlers } = this.#options;
     handlers.onFirstSegment();
-    handlers.onVideoStream({
-      kind: "video",
-      codec: "h264",
-      width,
-      height,
-      reorderDepth: 0,
-      color,
-      ...(sampleAspect === undefined ? {} : { sampleAspect }),
-    }, { mapsTones: false });
+    handlers.onVideoStream({ width, height, color, sampleAspect }, { mapsTones: false });
   }
 
   async #takeVideo(packet: Packet, arrivedMs?: number): Promise<void> {

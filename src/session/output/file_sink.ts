@@ -20,6 +20,11 @@ const LOOK_FAR = "-probesize 1G -analyzeduration 86400M -dts_delta_threshold 100
 /** The sound between two pictures waits for the second. */
 const QUEUE_MUCH = ["-max_muxing_queue_size", "1000000"] as const;
 
+/** Whether a file holds MPEG-TS as it is, so that streams may join later. */
+export function isMpegTsFile(path: string): boolean {
+  return MPEG_TS_FILE.test(path);
+}
+
 /**
  * A sink whose segments follow each other in one file: MPEG-TS as it is for `.ts` and the like, else
  * whatever container the name says, into which ffmpeg copies the streams. An existing file is replaced.
@@ -30,7 +35,7 @@ const QUEUE_MUCH = ["-max_muxing_queue_size", "1000000"] as const;
 export async function openFileSink(path: string): Promise<SegmentSink> {
   // ffmpeg would only find out with the first packet.
   const file = await createFile(path);
-  if (MPEG_TS_FILE.test(path)) {
+  if (isMpegTsFile(path)) {
     return new StreamSink(() => ({ stream: file.writable, finished: () => Promise.resolve() }));
   }
   file.close();

@@ -37,9 +37,18 @@ export class Interleaver {
   readonly #lanes: Readonly<Record<"video" | "audio", Lane>> = { video: lane(), audio: lane() };
   #bytes = 0;
   #isFirst = true;
+  #hasVideo = false;
+  #gaveVideoUp = false;
 
   /** Whether a picture has come. */
-  hasVideo = false;
+  get hasVideo(): boolean {
+    return this.#hasVideo;
+  }
+
+  /** Whether so much sound came without a picture that the file goes on without pictures. */
+  get lacksVideo(): boolean {
+    return this.#gaveVideoUp && !this.#hasVideo;
+  }
 
   /** Says whether packets of a stream will come: what does not come is not waited for. Returns what goes on. */
   expect(kind: "video" | "audio", isComing: boolean): Packet[] {
@@ -50,7 +59,7 @@ export class Interleaver {
   /** Takes the next packet of its stream and returns those to write now, in order. */
   offer(packet: Packet): Packet[] {
     const { waiting, clock } = this.#lanes[packet.kind];
-    this.hasVideo ||= packet.kind === "video";
+    this.#hasVideo ||= packet.kind === "video";
     waiting.push({ packet, epoch: clock.note(packet.dtsTicks) });
     this.#bytes += packet.data.length;
     return this.#take();
@@ -88,7 +97,10 @@ export class Interleaver {
   }
 
   #isFull({ waiting }: Lane, other: Lane): boolean {
-    if (this.#bytes > MAX_WAITING_BYTES) return true;
+    if (this.#bytes > MAX_WAITING_BYTES) {
+      this.#gaveVideoUp ||= !this.#hasVideo;
+      return true;
+    }
     const [first, last] = [waiting[0], waiting.at(-1)];
     // A container's header tells what is in it: the first packet of each stream is worth a long wait.
     if (other.clock.lastTicks === undefined || first === undefined || last === undefined) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concatBytes } from "../../base/bytes.ts";
 import {
   BoundedQueue,
   describeError,
@@ -159,7 +160,9 @@ export class SegmentOutput implements AsyncDisposable {
         return this.#countLost(packet);
       }
       const bytes = this.#muxer.write(packet);
-      await this.#segment.writer.write(opening === undefined ? bytes : concatenate(opening, bytes));
+      await this.#segment.writer.write(
+        opening === undefined ? bytes : concatBytes([opening, bytes]),
+      );
       this.#countWritten(packet, bytes.length + (opening?.length ?? 0));
       if (packet.kind === "video" && this.#segment !== undefined) this.#segment.frames++;
     } catch (error) {
@@ -192,7 +195,7 @@ export class SegmentOutput implements AsyncDisposable {
     this.#videoSeen ||= this.#segmentHasVideo;
     this.#segment = { writer: await this.#nextWriter(), frames: 0 };
     this.#segmentStartTicks = packet.ptsTicks;
-    if (this.#options.meters.segmentsOut++ === 0) this.#options.onFirstSegment();
+    if (this.#options.meters.counts.segments_out++ === 0) this.#options.onFirstSegment();
     const codec = packet.kind === "video" ? packet.codec : streams.videoCodec;
     return this.#muxerFor(streams, codec).startSegment();
   }
@@ -277,8 +280,8 @@ export class SegmentOutput implements AsyncDisposable {
   /** What was sent in a segment that was not acknowledged: the server does not have it, or not whole. */
   #countFailed({ frames }: OpenSegment): void {
     const { meters } = this.#options;
-    meters.segmentsLost++;
-    meters.framesLost += frames;
+    meters.counts.segments_lost++;
+    meters.counts.frames_lost += frames;
   }
 
   #countLost(packet: Packet): void {
@@ -293,11 +296,4 @@ function isTerminal(error: Error): error is TrickleError {
   return error instanceof TrickleError &&
     (error.code === "TRICKLE_CLOSED" || error.code === "TRICKLE_NOT_FOUND" ||
       error.code === "TRICKLE_UNREACHABLE");
-}
-
-function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
 }

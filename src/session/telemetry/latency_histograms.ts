@@ -14,6 +14,9 @@ export const LATENCY_BUCKETS_SECONDS: readonly number[] = Object.freeze(
   [0.001, 0.0025, 0.005, 0.01, 0.0167, 0.025, 0.0334, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10],
 );
 
+/** What is timed, as a sentence without its full stop. */
+export const LATENCY_HELP = "Time that written frames took per stage and in total";
+
 /** The stages whose durations are counted, and the whole way of a frame. */
 export const LATENCY_STAGES = ["decode", "queue", "process", "encode", "total"] as const;
 

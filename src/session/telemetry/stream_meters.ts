@@ -10,21 +10,17 @@ import { type Hardware, nameOf, type VideoHardware } from "../../media/codec/mod
 import { LatencyHistogram, LatencyMeter, RateMeter } from "./figures.ts";
 import { type LatencyStage, ofEachStage } from "./latency_histograms.ts";
 import { StartBacklog } from "./start_backlog.ts";
-import type { InputCounts } from "../input/input_events.ts";
-import type { ChannelFigures } from "../channels/side_channels.ts";
+import {
+  type CounterName,
+  type CountersByName,
+  type LabelledCounter,
+  STREAM_COUNTERS,
+  streamCounters,
+} from "./stream_counters.ts";
 import type { DropReason, GpuFigures, SessionDetails, SessionMetrics, Stage } from "../types.ts";
 
 /** Frames whose times are kept while they are on their way; the oldest make room. */
 const MAX_TRACKED_FRAMES = 512;
-
-/** Of a stream that has no channels beside its media. */
-const NO_CHANNELS: ChannelFigures = Object.freeze({
-  data_lines_sent: 0,
-  data_lines_dropped: 0,
-  events_sent: 0,
-  events_dropped: 0,
-  control_messages: 0,
-});
 
 /** Audio packets whose times are kept while they are on their way; the oldest make room. */
 const MAX_TRACKED_PACKETS = 4_096;
@@ -64,15 +60,19 @@ export class StreamMeters {
   readonly #now: () => number;
   readonly #startedAtMs: number;
   readonly #frames = new Map<number, FrameTimes>();
-  readonly #dropped = new Map<DropReason, number>();
-  readonly #unseen = new Map<DropReason, number>();
+  readonly #byName: Readonly<Record<LabelledCounter, Record<string, number>>> = {
+    frames_dropped: {},
+    frames_unseen: {},
+    errors: {},
+  };
+  /** Frames that were copied, and that the processor is through with. */
+  #framesSeen = 0;
   readonly #rates: Record<"videoIn" | "audioIn" | "videoOut" | "audioOut", RateMeter>;
   readonly #start = new StartBacklog();
   readonly #startLatency = new LatencyMeter();
   /** Of frames that came after the start. */
   readonly #latency = ofEachStage(() => new LatencyMeter());
   readonly #histograms = ofEachStage(() => new LatencyHistogram());
-  readonly #errorsByStage = new Map<Stage, number>();
   readonly #audioDropped = { sync: 0, codec: 0, output: 0 };
   readonly #audioUnheard = { decoder: 0, processor: 0 };
   /** Presentation times, in the order of arrival. */
@@ -82,41 +82,10 @@ export class StreamMeters {
   /** Told how long each stage of a written frame took. */
   onLatency: ((stage: LatencyStage, durationMs: number) => void) | undefined;
 
-  /** Frames that arrived. */
-  framesIn = 0;
-  /** Frames that the processor returned. */
-  framesProcessed = 0;
-  /** Frames that were written. */
-  framesOut = 0;
-  /** Frames that were processed and go nowhere. */
-  framesConsumed = 0;
-  /** Frames that went on as they came, and those of them that the processor is through with. */
-  readonly copied = { all: 0, seen: 0 };
-  /** Frames that the loading overlay took the place of. */
-  framesOverlaid = 0;
+  /** What was counted so far, by the names of `STREAM_COUNTERS`. */
+  readonly counts: Record<CounterName, number> = zeros();
   /** Whether the loading overlay is shown. */
   loading = false;
-  /** All errors; {@linkcode errorAt} counts those of a stage. */
-  errors = 0;
-  /** What was read of the input channel. */
-  readonly input: InputCounts = { segments: 0, bytes: 0 };
-  /** Audio packets that arrived, those of them that the stream is through with, and those written. */
-  readonly audio = { in: 0, done: 0, out: 0 };
-  /** Input segments that were missing in the sequence, or whose rest was lost. */
-  segmentsSkipped = 0;
-  /** Segments that were begun at the output. */
-  segmentsOut = 0;
-  /** Of these, segments of which the server has not said that it stored them, and the frames in them. */
-  segmentsLost = 0;
-  framesLost = 0;
-  /** Bytes that were written to the output. */
-  outputBytes = 0;
-  /** Children that were started again after they died. */
-  codecRestarts = 0;
-  /** Children that were ended because they hung. */
-  codecHangs = 0;
-  /** Hardware codecs that gave nothing. */
-  hardwareFallbacks = 0;
   /** What codes video now. */
   hardware: VideoHardware = {};
 
@@ -134,7 +103,7 @@ export class StreamMeters {
 
   /** Notes that the last byte of an access unit arrived: now, or then. */
   frameArrived(ptsTicks: number, arrivedMs = this.#now()): void {
-    this.framesIn++;
+    this.counts.frames_in++;
     this.#rates.videoIn.mark();
     if (this.#frames.size >= MAX_TRACKED_FRAMES) {
       for (const oldest of this.#frames.keys()) {
@@ -149,38 +118,38 @@ export class StreamMeters {
   frameReached(mark: FrameMark, ptsTicks: number): void {
     const times = this.#frames.get(ptsTicks);
     if (times !== undefined) times[mark] = this.#now();
-    if (mark === "processed") this.framesProcessed++;
+    if (mark === "processed") this.counts.frames_processed++;
   }
 
   /** Notes that the last byte of a frame was written, and closes its account. */
   frameWritten(ptsTicks: number): void {
-    this.framesOut++;
+    this.counts.frames_out++;
     this.#rates.videoOut.mark();
     this.#timeFrame(ptsTicks);
   }
 
   /** Notes that a frame goes on as it came, beside the processor. */
   frameCopied(ptsTicks: number): void {
-    this.copied.all++;
+    this.counts.frames_copied++;
     const times = this.#frames.get(ptsTicks);
     if (times !== undefined) times.isCopied = true;
   }
 
   /** Notes that the processor is through with a frame that went on as it came. */
   frameSeen(ptsTicks: number): void {
-    this.copied.seen++;
+    this.#framesSeen++;
     const times = this.#frames.get(ptsTicks);
     if (times !== undefined) this.#timeStages(times);
   }
 
   /** Counts frames that went on as they came, and that the processor did not get or failed on. */
   framesUnseen(reason: DropReason, count = 1): void {
-    if (count > 0) this.#unseen.set(reason, (this.#unseen.get(reason) ?? 0) + count);
+    this.#add("frames_unseen", reason, count);
   }
 
   /** Takes a count of unseen frames over from whoever counts them itself. */
   setUnseen(reason: DropReason, total: number): void {
-    if (total > 0) this.#unseen.set(reason, total);
+    this.#set("frames_unseen", reason, total);
   }
 
   #timeFrame(ptsTicks: number): void {
@@ -211,62 +180,71 @@ export class StreamMeters {
     this.onLatency?.(stage, durationMs);
   }
 
-  /** Counts an error of a stage. */
-  errorAt(stage: Stage): void {
-    this.errors++;
-    this.#errorsByStage.set(stage, (this.#errorsByStage.get(stage) ?? 0) + 1);
+  /** Counts an error of a stage, or the one that the stream ended with. */
+  errorAt(stage: Stage | "stream"): void {
+    this.#add("errors", stage, 1);
   }
 
   /** Counts dropped frames. */
   framesDropped(reason: DropReason, count = 1): void {
-    if (count > 0) this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+    this.#add("frames_dropped", reason, count);
   }
 
   /** Counts frames that arrived and were dropped before anything was done with them. */
   framesLeftOut(reason: DropReason, count: number): void {
-    this.framesIn += count;
+    this.counts.frames_in += count;
     for (let frame = 0; frame < count; frame++) this.#rates.videoIn.mark();
     this.framesDropped(reason, count);
   }
 
   /** Takes a count of dropped frames over from whoever counts them itself. */
   setDropped(reason: DropReason, total: number): void {
-    if (total > 0) this.#dropped.set(reason, total);
+    this.#set("frames_dropped", reason, total);
   }
 
-  /** All frames dropped so far. */
-  get totalDropped(): number {
-    return sumOf(this.#dropped);
+  #add(name: LabelledCounter, key: string, count: number): void {
+    if (count <= 0) return;
+    this.#byName[name][key] = (this.#byName[name][key] ?? 0) + count;
+    this.counts[name] += count;
+  }
+
+  #set(name: LabelledCounter, key: string, total: number): void {
+    if (total <= 0 && this.#byName[name][key] === undefined) return;
+    this.counts[name] += total - (this.#byName[name][key] ?? 0);
+    this.#byName[name][key] = total;
   }
 
   /** Counts an audio packet that could not be written. */
   audioLost(): void {
-    this.#audioDropped.output++;
+    this.setAudioDropped("output", this.#audioDropped.output + 1);
   }
 
   /** Counts a piece of sound that went on and that the processor did not get or failed on. */
   audioUnheard(): void {
     this.#audioUnheard.processor++;
+    this.counts.audio_packets_unheard++;
   }
 
   /** Takes the count over of packets that went on, and were not decoded for the processor. */
   setAudioUnheard(total: number): void {
+    this.counts.audio_packets_unheard += total - this.#audioUnheard.decoder;
     this.#audioUnheard.decoder = total;
   }
 
   /** Takes a count of dropped audio packets over from whoever counts them itself. */
-  setAudioDropped(reason: "sync" | "codec", total: number): void {
+  setAudioDropped(reason: "sync" | "codec" | "output", total: number): void {
+    this.counts.audio_packets_dropped += total - this.#audioDropped[reason];
     this.#audioDropped[reason] = total;
   }
 
   /** Counts an audio packet that arrived. */
   audioArrived(ptsTicks: number): void {
-    this.audio.in++;
+    this.counts.audio_packets_in++;
     this.#rates.audioIn.mark();
     const waiting = this.#audioWaiting;
     if (ptsTicks < (waiting.at(-1) ?? -Infinity)) {
       // Times begin anew: what was on its way comes out before this, and cannot be told apart from it.
-      this.audio.done += waiting.length;
+      this.counts.audio_packets_done += waiting.length;
       waiting.length = 0;
     }
     if (waiting.length >= MAX_TRACKED_PACKETS) waiting.shift();
@@ -275,7 +253,7 @@ export class StreamMeters {
 
   /** Counts an audio packet that was written. */
   audioWritten(ptsTicks: number): void {
-    this.audio.out++;
+    this.counts.audio_packets_out++;
     this.#rates.audioOut.mark();
     this.audioDone(ptsTicks);
   }
@@ -286,19 +264,19 @@ export class StreamMeters {
     const first = waiting.findIndex((time) => time > ptsTicks);
     const count = first < 0 ? waiting.length : first;
     waiting.splice(0, count);
-    this.audio.done += count;
+    this.counts.audio_packets_done += count;
   }
 
   /** Notes that a frame was processed that goes nowhere, and closes its account. */
   frameConsumed(ptsTicks: number): void {
-    this.framesConsumed++;
+    this.counts.frames_consumed++;
     this.#timeFrame(ptsTicks);
   }
 
   /** Counts bytes written to the output. */
   bytesWritten(count: number): void {
     this.#firstOutputMs ??= this.#now() - this.#startedAtMs;
-    this.outputBytes += count;
+    this.counts.output_bytes += count;
   }
 
   /**
@@ -306,34 +284,32 @@ export class StreamMeters {
    * that were copied whose account is open. Both are 0 when the stream is over, or somebody lost a frame.
    */
   get openAccounts(): { readonly frames: number; readonly copied: number } {
-    const left = this.framesOut + this.framesConsumed;
-    const { all, seen } = this.copied;
+    const { frames_in, frames_out, frames_consumed, frames_dropped } = this.counts;
+    const { frames_copied, frames_unseen } = this.counts;
     return {
-      frames: this.framesIn - left - this.totalDropped,
-      copied: all - seen - sumOf(this.#unseen),
+      frames: frames_in - frames_out - frames_consumed - frames_dropped,
+      copied: frames_copied - this.#framesSeen - frames_unseen,
     };
   }
 
   /** What became of the frames that came in: a part of {@linkcode snapshot}, for logs. */
   accounts(): FrameAccounts {
+    const { frames_in, frames_out, frames_consumed, frames_dropped } = this.counts;
+    const { segments_lost, frames_lost } = this.counts;
     return {
-      frames_in: this.framesIn,
-      frames_out: this.framesOut,
-      frames_consumed: this.framesConsumed,
-      frames_dropped: this.totalDropped,
-      frames_dropped_by_reason: Object.fromEntries(this.#dropped),
-      segments_lost: this.segmentsLost,
-      frames_lost: this.framesLost,
+      frames_in,
+      frames_out,
+      frames_consumed,
+      frames_dropped,
+      frames_dropped_by_reason: { ...this.#byName.frames_dropped },
+      segments_lost,
+      frames_lost,
     };
   }
 
   /** The figures now; `processor` is what its `getMetrics()` returned. */
-  snapshot(
-    processor: Readonly<Record<string, unknown>>,
-    channels: ChannelFigures = NO_CHANNELS,
-  ): SessionMetrics {
+  snapshot(processor: Readonly<Record<string, unknown>>): SessionMetrics {
     const { total, decode, queue, process, encode } = this.#latency;
-    const { sync, codec, output } = this.#audioDropped;
     return {
       fps: {
         ingress_video_fps: this.#rates.videoIn.perSecond,
@@ -351,32 +327,10 @@ export class StreamMeters {
           encode: encode.figures(),
         },
       },
-      frames_in: this.framesIn,
-      frames_processed: this.framesProcessed,
-      frames_out: this.framesOut,
-      frames_consumed: this.framesConsumed,
-      frames_copied: this.copied.all,
-      frames_unseen: sumOf(this.#unseen),
-      frames_unseen_by_reason: Object.fromEntries(this.#unseen),
-      frames_overlaid: this.framesOverlaid,
+      ...this.counts,
+      ...this.#countsByName(),
+      error_count: this.counts.errors,
       loading: this.loading,
-      frames_dropped: this.totalDropped,
-      frames_dropped_by_reason: Object.fromEntries(this.#dropped),
-      audio_packets_dropped: sync + codec + output,
-      audio_packets_unheard: this.#audioUnheard.decoder + this.#audioUnheard.processor,
-      audio_packets_in: this.audio.in,
-      audio_packets_done: this.audio.done,
-      audio_packets_out: this.audio.out,
-      ...channels,
-      error_count: this.errors,
-      segments_skipped: this.segmentsSkipped,
-      segments_out: this.segmentsOut,
-      segments_lost: this.segmentsLost,
-      frames_lost: this.framesLost,
-      output_bytes: this.outputBytes,
-      codec_restarts: this.codecRestarts,
-      codec_hangs: this.codecHangs,
-      hardware_fallbacks: this.hardwareFallbacks,
       video_codecs: {
         decoder: wordFor(this.hardware.decoder),
         encoder: wordFor(this.hardware.encoder),
@@ -390,21 +344,24 @@ export class StreamMeters {
     };
   }
 
+  #countsByName(): CountersByName {
+    const entries = Object.entries(this.#byName).map(([name, counts]) =>
+      [`${name}_by_${STREAM_COUNTERS[name as LabelledCounter].by}`, { ...counts }] as const
+    );
+    return Object.fromEntries(entries) as unknown as CountersByName;
+  }
+
   /** What {@linkcode snapshot} leaves out. */
   details(): SessionDetails {
     return {
-      segments_in: this.input.segments,
-      input_bytes: this.input.bytes,
-      errors_by_stage: Object.fromEntries(this.#errorsByStage),
       latency: ofEachStage((stage) => this.#histograms[stage].figures()),
     };
   }
 }
 
-function sumOf(counts: ReadonlyMap<DropReason, number>): number {
-  let total = 0;
-  for (const count of counts.values()) total += count;
-  return total;
+function zeros(): Record<CounterName, number> {
+  const entries = streamCounters().map(([name]) => [name, 0]);
+  return Object.fromEntries(entries) as Record<CounterName, number>;
 }
 
 /** What frames of this process hold on the GPU; null while it has none open. */

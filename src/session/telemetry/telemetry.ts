@@ -100,7 +100,7 @@ export class SessionTelemetry {
   observeOutput(sink: SegmentSink): SegmentSink {
     return observeSink(sink, {
       begin: () => this.#begin("output"),
-      framesOut: () => this.#options.meters.framesOut,
+      framesOut: () => this.#options.meters.counts.frames_out,
       onSegment: () => this.#noteProgress(),
     });
   }
@@ -166,23 +166,23 @@ export class SessionTelemetry {
   #noteProgress(): void {
     const { meters, updateMeters } = this.#options;
     updateMeters();
-    const restarts = meters.codecRestarts - this.#codecRestarts;
-    this.#codecRestarts = meters.codecRestarts;
+    const restarts = meters.counts.codec_restarts - this.#codecRestarts;
+    this.#codecRestarts = meters.counts.codec_restarts;
     if (restarts > 0) this.#addEvent("codec restart", { "runnel.codec.restarts": restarts });
-    this.#metrics?.add(meters.snapshot({}), meters.details());
+    this.#metrics?.add(meters.snapshot({}));
   }
 
   #end(end: SessionEnd): void {
     this.#noteProgress();
-    const { meters, clock } = this.#options;
+    const { meters: { counts }, clock } = this.#options;
     const seconds = (clock.now() - this.#startMs) / 1_000;
     this.#span.setAttributes({
       "runnel.end.reason": end.reason,
-      "runnel.frames.in": meters.framesIn,
-      "runnel.frames.out": meters.framesOut,
-      "runnel.frames.dropped": meters.totalDropped,
-      "runnel.fps.out": Math.round(meters.framesOut / seconds * 10) / 10,
-      "runnel.errors": meters.errors,
+      "runnel.frames.in": counts.frames_in,
+      "runnel.frames.out": counts.frames_out,
+      "runnel.frames.dropped": counts.frames_dropped,
+      "runnel.fps.out": Math.round(counts.frames_out / seconds * 10) / 10,
+      "runnel.errors": counts.errors,
       "runnel.events.dropped": this.#eventsDropped,
     });
     if (end.reason === "failed") failSpan(this.#span, end.error);
@@ -210,8 +210,8 @@ class InputSegmentSpan {
     const hadOne = this.#span !== undefined;
     this.end();
     this.#seq = seq;
-    this.#bytesBefore = this.#meters.input.bytes;
-    this.#framesBefore = this.#meters.framesIn;
+    this.#bytesBefore = this.#meters.counts.input_bytes;
+    this.#framesBefore = this.#meters.counts.frames_in;
     this.#span = this.#begin();
     this.noteProgress();
     return hadOne;
@@ -230,8 +230,8 @@ class InputSegmentSpan {
   end(): void {
     this.#span?.setAttributes(segmentAttributes({
       seq: this.#seq,
-      bytes: this.#meters.input.bytes - this.#bytesBefore,
-      frames: this.#meters.framesIn - this.#framesBefore,
+      bytes: this.#meters.counts.input_bytes - this.#bytesBefore,
+      frames: this.#meters.counts.frames_in - this.#framesBefore,
     }));
     this.#span?.end(this.#lastAtMs);
     this.#span = undefined;

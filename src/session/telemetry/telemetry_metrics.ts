@@ -5,21 +5,22 @@
  */
 
 import { type Counter, createNoopMeter, type Histogram, metrics } from "@opentelemetry/api";
-import { LATENCY_BUCKETS_SECONDS, type LatencyStage } from "./latency_histograms.ts";
-import type { SessionDetails, SessionMetrics } from "../types.ts";
+import type { SessionMetrics } from "../types.ts";
+import { LATENCY_BUCKETS_SECONDS, LATENCY_HELP, type LatencyStage } from "./latency_histograms.ts";
+import { countersOf } from "./stream_counts.ts";
+import {
+  type CounterName,
+  STREAM_COUNTERS,
+  type StreamCounter,
+  streamCounters,
+  telemetryName,
+} from "./stream_counters.ts";
 
 /** The scope of everything that Runnel traces and measures. */
 export const TELEMETRY_SCOPE = "runnel";
 
 interface Instruments {
-  readonly framesIn: Counter;
-  readonly framesProcessed: Counter;
-  readonly framesOut: Counter;
-  readonly framesDropped: Counter;
-  readonly errors: Counter;
-  readonly codecRestarts: Counter;
-  readonly inputBytes: Counter;
-  readonly outputBytes: Counter;
+  readonly counters: ReadonlyMap<CounterName, Counter>;
   readonly latency: Histogram;
 }
 
@@ -30,20 +31,15 @@ function instruments(): Instruments | undefined {
   if (shared !== undefined) return shared;
   const meter = metrics.getMeter(TELEMETRY_SCOPE);
   if (meter === createNoopMeter()) return undefined;
-  const counter = (name: string, unit: string, description: string): Counter =>
-    meter.createCounter(name, { unit, description });
   shared = {
-    framesIn: counter("runnel.frames.in", "{frame}", "Video frames that arrived"),
-    framesProcessed: counter("runnel.frames.processed", "{frame}", "Frames the processor returned"),
-    framesOut: counter("runnel.frames.out", "{frame}", "Video frames that were written"),
-    framesDropped: counter("runnel.frames.dropped", "{frame}", "Video frames that were not"),
-    errors: counter("runnel.errors", "{error}", "Errors of streams"),
-    codecRestarts: counter("runnel.codec.restarts", "{restart}", "Children started again"),
-    inputBytes: counter("runnel.input.size", "By", "Bytes that were read"),
-    outputBytes: counter("runnel.output.size", "By", "Bytes that were written"),
+    counters: new Map(
+      streamCounters().map(([name, { unit, help: description }]) => {
+        return [name, meter.createCounter(telemetryName(name), { unit, description })];
+      }),
+    ),
     latency: meter.createHistogram("runnel.frame.latency", {
       unit: "s",
-      description: "Time that written frames took per stage and in total",
+      description: LATENCY_HELP,
       advice: { explicitBucketBoundaries: [...LATENCY_BUCKETS_SECONDS] },
     }),
   };
@@ -76,19 +72,17 @@ export class TelemetryMetrics {
   }
 
   /** Adds what the figures have more than the last time. */
-  add(figures: SessionMetrics, details: SessionDetails): void {
-    const to = this.#instruments;
-    this.#addTo(to.framesIn, "in", figures.frames_in);
-    this.#addTo(to.framesProcessed, "processed", figures.frames_processed);
-    this.#addTo(to.framesOut, "out", figures.frames_out);
-    this.#addTo(to.codecRestarts, "restarts", figures.codec_restarts);
-    this.#addTo(to.inputBytes, "input", details.input_bytes);
-    this.#addTo(to.outputBytes, "output", figures.output_bytes);
-    for (const [reason, count] of Object.entries(figures.frames_dropped_by_reason)) {
-      this.#addTo(to.framesDropped, `dropped ${reason}`, count, { "runnel.reason": reason });
-    }
-    for (const [stage, count] of Object.entries(details.errors_by_stage)) {
-      this.#addTo(to.errors, `error ${stage}`, count, { "runnel.stage": stage });
+  add(figures: SessionMetrics): void {
+    const counted = countersOf(figures);
+    for (const [name, counter] of this.#instruments.counters) {
+      const count = counted[name];
+      if (typeof count === "number") this.#addTo(counter, name, count);
+      else {
+        const { by }: StreamCounter = STREAM_COUNTERS[name];
+        for (const [key, total] of Object.entries(count)) {
+          this.#addTo(counter, `${name} ${key}`, total, { [`runnel.${by}`]: key });
+        }
+      }
     }
   }
 

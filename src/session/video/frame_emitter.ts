@@ -117,7 +117,7 @@ export class FrameEmitter {
 
   async #emitLoading(frame: VideoFrame): Promise<void> {
     const { meters, loading } = this.#options;
-    meters.framesOverlaid++;
+    meters.counts.frames_overlaid++;
     if (loading.mode === "passthrough") return await this.#encode(frame, frame);
     // As what was written last: another size or format would cost a new encoder, there and back.
     using screen = loading.screen(frame, this.#written ?? formatOf(frame));

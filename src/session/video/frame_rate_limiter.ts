@@ -52,3 +52,8 @@ export class FrameRateLimiter {
     return true;
   }
 }
+
+/** What an encoder is told of the frame rate where frames come at most this fast. */
+export function encoderFrameRate(maxFps: number): number {
+  return Number.isFinite(maxFps) ? maxFps : 30;
+}

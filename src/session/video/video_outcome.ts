@@ -6,6 +6,7 @@
 
 import { ProcessorError } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
+import type { ProcessorGuard } from "../../processor/mod.ts";
 
 /** What became of one frame in the processor. */
 export type VideoOutcome =
@@ -23,6 +24,22 @@ export type VideoEmission =
 export interface EmissionPlace {
   /** Whether a later frame has left already: this one must not be written any more. */
   readonly isLate: boolean;
+}
+
+/** Gives a frame to the processor, on the device that it wants. Never rejects. */
+export async function processFrame(
+  guard: ProcessorGuard,
+  frame: VideoFrame,
+): Promise<VideoOutcome> {
+  try {
+    if (guard.processor.device === "gpu") await frame.to("gpu");
+    const output = await guard.processVideo(frame);
+    if (output === null) return { kind: "dropped", input: frame };
+    return { kind: "frame", input: frame, output };
+  } catch (thrown) {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    return { kind: "failed", input: frame, error };
+  }
 }
 
 /** A call that hangs still uses its frame: the guard closes it when the call ends. */

@@ -16,6 +16,9 @@ import {
 import type { Size } from "../../media/rect.ts";
 import type { ColorInfo, Packet } from "../../media/types.ts";
 
+/** Frames inside the encoder of a live stream: one is encoded, one comes out, and one waits. */
+const MAX_INSIDE = 3;
+
 /** Options of a {@linkcode VideoOutput}. */
 export interface VideoOutputOptions {
   /** The longest time from keyframe to keyframe, in seconds. */
@@ -26,6 +29,8 @@ export interface VideoOutputOptions {
   readonly hardware: Hardware;
   /** How well they are encoded. */
   readonly encoder: EncoderSettings;
+  /** Whether frames are better dropped before the encoder than late behind it. */
+  readonly isLive: boolean;
   /** The frames that are expected, so that the encoder can start before the first of them. */
   readonly shape: PictureShape;
   /** How the expected frames' YUV values are meant. */
@@ -55,13 +60,14 @@ export class VideoOutput implements AsyncDisposable {
   /** Starts the encoder's child. Throws an `FfmpegError` when that is not possible. */
   constructor(options: VideoOutputOptions) {
     const { gopSeconds, frameRate, shape, color, emit, onHang, warm, signal } = options;
-    const { hardware, encoder } = options;
+    const { hardware, encoder, isLive } = options;
     this.#encoder = new VideoEncoder({
       timeBase: MPEG_TIME_BASE,
       gopSeconds,
       frameRate,
       hardware,
       ...encoder,
+      ...(isLive ? { maxInside: MAX_INSIDE } : {}),
       shape,
       color,
       warm,

@@ -8,7 +8,8 @@ import { roomLogger } from "../../base/mod.ts";
 import type { VideoFrame } from "../../frames/mod.ts";
 import type { EncoderSettings, Hardware, WarmSet } from "../../media/codec/mod.ts";
 import type { Size } from "../../media/rect.ts";
-import type { Packet, PixelFormat, VideoCodec, VideoStreamInfo } from "../../media/types.ts";
+import type { Packet, PixelFormat, VideoCodec } from "../../media/types.ts";
+import type { VideoDescription } from "../input/input_handlers.ts";
 import type { OutputPacket } from "../output/segment_output.ts";
 import type { StreamMeters } from "../telemetry/stream_meters.ts";
 import { canCopyVideo, CopiedVideo } from "./copied_video.ts";
@@ -27,8 +28,8 @@ export interface VideoStageOptions {
   readonly isReadOnly: boolean;
   /** Whether it looks at pictures at all; otherwise those that are copied are not decoded. */
   readonly isLookedAt: boolean;
-  /** Whether pictures come as frames of the application. */
-  readonly isFed: boolean;
+  /** Whether frames may be dropped. */
+  readonly isLive: boolean;
   /** Layout of the processor's frames. */
   readonly pixelFormat: PixelFormat;
   /** The longest time from keyframe to keyframe of an encoder, in seconds. */
@@ -65,7 +66,7 @@ export interface PictureDemands {
 export class VideoStage implements AsyncDisposable {
   readonly #options: VideoStageOptions;
   #demands: PictureDemands = {};
-  #stream: VideoStreamInfo | undefined;
+  #stream: VideoDescription | undefined;
   #mapsTones = false;
   #copied: CopiedVideo | undefined;
   #encoded: VideoOutput | undefined;
@@ -102,7 +103,9 @@ export class VideoStage implements AsyncDisposable {
 
   /** Size of the pictures that are copied, in pixels. */
   get copiedSize(): Size | undefined {
-    return this.#copied === undefined ? undefined : this.#stream;
+    if (this.#copied === undefined || this.#stream === undefined) return undefined;
+    const { width, height } = this.#stream;
+    return { width, height };
   }
 
   /** Encoders that died and were started again. */
@@ -141,13 +144,13 @@ export class VideoStage implements AsyncDisposable {
   }
 
   /** The video is this from its next keyframe on; `color` is that of its frames. */
-  setStream(video: VideoStreamInfo, { mapsTones }: { readonly mapsTones: boolean }): void {
+  setStream(video: VideoDescription, { mapsTones }: { readonly mapsTones: boolean }): void {
     this.#stream = video;
     this.#mapsTones = mapsTones;
     if (!this.#options.hasOutput || this.#encoded !== undefined) return;
     const { codec } = video;
     const reason = this.#reasonToEncode(video);
-    if (reason === undefined && canCopyVideo(codec)) {
+    if (reason === undefined && codec !== undefined && canCopyVideo(codec)) {
       if (this.#copied?.codec === codec) return;
       this.#copied = new CopiedVideo({ codec, emit: this.#options.emit });
     } else if (!this.#hasCopied) this.#encode(reason); // else at the keyframe
@@ -235,11 +238,11 @@ export class VideoStage implements AsyncDisposable {
   }
 
   /** Why pictures have to be encoded; undefined where they can go on as they came. */
-  #reasonToEncode({ codec }: VideoStreamInfo): string | undefined {
-    const { isReadOnly, isFed } = this.#options;
+  #reasonToEncode({ codec }: VideoDescription): string | undefined {
+    const { isReadOnly } = this.#options;
     const { size, showsLoading } = this.#demands;
     if (!isReadOnly) return "the processor may change them";
-    if (isFed) return "they come from the application";
+    if (codec === undefined) return "they come from the application";
     if (!canCopyVideo(codec)) {
       return `MPEG-TS is written with H.264 and HEVC, and they are ${codec}`;
     }
@@ -251,7 +254,7 @@ export class VideoStage implements AsyncDisposable {
 
   #encode(reason?: string): VideoOutput {
     const { gopSeconds, frameRate, warm, pixelFormat, emit, onHang, signal } = this.#options;
-    const { hardware, encoder } = this.#options;
+    const { hardware, encoder, isLive } = this.#options;
     const { color, sampleAspect, ...own } = this.#stream!;
     const { size } = this.#demands;
     const { width, height } = size ?? own;
@@ -266,6 +269,7 @@ export class VideoStage implements AsyncDisposable {
       frameRate: frameRate(),
       hardware,
       encoder,
+      isLive,
       warm,
       shape: {
         width,

@@ -50,6 +50,8 @@ export interface Wish {
   readonly name: string;
   /** One of them is enough. */
   readonly anyOf: readonly TrickleRight[];
+  /** May hold a signature. */
+  readonly query: URLSearchParams;
 }
 
 /** The answer to a {@linkcode Wish}. */
@@ -87,16 +89,16 @@ export class AccessGuard {
     options.grants.forEach((grant, index) => this.#add(grant, index));
   }
 
-  /** Whether a request may have its wish. */
-  admit(request: Request, wish: Wish): Admission {
+  /** Whether a request with these headers may have its wish. */
+  admit(headers: Headers, wish: Wish): Admission {
     const { signKeys, unixTime } = this.#options;
-    const tokens = tokensOf(request);
+    const tokens = tokensOf(headers);
     const holder = this.#holderOf(tokens);
     if (holder?.grants.some((grant) => allows(grant, wish))) {
       return { kind: "admitted", client: holder.client };
     }
-    const query = new URL(request.url).searchParams;
-    const signature = checkSignature(query, { name: wish.name, keys: signKeys, nowMs: unixTime() });
+    const { name, query } = wish;
+    const signature = checkSignature(query, { name, keys: signKeys, nowMs: unixTime() });
     switch (signature.kind) {
       case "valid":
         return overlaps(signature.rights, wish.anyOf)
@@ -169,7 +171,7 @@ function refused(status: 401 | 403, reason: string): Admission {
  * What may be the token of a request: that of RFC 6750, or of RFC 7617 the password, or the user name where that
  * is all. A token may hold colons, the first of which ends a user name.
  */
-function tokensOf({ headers }: Request): string[] {
+function tokensOf(headers: Headers): string[] {
   const authorization = headers.get("authorization") ?? "";
   const [, scheme = "", value = ""] = /^(bearer|basic) +(\S+) *$/i.exec(authorization) ?? [];
   if (scheme.toLowerCase() !== "basic") return value === "" ? [] : [value];

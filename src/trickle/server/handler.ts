@@ -15,7 +15,7 @@ import type { ClientId } from "./memory_pool.ts";
 import {
   parseDeleteIndex,
   parseReadIndex,
-  parseTrickleRoute,
+  parseTrickleTarget,
   parseWriteIndex,
   type TrickleRoute,
 } from "./paths.ts";
@@ -86,10 +86,10 @@ function route(
 ): Promise<Response> | Response {
   const refusal = pageRefusal(request, context.pages);
   if (refusal !== undefined) return refusal;
-  const found = parseTrickleRoute(new URL(request.url).pathname, context.basePath);
+  const { route: found, query } = parseTrickleTarget(new URL(request.url), context.basePath);
   if (found.kind === "none") return errorResponse(404, "404 page not found");
   if (found.kind === "malformed") return errorResponse(400, "Malformed path");
-  const admitted = admit(request, found, { caller, access: context.access });
+  const admitted = admit(request, { found, query, caller, access: context.access });
   if (admitted instanceof Response) return admitted;
   const keepsPieces = caller.kind === "program" || !caller.isServed;
   const admittedContext = { ...context, client: admitted.client, keepsPieces };
@@ -103,14 +103,19 @@ type NamedRoute = Extract<TrickleRoute, { kind: "channel" | "segment" }>;
 /** Whose request it is, or the answer to somebody who may not send it. */
 function admit(
   request: Request,
-  found: NamedRoute,
-  { caller, access }: { readonly caller: Caller; readonly access: AccessGuard | undefined },
+  { found, query, caller, access }: {
+    readonly found: NamedRoute;
+    readonly query: URLSearchParams;
+    readonly caller: Caller;
+    readonly access: AccessGuard | undefined;
+  },
 ): { readonly client: ClientId } | Response {
   if (caller.kind === "program") return { client: undefined };
   if (access === undefined) {
     return { client: caller.address === undefined ? undefined : clientOf(caller.address) };
   }
-  const admission = access.admit(request, { name: found.name, anyOf: rightsFor(request, found) });
+  const anyOf = rightsFor(request, found);
+  const admission = access.admit(request.headers, { name: found.name, anyOf, query });
   return admission.kind === "admitted" ? admission : accessRefusal(request, admission);
 }
 

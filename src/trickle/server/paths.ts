@@ -24,8 +24,37 @@ export function normalizeBasePath(basePath: string): string {
   return basePath.endsWith("/") ? basePath : `${basePath}/`;
 }
 
-/** Parses the path (still percent-encoded) of a request below `basePath`. */
-export function parseTrickleRoute(pathname: string, basePath: string): TrickleRoute {
+/** What the URL of a request asks for. */
+export interface TrickleTarget {
+  readonly route: TrickleRoute;
+  /** Where a signature would be. */
+  readonly query: URLSearchParams;
+}
+
+/**
+ * A signature at the end of a query, and what a client has added to the URL of a channel: clients in Go and
+ * Python do not look for a query, and add the index of a segment to its end.
+ */
+const ADDED_TO_SIGNATURE = /^(\?.*&sign=[\w-]{43})\/([^/&=]+)$/;
+
+/** Parses the URL of a request below `basePath`. */
+export function parseTrickleTarget(url: URL, basePath: string): TrickleTarget {
+  const route = parseTrickleRoute(url.pathname, basePath);
+  const [, signed, added] = ADDED_TO_SIGNATURE.exec(url.search) ?? [];
+  if (route.kind !== "channel" || signed === undefined || added === undefined) {
+    return { route, query: url.searchParams };
+  }
+  const index = decode(added);
+  return {
+    route: index === undefined
+      ? { kind: "malformed" }
+      : { kind: "segment", name: route.name, index },
+    query: new URLSearchParams(signed),
+  };
+}
+
+/** Parses a path, still percent-encoded. */
+function parseTrickleRoute(pathname: string, basePath: string): TrickleRoute {
   if (!pathname.startsWith(basePath)) return { kind: "none" };
   const parts = pathname.slice(basePath.length).split("/");
   if (parts.length > 2 || parts.some((part) => part === "")) return { kind: "none" };

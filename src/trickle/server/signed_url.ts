@@ -1,7 +1,7 @@
 /**
  * URLs that carry their own permission: who has one may do what it says with its channel until it expires,
- * and needs no token. TRICKLE.md has no authentication (section 2); clients that keep the query of a channel's
- * URL, as ours do, need to know nothing of it.
+ * and needs no token. TRICKLE.md has no authentication (section 2), and clients need to know nothing of it: ours
+ * keep the query of a channel's URL, and what others add to its end is found there.
  *
  * The signature is HMAC-SHA256 (RFC 2104) in base64url over a version, the rights, the expiry, the client and,
  * at last, the name of the channel, each on a line. It covers neither the host nor the base path, so that a
@@ -33,7 +33,7 @@ export interface SignedUrlOptions {
   readonly rights: readonly TrickleRight[];
   /** When the permission ends. Requests that have begun by then go on to their end. */
   readonly expiresAt: Date;
-  /** Who has the URL: the URLs of one client share its limits. @default the channel's name */
+  /** Who has the URL: the URLs and tokens of one client share its limits. @default the channel's name */
   readonly client?: string;
 }
 

@@ -70,13 +70,16 @@ export class NodeTransport implements Transport {
     outgoing.on("response", (incoming) => resolve(toResponse(incoming, outgoing)));
     outgoing.once("socket", (socket) => {
       // What the name means now, whatever it meant when it was checked.
-      socket.once("connect", () => {
+      const isRefused = (): boolean => {
         const refusal = this.#refusal(request.url, socket.remoteAddress);
         if (refusal) outgoing.destroy(refusal);
-      });
+        return outgoing.destroyed;
+      };
+      const isTls = request.url.startsWith("https:");
+      if (isTls) socket.once("connect", isRefused); // before the other side hears the name
       // What is written before there is a connection is only held, and would count as sent.
-      socket.once(request.url.startsWith("https:") ? "secureConnect" : "connect", () => {
-        if (outgoing.destroyed) return;
+      socket.once(isTls ? "secureConnect" : "connect", () => {
+        if (isRefused()) return;
         if (this.#isImpostor(socket)) return void outgoing.destroy(impostor(request.url));
         isConnected = true;
         outgoing.flushHeaders();
@@ -125,6 +128,9 @@ export class NodeTransport implements Transport {
   }
 }
 
+/** Without a list of authorities Deno looks for the system's, which it may not have the permission for. */
+const UNCHECKED = { rejectUnauthorized: false, ca: [] };
+
 function verification(
   tls: TlsOptions,
   url: string,
@@ -135,9 +141,9 @@ function verification(
     case "caCerts":
       return { ca: [...rootCertificates, ...tls.caCerts] };
     case "pinned":
-      return { rejectUnauthorized: false }; // it is compared before anything is sent
+      return UNCHECKED; // it is compared before anything is sent
     case "insecure":
-      return isUnchecked(tls, url) ? { rejectUnauthorized: false } : {};
+      return isUnchecked(tls, url) ? UNCHECKED : {};
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * The user name, password and query of a channel's URL, and a token beside it, kept where nobody writes them
- * down: a URL gets into messages, logs and the traces that Deno makes of every request, and a query may be a
- * signature.
+ * down: a URL gets into messages and logs, and a query may be a signature. The query of a request is in the
+ * traces that Deno makes of it all the same.
  *
  * @module
  */
@@ -91,9 +91,18 @@ class AuthorizedTransport implements Transport {
     this.#search = search;
   }
 
-  request(request: TransportRequest): Promise<TransportResponse> {
+  async request(request: TransportRequest): Promise<TransportResponse> {
     const headers = { ...this.#headers, ...request.headers };
-    return this.#transport.request({ ...request, url: request.url + this.#search, headers });
+    try {
+      return await this.#transport.request({
+        ...request,
+        url: request.url + this.#search,
+        headers,
+      });
+    } catch (error) {
+      if (this.#search !== "") hideIn(error, this.#search);
+      throw error;
+    }
   }
 
   renew(): void {
@@ -102,6 +111,15 @@ class AuthorizedTransport implements Transport {
 
   [Symbol.dispose](): void {
     this.#transport[Symbol.dispose]();
+  }
+}
+
+/** Takes a secret out of an error that nobody else has, and out of its causes: those of `fetch` name the URL. */
+function hideIn(error: unknown, secret: string): void {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    // Those of an abort cannot be changed, and need not be.
+    if (each.message.includes(secret)) each.message = each.message.replaceAll(secret, "");
+    if (each.stack?.includes(secret) === true) each.stack = each.stack.replaceAll(secret, "");
   }
 }
 

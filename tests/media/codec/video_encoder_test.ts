@@ -17,6 +17,7 @@ import {
   shownPts,
   TIME_BASE,
 } from "./helper.ts";
+import { ManualClock } from "../../trickle/manual_clock.ts";
 import { until } from "../../waiting.ts";
 
 interface PictureOptions {
@@ -374,3 +375,26 @@ Deno.test("VideoEncoder scales each picture to the size given with it, and begin
   // Being scaled to its own size is no change.
   assert.equal(encoder.stats.reconfigurations, 2);
 });
+
+for (const end of ["SIGCONT", "SIGKILL"] as const) {
+  Deno.test(`VideoEncoder lets no more pictures in than may be inside, up to ${end}`, async () => {
+    const pictures = await makePictures({ frames: 10 });
+    const watch = { clock: new ManualClock() }; // it stands still: nothing hangs
+    await using encoder = new VideoEncoder({ timeBase: TIME_BASE, maxInside: 3, watch });
+    const { items, done } = collect(encoder.packets());
+    await encoder.encode(pictures[0]!);
+    await until(() => items.length === 1, "the first packet");
+    Deno.kill(encoder.pid!, "SIGSTOP");
+    let taken = 1;
+    for (const picture of pictures.slice(1)) void encoder.encode(picture).then(() => taken++);
+    await until(() => taken === 4, "three pictures inside");
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(taken, 4);
+    Deno.kill(encoder.pid!, end);
+    await encoder.flush();
+    await done;
+    assert.equal(taken, 10);
+    const lost = end === "SIGKILL" ? 3 : 0;
+    assert.deepEqual([items.length, encoder.stats.lostFrames], [10 - lost, lost]);
+  });
+}

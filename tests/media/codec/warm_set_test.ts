@@ -5,17 +5,18 @@ import {
   VideoEncoder,
   WarmSet,
 } from "../../../src/media/codec/mod.ts";
+import { CodecChild } from "../../../src/media/codec/codec_child.ts";
 import { audioOutputRecipe, outputSettings } from "../../../src/media/codec/audio_output.ts";
 import { videoDecoderRecipe } from "../../../src/media/codec/video_decoder.ts";
 import { videoEncoderRecipe } from "../../../src/media/codec/video_encoder.ts";
 import { ManualClock } from "../../trickle/manual_clock.ts";
 import { collect, makeAudio, makeVideo, shownPts, TIME_BASE } from "./helper.ts";
-import { until } from "../../waiting.ts";
+import { until, within } from "../../waiting.ts";
 
 const BT601 = { matrix: "bt601", fullRange: false } as const;
 const DECODER = videoDecoderRecipe({
   timeBase: TIME_BASE,
-  stream: { color: BT601, reorderDepth: 0 },
+  stream: { codec: "h264", color: BT601, reorderDepth: 0 },
 });
 const ENCODER = videoEncoderRecipe({}, {
   width: 2,
@@ -220,4 +221,24 @@ Deno.test("WarmSet of no children gives none and starts none", async () => {
   assert.equal((await decode(warm)).restarts, 0);
   fill(clock);
   assert.deepEqual(warm.figures, { waiting: 0, used: 0, missed: 0, died: 0 });
+});
+
+Deno.test("a decoder that waits has opened its output before there is a packet", async () => {
+  const { set, clock } = createSet();
+  await using warm = set;
+  await using child = new CodecChild(DECODER, {});
+  await child.open();
+  (await within(child.source, "the connection of the child")).close();
+  // The opening is a part of what its children can stand in for.
+  const hevc = videoDecoderRecipe({
+    timeBase: TIME_BASE,
+    stream: { codec: "hevc", color: BT601, reorderDepth: 0 },
+  });
+  warm.want([DECODER]);
+  warm.start();
+  clock.advance(0);
+  assert.equal(warm.take(hevc), undefined);
+  const taken = warm.take(DECODER);
+  assert.ok(taken);
+  await taken[Symbol.asyncDispose]();
 });

@@ -49,6 +49,7 @@ Deno.test("MpegTsDemuxer learns that an unknown muxer ends PES packets with pict
     demuxer.push(layout.bytes());
     let fed = layout.packets.length;
     let largest = 0;
+    let ends = 0;
     pictures.forEach((picture, index) => {
       layout.pes({ payload: picture.data, pts: picture.ptsTicks }, { sized });
       const packets = layout.packets.slice(fed);
@@ -56,10 +57,13 @@ Deno.test("MpegTsDemuxer learns that an unknown muxer ends PES packets with pict
       const isMarked = sized || tsPackets(packets.at(-1)!)[0]!.stuffed;
       const came = packetsOf(demuxer.push(concatBytes(packets)));
       if (index === 0) assert.deepEqual(came, [], "the first one might go on");
-      // So might those that are larger than any before: they come with the next one.
+      // So might the second, and those that are larger than any before: they come with the next one.
       const { data } = picture;
-      if (isMarked && data.length <= largest) assert.deepEqual(came.at(-1)?.data, data);
+      if (isMarked && ends >= 2 && data.length <= largest) {
+        assert.deepEqual(came.at(-1)?.data, data);
+      }
       if (isMarked) largest = Math.max(largest, data.length);
+      if (isMarked) ends++;
     });
   }
 });

@@ -49,8 +49,11 @@ Deno.test("MpegTsDemuxer lists streams that it does not read", async () => {
     { type: 0x06, pid: 0x202, info: registration("KLVA") },
     { type: 0x15, pid: 0x203, info: registration("ID3 ") },
     { type: 0x86, pid: 0x204, info: registration("CUEI") },
-    { type: 0x83, pid: 0x205 },
+    { type: 0x1C, pid: 0x205 },
     { type: 0x33, pid: 0x206 },
+    { type: 0x35, pid: 0x207 },
+    { type: 0xD2, pid: 0x208 },
+    { type: 0xD4, pid: 0x209 },
   ];
   const tables = [pat([[1, 0x1000]]), pmt(0x1000, 1, [...others, { type: 0x1B, pid: 0x100 }])];
   const events = demuxAll(withTables(await makeTs(small), () => tables));
@@ -61,8 +64,11 @@ Deno.test("MpegTsDemuxer lists streams that it does not read", async () => {
     ["data", "KLV metadata"],
     ["data", "timed metadata"],
     ["data", "SCTE-35 splice information"],
-    ["audio", "TrueHD audio"],
+    ["audio", "raw MPEG-4 audio"],
     ["video", "VVC video"],
+    ["video", "EVC video"],
+    ["video", "AVS2 video"],
+    ["video", "AVS3 video"],
   ]);
 });
 
@@ -73,14 +79,31 @@ Deno.test("MpegTsDemuxer reads the first audio stream that it can", async () => 
     pat([[1, 0x1000]]),
     pmt(0x1000, 1, [
       { type: 0x1B, pid: 0x100 },
-      { type: 0x83, pid: 0x200 },
+      { type: 0x1C, pid: 0x200 },
       { type: 0x0F, pid: 0x101 },
       { type: 0x81, pid: 0x102 },
     ]),
   ];
   const streams = streamsOf(demuxAll(withTables(plain, () => tables)));
   assert.equal(streams.audio?.codec, "aac");
-  assert.deepEqual(streams.unsupported.map(({ name }) => name), ["TrueHD audio"]);
+  assert.deepEqual(streams.unsupported.map(({ name }) => name), ["raw MPEG-4 audio"]);
+});
+
+Deno.test("MpegTsDemuxer reads the next audio stream where the first that is listed does not come", async () => {
+  const plain = await makeTs([...picture(1, "160x120"), ...tone(1), ...X264_LIVE]);
+  const tables = [
+    pat([[1, 0x1000]]),
+    pmt(0x1000, 1, [
+      { type: 0x1B, pid: 0x100 },
+      { type: 0x83, pid: 0x200 },
+      { type: 0x81, pid: 0x201 },
+      { type: 0x03, pid: 0x101 },
+    ]),
+  ];
+  const [expected, events] = [plain, withTables(plain, () => tables)].map(demuxAll);
+  assert.equal(streamsOf(events!).audio?.codec, streamsOf(expected!).audio?.codec);
+  assert.deepEqual(packetsOf(events!, "audio"), packetsOf(expected!, "audio"));
+  assert.deepEqual(packetsOf(events!, "video"), packetsOf(expected!, "video"));
 });
 
 Deno.test("MpegTsDemuxer announces a new picture size with the first picture of it", async () => {

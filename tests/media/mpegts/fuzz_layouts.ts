@@ -105,14 +105,19 @@ export function decoration(
   const change = (picture: SourcePicture, next: SourcePicture | undefined): SourcePicture => {
     const nals: Uint8Array[] = [];
     let slices = 0;
+    let hasSets = false;
     for (const nal of picture.nals) {
       if (shapes.isDelimiter(nal)) {
         if (chosen.noDelimiters) continue;
         if (chosen.twoDelimiters) nals.push(nal);
       }
+      // Parameter sets stand in front of SEI.
+      if (!hasSets && !shapes.isDelimiter(nal)) {
+        hasSets = true;
+        if (chosen.setsOften && !picture.keyframe) nals.push(...sets);
+      }
       if (shapes.isSlice(nal)) {
         slices++;
-        if (slices === 1 && chosen.setsOften && !picture.keyframe) nals.push(...sets);
         if (slices === 1 && chosen.bareSei) nals.push(shapes.sei(BARE_NOTE));
         if (slices === 2 && chosen.seiBetween) nals.push(shapes.sei(NOTE));
       }
@@ -192,7 +197,11 @@ export function layOut(
       break;
     case "cut": {
       const largest = [300, 1000, 5000, 20_000][random(4)]!;
-      for (let at = 0; at < stream.length; at += 1 + random(largest)) cuts.add(at);
+      // At a slice behind SEI nothing would tell whose that SEI is.
+      const slices = new Set(pictures.map(({ slicesFrom }) => slicesFrom));
+      for (let at = 0; at < stream.length; at += 1 + random(largest)) {
+        cuts.add(slices.has(at) ? at + 1 : at);
+      }
       break;
     }
     case "sets":

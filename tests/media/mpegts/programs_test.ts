@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { MpegTsDemuxer, type TsEvent } from "../../../src/media/mpegts/mod.ts";
+import { split } from "../codec/helper.ts";
+import { FfmpegBatch } from "../ffmpeg_batch.ts";
 import {
   concatBytes,
   demuxAll,
@@ -193,4 +195,24 @@ Deno.test("MpegTsDemuxer reads pictures and sound of a stream without tables, fr
   }
   const { video, audio } = streamsOf(events);
   assert.deepEqual([video?.codec, audio?.codec], ["h264", "aac"]);
+});
+
+Deno.test("MpegTsDemuxer takes data of which nothing is said for neither pictures nor sound", async () => {
+  // Raw pictures are full of start codes and of what frames begin with.
+  const kinds = [
+    "fits -pix_fmt gbrp16be",
+    "pbm -pix_fmt monow",
+    "magicyuv",
+    "alias_pix -pix_fmt bgr24",
+  ];
+  const batch = new FfmpegBatch();
+  const made = kinds.map((kind) =>
+    batch.add(split(`-f lavfi -i testsrc2=s=176x144:r=25:d=0.6 -c:v ${kind} -f mpegts pipe:1`))
+  );
+  for (const [index, kind] of kinds.entries()) {
+    const events = demuxAll(await made[index]!());
+    assert.deepEqual(packetsOf(events), [], kind);
+    const { video, audio } = streamsOf(events);
+    assert.deepEqual([video, audio], [undefined, undefined], kind);
+  }
 });

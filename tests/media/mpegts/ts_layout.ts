@@ -25,6 +25,8 @@ export interface PesLayout {
   readonly sized?: boolean;
   /** `data_alignment_indicator`. @default false */
   readonly aligned?: boolean;
+  /** `stream_id_extension`. @default none */
+  readonly extensionId?: number;
   /** Stuffing in the PES header. @default 0 */
   readonly headerStuffing?: number;
   /** A clock in the first packet, in 90 kHz. @default none */
@@ -167,10 +169,13 @@ function writePes(piece: PesPiece, layout: PesLayout): Uint8Array {
     : hasDts
     ? [...timestamp(3, pts), ...timestamp(1, dts)]
     : timestamp(2, pts);
-  const head = [...stamps, ...new Array<number>(headerStuffing).fill(0xFF)];
+  const { extensionId } = layout;
+  const extension = extensionId === undefined ? [] : [0x0F, 0x81, extensionId];
+  const head = [...stamps, ...extension, ...new Array<number>(headerStuffing).fill(0xFF)];
   const length = 3 + head.length + payload.length;
   const coded = sized && length <= 0xFFFF ? length : 0;
-  const flags = pts === undefined ? 0 : hasDts ? 0xC0 : 0x80;
+  const flags = (pts === undefined ? 0 : hasDts ? 0xC0 : 0x80) |
+    (extensionId === undefined ? 0 : 1);
   const start = [0, 0, 1, streamId, coded >> 8, coded & 0xFF, aligned ? 0x84 : 0x80, flags];
   return concatBytes([Uint8Array.from([...start, head.length, ...head]), payload]);
 }

@@ -165,6 +165,40 @@ for (const form of ["low-overhead", "start codes"] as const) {
 
 const AV1_REFERENCE = references.add(split(`-i pipe:0 ${TO_NUT} pipe:1`), AV1);
 
+const JPEG2000 = batch.add(
+  split(`${SOURCE} -c:v jpeg2000 -format j2k -pix_fmt yuv420p -f nut pipe:1`),
+);
+/** The access unit header of H.222.0 Annex S: rates, a time code and what the colours are. */
+const ELSM = [
+  ...new TextEncoder().encode("elsmfrat"),
+  ...[0, 1, 0, 25],
+  ...new TextEncoder().encode("brat"),
+  ...[0, 0x7F, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF],
+  ...new TextEncoder().encode("tcod"),
+  ...[0, 0, 0, 0],
+  ...new TextEncoder().encode("bcol"),
+  ...[3, 0],
+];
+const JPEG2000_STREAM: Made = async () => {
+  const pictures = nutPackets(await JPEG2000()).map(({ data }, index) => ({
+    payload: concatBytes([Uint8Array.from(ELSM), data]),
+    pts: 90_000 + index * 3_600,
+  }));
+  const tables = [pat([[1, 0x1000]]), pmt(0x1000, 1, [{ type: 0x21, pid: 0x100 }])];
+  return concatBytes([
+    ...tables.map((table) => packSection(table)),
+    packPictures(0x100, pictures),
+  ]);
+};
+const JPEG2000_REFERENCE = reference(JPEG2000_STREAM);
+
+Deno.test("the demuxer and the decoder make of JPEG 2000 what ffmpeg does", async () => {
+  const events = demuxAll(await JPEG2000_STREAM());
+  const { video } = streamsOf(events);
+  assert.equal(video?.codec, "jpeg2000");
+  assertSame(await decoded(video, packetsOf(events, "video")), await JPEG2000_REFERENCE());
+});
+
 interface Picture {
   readonly ptsTicks: number;
   readonly data: Uint8Array;

@@ -121,3 +121,20 @@ Deno.test("ffmpeg decodes H.264 from NutMuxer to the same pictures", async () =>
   const ours = await run("ffmpeg", hash, chunks);
   assert.deepEqual(ours, await run("ffmpeg", hash, [nut]));
 });
+
+Deno.test("NutMuxer.opening() takes the first bytes of the first packet", () => {
+  for (const syncpoints of ["first-packet", "every-packet"] as const) {
+    const [plain, opened] = [0, 1].map(() => new NutMuxer(STREAMS, { syncpoints }));
+    const [expected, found] = [[plain!.header()], [opened!.opening()]];
+    for (const packet of PACKETS) {
+      expected.push(...plain!.packet(packet));
+      found.push(...opened!.packet(packet));
+    }
+    assert.equal(found[0]!.length, expected[0]!.length + 8);
+    assert.deepEqual(joined(found), joined(expected));
+  }
+});
+
+function joined(parts: readonly Uint8Array[]): number[] {
+  return parts.flatMap((part) => [...part]);
+}

@@ -36,10 +36,10 @@ export function makeFigures(changes: Partial<ServerFigures> = {}): ServerFigures
 export function makeStream(id: string, frames = 3): StreamFigures {
   let now = 0;
   const meters = new StreamMeters(() => now);
-  meters.input.segments = 2;
-  meters.input.bytes = 1_234;
+  meters.counts.segments_in = 2;
+  meters.counts.input_bytes = 1_234;
   meters.errorAt("process");
-  meters.errors++; // what the stream ended with
+  meters.errorAt("stream"); // what the stream ended with
   for (let frame = 0; frame < frames; frame++) {
     meters.frameArrived(frame);
     now += 5;

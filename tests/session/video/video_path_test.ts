@@ -89,7 +89,7 @@ class PathRig {
   }
 
   get dropped(): number {
-    return this.meters.totalDropped;
+    return this.meters.counts.frames_dropped;
   }
 
   async #process(frame: VideoFrame): Promise<VideoOutcome> {

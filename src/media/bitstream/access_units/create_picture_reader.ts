@@ -13,7 +13,7 @@ import {
 } from "./start_code_picture.ts";
 
 /** Codecs whose access units are found by start codes. */
-export type StartCodeCodec = Exclude<VideoCodec, "dirac" | "av1">;
+export type StartCodeCodec = Exclude<VideoCodec, "dirac" | "av1" | "jpeg2000">;
 
 /** Creates the reader of a codec. */
 export function createPictureReader(codec: StartCodeCodec): PictureReader {

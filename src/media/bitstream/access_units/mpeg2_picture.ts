@@ -5,8 +5,8 @@
  * of pictures, `temporal_reference`).
  */
 
+import { sameBytes } from "../../../base/bytes.ts";
 import { MediaError } from "../../../base/errors.ts";
-import { sameBytes } from "../annexb.ts";
 import { MPEG2_CODE, parseMpeg2Picture, parseMpeg2Sequence } from "../mpeg2_video.ts";
 import type { SequenceInfo } from "../vui.ts";
 import type { CodedPicture, NalKind, PictureReader, SliceRelation } from "./picture_reader.ts";

@@ -1,7 +1,7 @@
 /** The sequence parameter sets of a stream, of either codec. */
 
+import { sameBytes } from "../../../base/bytes.ts";
 import { MediaError } from "../../../base/errors.ts";
-import { sameBytes } from "../annexb.ts";
 
 /** Keeps the latest set of each number. One that is repeated is not read again. */
 export class SequenceSets<Sps extends { readonly id: number }> {

@@ -6,7 +6,7 @@
  * (204).
  */
 
-import { concatBytes } from "../bytes.ts";
+import { concatBytes } from "../../../base/bytes.ts";
 import { SYNC_BYTE, TS_PACKET_BYTES } from "../numbers.ts";
 
 /** After damage, and where packets are not of 188 bytes, so many sync bytes in a row are needed. */
@@ -93,7 +93,7 @@ export class PacketAligner {
         this.#sink.packet(this.#carry, 0);
         at += this.#stride - TS_PACKET_BYTES;
       } else {
-        data = concatBytes(this.#carry.subarray(0, this.#carried), chunk.subarray(at));
+        data = concatBytes([this.#carry.subarray(0, this.#carried), chunk.subarray(at)]);
         at = 0;
       }
     }

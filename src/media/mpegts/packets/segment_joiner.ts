@@ -1,6 +1,6 @@
 /** Packets of a stream that comes in segments, which may be cut in the middle of a packet. */
 
-import { concatBytes } from "../bytes.ts";
+import { concatBytes } from "../../../base/bytes.ts";
 import { SYNC_BYTE } from "../numbers.ts";
 import { PacketAligner, type PacketSink } from "./packet_aligner.ts";
 
@@ -36,7 +36,7 @@ export class SegmentJoiner {
   /** Takes the next bytes. The chunk is not kept. */
   push(chunk: Uint8Array): void {
     if (this.#head === undefined) return this.#aligner.push(chunk);
-    const head = concatBytes(this.#head, chunk);
+    const head = concatBytes([this.#head, chunk]);
     const joins = this.#aligner.missingBytes === 0 ? false : goesOn(head, this.#aligner);
     this.#head = joins === undefined ? head : undefined;
     if (joins === undefined) return;

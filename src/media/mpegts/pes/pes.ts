@@ -33,6 +33,8 @@ export interface PesHeader {
   readonly dts: number | undefined;
   /** `data_alignment_indicator`. */
   readonly aligned: boolean;
+  /** `stream_id_extension`: which of several streams on one PID it is of. */
+  readonly extensionId: number | undefined;
 }
 
 /** Parses a PES header at the start of `data`; undefined when it is truncated, damaged or bare. */
@@ -49,7 +51,25 @@ export function parsePesHeader(data: Uint8Array): PesHeader | undefined {
   const hasDts = flags === 3 && data[8]! >= 2 * TIMESTAMP_BYTES;
   const pts = hasPts ? readTimestamp(data, PES_FIXED_BYTES) : undefined;
   const dts = hasDts ? readTimestamp(data, PES_FIXED_BYTES + TIMESTAMP_BYTES) : pts;
-  return { streamId, headerBytes, pts, dts, aligned: (data[6]! & 0x04) !== 0 };
+  const aligned = (data[6]! & 0x04) !== 0;
+  return { streamId, headerBytes, pts, dts, aligned, extensionId: readExtensionId(data) };
+}
+
+/** `stream_id_extension`, behind the optional fields that the flags of the header announce. */
+function readExtensionId(data: Uint8Array): number | undefined {
+  const flags = data[7]!;
+  if ((flags & 0x01) === 0) return undefined; // PES_extension_flag
+  const has = (bit: number): number => flags >> bit & 1;
+  let at = PES_FIXED_BYTES + (flags >> 6 === 3 ? 2 : has(7)) * TIMESTAMP_BYTES;
+  at += 6 * has(5) + 3 * has(4) + has(3) + has(2) + 2 * has(1); // ESCR to previous_PES_packet_CRC
+  const end = PES_FIXED_BYTES + data[8]!;
+  const extension = data[at++] ?? 0;
+  if ((extension & 0x80) !== 0) at += 16; // PES_private_data
+  if ((extension & 0x40) !== 0) at += 1 + (data[at] ?? 0); // pack_header
+  if ((extension & 0x20) !== 0) at += 2; // program_packet_sequence_counter
+  if ((extension & 0x10) !== 0) at += 2; // P-STD_buffer
+  const isThere = (extension & 0x01) !== 0 && at + 1 < end && data[at + 1]! < 0x80;
+  return isThere ? data[at + 1] : undefined;
 }
 
 /**

@@ -11,6 +11,8 @@ export interface PesUnit {
   /** Undefined when the header has none, and for the rest of a unit that was ended too early. */
   readonly pts: number | undefined;
   readonly dts: number | undefined;
+  /** Which of several streams on one PID it is of, where the header says that. */
+  readonly extensionId: number | undefined;
 }
 
 /** What a {@linkcode PesAssembler} reports to. */
@@ -34,6 +36,7 @@ export class PesAssembler {
   readonly #reader: PesReader;
   #pts: number | undefined;
   #dts: number | undefined;
+  #extensionId: number | undefined;
 
   /** Creates an assembler; `slabBytes` is the size of the buffers that units share. */
   constructor(options: { sink: PesSink; counters: DemuxCounters; slabBytes: number }) {
@@ -43,8 +46,9 @@ export class PesAssembler {
     this.#reader = new PesReader({
       counters: options.counters,
       sink: {
-        begin: ({ pts, dts }) => {
+        begin: ({ pts, dts, extensionId }) => {
           this.#emit();
+          this.#extensionId = extensionId;
           this.#pts = pts;
           this.#dts = dts;
         },
@@ -97,6 +101,7 @@ export class PesAssembler {
       payload: this.#window.view(this.#window.start, this.#window.end),
       pts: this.#pts,
       dts: this.#dts,
+      extensionId: this.#extensionId,
     };
     this.#window.release(this.#window.end);
     this.#pts = this.#dts = undefined;

@@ -24,6 +24,8 @@ export interface PesStamp {
   readonly dts: number | undefined;
   /** Whether the payload begins with an access unit, as the header says. */
   readonly aligned: boolean;
+  /** Which of several streams on one PID it is of, where the header says that. */
+  readonly extensionId: number | undefined;
 }
 
 /** What a {@linkcode PesReader} reports to. */
@@ -59,6 +61,8 @@ export class PesReader {
   readonly #continuity = new ContinuityCounter();
   #forgiving = false;
   #lastPayloadBytes = 0;
+  /** Bytes behind the header of the packet before, and whether a PES packet began with it. */
+  #lastShape = { bytes: 0, unitStart: false };
   /** What stood behind the end of a PES packet by its length. */
   #excess: Uint8Array | undefined;
   /** Whether packets that are marked as scrambled are not. */
@@ -90,6 +94,7 @@ export class PesReader {
     if (!follows && !this.#isNew(data, { at, start, unitStart, continuity })) return;
     this.#forgiving = false;
     this.#lastPayloadBytes = 0;
+    this.#lastShape = { bytes: end - start, unitStart };
     let from = start;
     if (unitStart) {
       this.#state = "head";
@@ -179,6 +184,8 @@ export class PesReader {
   ): boolean {
     const bytes = this.#lastPayloadBytes;
     const end = at + TS_PACKET_BYTES;
+    const shape = this.#lastShape;
+    if (shape.unitStart !== unitStart || shape.bytes !== end - start) return false;
     // A few bytes are soon the same, unless a time is among them.
     const isTold = bytes >= MIN_REPEATED_BYTES || this.#continuity.seemsRight ||
       unitStart && this.#isSameTimedHead(data, start);
@@ -211,8 +218,8 @@ export class PesReader {
     const left = PES_PREFIX_BYTES + length - this.#headBytes;
     this.#left = length === 0 ? -1 : Math.max(0, left);
     this.#state = "open";
-    const { pts, dts, aligned } = header;
-    this.#sink.begin({ pts, dts, aligned });
+    const { pts, dts, aligned, extensionId } = header;
+    this.#sink.begin({ pts, dts, aligned, extensionId });
     return from;
   }
 

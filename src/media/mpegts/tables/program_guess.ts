@@ -3,22 +3,13 @@
  * some senders list video as private data; ffmpeg plays both.
  */
 
+import { concatBytes } from "../../../base/bytes.ts";
 import { TICKS_PER_SECOND } from "../../../base/rational.ts";
-import { MediaError } from "../../../base/errors.ts";
-import {
-  H264_NAL,
-  HEVC_NAL,
-  MPEG2_CODE,
-  nalUnits,
-  parseH264Sps,
-  parseHevcSps,
-  parseMpeg2Sequence,
-} from "../../bitstream/mod.ts";
-import { concatBytes } from "../bytes.ts";
 import { OTHER_STREAM_TYPES, PID, STREAM_ID, STREAM_TYPE, TS_PACKET_BYTES } from "../numbers.ts";
 import { payloadStart } from "../packets/adaptation.ts";
 import { parsePesHeader } from "../pes/pes.ts";
 import type { Pmt, PmtStream } from "./psi.ts";
+import { guessVideo } from "./video_guess.ts";
 
 /** After so much without a program map there is none. */
 const MAX_KEPT_PACKETS = 2_800;
@@ -32,8 +23,6 @@ const FIRST_PID = 0x20;
 /** Streams that are looked at, and how much of each. */
 const MAX_STREAMS = 16;
 const MAX_STREAM_BYTES = 65_536;
-
-const SEQUENCE_START = Uint8Array.of(0, 0, 1);
 
 /** `stream_id`s of video and of audio go up to these. */
 const LAST_VIDEO_ID = 0xEF;
@@ -146,44 +135,11 @@ function addTo(stream: FoundStream, payload: Uint8Array): void {
 }
 
 function guessStream(pid: number, { streamId, pieces }: FoundStream): PmtStream | undefined {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
+  const all = concatBytes(pieces);
   const isAudio = streamId >= STREAM_ID.AUDIO && streamId <= LAST_AUDIO_ID;
   const streamType = isAudio ? undefined : guessVideo(all);
   if (streamType !== undefined) return { streamType, pid, descriptors: [] };
   // Sound tells by its frames what it is.
   const mayBeAudio = streamId < STREAM_ID.VIDEO || streamId > LAST_VIDEO_ID;
   return mayBeAudio ? { streamType: STREAM_TYPE.PRIVATE_PES, pid, descriptors: [] } : undefined;
-}
-
-/** The stream type by the first sequence header or parameter set that can be read. */
-function guessVideo(data: Uint8Array): number | undefined {
-  for (const unit of nalUnits(data)) {
-    if (unit.length < 4) continue;
-    const header = unit[0]!;
-    if (header === MPEG2_CODE.SEQUENCE) {
-      const whole = concatBytes(SEQUENCE_START, unit);
-      if (reads(() => parseMpeg2Sequence(whole))) return STREAM_TYPE.MPEG2_VIDEO;
-    } else if (header < 0x80 && (header & 0x1F) === H264_NAL.SPS) {
-      if (reads(() => parseH264Sps(unit))) return STREAM_TYPE.H264;
-    } else if (header >> 1 === HEVC_NAL.SPS && unit[1] === 1) {
-      if (reads(() => parseHevcSps(unit))) return STREAM_TYPE.HEVC;
-    }
-  }
-  return undefined;
-}
-
-function reads(parse: () => { readonly width: number; readonly height: number }): boolean {
-  try {
-    const { width, height } = parse();
-    return width > 0 && height > 0;
-  } catch (error) {
-    // What cannot be read is something else.
-    if (!(error instanceof MediaError)) throw error;
-    return false;
-  }
 }

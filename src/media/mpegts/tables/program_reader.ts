@@ -1,6 +1,6 @@
+import { sameBytes } from "../../../base/bytes.ts";
 import { MediaError } from "../../../base/errors.ts";
 import { payloadStart } from "../packets/adaptation.ts";
-import { sameBytes } from "../../bitstream/mod.ts";
 import { ProgramTable, type SelectedProgram } from "./program_table.ts";
 import { parsePat, parsePmt, type Pmt } from "./psi.ts";
 import { putsOneUnitIntoEachPes } from "./sdt.ts";

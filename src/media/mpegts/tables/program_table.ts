@@ -1,4 +1,4 @@
-import { sameBytes } from "../../bitstream/mod.ts";
+import { sameBytes } from "../../../base/bytes.ts";
 import type { Pat, PatProgram, Pmt } from "./psi.ts";
 import { identifyStreams } from "./streams.ts";
 

@@ -60,6 +60,8 @@ export interface ProgramStreams {
   /** Whether the program map promises that PES packets of the video begin with access units. */
   readonly isAligned: boolean;
   readonly audio: AudioEntry | undefined;
+  /** Further audio streams, for when that one does not come. */
+  readonly otherAudio: readonly AudioEntry[];
   readonly unsupported: readonly UnsupportedStream[];
 }
 
@@ -67,7 +69,8 @@ export interface ProgramStreams {
 export function chooseStreams(pmt: Pmt): ProgramStreams {
   const entries = identifyStreams(pmt);
   const video = entries.find((entry) => entry.kind === "video");
-  const audio = entries.find((entry) => entry.kind === "audio") ?? guessAudio(pmt);
+  const [first, ...otherAudio] = entries.filter((entry) => entry.kind === "audio");
+  const audio = first ?? guessAudio(pmt);
   const unsupported = entries.flatMap((entry) => {
     if (entry.kind !== "unsupported") return [];
     const { medium, streamType, pid, name } = entry;
@@ -78,7 +81,7 @@ export function chooseStreams(pmt: Pmt): ProgramStreams {
     descriptors?.some(({ tag, data }) =>
       tag === DESCRIPTOR.DATA_STREAM_ALIGNMENT && data[0] === ALIGNED_TO_ACCESS_UNITS
     ) === true;
-  return { video, isAligned, audio, unsupported };
+  return { video, isAligned, audio, otherAudio, unsupported };
 }
 
 /**
@@ -111,6 +114,8 @@ function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
     case STREAM_TYPE.MPEG1_VIDEO:
     case STREAM_TYPE.MPEG2_VIDEO:
       return { kind: "video", pid, codec: "mpeg2video" };
+    case STREAM_TYPE.JPEG2000:
+      return { kind: "video", pid, codec: "jpeg2000" };
     case STREAM_TYPE.MPEG4_VIDEO:
       return { kind: "video", pid, codec: "mpeg4" };
     case STREAM_TYPE.VC1:
@@ -142,6 +147,8 @@ function identifyStream(stream: PmtStream, isHdmv: boolean): StreamEntry {
       return inBandAudio(stream, "dts");
     case STREAM_TYPE.DTS_HD_MASTER:
       return isHdmv ? inBandAudio(stream, "dts") : unsupported(stream);
+    case STREAM_TYPE.TRUEHD:
+      return inBandAudio(stream, "truehd");
     case STREAM_TYPE.LPCM_HDMV:
       return isHdmv ? inBandAudio(stream, "pcm_bluray") : unsupported(stream);
     case STREAM_TYPE.PRIVATE_PES:

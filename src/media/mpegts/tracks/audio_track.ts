@@ -4,13 +4,15 @@ import {
   AUDIO_FRAME_PARSERS,
   type AudioFrameHeader,
   type AudioFrameParser,
+  type AudioFrameResult,
+  findTrueHdSync,
   OPUS_SAMPLE_RATE,
   type ProgramConfig,
-  sameBytes,
 } from "../../bitstream/mod.ts";
 import type { AudioCodec, AudioStreamInfo } from "../../types.ts";
 import { aacFrameConfig } from "./aac_frame_config.ts";
-import { concatBytes } from "../bytes.ts";
+import { TRUEHD_CORE_ID } from "../numbers.ts";
+import { concatBytes, sameBytes } from "../../../base/bytes.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
 import type { DemuxCounters } from "../stats.ts";
 import type { AudioEntry } from "../tables/streams.ts";
@@ -22,6 +24,9 @@ const MAX_KEPT_BYTES = 131_072;
 /** So much of a stream without a single frame is something else than it is listed as. */
 const MAX_UNRECOGNIZED = { bytes: 4_096, pesPackets: 8 } as const;
 
+/** Frames in a row that are no accident in a stream of which nothing says that it is audio. */
+const MIN_GUESSED_FRAMES = 4;
+
 /** Looking for frames of any codec costs more than looking for those of one: it has an end. */
 const MAX_RECOGNITION_BYTES = 262_144;
 
@@ -29,7 +34,7 @@ const MAX_RECOGNITION_BYTES = 262_144;
 const SELF_DESCRIBING: readonly AudioCodec[] = ["aac", "mp3", "ac3", "dts", "aac_latm"];
 
 /** What frames begin with: of all codecs, so that many bytes are passed over quickly. */
-const FIRST_BYTES: ReadonlySet<number> = new Set([0xFF, 0x0B, 0x7F, 0x56]);
+const FIRST_BYTES: ReadonlySet<number> = new Set([0xFF, 0x0B, 0x7F, 0x64, 0x56]);
 
 /** The head of a frame that goes on in the next PES. */
 interface KeptBytes {
@@ -97,9 +102,10 @@ export class AudioTrack implements Track {
 
   /** Takes the next PES packet. */
   pes(unit: PesUnit): void {
+    if (this.#codec === "truehd" && unit.extensionId === TRUEHD_CORE_ID) return;
     if (!this.#everSynced) this.#noteUnrecognized(unit.payload.length);
     const kept = this.#kept;
-    const data = kept.data.length === 0 ? unit.payload : concatBytes(kept.data, unit.payload);
+    const data = kept.data.length === 0 ? unit.payload : concatBytes([kept.data, unit.payload]);
     // A time belongs to the first frame that begins in its own PES, whole or not.
     const times = { kept: kept.dts, unit: unit.dts };
     this.#kept = NOTHING_KEPT;
@@ -107,13 +113,17 @@ export class AudioTrack implements Track {
     while (at < data.length) {
       const source = at < kept.data.length ? "kept" : "unit";
       if (this.#mayBeOther) this.#recognize(data, at);
-      const frame = this.#parse(data, at);
+      const frame = this.#parseAt(data, at);
       if (frame === "more" || frame !== "invalid" && at + frame.frameBytes > data.length) {
         this.#keep({ data: data.subarray(at), dts: times[source] });
         return;
       }
       if (frame === "invalid" || !this.#confirm(data, at, frame)) {
         at = this.#skip(data, at);
+        continue;
+      }
+      if (frame.isAside === true) {
+        at += frame.frameBytes;
         continue;
       }
       if (!this.#everSynced) this.#unrecognized = { bytes: 0, pesPackets: 0 };
@@ -135,6 +145,13 @@ export class AudioTrack implements Track {
   /** A frame that is not whole at the end is dropped. */
   finish(): void {
     this.lost();
+  }
+
+  /** What looks like a frame anywhere is one only where the frame before ended. */
+  #parseAt(data: Uint8Array, at: number): AudioFrameResult {
+    const frame = this.#parse(data, at);
+    if (frame === "more" || frame === "invalid") return frame;
+    return frame.isUnmarked === true && !this.#synced ? "invalid" : frame;
   }
 
   #noteUnrecognized(bytes: number): void {
@@ -177,7 +194,8 @@ export class AudioTrack implements Track {
     if (this.#synced) this.#counters.audioResyncs++;
     this.#synced = false;
     let next = at + 1;
-    while (next < data.length && !FIRST_BYTES.has(data[next]!)) next++;
+    if (this.#codec === "truehd") next = findTrueHdSync(data, next);
+    else while (next < data.length && !FIRST_BYTES.has(data[next]!)) next++;
     this.#counters.audioSkippedBytes += next - at;
     return next;
   }
@@ -187,11 +205,32 @@ export class AudioTrack implements Track {
    * any other must end where the data ends or where one like it begins.
    */
   #confirm(data: Uint8Array, at: number, frame: AudioFrameHeader): boolean {
+    if (frame.isAside === true) return true;
     if (this.#synced && this.#header !== undefined && alike(this.#header, frame)) return true;
+    if (!this.#everSynced && this.#entry.isGuess === true) return this.#isRow(data, at);
     const next = at + frame.frameBytes;
     if (next === data.length) return true;
     const following = this.#parse(data, next);
-    return following === "more" || following !== "invalid" && alike(following, frame);
+    if (following === "more") return true;
+    return following !== "invalid" && (following.isAside === true || alike(following, frame));
+  }
+
+  /**
+   * Whether frames fill a PES packet, or so many of AAC follow each other that they are no accident: rows
+   * of raw pictures may look like frames of other codecs.
+   */
+  #isRow(data: Uint8Array, from: number): boolean {
+    let before: AudioFrameHeader | undefined;
+    let at = from;
+    for (let count = 0; count < MIN_GUESSED_FRAMES; count++) {
+      if (at === data.length && from === 0) return true;
+      const frame = this.#parse(data, at);
+      if (frame === "more" || frame === "invalid") return false;
+      if (before !== undefined && !alike(before, frame)) return false;
+      before = frame;
+      at += frame.frameBytes;
+    }
+    return this.#codec === "aac" && at <= data.length;
   }
 
   #deliver(data: Uint8Array, parsed: AudioFrameHeader): void {

@@ -61,6 +61,7 @@ export function createVideoTrack(codec: VideoCodec, options: PictureStreamOption
   switch (codec) {
     case "dirac":
     case "av1":
+    case "jpeg2000":
       return withAssembler(new WholePesTrack(codec, options), options, VIDEO_SLAB_BYTES);
     default:
       return withReader(new VideoTrack(codec, options), options);

@@ -1,5 +1,8 @@
 import type { PesEnd } from "../pes/pes_reader.ts";
 
+/** One true end of a kind may be an accident: PES packets that are cut anywhere end with a picture, too. */
+const FIRST_NEEDED = 2;
+
 /** A false end must be outweighed by so many true ones, and after the next by the square of it. */
 const REGAIN = 32;
 
@@ -20,22 +23,28 @@ interface Experience {
   /** The largest PES payload that ended with a picture. */
   bytes: number;
   count: number;
-  needed: number;
+  /** False ends. */
+  refuted: number;
+}
+
+/** How many true ends a kind must have to be believed. */
+function neededEnds({ refuted }: Experience): number {
+  return refuted === 0 ? FIRST_NEEDED : REGAIN ** refuted;
 }
 
 /**
  * Learns whether the end of a PES packet is the end of a picture. Most muxers put one picture into
  * each, and then it can be decoded without waiting for the next one; others put pictures into several,
  * or only those that are large, and a picture that is cut short is decoded as garbage. So an end is
- * believed once a keyframe had a packet of its own that ended like this, and only for packets that are
- * no larger than those that were seen to end with a picture. {@linkcode vouchFor} is for muxers that
+ * believed once a keyframe had a packet of its own and two packets ended like this, and only for packets
+ * that are no larger than those that were seen to end with a picture. {@linkcode vouchFor} is for muxers that
  * are known to keep to it.
  */
 export class UnitEnds {
   readonly #kinds: Record<PesEnd, Experience> = {
-    "length": { bytes: 0, count: 0, needed: 1 },
-    "stuffing": { bytes: 0, count: 0, needed: 1 },
-    "stuffed-first": { bytes: 0, count: 0, needed: 1 },
+    "length": { bytes: 0, count: 0, refuted: 0 },
+    "stuffing": { bytes: 0, count: 0, refuted: 0 },
+    "stuffed-first": { bytes: 0, count: 0, refuted: 0 },
   };
   #keyframes = 0;
   #keyframesNeeded = 1;
@@ -52,8 +61,9 @@ export class UnitEnds {
     this.#pending = end;
     if (!end.alone) return false;
     if (this.#vouched) return true;
-    const { bytes, count, needed } = this.#kinds[end.kind];
-    return this.#keyframes >= this.#keyframesNeeded && count >= needed && end.bytes <= bytes;
+    const kind = this.#kinds[end.kind];
+    if (this.#keyframes < this.#keyframesNeeded || kind.count < neededEnds(kind)) return false;
+    return end.bytes <= kind.bytes;
   }
 
   /** Whether ends were false rather than true so far. */
@@ -78,7 +88,7 @@ export class UnitEnds {
     this.#vouched = false;
     const kind = this.#kinds[end.kind];
     kind.count = kind.bytes = 0;
-    kind.needed *= REGAIN;
+    kind.refuted++;
     if (end.pes === pes) return;
     // It was no mistake about where the PES ends: its end says nothing about pictures.
     this.#keyframes = 0;

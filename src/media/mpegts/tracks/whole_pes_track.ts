@@ -1,6 +1,6 @@
-import { readAv1Unit } from "../../bitstream/mod.ts";
+import { readAv1Unit, readJpeg2000Unit } from "../../bitstream/mod.ts";
 import type { PlainVideoCodec, VideoStreamInfo } from "../../types.ts";
-import { concatBytes } from "../bytes.ts";
+import { concatBytes } from "../../../base/bytes.ts";
 import type { PesUnit } from "../pes/pes_assembler.ts";
 import { PictureTimes, type Times } from "./picture_times.ts";
 import type { DemuxCounters } from "../stats.ts";
@@ -18,7 +18,7 @@ interface CodedUnit {
 }
 
 /** Codecs whose PES packets hold whole access units. */
-export type WholePesCodec = Extract<PlainVideoCodec, "dirac" | "av1">;
+export type WholePesCodec = Extract<PlainVideoCodec, "dirac" | "av1" | "jpeg2000">;
 
 /**
  * Access units of video codecs that MPEG-TS aligns with PES packets. A PES without time goes on with
@@ -56,7 +56,7 @@ export class WholePesTrack implements Track {
   pes(unit: PesUnit): void {
     const open = this.#open;
     if (unit.pts === undefined && open !== undefined) {
-      const payload = concatBytes(open.payload, unit.payload);
+      const payload = concatBytes([open.payload, unit.payload]);
       if (payload.length <= MAX_UNIT_BYTES) this.#open = { ...open, payload };
       return;
     }
@@ -83,7 +83,7 @@ export class WholePesTrack implements Track {
     this.#open = undefined;
     if (open === undefined) return;
     const { payload, pts, dts } = open;
-    const unit = this.#codec === "av1" ? readAv1Unit(payload) : { data: payload, keyframe: true };
+    const unit = readUnit(this.#codec, payload);
     if (unit === undefined) {
       this.#counters.corruptPes++;
       return;
@@ -95,4 +95,12 @@ export class WholePesTrack implements Track {
   #deliver({ data, keyframe }: CodedUnit, { pts, dts }: Times): void {
     this.#host.packet({ kind: "video", ptsTicks: pts, dtsTicks: dts, keyframe, data });
   }
+}
+
+/** What a decoder takes of an access unit; undefined where it is none. */
+function readUnit(codec: WholePesCodec, payload: Uint8Array): CodedUnit | undefined {
+  if (codec === "av1") return readAv1Unit(payload);
+  // Each picture of the others stands for itself.
+  const data = codec === "jpeg2000" ? readJpeg2000Unit(payload) : payload;
+  return data === undefined ? undefined : { data, keyframe: true };
 }

@@ -105,6 +105,7 @@ export function audioFraming(audio: MuxAudio): Framing {
       return bareFraming(STREAM_TYPE.AAC_LATM, STREAM_ID.AUDIO, []);
     case "s302m":
     case "pcm_bluray":
+    case "truehd":
       throw new MediaError(
         "MEDIA_UNSUPPORTED_CODEC",
         `Cannot write ${audio.codec}: encode it as aac or opus`,

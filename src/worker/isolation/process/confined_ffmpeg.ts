@@ -91,7 +91,7 @@ for arg; do
   case $option in
     '')
       case $arg in
-        -hide_banner | -nostats | -nostdin | -copyts | -y) ;;
+        -hide_banner | -nostats | -nostdin | -copyts | -nofind_stream_info | -y) ;;
         -version | -encoders | -decoders | -filters) ;;
         -f | -i | -vf | -af | -flags | -c:v | -c:a | -force_key_frames | -x264-params) option=$arg ;;
         -loglevel | -probesize | -analyzeduration | -map | -threads | -thread_type) option=$arg ;;
@@ -130,7 +130,7 @@ for arg; do
       ;;
     -c:a)
       case $arg in
-        pcm_f32le | libopus | aac | eac3 | dca | aac_latm | s302m | pcm_bluray) ;;
+        pcm_f32le | libopus | aac | eac3 | dca | aac_latm | s302m | pcm_bluray | truehd) ;;
         *) refuse "-c:a $arg" ;;
       esac
       ;;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeError, roomLogger, variable } from "../../../base/mod.ts";
+import { describeError, mayHaveNvidiaCard, roomLogger } from "../../../base/mod.ts";
 
 const log = roomLogger("worker");
 
@@ -12,16 +12,6 @@ const log = roomLogger("worker");
 const RESERVED_MB = 640;
 
 let isSaid = false;
-
-/** Whether there is a card of NVIDIA, as far as this process may know. */
-function hasCard(): boolean {
-  try {
-    return Deno.statSync("/dev/nvidiactl").isCharDevice === true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) return false;
-    return (variable("NVIDIA_VISIBLE_DEVICES") ?? "void") !== "void";
-  }
-}
 
 /**
  * Limits the memory of a process that was started a moment ago, in MiB, that outside of the heap included.
@@ -36,7 +26,7 @@ export async function limitProcess(pid: number, memoryMb: number): Promise<void>
         `${pid}`,
         "--core=0",
         // A driver maps much more than it uses.
-        ...hasCard() ? [] : [`--data=${(memoryMb + RESERVED_MB) * 2 ** 20}`],
+        ...mayHaveNvidiaCard() ? [] : [`--data=${(memoryMb + RESERVED_MB) * 2 ** 20}`],
       ],
       stdin: "null",
       stdout: "null",

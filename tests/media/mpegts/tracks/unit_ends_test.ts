@@ -18,6 +18,13 @@ Deno.test("UnitEnds believes ends after a keyframe, up to the largest that was o
   assert.equal(ends.note(end({ kind: "length" })), false);
 });
 
+Deno.test("UnitEnds does not take one end, of a PES packet that is cut anywhere, for a rule", () => {
+  const ends = new UnitEnds();
+  assert.equal(ends.note(end({ keyframe: true })), false);
+  ends.confirm();
+  assert.equal(ends.note(end({ bytes: 100 })), false);
+});
+
 Deno.test("UnitEnds does not learn from pictures that share a PES packet", () => {
   const ends = new UnitEnds();
   assert.equal(ends.note(end({ keyframe: true, alone: false })), false);
@@ -44,8 +51,10 @@ Deno.test("UnitEnds doubts only stuffing where a PES packet goes on behind it", 
   const ends = new UnitEnds();
   ends.note(end({ kind: "stuffed-first", keyframe: true, pes: 1 }));
   ends.refute(1);
-  ends.note(end({ keyframe: true, pes: 1 }));
-  ends.confirm();
+  for (const pes of [1, 2]) {
+    assert.equal(ends.note(end({ keyframe: true, pes })), false);
+    ends.confirm();
+  }
   assert.equal(ends.note(end()), true);
   assert.equal(ends.note(end({ kind: "stuffed-first", bytes: 1 })), false);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { boundFetch } from "../../src/base/net/bound_fetch.ts";
+import { boundFetch } from "../../../src/base/net/bound_fetch.ts";
 
 Deno.test("boundFetch() asks the addresses that were checked, under the URL's name", async () => {
   await using server = Deno.serve(
@@ -9,7 +9,7 @@ Deno.test("boundFetch() asks the addresses that were checked, under the URL's na
   using owner = new DisposableStack();
   // Nobody knows this name, and nothing listens at the first address.
   const host = `model.invalid:${server.addr.port}`;
-  const addresses = ["127.0.0.2", "127.0.0.1"];
+  const addresses = ["::1", "127.0.0.1"];
   const response = await boundFetch(new URL(`http://${host}/m`), { addresses, owner });
   assert.equal(await response.text(), host);
 });
