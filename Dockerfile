@@ -5,13 +5,16 @@
 #
 # --build-arg FFMPEG=static takes a static ffmpeg 7 instead of Debian's 5.1: it starts faster, but it
 # cannot load NVIDIA's driver, so it is for the target `cpu`.
+#
+# Images are named by their digests, which no registry can change. For another version:
+# `docker buildx imagetools inspect IMAGE:TAG`.
 ARG FFMPEG=debian
 
-FROM denoland/deno:bin-2.9.6 AS deno
+FROM denoland/deno:bin-2.9.6@sha256:4cf0029b9aeeeed5efcbb71828737f0d7c8c8a20072df960e51a5679ef0d21ba AS deno
 
-FROM mwader/static-ffmpeg:7.1.1 AS static-ffmpeg
+FROM mwader/static-ffmpeg:7.1.1@sha256:11a44711684c0b9f754c047dcd64235b8b52deab251bd0e0a86f22faa160749c AS static-ffmpeg
 
-FROM debian:bookworm-slim AS base
+FROM debian:bookworm-20260824-slim@sha256:88200866dfff7ea7f5cbcb6ec7c8a701889efe6fe859fe64d6990e4b07ea4171 AS base
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates libvulkan1 tini \
   && rm -rf /var/lib/apt/lists/*

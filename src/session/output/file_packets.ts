@@ -68,7 +68,7 @@ export class FilePackets {
     await this.#options.write(this.#interleaver.release());
   }
 
-  /** The file ends here: what waits is dropped and counted. */
+  /** The stream ends: what waits for its turn is not written. */
   drop(): void {
     const { meters } = this.#options;
     for (const { kind } of this.#interleaver.release()) {

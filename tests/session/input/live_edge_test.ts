@@ -77,3 +77,17 @@ Deno.test("LiveEdge begins anew where the clock of the input jumps", () => {
     assert.equal(input.behind(2_510 + byMs / FRAME_MS), 9);
   }
 });
+
+Deno.test("LiveEdge gets used to an input whose clock is slow, and to a delay that has grown", () => {
+  const slow = new Input();
+  slow.arrive(50_000, FRAME_MS * 1.001);
+  assert.equal(slow.behind(49_989), 10);
+
+  const delayed = new Input();
+  delayed.arrive(100);
+  delayed.clock.advance(500);
+  delayed.arrive(100);
+  assert.equal(delayed.behind(189), 0);
+  delayed.arrive(1_200);
+  assert.equal(delayed.behind(1_389), 10);
+});
