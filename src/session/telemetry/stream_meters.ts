@@ -209,7 +209,7 @@ export class StreamMeters {
   }
 
   #set(name: LabelledCounter, key: string, total: number): void {
-    if (total <= 0) return;
+    if (total <= 0 && this.#byName[name][key] === undefined) return;
     this.counts[name] += total - (this.#byName[name][key] ?? 0);
     this.#byName[name][key] = total;
   }
