@@ -134,7 +134,12 @@ export class AudioEncoder implements AsyncDisposable {
         this.#counts.lostFrames++;
         return;
       }
-      const run = this.#engine.current!;
+      const run = this.#engine.current;
+      if (run === undefined) {
+        // It ended in the meantime, alone or with all.
+        await this.#engine.inOrder();
+        continue;
+      }
       const timeline = this.#timeline!;
       const before = timeline.samples;
       const { silence, skip } = timeline.append(ptsTicks, count);
