@@ -103,9 +103,15 @@ Deno.test("an output server that cannot be reached fails the stream, and the sta
   const url = trickle.channelUrl("in");
   const publish = refusedUrl();
   await using stream = await worker.openBetween("a", { subscribe: url, input: url, publish });
-  // The input does not end by itself.
-  await stream.feed((await testClip({ seconds: 2 })).segments);
-  const { error_message } = await worker.untilIdle({ stepMs: RETRY_MS });
+  // The input does not end by itself, and there is always something to publish.
+  const clip = await testClip({ seconds: 2 });
+  let clips = 0;
+  await until(async () => {
+    await stream.feed(movedClip(clip, clips++ * 2 * 90_000).segments);
+    worker.clock.advance(RETRY_MS);
+    return (await worker.status()).state === "IDLE";
+  }, "an idle worker");
+  const { error_message } = await worker.untilIdle();
   assert.ok(error_message?.includes(publish), String(error_message));
   assert.match(error_message!, /Cannot go on publishing/);
   assert.equal(worker.ends[0]?.reason, "failed");
